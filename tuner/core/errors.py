@@ -1,0 +1,138 @@
+"""Every error that a user can meet, in one tree.
+
+The class name is the error name in the state machines (Lambda reports a
+handler's exception by it), so ``Retry`` and ``Catch`` name these classes and
+a test compares the two.
+
+::
+
+    TunerError
+    ├── InvalidRequest            the execution's input; lists every problem at once
+    ├── FunctionNotFound          no such function in this account and Region
+    ├── FunctionNotTunable        exists, but cannot be measured; says why
+    ├── PermissionDenied          names action, resource and role
+    ├── PriceUnknown              no price for this Region and architecture
+    ├── PayloadFailed             the function fails at its current size
+    ├── NothingMeasured           no size gave a usable duration
+    ├── TooManyUnmeasured         too many invocations left no report
+    ├── RunInterrupted            ended on request before there was an answer
+    ├── RunAborted                the execution was stopped from outside
+    ├── RunTimedOut               the execution passed its time limit
+    ├── CloneFailed               the temporary function did not become active
+    ├── RestoreIncomplete         something of ours could not be removed
+    ├── RunNotFound               no artifacts under this run id
+    ├── ServiceError              an AWS call failed for a reason not foreseen
+    └── RetryableError
+        ├── Throttled             AWS asked to slow down
+        ├── CloneNotReady         a temporary function is still being made
+        └── StudyBusy             another run writes the same study
+
+A verdict is not an error: an unreachable goal is the result ``GOAL_NOT_MET``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class TunerError(Exception):
+    """An error with a sentence of what and where, and a hint of what next.
+
+    ``str(error)`` is the message and, on a second line, the hint: this is what
+    travels through the state machine as ``errorMessage``.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}\n{hint}" if hint else message)
+
+    @property
+    def name(self) -> str:
+        """The error name that users and state machines see."""
+        return type(self).__name__
+
+
+class InvalidRequest(TunerError):  # noqa: N818 - error names in state machines carry no suffix
+    """The execution's input cannot be used. Lists every problem in one answer."""
+
+    def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = "The request has a problem: " if count == 1 else f"The request has {count} problems: "
+        super().__init__(
+            head + "; ".join(self.problems) + ".",
+            hint=hint or "Correct the input and start again; docs/request.md lists every field.",
+        )
+
+
+class FunctionNotFound(TunerError):  # noqa: N818
+    """No such function, version or alias in this account and Region."""
+
+
+class FunctionNotTunable(TunerError):  # noqa: N818
+    """The function exists but cannot be measured; the message names the reason."""
+
+
+class PermissionDenied(TunerError):  # noqa: N818
+    """AWS refused a call; names the action, the resource and the role."""
+
+
+class PriceUnknown(TunerError):  # noqa: N818
+    """No price is known for this Region and architecture."""
+
+
+class PayloadFailed(TunerError):  # noqa: N818
+    """The function fails with this payload at its current memory size."""
+
+
+class NothingMeasured(TunerError):  # noqa: N818
+    """No memory size gave a usable duration."""
+
+
+class TooManyUnmeasured(TunerError):  # noqa: N818
+    """Too many invocations left no REPORT record to trust the rest."""
+
+
+class RunInterrupted(TunerError):  # noqa: N818
+    """The user asked the run to end before there was an answer."""
+
+
+class RunAborted(TunerError):  # noqa: N818
+    """The execution was stopped from outside."""
+
+
+class RunTimedOut(TunerError):  # noqa: N818
+    """The execution, or one of its steps, passed its time limit."""
+
+
+class CloneFailed(TunerError):  # noqa: N818
+    """A temporary function could not be made or did not become active."""
+
+
+class RestoreIncomplete(TunerError):  # noqa: N818
+    """Something that the run made could not be removed, or the target changed."""
+
+
+class RunNotFound(TunerError):  # noqa: N818
+    """There are no artifacts under this run id."""
+
+
+class ServiceError(TunerError):
+    """An AWS call failed for a reason that was not foreseen."""
+
+
+class RetryableError(TunerError):
+    """The same call may succeed later; state machines retry these by name."""
+
+
+class Throttled(RetryableError):  # noqa: N818
+    """AWS asked to slow down."""
+
+
+class CloneNotReady(RetryableError):  # noqa: N818
+    """A temporary function is still being made."""
+
+
+class StudyBusy(RetryableError):  # noqa: N818
+    """Another run writes the same study at this moment."""

@@ -1,0 +1,188 @@
+"""The values that the whole product speaks in: frozen, JSON-safe, with units in their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Architecture = Literal["x86_64", "arm64"]
+Verdict = Literal["GOAL_MET", "GOAL_NOT_MET", "UNCERTAIN", "NO_GOAL", "DRY_RUN"]
+Outcome = Literal["ok", "function_error", "out_of_memory", "timeout", "unmeasured"]
+"""What became of one invocation. ``unmeasured``: it ran, but left no trustworthy record."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Candidate:
+    """One configuration that could be recommended."""
+
+    memory_mb: int
+    architecture: Architecture
+
+    def __str__(self) -> str:
+        return f"{self.memory_mb:,} MB {self.architecture}"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyGoal:
+    """A percentile of the duration that must stay at or below a limit."""
+
+    percentile: float
+    limit_ms: float
+
+    def __str__(self) -> str:
+        return f"p{self.percentile:g} ≤ {self.limit_ms:g} ms"
+
+
+@dataclass(frozen=True, slots=True)
+class TuningBudget:
+    """Bounds of a run; the first one reached ends it."""
+
+    max_invocations: int = 50
+    max_cost_usd: float = 1.0
+    max_minutes: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitecturePrices:
+    """On-demand prices of one Region and architecture, first tier, in US dollars.
+
+    China's Regions are priced in yuan; ``currency`` says which.
+    """
+
+    usd_per_gb_second: float
+    usd_per_request: float
+    usd_per_ephemeral_gb_second: float
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One invocation of a clone, as its own log line tells it.
+
+    ``duration_ms`` meets goals, ``billed_ms`` is priced, ``init_ms`` is the
+    cold start (init, or SnapStart restore); they are never added silently.
+    Each is ``None`` where the record lacks it: absent is not zero.
+    """
+
+    request_id: str
+    outcome: Outcome
+    cold: bool
+    duration_ms: float | None = None
+    billed_ms: int | None = None
+    init_ms: float | None = None
+    max_memory_used_mb: int | None = None
+    environment: str | None = None
+    """Which execution environment, where known: invocations on one share a host factor."""
+    payload_index: int = 0
+    error_type: str | None = None
+    error_message: str | None = None
+    source: Literal["tail", "logs", "none"] = "tail"
+    """Where the record was read: the tail of the response, CloudWatch Logs, or nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The invocations of one batch at one candidate: an Optuna trial's result."""
+
+    round: int
+    trial: int
+    candidate: Candidate
+    invocations: tuple[Invocation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch that the search asks for: *invocation_count* invocations at one candidate.
+
+    ``environment_count`` is over how many execution environments they are
+    spread (parallel invocations land on different ones).
+    """
+
+    round: int
+    trial: int
+    candidate: Candidate
+    invocation_count: int
+    environment_count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The next round: batches to measure, or none and the reason why the search stops."""
+
+    batches: tuple[Batch, ...] = ()
+    stop_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchProblem:
+    """Everything that the search needs to know about a run; JSON-safe and complete."""
+
+    candidates: tuple[Candidate, ...]
+    """The space, ascending by memory size; holds the current size."""
+    current: Candidate
+    goal: LatencyGoal | None
+    prices: Mapping[Architecture, ArchitecturePrices]
+    timeout_ms: float
+    """The function's own time-out: the worst case of one invocation."""
+    budget: TuningBudget = field(default_factory=TuningBudget)
+    confidence: float = 0.9
+    tolerance: float = 0.05
+    ephemeral_storage_mb: int = 512
+    cold_start_share: float | None = None
+    monthly_invocations: float | None = None
+    payload_weights: tuple[float, ...] = (1.0,)
+    max_parallel: int = 1
+    """Most environments that may be used at once."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with the bounds between which it lies with 90 % probability."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationEstimate:
+    """What is known about one candidate.
+
+    ``duration_ms`` has the keys ``mean``, ``p50``, ``p95``, ``p99`` and, where
+    it is another one, the goal's percentile (``p99.9``).
+    """
+
+    candidate: Candidate
+    duration_ms: Mapping[str, Interval]
+    cost_per_million_usd: Interval | None
+    samples: int
+    """Warm, successful, measured invocations at this candidate."""
+    environments: int
+    basis: Literal["samples", "model"]
+    goal_probability: float | None = None
+    cold_start_ms: Interval | None = None
+    failures: int = 0
+    unmeasured: int = 0
+    max_memory_used_mb: int | None = None
+    infeasible_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The search's answer: the pick, the verdict, and how sure both are."""
+
+    verdict: Verdict
+    recommended: ConfigurationEstimate
+    current: ConfigurationEstimate | None
+    safer: ConfigurationEstimate | None
+    configurations: tuple[ConfigurationEstimate, ...]
+    """Every candidate, measured or modelled, ascending by memory size."""
+    probability: Mapping[str, float | None]
+    """Keys ``goalMet``, ``within3Percent``, ``within5Percent``, ``within10Percent``."""
+    confidence: float
+    saving_ratio: float | None
+    stopped_because: str
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""AWS on a laptop: the real template on moto, functions in real processes."""

@@ -1,0 +1,1 @@
+"""The result as HTML, Markdown, JSON and terminal text, all from one object."""
