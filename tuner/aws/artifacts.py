@@ -1,0 +1,152 @@
+"""The artifact bucket: everything of a run that grows, and what the next run starts from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tuner.aws.failures import aws_call, error_code
+from tuner.core.errors import RunNotFound, StudyBusy
+
+_ABSENT = {"NoSuchKey", "404", "NotFound"}
+_CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+_CONTENT_TYPES = {
+    "json": "application/json",
+    "html": "text/html; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "log": "application/x-ndjson",
+}
+
+
+class Artifacts:
+    """Objects of the artifact bucket, by key."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self.bucket = bucket
+
+    def uri(self, key: str) -> str:
+        """The object's ``s3://`` address."""
+        return f"s3://{self.bucket}/{key}"
+
+    def read(self, key: str) -> bytes | None:
+        """The object's bytes; ``None`` where there is no such object."""
+        return self.read_tagged(key)[0]
+
+    def read_tagged(self, key: str) -> tuple[bytes | None, str | None]:
+        """The object's bytes and its entity tag; both ``None`` where there is no such object."""
+        with aws_call("s3:GetObject", self.uri(key)):
+            try:
+                answer = self._s3.get_object(Bucket=self.bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return None, None
+                raise
+            return answer["Body"].read(), answer["ETag"]
+
+    def write(self, key: str, body: bytes) -> None:
+        """Write an object, over what was there."""
+        with aws_call("s3:PutObject", self.uri(key)):
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, **_content_type(key))
+
+    def write_unchanged(self, key: str, body: bytes, entity_tag: str | None) -> None:
+        """Write an object only where it still is what was read.
+
+        Args:
+            key: The object's key.
+            body: Its new content.
+            entity_tag: As ``read_tagged`` gave it; ``None``: there was none.
+
+        Raises:
+            StudyBusy: Somebody else wrote it meanwhile.
+        """
+        condition = {"IfNoneMatch": "*"} if entity_tag is None else {"IfMatch": entity_tag}
+        with aws_call("s3:PutObject", self.uri(key)):
+            try:
+                self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, **condition, **_content_type(key))
+            except ClientError as error:
+                if error_code(error) in _CHANGED:
+                    raise StudyBusy(f"{self.uri(key)} was written by another run at the same moment.") from error
+                raise
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        with aws_call("s3:GetObject", self.uri(key)):
+            try:
+                self._s3.head_object(Bucket=self.bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return False
+                raise
+        return True
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key that begins so, in order."""
+        with aws_call("s3:ListBucket", self.uri(prefix)):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                for row in page.get("Contents", ()):
+                    yield row["Key"]
+
+    def read_json(self, key: str) -> Any | None:
+        """The object as JSON; ``None`` where there is no such object."""
+        body = self.read(key)
+        return None if body is None else json.loads(body)
+
+    def write_json(self, key: str, value: Any) -> None:
+        """Write a value as JSON."""
+        self.write(key, json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+
+
+class RunArtifacts:
+    """The objects of one run, under ``runs/<run id>/``."""
+
+    def __init__(self, artifacts: Artifacts, run_id: str) -> None:
+        self.all = artifacts
+        self.run_id = run_id
+
+    def key(self, name: str) -> str:
+        """The full key of one of the run's objects."""
+        return f"runs/{self.run_id}/{name}"
+
+    def uri(self, name: str) -> str:
+        """The ``s3://`` address of one of the run's objects."""
+        return self.all.uri(self.key(name))
+
+    def read(self, name: str) -> Any:
+        """One of the run's JSON objects.
+
+        Raises:
+            RunNotFound: The run has no such object.
+        """
+        value = self.find(name)
+        if value is None:
+            raise RunNotFound(
+                f"Run {self.run_id} has no {name} in {self.all.bucket}.",
+                hint="`lambda-tuner list` shows the runs that are there.",
+            )
+        return value
+
+    def find(self, name: str) -> Any | None:
+        """One of the run's JSON objects, or ``None``."""
+        return self.all.read_json(self.key(name))
+
+    def write(self, name: str, value: Any) -> None:
+        """Write one of the run's JSON objects."""
+        self.all.write_json(self.key(name), value)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write one of the run's text objects."""
+        self.all.write(self.key(name), text.encode())
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the run's objects that begin so, in order."""
+        start = len(self.key(""))
+        return [key[start:] for key in self.all.keys(self.key(prefix))]
+
+
+def _content_type(key: str) -> dict[str, str]:
+    kind = _CONTENT_TYPES.get(key.rsplit(".", 1)[-1])
+    return {"ContentType": kind} if kind else {}

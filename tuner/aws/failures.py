@@ -1,0 +1,68 @@
+"""What AWS answers when it refuses, in the core's own errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tuner.core.errors import PermissionDenied, ServiceError, Throttled
+
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "EC2ThrottledException",
+}
+# "User: arn:aws:sts::123456789012:assumed-role/plan/x is not authorized to perform: lambda:GetFunction on resource: …"
+_WHO = re.compile(r"User: (?P<user>\S+) is not authorized to perform: (?P<action>\S+)(?: on resource: (?P<resource>\S+))?")
+
+
+def error_code(error: ClientError) -> str:
+    """The error's code, such as ``ResourceNotFoundException``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def error_text(error: ClientError) -> str:
+    """The error's sentence, as AWS wrote it."""
+    return str(error.response.get("Error", {}).get("Message", "") or error)
+
+
+@contextmanager
+def aws_call(action: str, resource: str) -> Iterator[None]:
+    """Turn the errors of one AWS call into the core's.
+
+    Errors that a caller wants to tell apart are caught inside the block.
+
+    Args:
+        action: The IAM action, such as ``lambda:GetFunctionConfiguration``.
+        resource: What it is called on, as a user would name it.
+
+    Raises:
+        PermissionDenied: AWS refused; names action, resource and role.
+        Throttled: AWS asked to slow down.
+        ServiceError: Anything else.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code, text = error_code(error), error_text(error)
+        if code in _DENIED:
+            who = _WHO.search(text)
+            role = who["user"] if who else "the caller's role"
+            denied_action = who["action"] if who else action
+            denied_on = (who["resource"] if who else None) or resource
+            raise PermissionDenied(
+                f"{role} may not call {denied_action} on {denied_on}.",
+                hint="Allow this action on this resource in the role's policy; docs/permissions.md lists what each role needs.",
+            ) from error
+        if code in _THROTTLED:
+            raise Throttled(f"AWS throttled {action} on {resource}: {text}") from error
+        raise ServiceError(f"{action} on {resource} failed with {code or 'an error'}: {text}") from error
+    except BotoCoreError as error:
+        raise ServiceError(f"{action} on {resource} got no answer: {error}") from error

@@ -1,0 +1,37 @@
+"""The core's frozen values to JSON and back.
+
+cattrs reads the dataclasses' own types, so that no value needs a hand-written
+``from_json`` and a damaged file is refused with the field's name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import cattrs
+from cattrs.errors import ClassValidationError
+
+Value = TypeVar("Value")
+
+_converter = cattrs.Converter(detailed_validation=True)
+
+
+def to_json(value: object) -> Any:
+    """Turn a value of the core into dicts, lists, strings, numbers and ``None``."""
+    return _converter.unstructure(value)
+
+
+def from_json(kind: type[Value], data: object) -> Value:
+    """Read a value of the core back.
+
+    Args:
+        kind: The dataclass (or ``tuple[...]`` of it) to build.
+        data: What ``to_json`` gave, after a trip through JSON.
+
+    Raises:
+        ValueError: *data* is not a *kind*; names the fields that are wrong.
+    """
+    try:
+        return _converter.structure(data, kind)
+    except ClassValidationError as error:
+        raise ValueError(f"not a {kind.__name__}: {'; '.join(cattrs.transform_error(error))}") from error
