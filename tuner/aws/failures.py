@@ -20,7 +20,9 @@ _THROTTLED = {
     "EC2ThrottledException",
 }
 # "User: arn:aws:sts::123456789012:assumed-role/plan/x is not authorized to perform: lambda:GetFunction on resource: …"
-_WHO = re.compile(r"User: (?P<user>\S+) is not authorized to perform: (?P<action>\S+)(?: on resource: (?P<resource>\S+))?")
+_WHO = re.compile(
+    r"User: (?P<user>\S+) is not authorized to perform: (?P<action>\S+)(?: on resource: (?P<resource>\S+))?"
+)
 
 
 def error_code(error: ClientError) -> str:

@@ -53,7 +53,7 @@ class TunerError(Exception):
         return type(self).__name__
 
 
-class InvalidRequest(TunerError):  # noqa: N818 - error names in state machines carry no suffix
+class InvalidRequest(TunerError):
     """The execution's input cannot be used. Lists every problem in one answer."""
 
     def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
@@ -66,55 +66,55 @@ class InvalidRequest(TunerError):  # noqa: N818 - error names in state machines 
         )
 
 
-class FunctionNotFound(TunerError):  # noqa: N818
+class FunctionNotFound(TunerError):
     """No such function, version or alias in this account and Region."""
 
 
-class FunctionNotTunable(TunerError):  # noqa: N818
+class FunctionNotTunable(TunerError):
     """The function exists but cannot be measured; the message names the reason."""
 
 
-class PermissionDenied(TunerError):  # noqa: N818
+class PermissionDenied(TunerError):
     """AWS refused a call; names the action, the resource and the role."""
 
 
-class PriceUnknown(TunerError):  # noqa: N818
+class PriceUnknown(TunerError):
     """No price is known for this Region and architecture."""
 
 
-class PayloadFailed(TunerError):  # noqa: N818
+class PayloadFailed(TunerError):
     """The function fails with this payload at its current memory size."""
 
 
-class NothingMeasured(TunerError):  # noqa: N818
+class NothingMeasured(TunerError):
     """No memory size gave a usable duration."""
 
 
-class TooManyUnmeasured(TunerError):  # noqa: N818
+class TooManyUnmeasured(TunerError):
     """Too many invocations left no REPORT record to trust the rest."""
 
 
-class RunInterrupted(TunerError):  # noqa: N818
+class RunInterrupted(TunerError):
     """The user asked the run to end before there was an answer."""
 
 
-class RunAborted(TunerError):  # noqa: N818
+class RunAborted(TunerError):
     """The execution was stopped from outside."""
 
 
-class RunTimedOut(TunerError):  # noqa: N818
+class RunTimedOut(TunerError):
     """The execution, or one of its steps, passed its time limit."""
 
 
-class CloneFailed(TunerError):  # noqa: N818
+class CloneFailed(TunerError):
     """A temporary function could not be made or did not become active."""
 
 
-class RestoreIncomplete(TunerError):  # noqa: N818
+class RestoreIncomplete(TunerError):
     """Something that the run made could not be removed, or the target changed."""
 
 
-class RunNotFound(TunerError):  # noqa: N818
+class RunNotFound(TunerError):
     """There are no artifacts under this run id."""
 
 
@@ -126,13 +126,13 @@ class RetryableError(TunerError):
     """The same call may succeed later; state machines retry these by name."""
 
 
-class Throttled(RetryableError):  # noqa: N818
+class Throttled(RetryableError):
     """AWS asked to slow down."""
 
 
-class CloneNotReady(RetryableError):  # noqa: N818
+class CloneNotReady(RetryableError):
     """A temporary function is still being made."""
 
 
-class StudyBusy(RetryableError):  # noqa: N818
+class StudyBusy(RetryableError):
     """Another run writes the same study at this moment."""

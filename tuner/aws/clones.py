@@ -1,0 +1,184 @@
+"""Temporary functions: copies of the target at one memory size each.
+
+One clone a size costs two scarce control-plane calls (create, delete) and no
+serial wait; one clone with a version a size costs two as well (update,
+publish) and waits for each in turn. See docs/decisions/0002-isolation-by-clone.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tuner.aws.failures import aws_call, error_code, error_text
+from tuner.core.errors import CloneFailed
+from tuner.core.model import Candidate
+from tuner.core.plan import CLONE_PREFIX
+
+_CAP = re.compile(r"MemorySize.*less than or equal to (?P<cap>\d+)", re.DOTALL)
+
+
+class MemoryCapReached(Exception):
+    """The account allows no function of this memory size."""
+
+    def __init__(self, cap_mb: int) -> None:
+        self.cap_mb = cap_mb
+        super().__init__(f"at most {cap_mb} MB")
+
+
+class Clones:
+    """Creates, watches and deletes temporary functions through one injected Lambda client."""
+
+    def __init__(self, lambda_client: Any, *, log_group: str) -> None:
+        self._lambda = lambda_client
+        self._log_group = log_group
+
+    def create(
+        self,
+        name: str,
+        candidate: Candidate,
+        configuration: Mapping[str, Any],
+        code: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> None:
+        """Create the temporary function, or find that it is there already.
+
+        Args:
+            name: Begins with ``CLONE_PREFIX``.
+            candidate: Memory size and architecture it gets.
+            configuration: The target's, as AWS returned it.
+            code: ``S3Bucket`` and ``S3Key``, or ``ImageUri``.
+            tags: Which run it belongs to and until when; none of the target's.
+
+        Raises:
+            MemoryCapReached: The account allows no such memory size.
+            CloneFailed: AWS refuses this function; says why.
+        """
+        with aws_call("lambda:CreateFunction", name):
+            try:
+                self._lambda.create_function(**self._request(name, candidate, configuration, code, tags))
+            except ClientError as error:
+                cap = _CAP.search(error_text(error))
+                if cap:
+                    raise MemoryCapReached(int(cap["cap"])) from error
+                match error_code(error):
+                    case "ResourceConflictException":
+                        return
+                    case "InvalidParameterValueException" | "ValidationException":
+                        raise CloneFailed(
+                            f"AWS refuses a copy of {configuration['FunctionName']} at {candidate}: {error_text(error)}",
+                            hint="docs/limits.md lists what a copy cannot do.",
+                        ) from error
+                    case _:
+                        raise
+
+    def is_active(self, name: str) -> bool:
+        """Whether the temporary function can be invoked; ``False`` while it is being made.
+
+        Raises:
+            CloneFailed: It will never become active; says why.
+        """
+        with aws_call("lambda:GetFunctionConfiguration", name):
+            answer = self._lambda.get_function_configuration(FunctionName=name)
+        state = answer.get("State") or "Active"
+        if state == "Failed":
+            raise CloneFailed(
+                f"The temporary function {name} did not start: {answer.get('StateReason') or 'no reason given'}"
+            )
+        return bool(state == "Active" and answer.get("LastUpdateStatus") != "InProgress")
+
+    def delete(self, name: str) -> bool:
+        """Delete a temporary function; ``False`` where it was gone already."""
+        if not name.startswith(CLONE_PREFIX):
+            raise ValueError(f"{name} is not ours to delete")
+        with aws_call("lambda:DeleteFunction", name):
+            try:
+                self._lambda.delete_function(FunctionName=name)
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    return False
+                raise
+        return True
+
+    def exists(self, name: str) -> bool:
+        """Whether the temporary function is there."""
+        with aws_call("lambda:GetFunctionConfiguration", name):
+            try:
+                self._lambda.get_function_configuration(FunctionName=name)
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    return False
+                raise
+        return True
+
+    def names(self) -> list[str]:
+        """The names of all temporary functions in this account and Region."""
+        with aws_call("lambda:ListFunctions", "*"):
+            pages = self._lambda.get_paginator("list_functions").paginate()
+            return sorted(
+                row["FunctionName"]
+                for page in pages
+                for row in page["Functions"]
+                if row["FunctionName"].startswith(CLONE_PREFIX)
+            )
+
+    def tags(self, name: str) -> dict[str, str]:
+        """The tags of a temporary function; empty where it is gone."""
+        with aws_call("lambda:GetFunction", name):
+            try:
+                return dict(self._lambda.get_function(FunctionName=name).get("Tags") or {})
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    return {}
+                raise
+
+    def _request(
+        self,
+        name: str,
+        candidate: Candidate,
+        configuration: Mapping[str, Any],
+        code: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> dict[str, Any]:
+        logging = configuration.get("LoggingConfig") or {}
+        log_format = logging.get("LogFormat") or "Text"
+        request: dict[str, Any] = {
+            "FunctionName": name,
+            "Description": f"Temporary copy of {configuration['FunctionName']} by Lambda Tuner; safe to delete.",
+            "Role": configuration["Role"],
+            "Code": dict(code),
+            "PackageType": configuration.get("PackageType") or "Zip",
+            "MemorySize": candidate.memory_mb,
+            "Timeout": configuration["Timeout"],
+            "Architectures": [candidate.architecture],
+            "Environment": {"Variables": (configuration.get("Environment") or {}).get("Variables") or {}},
+            "TracingConfig": {"Mode": (configuration.get("TracingConfig") or {}).get("Mode") or "PassThrough"},
+            "EphemeralStorage": {"Size": (configuration.get("EphemeralStorage") or {}).get("Size") or 512},
+            "LoggingConfig": {"LogFormat": log_format, "LogGroup": self._log_group},
+            "Tags": dict(tags),
+            "Publish": False,
+        }
+        if log_format == "JSON":
+            # REPORT records are INFO: a copy that inherits WARN would leave nothing to measure by.
+            request["LoggingConfig"]["SystemLogLevel"] = "INFO"
+            if logging.get("ApplicationLogLevel"):
+                request["LoggingConfig"]["ApplicationLogLevel"] = logging["ApplicationLogLevel"]
+        for key in ("Runtime", "Handler", "KMSKeyArn"):
+            if configuration.get(key):
+                request[key] = configuration[key]
+        if configuration.get("Layers"):
+            request["Layers"] = [layer["Arn"] for layer in configuration["Layers"]]
+        if configuration.get("FileSystemConfigs"):
+            request["FileSystemConfigs"] = configuration["FileSystemConfigs"]
+        vpc = configuration.get("VpcConfig") or {}
+        if vpc.get("SubnetIds"):
+            request["VpcConfig"] = {
+                key: vpc[key] for key in ("SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack") if key in vpc
+            }
+        image = (configuration.get("ImageConfigResponse") or {}).get("ImageConfig")
+        if image:
+            request["ImageConfig"] = image
+        return request

@@ -1,0 +1,161 @@
+"""One invocation of a clone, and the log record that tells what it took."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tuner.aws.failures import aws_call, error_code, error_text
+from tuner.core.errors import CloneNotReady
+from tuner.core.model import Invocation, Outcome
+from tuner.core.report_line import ReportRecord, find_report
+
+LOG_WAITS_S = (1.0, 2.0, 4.0, 8.0)
+"""Growing waits for CloudWatch Logs to show a record; lags of 5 to 15 s were seen."""
+
+_MESSAGE_CHARACTERS = 500
+
+
+class Invoker:
+    """Invokes temporary functions and reads their REPORT records."""
+
+    def __init__(
+        self,
+        lambda_client: Any,
+        logs_client: Any,
+        *,
+        log_group: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._lambda = lambda_client
+        self._logs = logs_client
+        self._log_group = log_group
+        self._sleep = sleep
+
+    def invoke(self, name: str, payload: bytes, *, payload_index: int = 0) -> Invocation:
+        """Invoke a clone once and read its measure.
+
+        A failure of the function is a result. A call that left no answer may
+        have run: it counts, as unmeasured.
+
+        Args:
+            name: The clone.
+            payload: The event, as JSON text.
+            payload_index: Which of the run's payloads it is.
+
+        Raises:
+            Throttled: Nothing ran; to be tried again later.
+            CloneNotReady: Nothing ran: the clone is not ready to be invoked.
+            PermissionDenied: Nothing ran.
+        """
+        with aws_call("lambda:InvokeFunction", name):
+            try:
+                answer = self._lambda.invoke(FunctionName=name, LogType="Tail", Payload=payload)
+                body = answer["Payload"].read()
+            except ClientError as error:
+                if error_code(error) in {"ResourceConflictException", "CodeArtifactUserPendingException"}:
+                    raise CloneNotReady(f"{name} is not ready to be invoked: {error_text(error)}") from error
+                if error_code(error) in {"ServiceException", "500", "502", "503", "504"}:
+                    return _unmeasured(payload_index, error_text(error))
+                raise
+            except BotoCoreError as error:
+                return _unmeasured(payload_index, f"no answer: {error}")
+        request_id = str(answer["ResponseMetadata"]["RequestId"])
+        tail = base64.b64decode(answer.get("LogResult") or "").decode("utf-8", "replace")
+        record = find_report(tail, request_id)
+        source: Literal["tail", "logs", "none"] = "tail"
+        if record is None:
+            record, source = self._from_logs(request_id)
+        error_type, error_message = _function_error(body) if answer.get("FunctionError") else (None, None)
+        return _invocation(request_id, record, source, error_type, error_message, payload_index)
+
+    def _from_logs(self, request_id: str) -> tuple[ReportRecord | None, Literal["logs", "none"]]:
+        for wait_s in LOG_WAITS_S:
+            self._sleep(wait_s)
+            with aws_call("logs:FilterLogEvents", self._log_group):
+                answer = self._logs.filter_log_events(logGroupName=self._log_group, filterPattern=f'"{request_id}"')
+            for event in answer.get("events", ()):
+                record = find_report(event["message"], request_id)
+                if record is not None:
+                    return record, "logs"
+        return None, "none"
+
+
+def _function_error(body: bytes) -> tuple[str, str]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = {}
+    if not isinstance(answer, dict):
+        answer = {}
+    message = str(answer.get("errorMessage") or "no message")
+    if len(message) > _MESSAGE_CHARACTERS:
+        message = message[: _MESSAGE_CHARACTERS - 1] + "…"
+    return str(answer.get("errorType") or "Unhandled"), message
+
+
+def _invocation(
+    request_id: str,
+    record: ReportRecord | None,
+    source: Literal["tail", "logs", "none"],
+    error_type: str | None,
+    error_message: str | None,
+    payload_index: int,
+) -> Invocation:
+    outcome = _outcome(record, error_type, error_message)
+    if record is None:
+        return Invocation(
+            request_id=request_id,
+            outcome=outcome,
+            cold=False,
+            payload_index=payload_index,
+            error_type=error_type,
+            error_message=error_message,
+            source=source,
+        )
+    init_ms = record.init_ms if record.init_ms is not None else record.restore_ms
+    return Invocation(
+        request_id=request_id,
+        outcome=outcome,
+        cold=init_ms is not None,
+        duration_ms=record.duration_ms,
+        billed_ms=record.billed_ms,
+        init_ms=init_ms,
+        max_memory_used_mb=record.max_memory_used_mb,
+        payload_index=payload_index,
+        error_type=error_type or record.error_type,
+        error_message=error_message,
+        source=source,
+    )
+
+
+def _outcome(record: ReportRecord | None, error_type: str | None, error_message: str | None) -> Outcome:
+    text = error_message or ""
+    # Old style time-outs carry no error type; a user's own exception with such a text carries one.
+    timed_out = error_type == "Sandbox.Timedout" or (error_type == "Unhandled" and "Task timed out after" in text)
+    if timed_out or (record and record.status == "timeout"):
+        return "timeout"
+    killed = error_type == "Runtime.ExitError" and "signal: killed" in text
+    if killed or (record and record.error_type == "Runtime.OutOfMemory"):
+        return "out_of_memory"
+    if error_type is not None:
+        return "function_error"
+    if record is None or record.duration_ms is None or record.billed_ms is None:
+        return "unmeasured"
+    return "ok"
+
+
+def _unmeasured(payload_index: int, why: str) -> Invocation:
+    return Invocation(
+        request_id="",
+        outcome="unmeasured",
+        cold=False,
+        payload_index=payload_index,
+        error_message=why[:_MESSAGE_CHARACTERS],
+        source="none",
+    )

@@ -1,0 +1,81 @@
+"""CreateClones: a temporary function for every candidate of the round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuner.aws.artifacts import RunArtifacts
+from tuner.aws.clones import Clones, MemoryCapReached
+from tuner.aws.code import code_key
+from tuner.aws.target import TargetReader
+from tuner.core.codec import to_json
+from tuner.core.errors import CloneFailed, CloneNotReady
+from tuner.core.model import Batch, Observation
+from tuner.core.plan import EXPIRES_TAG, RUN_TAG, clone_name
+from tuner.core.target import TargetFunction
+from tuner.steps.run import Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
+
+
+def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, round_number: int) -> int:
+    """Make the round's clones, and wait (by being retried) until they can be invoked.
+
+    Returns:
+        How many are ready.
+
+    Raises:
+        CloneNotReady: One is still being made; call again.
+        CloneFailed: One cannot be made, or the function was deployed meanwhile.
+    """
+    record = load_record(artifacts)
+    batches = load_round(artifacts, round_number)
+    plan = load_plan(artifacts)
+    grown = plan.with_clones([batch.candidate for batch in batches])
+    if grown != plan:
+        save_plan(artifacts, grown)
+    tags = {RUN_TAG: record.run_id, EXPIRES_TAG: plan.expires_at}
+    configuration: dict[str, Any] | None = None
+    code: dict[str, str] = {}
+    names: list[str] = []
+    cap_mb = memory_caps(artifacts)
+    for batch in batches:
+        name = clone_name(record.run_id, batch.candidate)
+        if cap_mb is not None and batch.candidate.memory_mb > cap_mb:
+            _set_aside(artifacts, batch)
+            continue
+        if not clones.exists(name):
+            if configuration is None:
+                configuration = reader.configuration(record.target.name, record.target.qualifier)
+                code = _code(artifacts, reader, record.target, configuration)
+            try:
+                clones.create(name, batch.candidate, configuration, code, tags)
+            except MemoryCapReached as reached:
+                cap_mb = reached.cap_mb
+                artifacts.write("facts.json", {"memory_cap_mb": cap_mb})
+                _set_aside(artifacts, batch)
+                continue
+        names.append(name)
+    waiting = [name for name in names if not clones.is_active(name)]
+    if waiting:
+        raise CloneNotReady(f"{len(waiting)} of {len(names)} temporary functions are still being made.")
+    return len(names)
+
+
+def _code(
+    artifacts: RunArtifacts, reader: TargetReader, target: TargetFunction, configuration: Mapping[str, Any]
+) -> dict[str, str]:
+    if configuration.get("CodeSha256") != target.code_sha256:
+        raise CloneFailed(
+            f"{target.name} was deployed while the run was measuring it.",
+            hint="Nothing was changed by the run. Start again: earlier measurements are of the earlier code.",
+        )
+    if target.package_type == "Image":
+        location = reader.code_location(target.name, target.qualifier)
+        return {"ImageUri": str(location.get("ResolvedImageUri") or location["ImageUri"])}
+    return {"S3Bucket": artifacts.all.bucket, "S3Key": code_key(target.code_sha256)}
+
+
+def _set_aside(artifacts: RunArtifacts, batch: Batch) -> None:
+    # Nothing was invoked: the search learns from the cap, and does not ask again.
+    observation = Observation(batch.round, batch.trial, batch.candidate, ())
+    artifacts.write(journal_name(batch.round, batch.trial), to_json(Journal(observation, 0, complete=True)))

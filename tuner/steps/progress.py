@@ -1,0 +1,32 @@
+"""``progress.json``: what somebody who waits for the run may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuner.aws.artifacts import RunArtifacts
+from tuner.core.model import Batch
+from tuner.steps.run import PROGRESS
+
+if TYPE_CHECKING:
+    from tuner.steps.run import RunRecord
+
+
+def report_progress(artifacts: RunArtifacts, **fields: Any) -> None:
+    """Change some fields of the progress, keeping the others."""
+    known = artifacts.find(PROGRESS) or {"runId": artifacts.run_id}
+    artifacts.write(PROGRESS, {**known, **fields})
+
+
+def report_batch(artifacts: RunArtifacts, record: RunRecord, batch: Batch, *, invocations: int) -> None:
+    """Say which batch is being measured, and how many invocations were made so far."""
+    report_progress(
+        artifacts,
+        state="Measure",
+        round=batch.round,
+        memoryMb=batch.candidate.memory_mb,
+        architecture=batch.candidate.architecture,
+        invocations=invocations,
+        maxInvocations=record.problem.budget.max_invocations,
+        message=batch.reason,
+    )

@@ -1,0 +1,123 @@
+"""One run's record: what was asked, of which function, and what it may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tuner.aws.artifacts import RunArtifacts
+from tuner.core.codec import from_json, to_json
+from tuner.core.model import Batch, Candidate, Observation, SearchProblem
+from tuner.core.plan import Plan
+from tuner.core.target import TargetFunction
+from tuner.core.tuning_request import TuningRequest
+
+RECORD = "request.json"
+PLAN = "plan.json"
+PAYLOADS = "payloads.json"
+PROGRESS = "progress.json"
+SEARCH = "search.json"
+DECISION = "decision.json"
+FAILURE = "failure.json"
+RESTORED = "restore.json"
+STOP = "stop.json"
+OBSERVATIONS = "observations/"
+ROUNDS = "rounds/"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A memory size that is not part of the space, and why."""
+
+    memory_mb: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What ``plan`` found out once, for every later step."""
+
+    run_id: str
+    execution_arn: str
+    started_at: str
+    where: Literal["aws", "local"]
+    request: TuningRequest
+    target: TargetFunction
+    problem: SearchProblem
+    outside: tuple[Outside, ...] = ()
+    warnings: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A batch while it is measured: what was started, and what came back.
+
+    ``started`` is written before an invocation, so that a crash in the middle
+    of one leaves it counted (as unmeasured) and never run twice.
+    """
+
+    observation: Observation
+    started: int = 0
+    complete: bool = False
+
+
+def load_record(artifacts: RunArtifacts) -> RunRecord:
+    """The run's record.
+
+    Raises:
+        RunNotFound: The run was never planned.
+    """
+    return from_json(RunRecord, artifacts.read(RECORD))
+
+
+def load_plan(artifacts: RunArtifacts) -> Plan:
+    """The run's plan.
+
+    Raises:
+        RunNotFound: The run was never planned.
+    """
+    return from_json(Plan, artifacts.read(PLAN))
+
+
+def save_plan(artifacts: RunArtifacts, plan: Plan) -> None:
+    """Write the plan; before the side effect that it lists."""
+    artifacts.write(PLAN, to_json(plan))
+
+
+def round_name(round_number: int) -> str:
+    """The name of the object that holds the batches of a round."""
+    return f"{ROUNDS}{round_number:03d}.json"
+
+
+def load_round(artifacts: RunArtifacts, round_number: int) -> tuple[Batch, ...]:
+    """The batches that were asked for in a round."""
+    return from_json(tuple[Batch, ...], artifacts.read(round_name(round_number)))  # type: ignore[arg-type]
+
+
+def journal_name(round_number: int, trial: int) -> str:
+    """The name of the object that holds the invocations of a batch."""
+    return f"{OBSERVATIONS}{round_number:03d}-{trial:04d}.json"
+
+
+def load_journals(artifacts: RunArtifacts) -> list[Journal]:
+    """Every batch measured so far, in the order in which they were asked for."""
+    return [from_json(Journal, artifacts.read(name)) for name in artifacts.names(OBSERVATIONS)]
+
+
+def observations_of(journals: Sequence[Journal]) -> list[Observation]:
+    """What was observed: batches in which at least one invocation was tried."""
+    return [journal.observation for journal in journals if journal.observation.invocations]
+
+
+def memory_caps(artifacts: RunArtifacts) -> int | None:
+    """The account's cap on memory in MB, where a refused clone told it."""
+    facts: dict[str, Any] | None = artifacts.find("facts.json")
+    return None if facts is None else facts.get("memory_cap_mb")
+
+
+def candidate_of(batch: Mapping[str, Any]) -> Candidate:
+    """The candidate in a state machine's batch (``memoryMb``, ``architecture``)."""
+    return Candidate(int(batch["memoryMb"]), batch["architecture"])
