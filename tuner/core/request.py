@@ -1,0 +1,351 @@
+"""The execution's input, validated once and whole: every problem in one answer."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from tuner.core.errors import InvalidRequest
+from tuner.core.function_reference import read_function_reference
+from tuner.core.memory_sizes import check_memory
+from tuner.core.model import LatencyGoal, TuningBudget
+from tuner.core.tuning_request import (
+    MemoryRange,
+    MemorySpec,
+    ObservedDuration,
+    TuningRequest,
+    WeightedPayload,
+    check_payloads,
+    shown_json,
+)
+
+
+def _whole_number(given: Any) -> Any:
+    """JSON has one kind of number: 50.0 is 50."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+_Whole = Annotated[int, BeforeValidator(_whole_number)]
+
+
+class _Input(BaseModel):
+    # Field names are the input's own, in camel case.
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def _field(default: Any, meaning: str, rule: str, **bounds: Any) -> Any:
+    """Describe a field: its meaning goes into the docs, its rule into messages."""
+    return Field(default, description=meaning, json_schema_extra={"rule": rule}, **bounds)
+
+
+class GoalInput(_Input):
+    """The latency goal of a request."""
+
+    percentile: float = _field(
+        ..., "Which percentile of the duration.", "it must lie between 50 and 99.9", ge=50, le=99.9
+    )
+    limitMs: float = _field(..., "What it may be at most, in milliseconds.", "it must be above 0", gt=0)  # noqa: N815
+
+
+class BudgetInput(_Input):
+    """The bounds of a run."""
+
+    maxInvocations: _Whole = _field(  # noqa: N815
+        50, "Most invocations of the function.", "it must be a whole number between 2 and 10,000", ge=2, le=10_000
+    )
+    maxCostUsd: float = _field(  # noqa: N815
+        1.0, "Most dollars for invocations.", "it must be above 0 and at most 10,000", gt=0, le=10_000
+    )
+    maxMinutes: float = _field(  # noqa: N815
+        60.0, "Most minutes.", "it must be above 0 and at most 240", gt=0, le=240
+    )
+
+
+class ObservedInput(_Input):
+    """One duration known from AWS."""
+
+    memoryMb: _Whole = _field(  # noqa: N815
+        ..., "At this memory size …", "it must be a whole number between 128 and 10,240", ge=128, le=10_240
+    )
+    durationMs: float = _field(..., "… the function takes so long on AWS.", "it must be above 0", gt=0)  # noqa: N815
+
+
+class ExecutionInput(_Input):
+    """Every field that an execution's input may have. ``docs/request.md`` is checked against it."""
+
+    lambdaARN: str = _field(  # noqa: N815
+        ..., "The function: a name, an ARN, or either with a version or alias.", "it must be a text"
+    )
+    goal: GoalInput | None = _field(
+        None, "The latency goal; without one, the cheapest size is looked for.", 'it must be {"percentile", "limitMs"}'
+    )
+    payload: Any = _field({}, "The event, any JSON; or a weighted mix of events.", "")
+    payloadS3: str | None = _field(  # noqa: N815
+        None, "Where the event is read from, instead of `payload`.", "it must have the form s3://bucket/key"
+    )
+    memory: Any = _field(None, "Which memory sizes may be recommended.", "")
+    powerValues: Any = _field(None, "The name of `memory` in AWS Lambda Power Tuning.", "")  # noqa: N815
+    architectures: list[Literal["x86_64", "arm64"]] | None = _field(
+        None,
+        "Which architectures may be recommended; default the function's own.",
+        'it must be "x86_64" or "arm64"',
+        min_length=1,
+    )
+    budget: BudgetInput = _field(
+        BudgetInput.model_construct(), "The first bound that is reached ends the run.", "it must be an object"
+    )
+    confidence: float = _field(
+        0.9, "How sure the verdict must be.", "it must lie between 0.5 and 0.999", ge=0.5, le=0.999
+    )
+    tolerance: float = _field(
+        0.05, "How far from the cheapest is good enough.", "it must lie between 0 and 0.5", ge=0, le=0.5
+    )
+    coldStartShare: float | None = _field(  # noqa: N815
+        None, "Which share of production's invocations is cold.", "it must lie between 0 and 1", ge=0, le=1
+    )
+    monthlyInvocations: float | None = _field(  # noqa: N815
+        None, "How often production invokes the function in a month.", "it must be a number of at least 0", ge=0
+    )
+    parallelInvocation: bool = _field(  # noqa: N815
+        False, "Invoke in parallel, so that more execution environments are seen.", "it must be true or false"
+    )
+    sleepBetweenInvocationsMs: _Whole = _field(  # noqa: N815
+        0, "Wait so long between invocations.", "it must be a whole number between 0 and 60,000", ge=0, le=60_000
+    )
+    preProcessorARN: Any = _field(None, "A function to run before each invocation: not supported yet.", "")  # noqa: N815
+    postProcessorARN: Any = _field(None, "A function to run after each invocation: not supported yet.", "")  # noqa: N815
+    dryRun: bool = _field(  # noqa: N815
+        False, "Check everything, invoke once, estimate the run; nothing else.", "it must be true or false"
+    )
+    observed: Any = _field(None, "One duration known from AWS; on the embedded AWS only.", "")
+
+
+_POWER_TUNING = {
+    "num": "set budget.maxInvocations, which bounds the invocations of the whole run",
+    "strategy": "set a goal for the cheapest size that meets it, or none for the cheapest size of all",
+    "balancedWeight": "set a goal for the cheapest size that meets it, or none for the cheapest size of all",
+    "autoOptimize": "no run changes the function; take the recommended size over yourself",
+    "autoOptimizeAlias": "no run changes the function; take the recommended size over yourself",
+    "discardTopBottom": "no sample is discarded: intervals and percentiles are made for outliers",
+    "sleepBetweenRunsMs": "set sleepBetweenInvocationsMs",
+    "disablePayloadLogs": "payloads are never logged",
+    "includeOutputResults": "every measured size is in report.json",
+    "onlyColdStarts": "cold starts are reported apart from warm invocations",
+    "allowedExceptions": "an invocation that fails is a failure",
+}
+"""Fields of AWS Lambda Power Tuning that have no counterpart of that name, and what to do instead.
+
+Source: its README-EXECUTE.md, seen 2026-11.
+"""
+
+_SYNONYMS = {
+    "function": "lambdaARN",
+    "functionname": "lambdaARN",
+    "functionarn": "lambdaARN",
+    "arn": "lambdaARN",
+    "event": "payload",
+    "memorysize": "memory",
+    "memorysizes": "memory",
+    "architecture": "architectures",
+    "parallel": "parallelInvocation",
+    "dry_run": "dryRun",
+    "limit": "limitMs",
+    "p": "percentile",
+}
+
+_STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+"""Step Functions' own field: an execution that starts another one puts its id there, for the console's links."""
+
+_NESTED: Mapping[str, type[_Input]] = {"goal": GoalInput, "budget": BudgetInput, "observed": ObservedInput}
+
+
+def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
+    """Validate an execution's input.
+
+    Args:
+        raw: The input, decoded from JSON.
+        local: Whether the run is on the embedded AWS, where ``observed`` may be given.
+
+    Returns:
+        The request with its defaults filled in.
+
+    Raises:
+        InvalidRequest: With every problem: unknown fields, wrong types, values
+            out of bounds, fields that exclude each other.
+
+    Example:
+        >>> parse_request({"lambdaARN": "resize", "goal": {"percentile": 95, "limitMs": 300}}).goal
+        LatencyGoal(percentile=95.0, limit_ms=300.0)
+    """
+    if not isinstance(raw, dict):
+        raise InvalidRequest([f'the input is {shown_json(raw)}: it must be a JSON object such as {{"lambdaARN": "…"}}'])
+    given = _without_nulls({str(name): value for name, value in raw.items() if name != _STARTED_BY})
+    problems: list[str] = []
+    parsed: ExecutionInput | None = None
+    try:
+        parsed = ExecutionInput.model_validate(given)
+    except ValidationError as error:
+        problems.extend(_sentences(error, given, ExecutionInput, ""))
+    observed = _observed(given.get("observed"), local, problems)
+    payloads = _payloads(given, problems)
+    memory = _memory(given, problems)
+    _check_texts(given, problems)
+    if problems or parsed is None:
+        raise InvalidRequest(_in_field_order(problems))
+    return TuningRequest(
+        lambda_arn=parsed.lambdaARN,
+        goal=None if parsed.goal is None else LatencyGoal(float(parsed.goal.percentile), float(parsed.goal.limitMs)),
+        payloads=payloads,
+        payload_s3=parsed.payloadS3,
+        memory=memory,
+        architectures=None if parsed.architectures is None else tuple(dict.fromkeys(parsed.architectures)),
+        budget=TuningBudget(
+            max_invocations=parsed.budget.maxInvocations,
+            max_cost_usd=float(parsed.budget.maxCostUsd),
+            max_minutes=float(parsed.budget.maxMinutes),
+        ),
+        confidence=parsed.confidence,
+        tolerance=parsed.tolerance,
+        cold_start_share=parsed.coldStartShare,
+        monthly_invocations=parsed.monthlyInvocations,
+        parallel_invocation=parsed.parallelInvocation,
+        sleep_between_invocations_ms=parsed.sleepBetweenInvocationsMs,
+        dry_run=parsed.dryRun,
+        observed=observed,
+    )
+
+
+def _without_nulls(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Read null as left out, as JSON writers mean it; but null is an event like any other."""
+    return {
+        name: {key: inner for key, inner in value.items() if inner is not None}
+        if name in _NESTED and isinstance(value, dict)
+        else value
+        for name, value in raw.items()
+        if value is not None or name == "payload"
+    }
+
+
+def _payloads(given: Mapping[str, Any], problems: list[str]) -> tuple[WeightedPayload, ...]:
+    from_s3 = given.get("payloadS3") is not None
+    if from_s3 and "payload" in given:
+        problems.append("payloadS3 and payload are both given: give one of them")
+        return ()
+    if from_s3:
+        return ()
+    payloads, found = check_payloads(given.get("payload", {}))
+    problems.extend(found)
+    return payloads
+
+
+def _memory(given: Mapping[str, Any], problems: list[str]) -> MemorySpec:
+    named = [name for name in ("memory", "powerValues") if given.get(name) is not None]
+    if len(named) == 2:
+        problems.append("memory and powerValues are both given: they are two names of one field, give one of them")
+        return MemoryRange()
+    field = named[0] if named else "memory"
+    memory, found = check_memory(given.get(field), field=field)
+    problems.extend(found)
+    return memory or MemoryRange()
+
+
+def _observed(raw: Any, local: bool, problems: list[str]) -> ObservedDuration | None:
+    if raw is None:
+        return None
+    if not local:
+        problems.append(
+            "observed is only for runs on the embedded AWS, whose milliseconds are another machine's: "
+            "here every duration is measured, leave it out"
+        )
+        return None
+    try:
+        parsed = ObservedInput.model_validate(raw)
+    except ValidationError as error:
+        problems.extend(_sentences(error, raw, ObservedInput, "observed."))
+        return None
+    return ObservedDuration(memory_mb=parsed.memoryMb, duration_ms=float(parsed.durationMs))
+
+
+def _check_texts(given: Mapping[str, Any], problems: list[str]) -> None:
+    arn = given.get("lambdaARN")
+    if isinstance(arn, str):
+        reference, problem = read_function_reference(arn)
+        if reference is None:
+            problems.append(problem)
+    location = given.get("payloadS3")
+    if isinstance(location, str):
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        if not location.startswith("s3://") or not bucket or not key:
+            problems.append(f"payloadS3 is {shown_json(location)}: it must have the form s3://bucket/key")
+    problems.extend(
+        f"{name} is not supported yet: running a function around each invocation comes with a later version, "
+        "leave it out"
+        for name in ("preProcessorARN", "postProcessorARN")
+        if given.get(name) not in (None, "")
+    )
+
+
+def _sentences(error: ValidationError, given: Any, model: type[_Input], prefix: str) -> Iterator[str]:
+    """Turn pydantic's findings into sentences in this product's words."""
+    for found in error.errors(include_url=False, include_context=False, include_input=True):
+        location = found["loc"]
+        owner = _NESTED[str(location[0])] if len(location) > 1 and str(location[0]) in _NESTED else model
+        path = prefix + "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" if index else part
+            for index, part in enumerate(location)
+        )
+        if not location:
+            names = ", ".join(f'"{name}"' for name in model.model_fields)
+            yield f"{prefix.rstrip('.')} is {shown_json(given)}: it must be an object with {names}"
+            continue
+        if found["type"] == "extra_forbidden":
+            yield _unknown(path, str(location[-1]), owner)
+            continue
+        name = next(str(part) for part in reversed(location) if isinstance(part, str))
+        rule = _rule(owner, name)
+        if found["type"] == "missing":
+            yield f"{path} is missing: {'name the function to tune' if name == 'lambdaARN' else rule}"
+            continue
+        if found["type"] == "too_short":
+            yield f"{path} is an empty list: name at least one, or leave it out"
+            continue
+        if name == "architectures" and len(location) == 1:
+            rule = 'it must be a list of "x86_64" and "arm64"'
+        if isinstance(found["input"], str) and found["type"] in ("float_type", "int_type"):
+            yield f"{path} is the text {shown_json(found['input'])}, not a number: {rule}"
+            continue
+        yield f"{path} is {shown_json(found['input'])}: {rule}"
+
+
+def _rule(owner: type[_Input], name: str) -> str:
+    extra = owner.model_fields[name].json_schema_extra
+    return str(extra["rule"]) if isinstance(extra, dict) else ""
+
+
+def _unknown(path: str, name: str, owner: type[_Input]) -> str:
+    if owner is ExecutionInput and name in _POWER_TUNING:
+        return f"{path} is a field of AWS Lambda Power Tuning that is not supported yet: {_POWER_TUNING[name]}"
+    shown = shown_json(path)[1:-1]
+    known = {field.lower(): field for field in owner.model_fields}
+    likely = known.get(name.lower()) or _SYNONYMS.get(name.lower())
+    if likely not in owner.model_fields:
+        close = difflib.get_close_matches(name.lower(), known, n=1)
+        likely = known[close[0]] if close else None
+    if likely:
+        return f"{shown} is not a field: did you mean {likely}?"
+    if owner is ExecutionInput:
+        return f"{shown} is not a field of a request"
+    return f"{shown} is not a field: there are {' and '.join(owner.model_fields)}"
+
+
+def _in_field_order(problems: list[str]) -> list[str]:
+    order = {name: index for index, name in enumerate(ExecutionInput.model_fields)}
+
+    def position(problem: str) -> int:
+        head = problem.split(" ", 1)[0].split(".", 1)[0].split("[", 1)[0]
+        return order.get(head, len(order))
+
+    return sorted(problems, key=position)

@@ -1,0 +1,256 @@
+"""A validated request: plain frozen values that handlers read back without pydantic.
+
+``tuner.core.request`` makes them from an execution's input, once, at the border.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tuner.core.errors import InvalidRequest
+from tuner.core.model import Architecture, LatencyGoal, TuningBudget
+
+MAX_PAYLOAD_BYTES = 6_291_456
+"""Largest request of a synchronous invocation, 6 MB. Source: AWS Lambda quotas, seen 2026-11."""
+
+_MAX_WEIGHT = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRange:
+    """Every *step_mb* from *min_mb* to *max_mb*, both included where the step meets them."""
+
+    min_mb: int = 128
+    max_mb: int = 10_240
+    step_mb: int = 64
+
+
+MemorySpec = MemoryRange | tuple[int, ...]
+"""Which sizes may be recommended: a range, or exactly these."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedPayload:
+    """One event to invoke with, and its share of the traffic relative to the others."""
+
+    payload: Any
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedDuration:
+    """One duration known from AWS; it anchors what the embedded AWS measures."""
+
+    memory_mb: int
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TuningRequest:
+    """What a user asked for, complete: defaults are filled in, bounds hold.
+
+    ``payloads`` is empty exactly where ``payload_s3`` names an object to read
+    them from.
+    """
+
+    lambda_arn: str
+    goal: LatencyGoal | None = None
+    payloads: tuple[WeightedPayload, ...] = (WeightedPayload({}),)
+    payload_s3: str | None = None
+    memory: MemorySpec = field(default_factory=MemoryRange)
+    architectures: tuple[Architecture, ...] | None = None
+    """``None``: the function's own."""
+    budget: TuningBudget = field(default_factory=TuningBudget)
+    confidence: float = 0.9
+    tolerance: float = 0.05
+    cold_start_share: float | None = None
+    monthly_invocations: float | None = None
+    parallel_invocation: bool = False
+    sleep_between_invocations_ms: int = 0
+    dry_run: bool = False
+    observed: ObservedDuration | None = None
+
+    @property
+    def payload_s3_location(self) -> tuple[str, str] | None:
+        """Bucket and key of ``payload_s3``."""
+        if self.payload_s3 is None:
+            return None
+        bucket, _, key = self.payload_s3.removeprefix("s3://").partition("/")
+        return bucket, key
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the request as JSON values; ``from_json`` reads exactly this back."""
+        return {
+            "lambda_arn": self.lambda_arn,
+            "goal": None if self.goal is None else {"percentile": self.goal.percentile, "limit_ms": self.goal.limit_ms},
+            "payloads": [{"payload": item.payload, "weight": item.weight} for item in self.payloads],
+            "payload_s3": self.payload_s3,
+            "memory": {"min_mb": self.memory.min_mb, "max_mb": self.memory.max_mb, "step_mb": self.memory.step_mb}
+            if isinstance(self.memory, MemoryRange)
+            else list(self.memory),
+            "architectures": None if self.architectures is None else list(self.architectures),
+            "budget": {
+                "max_invocations": self.budget.max_invocations,
+                "max_cost_usd": self.budget.max_cost_usd,
+                "max_minutes": self.budget.max_minutes,
+            },
+            "confidence": self.confidence,
+            "tolerance": self.tolerance,
+            "cold_start_share": self.cold_start_share,
+            "monthly_invocations": self.monthly_invocations,
+            "parallel_invocation": self.parallel_invocation,
+            "sleep_between_invocations_ms": self.sleep_between_invocations_ms,
+            "dry_run": self.dry_run,
+            "observed": None
+            if self.observed is None
+            else {"memory_mb": self.observed.memory_mb, "duration_ms": self.observed.duration_ms},
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> TuningRequest:
+        """Read what ``to_json`` wrote; it was validated then and is trusted now.
+
+        Raises:
+            KeyError: A field is missing: not written by ``to_json``.
+        """
+        goal, memory, observed = stored["goal"], stored["memory"], stored["observed"]
+        architectures = stored["architectures"]
+        return cls(
+            lambda_arn=stored["lambda_arn"],
+            goal=None if goal is None else LatencyGoal(**goal),
+            payloads=tuple(WeightedPayload(**item) for item in stored["payloads"]),
+            payload_s3=stored["payload_s3"],
+            memory=tuple(memory) if isinstance(memory, list) else MemoryRange(**memory),
+            architectures=None if architectures is None else tuple(architectures),
+            budget=TuningBudget(**stored["budget"]),
+            confidence=stored["confidence"],
+            tolerance=stored["tolerance"],
+            cold_start_share=stored["cold_start_share"],
+            monthly_invocations=stored["monthly_invocations"],
+            parallel_invocation=stored["parallel_invocation"],
+            sleep_between_invocations_ms=stored["sleep_between_invocations_ms"],
+            dry_run=stored["dry_run"],
+            observed=None if observed is None else ObservedDuration(**observed),
+        )
+
+    def to_input(self, *, with_payload: bool = False) -> dict[str, Any]:
+        """Write the request under the execution input's own names, for people to read.
+
+        Args:
+            with_payload: Payloads may hold what must not be shown; they are
+                left out unless asked for.
+        """
+        shown: dict[str, Any] = {
+            "lambdaARN": self.lambda_arn,
+            "goal": None if self.goal is None else {"percentile": self.goal.percentile, "limitMs": self.goal.limit_ms},
+            "memory": {"min": self.memory.min_mb, "max": self.memory.max_mb, "step": self.memory.step_mb}
+            if isinstance(self.memory, MemoryRange)
+            else list(self.memory),
+            "architectures": None if self.architectures is None else list(self.architectures),
+            "budget": {
+                "maxInvocations": self.budget.max_invocations,
+                "maxCostUsd": self.budget.max_cost_usd,
+                "maxMinutes": self.budget.max_minutes,
+            },
+            "confidence": self.confidence,
+            "tolerance": self.tolerance,
+            "coldStartShare": self.cold_start_share,
+            "monthlyInvocations": self.monthly_invocations,
+            "parallelInvocation": self.parallel_invocation,
+            "sleepBetweenInvocationsMs": self.sleep_between_invocations_ms,
+            "dryRun": self.dry_run,
+        }
+        if self.observed is not None:
+            shown["observed"] = {"memoryMb": self.observed.memory_mb, "durationMs": self.observed.duration_ms}
+        if self.payload_s3 is not None:
+            shown["payloadS3"] = self.payload_s3
+        elif with_payload:
+            plain = len(self.payloads) == 1 and not is_weighted_mix(self.payloads[0].payload)
+            shown["payload"] = (
+                self.payloads[0].payload
+                if plain
+                else [{"payload": item.payload, "weight": item.weight} for item in self.payloads]
+            )
+        return {name: given for name, given in shown.items() if given is not None}
+
+
+def is_weighted_mix(payload: Any) -> bool:
+    """Tell a weighted mix from an event that happens to be a list.
+
+    A mix is a list whose every item has exactly ``payload`` and ``weight``;
+    the empty list, of which that is true as well, counts as one.
+    """
+    return isinstance(payload, list) and all(
+        isinstance(item, dict) and item.keys() == {"payload", "weight"} for item in payload
+    )
+
+
+def read_payloads(payload: Any, *, field: str = "payload") -> tuple[WeightedPayload, ...]:
+    """Read one event, or a weighted mix of events.
+
+    Args:
+        payload: Any JSON value, from the input or from the object that ``payloadS3`` names.
+        field: How messages call it.
+
+    Raises:
+        InvalidRequest: An empty mix, a weight that is no positive number, an
+            event that is not JSON or passes 6 MB; all problems at once.
+
+    Example:
+        >>> read_payloads({"width": 800})
+        (WeightedPayload(payload={'width': 800}, weight=1.0),)
+    """
+    payloads, problems = check_payloads(payload, field=field)
+    if problems:
+        raise InvalidRequest(problems)
+    return payloads
+
+
+def check_payloads(payload: Any, *, field: str = "payload") -> tuple[tuple[WeightedPayload, ...], list[str]]:
+    """Do the work of ``read_payloads``, but return the problems instead of raising them."""
+    if not is_weighted_mix(payload):
+        problem = _event_problem(payload, field)
+        return ((WeightedPayload(payload),), []) if problem is None else ((), [problem])
+    if not payload:
+        return (), [
+            f"{field} is an empty list: a weighted mix needs at least one item "
+            f'(for an event that is an empty list write [{{"payload": [], "weight": 1}}])'
+        ]
+    payloads, problems = [], []
+    for index, item in enumerate(payload):
+        weight = item["weight"]
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= _MAX_WEIGHT:
+            problems.append(
+                f"{field}[{index}].weight is {shown_json(weight)}: it must be a number above 0, at most {_MAX_WEIGHT:,}"
+            )
+            continue
+        problem = _event_problem(item["payload"], f"{field}[{index}].payload")
+        if problem is not None:
+            problems.append(problem)
+            continue
+        payloads.append(WeightedPayload(item["payload"], float(weight)))
+    return (tuple(payloads), []) if not problems else ((), problems)
+
+
+def _event_problem(payload: Any, field: str) -> str | None:
+    try:
+        size = len(json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode())
+    except (ValueError, TypeError, RecursionError):
+        # Also a lone surrogate, which UTF-8 cannot carry (UnicodeEncodeError is a ValueError).
+        return f"{field} is not JSON: it holds NaN, an infinite number, or something that JSON has no form for"
+    if size > MAX_PAYLOAD_BYTES:
+        return f"{field} has {size:,} bytes: one invocation takes at most {MAX_PAYLOAD_BYTES:,}"
+    return None
+
+
+def shown_json(given: Any, *, limit: int = 60) -> str:
+    """Write a value into a message: as JSON where it is JSON, and never long."""
+    try:
+        text = json.dumps(given, ensure_ascii=False)
+    except (ValueError, TypeError, RecursionError):
+        text = type(given).__name__
+    text = "".join(character if character.isprintable() else "�" for character in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
