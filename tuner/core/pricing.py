@@ -1,0 +1,271 @@
+"""What Lambda and its neighbours charge: prices by Region and architecture, and the cost of invocations.
+
+The prices are package data, ``data/prices.csv``, each row with the month it
+was seen and its source; ``docs/prices.md`` says what is known and how to
+renew it. There is no default price: a Region or architecture that is not in
+the table is an error, because a wrong price silently moves the optimum.
+
+1 GB is 1,024 MB, as Lambda bills it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tuner.core.errors import NothingMeasured, PriceUnknown
+from tuner.core.model import ArchitecturePrices
+
+FREE_EPHEMERAL_STORAGE_MB = 512
+"""``/tmp`` up to this size is part of the price. Source: AWS Lambda pricing, seen 2026-11."""
+
+_PRICES_FILE = Path(__file__).with_name("data") / "prices.csv"
+_HINT = "Tune a function of a Region whose prices are known; docs/prices.md lists them and how to add one."
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTier:
+    """A price that holds for one account's monthly usage from ``above_gb_seconds`` on.
+
+    ``up_to_gb_seconds`` is ``None`` in the last tier, and in the last one known.
+    """
+
+    above_gb_seconds: float
+    up_to_gb_seconds: float | None
+    usd_per_gb_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """One row of the price table.
+
+    ``tier_from`` and ``tier_to`` count ``unit`` per month; ``tier_to`` is
+    ``None`` where the price has no upper end.
+    """
+
+    service: str
+    item: str
+    architecture: str
+    region: str
+    tier_from: float
+    tier_to: float | None
+    unit: str
+    price: float
+    currency: str
+    as_of: str
+    source: str
+
+
+@cache
+def price_table() -> tuple[UnitPrice, ...]:
+    """Read the whole table; once, and only when something is priced."""
+    rows = []
+    for line in _PRICES_FILE.read_text("utf-8").splitlines()[1:]:
+        # The file holds no quotes and no commas inside of fields; a test keeps it so.
+        service, item, architecture, region, tier_from, tier_to, unit, price, currency, as_of, source = line.split(",")
+        rows.append(
+            UnitPrice(
+                service=service,
+                item=item,
+                architecture=architecture,
+                region=region,
+                tier_from=float(tier_from),
+                tier_to=None if tier_to == "Inf" else float(tier_to),
+                unit=unit,
+                price=float(price),
+                currency=currency,
+                as_of=as_of,
+                source=source,
+            )
+        )
+    return tuple(rows)
+
+
+@cache
+def _index() -> dict[tuple[str, str, str, str], tuple[UnitPrice, ...]]:
+    found: dict[tuple[str, str, str, str], list[UnitPrice]] = {}
+    for row in price_table():
+        found.setdefault((row.service, row.item, row.region, row.architecture), []).append(row)
+    return {key: tuple(sorted(rows, key=lambda row: row.tier_from)) for key, rows in found.items()}
+
+
+def price_rows(service: str, item: str, region: str, architecture: str = "any") -> tuple[UnitPrice, ...]:
+    """Find the rows of one price, its tiers ascending; empty where it is not known.
+
+    Args:
+        service: ``AWSLambda``, ``AmazonStates`` or ``AmazonCloudWatch``.
+        item: As in the table, such as ``snapstart-cache``.
+        region: A Region's code; ``all`` holds the free tiers.
+        architecture: Items that cost the same on both are under ``any``.
+    """
+    index = _index()
+    return index.get((service, item, region, architecture)) or index.get((service, item, region, "any"), ())
+
+
+@cache
+def known_regions(architecture: str) -> tuple[str, ...]:
+    """List the Regions in which invocations on an architecture can be priced, sorted."""
+    regions = sorted({row.region for row in price_table() if row.item == "duration"})
+    return tuple(region for region in regions if not _missing(region, architecture))
+
+
+def _missing(region: str, architecture: str) -> list[str]:
+    needed = {"duration": "compute time", "request": "requests", "ephemeral-storage": "ephemeral storage"}
+    return [name for item, name in needed.items() if not price_rows("AWSLambda", item, region, architecture)]
+
+
+def prices_for(region: str, architecture: str) -> ArchitecturePrices:
+    """Look up the on-demand prices of a Region and architecture, first tier.
+
+    Args:
+        region: Such as ``eu-west-1``.
+        architecture: ``x86_64`` or ``arm64``.
+
+    Returns:
+        Prices per unit. China's Regions are in yuan: see ``currency``.
+
+    Raises:
+        PriceUnknown: The Region or architecture is not in the table; the
+            sentence says which, and what is known.
+
+    Example:
+        >>> prices_for("us-east-1", "arm64").usd_per_gb_second
+        1.33334e-05
+    """
+    missing = _missing(region, architecture)
+    if missing:
+        raise _unknown(region, architecture, missing)
+    duration = price_rows("AWSLambda", "duration", region, architecture)[0]
+    return ArchitecturePrices(
+        usd_per_gb_second=duration.price,
+        usd_per_request=price_rows("AWSLambda", "request", region, architecture)[0].price,
+        usd_per_ephemeral_gb_second=price_rows("AWSLambda", "ephemeral-storage", region, architecture)[0].price,
+        currency=duration.currency,
+    )
+
+
+def _unknown(region: str, architecture: str, missing: list[str]) -> PriceUnknown:
+    if architecture not in ("x86_64", "arm64"):
+        return PriceUnknown(
+            f'No price is known for the architecture "{architecture}": there are x86_64 and arm64.', hint=_HINT
+        )
+    regions = known_regions(architecture)
+    other = "x86_64" if architecture == "arm64" else "arm64"
+    if region in known_regions(other):
+        message = f"The price of {architecture} in Region {region} is not known, though that of {other} is."
+        return PriceUnknown(message, hint=f"Leave {architecture} out of architectures, or see docs/prices.md.")
+    if len(missing) < 3:
+        message = f"The price of {' and of '.join(missing)} in Region {region} is not known for {architecture}."
+    else:
+        message = f"No Lambda price is known for Region {region} and {architecture}."
+    return PriceUnknown(f"{message} Known Regions: {', '.join(regions)}.", hint=_HINT)
+
+
+def tiers_for(region: str, architecture: str) -> tuple[PriceTier, ...]:
+    """List the price tiers of compute time, ascending.
+
+    A tier holds for the GB-seconds of one month above its beginning. Where
+    only the first one is known, it is the only one here, and its end tells
+    how far it reaches.
+
+    Raises:
+        PriceUnknown: As ``prices_for``.
+    """
+    prices_for(region, architecture)
+    return tuple(
+        PriceTier(above_gb_seconds=row.tier_from, up_to_gb_seconds=row.tier_to, usd_per_gb_second=row.price)
+        for row in price_rows("AWSLambda", "duration", region, architecture)
+    )
+
+
+def transition_price_usd(region: str) -> float:
+    """Look up what one state transition of a standard workflow costs.
+
+    In US dollars, in China in yuan.
+
+    Raises:
+        PriceUnknown: The Region is not in the table.
+    """
+    rows = price_rows("AmazonStates", "state-transition", region)
+    if not rows:
+        raise PriceUnknown(
+            f"The price of a Step Functions state transition in Region {region} is not known.", hint=_HINT
+        )
+    return rows[0].price
+
+
+def invocation_cost_usd(
+    memory_mb: float,
+    billed_ms: float,
+    prices: ArchitecturePrices,
+    ephemeral_storage_mb: int = FREE_EPHEMERAL_STORAGE_MB,
+) -> float:
+    """Price one invocation: compute, its request, and ephemeral storage above 512 MB.
+
+    Args:
+        memory_mb: Configured memory; what was used of it does not matter.
+        billed_ms: Billed duration, which already holds what is billed of init or restore.
+        prices: Prices of the function's Region and architecture.
+        ephemeral_storage_mb: Configured size of ``/tmp``.
+
+    Raises:
+        ValueError: A duration or size that is not a number of at least 0.
+
+    Example:
+        >>> prices = ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309)
+        >>> round(invocation_cost_usd(1024, 100, prices) * 1_000_000, 4)
+        1.8667
+    """
+    for name, number in (("billed_ms", billed_ms), ("memory_mb", memory_mb)):
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{name} is {number}: it must be a finite number of at least 0")
+    billed_s = billed_ms / 1_000
+    above_free_gb = max(ephemeral_storage_mb - FREE_EPHEMERAL_STORAGE_MB, 0) / 1_024
+    return (
+        memory_mb / 1_024 * billed_s * prices.usd_per_gb_second
+        + above_free_gb * billed_s * prices.usd_per_ephemeral_gb_second
+        + prices.usd_per_request
+    )
+
+
+def cost_per_million_usd(
+    memory_mb: int,
+    billed_ms: Sequence[float],
+    prices: ArchitecturePrices,
+    ephemeral_storage_mb: int = FREE_EPHEMERAL_STORAGE_MB,
+) -> float:
+    """Price one million invocations at a memory size.
+
+    Lambda bills every started millisecond of *configured* memory, so the mean
+    is taken over billed durations and never over measured ones: an invocation
+    of 1.2 ms is billed as 2 ms, two thirds more.
+
+    Args:
+        memory_mb: Configured memory, 128 to 10,240.
+        billed_ms: Billed duration of each sampled invocation.
+        prices: Prices of the function's Region and architecture.
+        ephemeral_storage_mb: Configured size of ``/tmp``; 512 MB are free.
+
+    Returns:
+        Compute charge plus request charge plus ephemeral storage. Free tier,
+        volume tiers and savings plans are left out: they depend on the
+        account, not on the function.
+
+    Raises:
+        NothingMeasured: *billed_ms* is empty; a missing sample is not a free one.
+        ValueError: A sample that is not a number of at least 0.
+
+    Example:
+        >>> prices = ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309)
+        >>> round(cost_per_million_usd(1024, [100, 100], prices), 4)
+        1.8667
+    """
+    if not len(billed_ms):
+        raise NothingMeasured(
+            f"There is no billed duration at {memory_mb:,} MB to price.", hint="A missing sample is not a free one."
+        )
+    total = math.fsum(invocation_cost_usd(memory_mb, each, prices, ephemeral_storage_mb) for each in billed_ms)
+    return total / len(billed_ms) * 1_000_000
