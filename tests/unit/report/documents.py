@@ -378,7 +378,7 @@ def failed_run() -> dict[str, Any]:
         "error": {
             "name": "PayloadFailed",
             "message": "thumbnail-api fails with this payload at its current size of 3,008 MB: KeyError: 'image'.",
-            "hint": "Give a payload that the function accepts (--payload event.json, or \"payload\" in the input).",
+            "hint": 'Give a payload that the function accepts (--payload event.json, or "payload" in the input).',
         },
     }
 

@@ -1,0 +1,136 @@
+"""Reading of the one object that every renderer takes: the content of ``report.json``.
+
+Its shape is published in ``docs/schema/report.schema.json``. A failed run's
+document may lack almost everything, so nothing here expects more than
+``schemaVersion`` and ``runId``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Document = Mapping[str, Any]
+"""The content of report.json; fields and units are described in docs/schema/report.schema.json."""
+
+Configuration = Mapping[str, Any]
+"""One entry of ``configurations``, ``recommended``, ``current`` or ``safer``."""
+
+DEFAULT_PERCENTILE = 95.0
+"""The percentile that is shown where no goal names one."""
+
+
+def samples_needed(percentile: float) -> int:
+    """Fewest samples that can carry a percentile.
+
+    With n samples the largest one lies above the percentile with probability
+    1 - (p / 100)^n; below 90 % the samples say nothing about it and only a
+    model can.
+
+    Example:
+        >>> [samples_needed(p) for p in (50, 95, 99, 99.9)]
+        [4, 45, 230, 2302]
+    """
+    return math.ceil(math.log(0.1) / math.log(percentile / 100))
+
+
+def is_modelled(configuration: Configuration, key: str) -> bool:
+    """Whether a duration comes from the model because the samples here cannot carry it.
+
+    Args:
+        configuration: The memory size.
+        key: ``mean`` or a percentile such as ``p95``.
+    """
+    samples = int(configuration.get("samples") or 0)
+    if key == "mean":
+        return samples == 0
+    return samples < samples_needed(float(key[1:]))
+
+
+def goal_of(document: Document) -> Mapping[str, float] | None:
+    """The latency goal, or None where none was asked."""
+    return document.get("goal") or None
+
+
+def latency_key(document: Document) -> str:
+    """The key of ``durationMs`` that matters in this run: the goal's percentile, else p95."""
+    goal = goal_of(document)
+    return f"p{goal['percentile'] if goal else DEFAULT_PERCENTILE:g}"
+
+
+def percentile_keys(document: Document) -> list[str]:
+    """Keys of ``durationMs`` worth showing, ascending: p50, p95, p99 and the goal's."""
+    return sorted({"p50", "p95", "p99", latency_key(document)}, key=lambda key: float(key[1:]))
+
+
+def is_failed(document: Document) -> bool:
+    """Whether the run ended in an error instead of a verdict."""
+    return bool(document.get("error"))
+
+
+def function_name(document: Document) -> str:
+    """The function's name, from its description, else from its ARN, else the run's id."""
+    function = document.get("function") or {}
+    if function.get("name"):
+        return str(function["name"])
+    parts = str(document.get("functionArn") or "").split(":")
+    if len(parts) >= 7:  # arn:aws:lambda:region:account:function:name[:qualifier]
+        return parts[6]
+    return parts[0] or str(document.get("runId") or "unknown function")
+
+
+def configurations_of(document: Document) -> Sequence[Configuration]:
+    """Every configuration; the recommended and current ones alone where the list is missing."""
+    rows = document.get("configurations")
+    if rows:
+        return list(rows)
+    unique = {configuration_key(row): row for row in (document.get("current"), document.get("recommended")) if row}
+    return sorted(unique.values(), key=configuration_key)
+
+
+def configuration_key(configuration: Configuration) -> tuple[str, int]:
+    """What tells one configuration from another: architecture and memory size in MB."""
+    return str(configuration.get("architecture") or ""), int(configuration.get("memoryMb") or 0)
+
+
+def same_configuration(one: Configuration | None, other: Configuration | None) -> bool:
+    """Whether both are there and mean the same memory size on the same architecture."""
+    return one is not None and other is not None and configuration_key(one) == configuration_key(other)
+
+
+def was_tried(configuration: Configuration) -> bool:
+    """Whether any invocation was made at this configuration."""
+    return any(configuration.get(key) for key in ("samples", "failures", "unmeasured", "environments"))
+
+
+def is_infeasible(configuration: Configuration) -> bool:
+    """Whether this configuration cannot be used at all."""
+    return bool(configuration.get("infeasibleReason"))
+
+
+def estimate_of(quantity: Mapping[str, float] | None) -> float | None:
+    """The best estimate of an interval, None where there is none."""
+    return None if not quantity else float(quantity["estimate"])
+
+
+def duration_of(configuration: Configuration | None, key: str) -> Mapping[str, float] | None:
+    """The interval of a warm duration in milliseconds, None where it is unknown."""
+    return ((configuration or {}).get("durationMs") or {}).get(key) or None
+
+
+def architectures_of(document: Document) -> list[str]:
+    """Every architecture in the document, sorted."""
+    return sorted({configuration_key(row)[0] for row in configurations_of(document)})
+
+
+def monthly_invocations(document: Document) -> float | None:
+    """Invocations a month, where somebody told; never guessed."""
+    return (document.get("request") or {}).get("monthlyInvocations") or None
+
+
+def request_without_payload(document: Document) -> dict[str, Any]:
+    """The request as it may be passed on: payloads can hold what a reader of the report must not see."""
+    request = dict(document.get("request") or {})
+    request.pop("payload", None)
+    return {key: value for key, value in request.items() if value is not None}

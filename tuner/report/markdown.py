@@ -1,0 +1,223 @@
+"""report.md: what fits a pull request comment and a job summary."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from tuner.report import change, formats, tables
+from tuner.report import document as doc
+from tuner.report.sentences import Sentence, goal_text, size_text, verdict_message
+
+MOST_CHARACTERS = 60_000
+"""GitHub takes comments of up to 65,536 characters."""
+MOST_ROWS = 40
+MOST_ITEMS = 30
+MOST_ITEM_CHARACTERS = 600
+MOST_REQUEST_CHARACTERS = 4000
+SIGNS = {"good": "✅", "caution": "⚠️", "bad": "❌", "neutral": "ℹ️"}
+
+
+def render_markdown(document: doc.Document) -> str:
+    """The report as GitHub-flavoured Markdown, under 60 KB whatever the run did.
+
+    Names and error texts come from users' functions: whatever Markdown or HTML
+    could read in them is escaped.
+
+    Args:
+        document: The content of report.json; a failed run's holds what is known.
+    """
+    message = verdict_message(document)
+    here = " (on this machine)" if document.get("where") == "local" else ""
+    parts = [
+        f"### Lambda Tuner: `{_code(doc.function_name(document))}`{here}",
+        f"{SIGNS[message.tone]} **{escape(message.label)}.** {_marked(message.headline)}",
+        *(_marked(sentence) for sentence in message.support),
+    ]
+    if message.next_step:
+        parts.append(f"**Next:** {escape(_short(message.next_step))}")
+    parts.extend(_comparison(document))
+    parts.extend(_change(document))
+    parts.extend(_measured(document))
+    parts.extend(_evidence(document))
+    text = "\n\n".join(parts) + "\n"
+    return text if len(text.encode()) <= MOST_CHARACTERS else _cut(text)
+
+
+def escape(text: str) -> str:
+    r"""Text that Markdown and HTML read as text, on one line.
+
+    Example:
+        >>> escape("<b>*a*|b</b>")
+        '&lt;b&gt;\\*a\\*\\|b&lt;/b&gt;'
+    """
+    text = " ".join(text.split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*_\[\]|~#!])", r"\\\1", text)
+    # A mention would notify people, a bare address would become a link.
+    return text.replace("@", "&#64;").replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_ITEM_CHARACTERS else text[: MOST_ITEM_CHARACTERS - 1] + "…"
+
+
+def _code(text: str) -> str:
+    """Text that may stand between backticks, also inside a table."""
+    return " ".join(text.split()).replace("`", "'").replace("|", "¦")
+
+
+def _marked(sentence: Sentence) -> str:
+    pieces = []
+    for piece in sentence:
+        if isinstance(piece, str):
+            pieces.append(escape(_short(piece)))
+        else:
+            text = escape(_short(piece.text))
+            pieces.append(f"**{text}**" if piece.strong else text)
+    return "".join(_keep_edges(piece, text) for piece, text in zip(sentence, pieces, strict=True))
+
+
+def _keep_edges(piece: object, text: str) -> str:
+    """Escaping trims white space at the ends; between two pieces it means something."""
+    if not isinstance(piece, str) or not piece.strip():
+        return text if not isinstance(piece, str) else piece
+    return (" " if piece[0].isspace() else "") + text + (" " if piece[-1].isspace() else "")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
+    marks = {"l": ":--", "r": "--:"}
+    lines = [
+        "| " + " | ".join(head) + " |",
+        "| " + " | ".join(marks[letter] for letter in align) + " |",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+    return "\n".join(lines)
+
+
+def _comparison(document: doc.Document) -> list[str]:
+    rows = tables.comparison(document)
+    recommended, current = document.get("recommended"), document.get("current")
+    if not rows or not recommended:
+        return []
+    now = "no size known" if not current else size_text(document, current)
+    assumed = "assumed" if (current or {}).get("assumed") else "now"
+    word = "closest" if document.get("verdict") == "GOAL_NOT_MET" else "recommended"
+    if doc.same_configuration(current, recommended):
+        body = [[row.label, escape(str(row.recommended))] for row in rows]
+        return [_table(["", f"{word}: {size_text(document, recommended)}"], body, "lr")]
+    body = [[row.label, escape(str(row.current)), escape(str(row.recommended)), row.difference] for row in rows]
+    head = ["", f"{assumed}: {now}", f"{word}: {size_text(document, recommended)}", "difference"]
+    return [_table(head, body, "lrrl")]
+
+
+def _change(document: doc.Document) -> list[str]:
+    found = change.snippets(document)
+    if not found:
+        return []
+    lines = ["<details><summary>The change</summary>", ""]
+    if change.architecture_changes(document):
+        lines += ["The architecture changes: the code and its layers must be built for it.", ""]
+    for snippet in found:
+        lines += [f"{snippet.tool}:", "", "```", snippet.text, "```", ""]
+    return ["\n".join([*lines, "</details>"])]
+
+
+def _measured(document: doc.Document) -> list[str]:
+    rows = tables.measured_rows(document)
+    if not rows:
+        return []
+    key = doc.latency_key(document)
+    currency = document.get("currency") or "USD"
+    shown = rows[:MOST_ROWS]
+    head = ["memory", "mean", key, "cost per million", "samples", "failed", "max used", ""]
+    body = []
+    for index, row in shown:
+        path = f"configurations.{index}"
+        used = row.get("maxMemoryUsedMb")
+        body.append(
+            [
+                size_text(document, row),
+                escape(str(tables.duration_cell(row, "mean", path))),
+                escape(str(tables.duration_cell(row, key, path))),
+                escape(str(tables.cost_cell(row, path, currency))),
+                str(tables.count_cell(row, "samples", path)),
+                str(tables.count_cell(row, "failures", path)),
+                formats.MISSING if used is None else formats.megabytes(used),
+                escape(_short(tables.remark(document, row))),
+            ]
+        )
+    more = "" if len(rows) == len(shown) else f"\n\n{len(rows) - len(shown)} more sizes are in report.json."
+    text = _table(head, body, "rrrrrrrl") + more
+    summary = f"{formats.count(len(rows), 'measured size')} ({goal_text(document)}, intervals hold with 90%)"
+    return [f"<details><summary>{escape(summary)}</summary>\n\n{text}\n\n</details>"]
+
+
+def _evidence(document: doc.Document) -> list[str]:
+    """How we know: what was assumed, left undone, spent, restored."""
+    lines: list[str] = []
+    for title, field in (("Warnings", "warnings"), ("Assumed", "assumptions"), ("Left undone", "leftUndone")):
+        items = document.get(field) or []
+        if items:
+            lines += [f"**{title}**", "", *(f"- {escape(_short(str(item)))}" for item in items[:MOST_ITEMS]), ""]
+    outside = document.get("unmeasurable") or []
+    for entry in outside[:MOST_ITEMS]:
+        lines += [f"- Not measurable here: {formats.size_ranges(entry['memorySizesMb'])}: {escape(entry['reason'])}"]
+    if outside:
+        lines.append("")
+    invocations, spent = document.get("invocations"), document.get("spentUsd")
+    if invocations is not None and spent is not None:
+        cost = formats.money(spent, document.get("currency") or "USD")
+        stopped = document.get("stoppedBecause")
+        reason = f" It ended because {escape(_short(str(stopped)))}." if stopped else ""
+        lines += [f"The run made {formats.count(invocations, 'invocation')}, which cost {cost}.{reason}", ""]
+    restored = document.get("restored")
+    if restored:
+        lines += [escape(restored_sentence(document)), ""]
+    request = doc.request_without_payload(document)
+    if request:
+        text = json.dumps(request, ensure_ascii=False)
+        if len(text) <= MOST_REQUEST_CHARACTERS:
+            lines += [
+                "The request without its payload, to do it again:",
+                "",
+                "```json",
+                text.replace("```", "'''"),
+                "```",
+                "",
+            ]
+    versions = document.get("versions") or {}
+    run = f"Run `{_code(str(document.get('runId')))}`"
+    lines.append(", ".join([run, *(f"{escape(str(name))} {escape(str(value))}" for name, value in versions.items())]))
+    return ["<details><summary>How we know</summary>\n\n" + "\n".join(lines) + "\n\n</details>"]
+
+
+def restored_sentence(document: doc.Document) -> str:
+    """What was checked after the run, in one sentence; empty where nothing was."""
+    restored = document.get("restored")
+    if not restored:
+        return ""
+    removed, remaining = restored.get("removed") or [], restored.get("remaining") or []
+    changed = [str(item["what"]) for item in restored.get("checks") or [] if not item.get("same")]
+    if not remaining and not changed:
+        return (
+            f"Nothing is left behind: {formats.count(len(removed), 'temporary function')} removed, "
+            "the function under test is as it was."
+        )
+    problems = []
+    if remaining:
+        problems.append(f"could not be removed: {', '.join(map(str, remaining))}")
+    if changed:
+        problems.append(f"differs from before the run: {', '.join(changed)}")
+    return f"Look at this: {'; '.join(problems)}."
+
+
+def _cut(text: str) -> str:
+    """The beginning that fits, ending where no table or fold is left open."""
+    note = "\n\n…\n\nThe rest is in report.html and report.json.\n"
+    cut = text.encode()[: MOST_CHARACTERS - len(note.encode()) - 20].decode(errors="ignore")
+    cut = cut[: cut.rfind("\n")]
+    if cut.count("```") % 2:
+        cut += "\n```"
+    return cut + "\n\n</details>" * (cut.count("<details>") - cut.count("</details>")) + note

@@ -1,0 +1,416 @@
+"""The verdict in words: one honest sentence for each way in which a run can end.
+
+A sentence is a tuple of strings and :class:`Figure` values, so that each
+renderer can mark the figures its own way and a test can compare every one of
+them with the field of the document that it came from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tuner.report import document as doc
+from tuner.report import formats
+
+Tone = Literal["good", "caution", "bad", "neutral"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A piece of a sentence that stands for a field of the document.
+
+    ``path`` is the field's place, dotted (``recommended.durationMs.p95.estimate``),
+    None where the figure is derived; ``value`` is what stands there.
+    """
+
+    text: str
+    path: str | None = None
+    value: float | int | str | None = None
+    strong: bool = False
+
+
+Sentence = tuple[str | Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the reader is told first.
+
+    ``headline`` is the verdict in one sentence, ``support`` what else matters
+    to the decision, ``next_step`` what to do now (empty where nothing is to do).
+    """
+
+    label: str
+    tone: Tone
+    headline: Sentence
+    support: tuple[Sentence, ...] = ()
+    next_step: str = ""
+
+
+def plain(sentence: Sentence) -> str:
+    """The sentence as text.
+
+    Example:
+        >>> plain(("Use ", Figure("512 MB", strong=True), "."))
+        'Use 512 MB.'
+    """
+    return "".join(piece if isinstance(piece, str) else piece.text for piece in sentence)
+
+
+def verdict_message(document: doc.Document) -> Message:
+    """The verdict of a run in words, whatever became of it.
+
+    A document that names neither verdict nor error is one of a run that ended
+    before it knew anything, and is said to be that.
+    """
+    if doc.is_failed(document):
+        return _failed(document)
+    verdict = document.get("verdict")
+    if verdict == "DRY_RUN":
+        return _dry_run(document)
+    if not document.get("recommended"):
+        return Message(
+            "No answer", "caution", ("The run ended before there was an answer; what it measured until then is below.",)
+        )
+    wording = {"GOAL_MET": _goal_met, "GOAL_NOT_MET": _goal_not_met, "UNCERTAIN": _uncertain, "NO_GOAL": _no_goal}
+    return wording[str(verdict)](document)
+
+
+def percentile_phrase(document: doc.Document, which: str, *, strong: bool = False, bounds: bool = True) -> Sentence:
+    """``modelled p95 of 212 ms (200–225)`` of one of the named configurations.
+
+    The word "modelled" stands wherever the samples cannot carry the percentile.
+    """
+    key = doc.latency_key(document)
+    configuration = document.get(which)
+    duration = doc.duration_of(configuration, key)
+    if not configuration or not duration:
+        return (f"unknown {key}",)
+    modelled = "modelled " if doc.is_modelled(configuration, key) else ""
+    path = f"{which}.durationMs.{key}"
+    figure = Figure(formats.milliseconds(duration["estimate"]), f"{path}.estimate", duration["estimate"], strong)
+    if not bounds:
+        return (f"{modelled}{key} of ", figure)
+    return (f"{modelled}{key} of ", figure, f" ({formats.milliseconds_range(duration)})")
+
+
+def size_text(document: doc.Document, configuration: doc.Configuration) -> str:
+    """``1,024 MB``, with the architecture where more than one is in the space."""
+    text = formats.megabytes(configuration["memoryMb"])
+    return f"{text} {configuration['architecture']}" if len(doc.architectures_of(document)) > 1 else text
+
+
+def goal_text(document: doc.Document) -> str:
+    """``p95 ≤ 300 ms``, or that there is none."""
+    goal = doc.goal_of(document)
+    return f"p{goal['percentile']:g} ≤ {formats.milliseconds(goal['limitMs'])}" if goal else "no latency goal"
+
+
+def _size(document: doc.Document, which: str) -> Figure:
+    configuration = document[which]
+    return Figure(size_text(document, configuration), f"{which}.memoryMb", configuration["memoryMb"], strong=True)
+
+
+def _cost(document: doc.Document, which: str, *, strong: bool = False) -> Figure:
+    cost = doc.estimate_of((document.get(which) or {}).get("costPerMillionUsd"))
+    if cost is None:
+        return Figure("an unknown amount")
+    text = formats.money(cost, document.get("currency") or "USD")
+    return Figure(text, f"{which}.costPerMillionUsd.estimate", cost, strong)
+
+
+def _limit(document: doc.Document) -> Figure:
+    goal = document["goal"]
+    return Figure(formats.milliseconds(goal["limitMs"]), "goal.limitMs", goal["limitMs"])
+
+
+def _here(document: doc.Document) -> str:
+    return " on this machine" if document.get("where") == "local" else ""
+
+
+def _sure(document: doc.Document) -> Sentence:
+    confidence = document.get("confidence")
+    if confidence is None:
+        return ()
+    figure = Figure(formats.probability(confidence), "confidence", confidence, strong=True)
+    tolerance = (document.get("request") or {}).get("tolerance")
+    if not doc.goal_of(document) and tolerance:
+        return (" Confidence ", figure, f" that no size is more than {formats.percent(tolerance)} cheaper.")
+    return (" Confidence ", figure, ".")
+
+
+def _cost_comparison(document: doc.Document) -> Sentence:
+    """A million invocations now and then; one amount alone where there is nothing to compare."""
+    saving = document.get("savingRatio")
+    if saving is None or doc.same_configuration(document.get("current"), document.get("recommended")):
+        return ("a million invocations cost ", _cost(document, "recommended", strong=True))
+    return (
+        "a million invocations cost ",
+        _cost(document, "recommended", strong=True),
+        " instead of ",
+        _cost(document, "current"),
+        ", ",
+        Figure(formats.change(saving), "savingRatio", saving, strong=True),
+    )
+
+
+def _change_opening(document: doc.Document, keep: str) -> Sentence:
+    """``Change the memory size from 3,008 MB to 1,024 MB``, or *keep* where it stays."""
+    current, recommended = document.get("current"), document["recommended"]
+    if doc.same_configuration(current, recommended):
+        return ("Keep ", _size(document, "recommended"), keep)
+    if not current:
+        return ("Use ", _size(document, "recommended"))
+    if current.get("assumed"):
+        return ("Use ", _size(document, "recommended"), " rather than the assumed ", _size(document, "current"))
+    what = "the memory size"
+    if current["architecture"] != recommended["architecture"]:
+        what = "memory size and architecture"
+    return (f"Change {what} from ", _size(document, "current"), " to ", _size(document, "recommended"))
+
+
+def _monthly(document: doc.Document) -> tuple[Sentence, ...]:
+    """The saving in a month; nothing where the traffic is unknown."""
+    invocations = doc.monthly_invocations(document)
+    now = doc.estimate_of((document.get("current") or {}).get("costPerMillionUsd"))
+    then = doc.estimate_of((document.get("recommended") or {}).get("costPerMillionUsd"))
+    if not invocations or now is None or then is None:
+        return ()
+    if doc.same_configuration(document.get("current"), document.get("recommended")):
+        return ()
+    currency = document.get("currency") or "USD"
+    difference = (now - then) * invocations / 1_000_000
+    return (
+        (
+            f"At {formats.count(invocations, 'invocation')} a month that is ",
+            Figure(formats.money(abs(difference), currency), strong=True),
+            f" {'less' if difference >= 0 else 'more'} a month "
+            f"({formats.money(then * invocations / 1_000_000, currency)} instead of "
+            f"{formats.money(now * invocations / 1_000_000, currency)}), before free tier and savings plans.",
+        ),
+    )
+
+
+def _current_misses(document: doc.Document) -> tuple[Sentence, ...]:
+    """Why a dearer size is recommended: today's misses the goal."""
+    goal, current = doc.goal_of(document), document.get("current")
+    if not goal or not current or doc.same_configuration(current, document.get("recommended")):
+        return ()
+    if doc.is_infeasible(current):
+        return (
+            (
+                "Today's ",
+                _size(document, "current"),
+                f" cannot be used: {current['infeasibleReason']}.",
+            ),
+        )
+    duration = doc.duration_of(current, doc.latency_key(document))
+    if not duration or duration["estimate"] <= goal["limitMs"]:
+        return ()
+    word = "The assumed " if current.get("assumed") else "Today's "
+    return ((word, _size(document, "current"), " misses it with a ", *percentile_phrase(document, "current"), "."),)
+
+
+def _safer(document: doc.Document) -> tuple[Sentence, ...]:
+    safer = document.get("safer")
+    if not safer:
+        return ()
+    probability = safer.get("goalProbability")
+    reaches = (
+        (
+            " meets the goal with a probability of ",
+            Figure(formats.probability(probability), "safer.goalProbability", probability),
+        )
+        if probability is not None
+        else (" reaches the confidence asked for",)
+    )
+    return (
+        (
+            "On the safe side: ",
+            _size(document, "safer"),
+            *reaches,
+            ", a ",
+            *percentile_phrase(document, "safer"),
+            " and ",
+            _cost(document, "safer"),
+            " per million invocations.",
+        ),
+    )
+
+
+def _local(document: doc.Document) -> tuple[Sentence, ...]:
+    if document.get("where") != "local":
+        return ()
+    return (
+        (
+            "Measured on this machine, not in AWS: how sizes compare carries over, the milliseconds and what follows "
+            "from them (goal and cost) are this machine's.",
+        ),
+    )
+
+
+def _goal_met(document: doc.Document) -> Message:
+    only = len(doc.configurations_of(document)) == 1
+    keep = ", the only size that was allowed" if only else ", the cheapest size that meets the goal"
+    headline: Sentence = (
+        *_change_opening(document, keep),
+        ": a ",
+        *percentile_phrase(document, "recommended", strong=True),
+        " meets the goal of ",
+        _limit(document),
+        f"{_here(document)}, and ",
+        *_cost_comparison(document),
+        ".",
+        *_sure(document),
+    )
+    support = (*_current_misses(document), *_monthly(document), *_safer(document), *_local(document))
+    return Message("Goal met", "good", headline, support)
+
+
+def _goal_not_met(document: doc.Document) -> Message:
+    goal = document["goal"]
+    sizes = [int(row["memoryMb"]) for row in doc.configurations_of(document)]
+    duration = doc.duration_of(document["recommended"], doc.latency_key(document))
+    excess: Sentence = ()
+    if duration and duration["estimate"] > goal["limitMs"]:
+        over_ms = duration["estimate"] - goal["limitMs"]
+        excess = (f", {formats.milliseconds(over_ms)} ({over_ms / goal['limitMs'] * 100:.0f}%) over the goal",)
+    opening = f"No memory size from {min(sizes):,} to {max(sizes):,} MB meets "
+    if len(set(sizes)) == 1:
+        opening = f"The only size that was allowed, {formats.megabytes(sizes[0])}, does not meet "
+    headline: Sentence = (
+        opening,
+        f"p{goal['percentile']:g} ≤ ",
+        _limit(document),
+        f"{_here(document)}: the closest is ",
+        _size(document, "recommended"),
+        " with a ",
+        *percentile_phrase(document, "recommended", strong=True),
+        *excess,
+        "; ",
+        *_cost_comparison(document),
+        ".",
+        *_sure(document),
+    )
+    return Message(
+        "Goal not met",
+        "bad",
+        headline,
+        (*_current_misses(document), *_monthly(document), *_local(document)),
+        "Memory alone does not reach this goal: make the function do less work or less waiting, or set a goal that "
+        "its floor allows.",
+    )
+
+
+def _uncertain(document: doc.Document) -> Message:
+    asked = (document.get("request") or {}).get("confidence")
+    asked_text = f", where {formats.percent(asked)} was asked for" if asked else ""
+    goal = doc.goal_of(document)
+    probability = document.get("confidence")
+    told = f"{formats.count(document.get('invocations') or 0, 'invocation')} could not tell for sure: "
+    sure: Sentence = ("an unknown probability",)
+    if probability is not None:
+        sure = ("a probability of ", Figure(formats.probability(probability), "confidence", probability, strong=True))
+    if goal:
+        headline: Sentence = (
+            told,
+            _size(document, "recommended"),
+            " is the best guess, with a ",
+            *percentile_phrase(document, "recommended", strong=True),
+            " against the goal of ",
+            _limit(document),
+            f"{_here(document)}; it meets the goal with ",
+            *sure,
+            f"{asked_text}, and ",
+            *_cost_comparison(document),
+            ".",
+        )
+    else:
+        headline = (
+            told,
+            _size(document, "recommended"),
+            f" is the best guess for the cheapest size{_here(document)}, with ",
+            *sure,
+            f"{asked_text}; ",
+            *_cost_comparison(document),
+            ".",
+        )
+    return Message(
+        "Uncertain",
+        "caution",
+        headline,
+        (*_safer(document), *_current_misses(document), *_monthly(document), *_local(document)),
+        "To know more, run it again with a larger budget (--max-invocations); to decide now, take the size on the "
+        "safe side."
+        if document.get("safer")
+        else "To know more, run it again with a larger budget (--max-invocations).",
+    )
+
+
+def _no_goal(document: doc.Document) -> Message:
+    only = len(doc.configurations_of(document)) == 1
+    cheapest = "the only size that was allowed" if only else "the cheapest"
+    keep = f", {cheapest}"
+    changed = not doc.same_configuration(document.get("current"), document["recommended"])
+    duration: Sentence
+    if changed and doc.duration_of(document.get("current"), doc.latency_key(document)):
+        duration = (
+            "instead of a ",
+            *percentile_phrase(document, "current", bounds=False),
+            " it has a ",
+            *percentile_phrase(document, "recommended", strong=True),
+        )
+    else:
+        duration = ("it has a ", *percentile_phrase(document, "recommended", strong=True))
+    headline: Sentence = (
+        *_change_opening(document, keep),
+        f", {cheapest}{_here(document)}: " if changed else f"{_here(document)}: ",
+        *_cost_comparison(document),
+        ", and ",
+        *duration,
+        "; no latency goal was asked for.",
+        *_sure(document),
+    )
+    return Message("Cheapest size", "good", headline, (*_monthly(document), *_safer(document), *_local(document)))
+
+
+def _dry_run(document: doc.Document) -> Message:
+    estimate: Mapping[str, Any] = document.get("estimate") or {}
+    invocations, minutes = estimate.get("invocations") or 0, estimate.get("minutes") or 0
+    cost = estimate.get("costUsd") or 0.0
+    headline: Sentence = (
+        "Nothing was measured or changed: this run would take at most ",
+        Figure(formats.count(invocations, "invocation"), "estimate.invocations", invocations, strong=True),
+        ", ",
+        Figure(formats.money(cost, document.get("currency") or "USD"), "estimate.costUsd", cost, strong=True),
+        " and ",
+        Figure(formats.count(math.ceil(minutes), "minute"), "estimate.minutes", minutes, strong=True),
+        f" to find the cheapest size with {goal_text(document)}{_here(document)}.",
+    )
+    return Message("Dry run", "neutral", headline, (), "Start it without dryRun to get an answer.")
+
+
+def _failed(document: doc.Document) -> Message:
+    error: Mapping[str, Any] = document["error"]
+    message = str(error.get("message") or "No reason is known.").strip()
+    headline: Sentence = (
+        "The run failed: ",
+        Figure(message, "error.message", error.get("message"), strong=False),
+    )
+    invocations = document.get("invocations")
+    support: list[Sentence] = []
+    if invocations is not None:
+        spent = document.get("spentUsd")
+        cost = f", which cost {formats.money(spent, document.get('currency') or 'USD')}" if spent is not None else ""
+        support.append((f"It had made {formats.count(invocations, 'invocation')}{cost}.",))
+    restored = document.get("restored")
+    if restored and restored.get("complete"):
+        support.append(("The function is as it was, and nothing of the run is left.",))
+    elif restored:
+        support.append(("Not everything of the run could be removed; see below what remains.",))
+    return Message(
+        f"Failed: {error.get('name') or 'unknown error'}", "bad", headline, tuple(support), str(error.get("hint") or "")
+    )

@@ -1,0 +1,198 @@
+"""The numbers that every renderer shows side by side, chosen once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tuner.report import document as doc
+from tuner.report import formats
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure of a table with the field it came from.
+
+    ``text`` is the estimate, ``bounds`` its interval, ``note`` a word that
+    must be read with it ("modelled").
+    """
+
+    text: str
+    bounds: str = ""
+    note: str = ""
+    path: str | None = None
+    value: float | int | str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.text, f"({self.bounds})" if self.bounds else "", self.note) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """One quantity now and as recommended."""
+
+    label: str
+    current: Cell
+    recommended: Cell
+    difference: str = ""
+
+
+UNKNOWN = Cell(formats.MISSING)
+
+
+def duration_cell(configuration: doc.Configuration | None, key: str, path: str) -> Cell:
+    """A warm duration with its interval, marked "modelled" where the samples cannot carry it."""
+    duration = doc.duration_of(configuration, key)
+    if configuration is None or duration is None:
+        return UNKNOWN
+    return Cell(
+        formats.milliseconds(duration["estimate"]),
+        formats.milliseconds_range(duration),
+        "modelled" if doc.is_modelled(configuration, key) else "",
+        f"{path}.durationMs.{key}.estimate",
+        duration["estimate"],
+    )
+
+
+def cost_cell(configuration: doc.Configuration | None, path: str, currency: str) -> Cell:
+    """The cost of a million invocations with its interval."""
+    cost = (configuration or {}).get("costPerMillionUsd")
+    if configuration is None or not cost:
+        return UNKNOWN
+    return Cell(
+        formats.money(cost["estimate"], currency),
+        formats.money_range(cost, currency),
+        "modelled" if configuration.get("basis") == "model" else "",
+        f"{path}.costPerMillionUsd.estimate",
+        cost["estimate"],
+    )
+
+
+def cold_start_cell(configuration: doc.Configuration | None, path: str) -> Cell:
+    """The initialisation that a cold start adds."""
+    cold = (configuration or {}).get("coldStartMs")
+    if not cold:
+        return UNKNOWN
+    return Cell(
+        formats.milliseconds(cold["estimate"]),
+        formats.milliseconds_range(cold),
+        "",
+        f"{path}.coldStartMs.estimate",
+        cold["estimate"],
+    )
+
+
+def probability_cell(configuration: doc.Configuration | None, path: str) -> Cell:
+    """The probability that a configuration meets the goal."""
+    probability = (configuration or {}).get("goalProbability")
+    if probability is None:
+        return UNKNOWN
+    return Cell(formats.probability(probability), path=f"{path}.goalProbability", value=probability)
+
+
+def count_cell(configuration: doc.Configuration | None, field: str, path: str) -> Cell:
+    """A count of a configuration, a dash where it is unknown."""
+    number = (configuration or {}).get(field)
+    if number is None:
+        return UNKNOWN
+    return Cell(f"{number:,}", path=f"{path}.{field}", value=number)
+
+
+def comparison(document: doc.Document) -> list[ComparisonRow]:
+    """Current and recommended configuration side by side: durations, cold start, cost, month, goal.
+
+    Empty where there is nothing recommended.
+    """
+    current, recommended = document.get("current"), document.get("recommended")
+    if not recommended:
+        return []
+    currency = document.get("currency") or "USD"
+    rows = [
+        ComparisonRow(
+            f"Duration {key}, warm",
+            duration_cell(current, key, "current"),
+            duration_cell(recommended, key, "recommended"),
+            _difference(doc.duration_of(current, key), doc.duration_of(recommended, key), "faster", "slower"),
+        )
+        for key in doc.percentile_keys(document)
+    ]
+    rows.append(
+        ComparisonRow(
+            "Cold start, on top",
+            cold_start_cell(current, "current"),
+            cold_start_cell(recommended, "recommended"),
+            _difference((current or {}).get("coldStartMs"), recommended.get("coldStartMs"), "faster", "slower"),
+        )
+    )
+    saving = document.get("savingRatio")
+    rows.append(
+        ComparisonRow(
+            "Cost per million",
+            cost_cell(current, "current", currency),
+            cost_cell(recommended, "recommended", currency),
+            "" if saving is None else formats.change(saving),
+        )
+    )
+    rows.extend(_monthly_row(document, currency))
+    if doc.goal_of(document):
+        rows.append(
+            ComparisonRow(
+                "Probability of the goal",
+                probability_cell(current, "current"),
+                probability_cell(recommended, "recommended"),
+            )
+        )
+    rows.append(
+        ComparisonRow(
+            "Warm samples", count_cell(current, "samples", "current"), count_cell(recommended, "samples", "recommended")
+        )
+    )
+    return rows
+
+
+def _monthly_row(document: doc.Document, currency: str) -> list[ComparisonRow]:
+    invocations = doc.monthly_invocations(document)
+    if not invocations:
+        return []
+    cells = []
+    for which in ("current", "recommended"):
+        cost = doc.estimate_of((document.get(which) or {}).get("costPerMillionUsd"))
+        cells.append(UNKNOWN if cost is None else Cell(formats.money(cost * invocations / 1_000_000, currency)))
+    return [ComparisonRow(f"Cost per month at {formats.count(invocations, 'invocation')}", cells[0], cells[1])]
+
+
+def _difference(
+    current: Mapping[str, float] | None, recommended: Mapping[str, float] | None, less: str, more: str
+) -> str:
+    """How much smaller or larger an estimate becomes, in percent and words."""
+    if not current or not recommended or not current["estimate"]:
+        return ""
+    ratio = 1 - recommended["estimate"] / current["estimate"]
+    if abs(ratio) < 0.005:
+        return "about the same"
+    if ratio < -1:
+        return f"{recommended['estimate'] / current['estimate']:.1f} × as long"
+    return f"{abs(ratio) * 100:.0f}% {less if ratio > 0 else more}"
+
+
+def measured_rows(document: doc.Document) -> list[tuple[int, doc.Configuration]]:
+    """Configurations at which anything was invoked, with their index in ``configurations``."""
+    return [
+        (index, row)
+        for index, row in enumerate(doc.configurations_of(document))
+        if doc.was_tried(row) or doc.is_infeasible(row)
+    ]
+
+
+def remark(document: doc.Document, configuration: doc.Configuration) -> str:
+    """What a configuration is to the reader: today's, recommended, safer, infeasible."""
+    words = []
+    if doc.same_configuration(configuration, document.get("recommended")):
+        words.append("closest" if document.get("verdict") == "GOAL_NOT_MET" else "recommended")
+    if doc.same_configuration(configuration, document.get("current")):
+        words.append("assumed today" if (document.get("current") or {}).get("assumed") else "now")
+    if doc.same_configuration(configuration, document.get("safer")):
+        words.append("safer")
+    if doc.is_infeasible(configuration):
+        words.append(str(configuration["infeasibleReason"]))
+    return ", ".join(words)

@@ -1,0 +1,196 @@
+"""The summary on a terminal: the verdict, a small table, where the files are.
+
+The only module of the report that needs rich; the deployed report function
+does not import it.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tuner.report import change, formats, tables
+from tuner.report import document as doc
+from tuner.report.sentences import Sentence, goal_text, size_text, verdict_message
+
+STYLES = {"good": "green", "caution": "yellow", "bad": "red", "neutral": "cyan"}
+MOST_ROWS = 12
+BAR_WIDTH = 10
+
+
+def render_terminal(document: doc.Document, console: Console) -> None:
+    """Print the summary of a run.
+
+    Fits 80 columns; colours and their absence (``NO_COLOR``, no terminal) are
+    the console's own decision. Names and error texts are printed as text:
+    neither console markup nor escape sequences in them have any effect.
+
+    Args:
+        document: The content of report.json; a failed run's holds what is known.
+        console: Where to print.
+    """
+    message = verdict_message(document)
+    style = STYLES[message.tone]
+    title = Text.assemble((_clean(message.label), f"bold {style}"), "  ", (_clean(doc.function_name(document)), "bold"))
+    if document.get("where") == "local":
+        title.append("  on this machine", style="dim")
+    console.print()
+    console.print(title)
+    console.print(_styled(message.headline))
+    for sentence in message.support:
+        console.print(_styled(sentence))
+    if message.next_step:
+        console.print(Text.assemble(("Next: ", "bold"), _clean(message.next_step)))
+    for table in (_comparison(document), _measured(document)):
+        if table is not None:
+            console.print()
+            console.print(table)
+    for line in _notes(document):
+        console.print(line)
+    found = change.snippets(document)
+    if found:
+        console.print()
+        console.print(Text(f"To change it ({found[0].tool}):", style="bold"))
+        # Not wrapped: a command is there to be copied.
+        console.print(Text(f"  {found[0].text}"), soft_wrap=True)
+    _files(document, console)
+
+
+def _clean(text: str) -> str:
+    """Text without control characters: a log line must not steer the reader's terminal."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+
+
+def _styled(sentence: Sentence) -> Text:
+    text = Text()
+    for piece in sentence:
+        if isinstance(piece, str):
+            text.append(_clean(piece))
+        else:
+            text.append(_clean(piece.text), style="bold" if piece.strong else "")
+    return text
+
+
+def _new_table() -> Table:
+    return Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim", pad_edge=False)
+
+
+def _comparison(document: doc.Document) -> Table | None:
+    rows = tables.comparison(document)
+    recommended, current = document.get("recommended"), document.get("current")
+    if not rows or not recommended or doc.same_configuration(recommended, current):
+        return None
+    table = _new_table()
+    table.add_column("")
+    word = "assumed" if (current or {}).get("assumed") else "now"
+    table.add_column(f"{word}: {size_text(document, current)}" if current else word, justify="right")
+    closest = document.get("verdict") == "GOAL_NOT_MET"
+    table.add_column(f"{'closest' if closest else 'recommended'}: {size_text(document, recommended)}", justify="right")
+    table.add_column("")
+    for row in rows:
+        table.add_row(row.label, _cell(row.current, bounds=False), _cell(row.recommended, bounds=False), row.difference)
+    return table
+
+
+def _cell(cell: tables.Cell, *, bounds: bool = True) -> Text:
+    text = Text(cell.text)
+    if bounds and cell.bounds:
+        text.append(f" ({cell.bounds})", style="dim")
+    if cell.note:
+        text.append(f" {cell.note}", style="dim")
+    return text
+
+
+def _shown_rows(document: doc.Document) -> list[tuple[int, doc.Configuration]]:
+    """The measured sizes that fit: those with a role first, then evenly over the rest."""
+    rows = tables.measured_rows(document)
+    if len(rows) <= MOST_ROWS:
+        return rows
+    chosen = {index for index, row in rows if tables.remark(document, row) and not doc.is_infeasible(row)}
+    step = len(rows) / MOST_ROWS
+    for place in range(MOST_ROWS):
+        if len(chosen) < MOST_ROWS:
+            chosen.add(rows[int(place * step)][0])
+    return [(index, row) for index, row in rows if index in chosen]
+
+
+def _measured(document: doc.Document) -> Table | None:
+    rows = _shown_rows(document)
+    if len(rows) < 2:
+        return None
+    key = doc.latency_key(document)
+    currency = document.get("currency") or "USD"
+    dearest = max((doc.estimate_of(row.get("costPerMillionUsd")) or 0.0 for _, row in rows), default=0.0)
+    table = _new_table()
+    table.add_column("memory", justify="right", no_wrap=True)
+    table.add_column(key, justify="right", no_wrap=True)
+    table.add_column("$/million" if currency == "USD" else "cost/million", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("samples", justify="right")
+    table.add_column("", overflow="fold")
+    for index, row in rows:
+        path = f"configurations.{index}"
+        cost = doc.estimate_of(row.get("costPerMillionUsd"))
+        recommended = doc.same_configuration(row, document.get("recommended"))
+        table.add_row(
+            size_text(document, row),
+            _cell(tables.duration_cell(row, key, path), bounds=False),
+            _cell(tables.cost_cell(row, path, currency), bounds=False),
+            bar(0.0 if cost is None or not dearest else cost / dearest),
+            _cell(tables.count_cell(row, "samples", path)),
+            _clean(tables.remark(document, row)),
+            style="bold" if recommended else "",
+        )
+    return table
+
+
+def bar(ratio: float, width: int = BAR_WIDTH) -> str:
+    """A bar in eighths of a character.
+
+    Example:
+        >>> bar(0.5, 4)
+        '██  '
+    """
+    eighths = round(max(0.0, min(1.0, ratio)) * width * 8)
+    text = "█" * (eighths // 8)
+    if eighths % 8:
+        text += " ▏▎▍▌▋▊▉"[eighths % 8]
+    return text.ljust(width)
+
+
+def _notes(document: doc.Document) -> list[Text]:
+    lines: list[Text] = []
+    rows = tables.measured_rows(document)
+    if len(rows) > MOST_ROWS:
+        lines.append(
+            Text(f"{len(rows) - len(_shown_rows(document))} more measured sizes are in the report.", style="dim")
+        )
+    warnings = [*(document.get("warnings") or [])]
+    restored = document.get("restored")
+    if restored and not restored.get("complete"):
+        warnings.append(
+            "Not everything that the run made could be removed: " + ", ".join(restored.get("remaining") or [])
+        )
+    warnings.extend(
+        f"Not measurable here: {formats.size_ranges(entry['memorySizesMb'])}: {entry['reason']}."
+        for entry in document.get("unmeasurable") or []
+    )
+    if warnings:
+        lines.append(Text())
+    lines.extend(Text.assemble(("! ", "yellow"), _clean(str(warning))) for warning in warnings)
+    return lines
+
+
+def _files(document: doc.Document, console: Console) -> None:
+    invocations, spent = document.get("invocations"), document.get("spentUsd")
+    console.print()
+    if invocations is not None and spent is not None and document.get("recommended"):
+        cost = formats.money(spent, document.get("currency") or "USD")
+        console.print(Text(f"{formats.count(invocations, 'invocation')}, {cost}, {goal_text(document)}", style="dim"))
+    files = document.get("report") or {}
+    for name in ("html", "markdown", "json"):
+        if files.get(name):
+            console.print(Text(_clean(f"{name:<9} {files[name]}")), soft_wrap=True)
