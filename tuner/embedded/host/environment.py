@@ -1,0 +1,521 @@
+"""One execution environment: a worker process, kept from its start until it fails, idles too long or is retired."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import select
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from tuner.core.errors import ServiceError
+from tuner.embedded.host.cpu_share import CpuShare
+from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink, Status
+from tuner.embedded.host.platform_log import (
+    EnvironmentLog,
+    Report,
+    end_record,
+    init_report_record,
+    init_start_record,
+    report_record,
+    start_record,
+)
+from tuner.embedded.host.process_tree import ProcessTree, process_tree
+from tuner.embedded.host.runtime_api import LARGEST_RESPONSE_BYTES, RuntimeApi
+from tuner.embedded.host.worker import interpreter_of, worker_command, worker_environment
+
+INIT_LIMIT_S = 10.0
+"""An init that takes longer is ended and repeated inside the invocation (AWS: "Lambda execution environment")."""
+
+_MEMORY_LOOK_S = 0.005
+_MEMORY_LOOK_UNLIMITED_S = 0.02
+_FREEZE_PATIENCE_S = 0.05
+_READ_BYTES = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """What all environments of a host have in common."""
+
+    endpoint_url: str
+    log_sink: LogSink
+    environments_dir: Path
+    core_count: float
+    worker_started: Callable[[int], None]
+    worker_ended: Callable[[int], None]
+    force_bootstrap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why the platform, not the handler's own exception, ended an init or an invocation."""
+
+    status: Status
+    error_type: str
+    payload: bytes
+
+
+class _WorkerOutput:
+    """Follows a worker's standard output and error, which are one pipe so that their order is kept."""
+
+    def __init__(self, descriptor: int, log: EnvironmentLog) -> None:
+        self._descriptor = descriptor
+        self._log = log
+        self._lock = threading.Lock()
+        self._partial = b""
+        self._ended = False
+        os.set_blocking(descriptor, False)
+        threading.Thread(target=self._follow, name="worker-output", daemon=True).start()
+
+    def drain(self) -> None:
+        """Log everything that was written until now, an unfinished line too."""
+        with self._lock:
+            self._read_available()
+            if self._partial:
+                self._add(self._partial)
+                self._partial = b""
+
+    def _follow(self) -> None:
+        readable = select.poll()
+        readable.register(self._descriptor, select.POLLIN | select.POLLHUP)
+        while not self._ended:
+            readable.poll()
+            with self._lock:
+                self._read_available()
+        os.close(self._descriptor)
+
+    def _read_available(self) -> None:
+        while not self._ended:
+            try:
+                chunk = os.read(self._descriptor, _READ_BYTES)
+            except BlockingIOError:
+                return
+            self._ended = not chunk
+            *lines, self._partial = (self._partial + chunk).split(b"\n")
+            for line in lines:
+                self._add(line)
+
+    def _add(self, line: bytes) -> None:
+        # The runtime client joins the lines of a traceback by carriage returns, to keep them one event.
+        self._log.add(line.decode(errors="replace").rstrip("\r").replace("\r", "\n"))
+
+
+class ExecutionEnvironment:
+    """Runs one invocation at a time of one version of one function.
+
+    :meth:`invoke` answers whatever the function does; afterwards
+    :attr:`is_usable` says whether another one may follow.
+    """
+
+    def __init__(self, spec: FunctionSpec, settings: HostSettings) -> None:
+        self.spec = spec
+        self.environment_id = uuid.uuid4().hex
+        self.is_usable = True
+        self.idle_since_s = 0.0
+        self._settings = settings
+        self._interpreter = interpreter_of(spec)
+        if not spec.code_dir.is_dir():
+            raise ServiceError(
+                f"The code folder {spec.code_dir} of the function {spec.name} does not exist.",
+                hint="Deploy the function again.",
+            )
+        self._log_group = spec.log_group or f"/aws/lambda/{spec.name}"
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/[{spec.version}]{self.environment_id}"
+        self._log = EnvironmentLog(settings.log_sink, self._log_group, stream)
+        self._dir = settings.environments_dir / self.environment_id
+        self._dir.mkdir(parents=True)
+        self._api = RuntimeApi()
+        self._tree: ProcessTree | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._output: _WorkerOutput | None = None
+        self._frozen = False
+        self._peak_bytes = 0
+        self._was_invoked = False
+        self._init_ms: float | None = None
+        self._ending = threading.Lock()
+        self._is_ended = False
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether an init has been made."""
+        return self._was_invoked
+
+    def invoke(
+        self,
+        event: bytes,
+        *,
+        request_id: str,
+        client_context: str | None = None,
+        on_init_done: Callable[[], None] = lambda: None,
+    ) -> InvocationResult:
+        """Run one invocation to its end, the init before it where there was none.
+
+        *on_init_done* is called when the init is over, which is when the
+        function's CPU share begins to hold.
+        """
+        cold = not self._was_invoked
+        self._was_invoked = True
+        self._log.begin_tail()
+        failure: _Failure | None = None
+        repeated_init_s = 0.0
+        if cold:
+            failure, repeated_init_s = self._init()
+        on_init_done()
+        if failure is not None:
+            self._log.add(start_record(request_id, self.spec.version, self.spec.log_format))
+            return self._conclude(request_id, cold=True, duration_ms=repeated_init_s * 1e3, failure=failure)
+        return self._run(event, request_id, client_context, cold=cold, spent_s=repeated_init_s)
+
+    def end(self) -> None:
+        """End the worker and everything that it started, and remove its temporary folder."""
+        with self._ending:
+            if self._is_ended:
+                return
+            self._is_ended = True
+            self.is_usable = False
+            self._end_worker()
+            self._api.close()
+            if self._output is not None:
+                self._output.drain()
+            self._log.send()
+            shutil.rmtree(self._dir, ignore_errors=True)
+
+    # --- init ---
+
+    def _init(self) -> tuple[_Failure | None, float]:
+        """Start the worker; as on AWS, one that fails is started once more, inside the invocation.
+
+        Returns:
+            The failure of the second attempt, and how many seconds of the
+            invocation the second attempt took (0 where the first was good).
+        """
+        spec = self.spec
+        self._log.add(init_start_record(self._interpreter.version, spec.name, spec.version, spec.log_format))
+        failure, init_s = self._start(INIT_LIMIT_S)
+        if failure is None:
+            self._init_ms = init_s * 1e3
+            return None, 0.0
+        self._log_failed_init(failure, init_s, "init")
+        failure, init_s = self._start(spec.timeout_s)
+        if failure is not None:
+            self._log_failed_init(failure, init_s, "invoke")
+        return failure, min(init_s, spec.timeout_s)
+
+    def _log_failed_init(self, failure: _Failure, init_s: float, phase: Literal["init", "invoke"]) -> None:
+        self._end_worker()
+        error_type = None if failure.status == "timeout" else failure.error_type
+        self._log.add(init_report_record(init_s * 1e3, phase, failure.status, error_type, self.spec.log_format))
+
+    def _start(self, limit_s: float) -> tuple[_Failure | None, float]:
+        api = self._api
+        api.reset()
+        temporary_dir = self._dir / "tmp"
+        shutil.rmtree(temporary_dir, ignore_errors=True)
+        temporary_dir.mkdir()
+        started_s = time.monotonic()
+        self._spawn(temporary_dir)
+        assert self._worker is not None
+        assert self._tree is not None
+        assert self._output is not None
+        too_much_memory = False
+        while True:
+            with api.changed:
+                if not api.is_polling and api.init_error is None:
+                    api.changed.wait(_MEMORY_LOOK_S)
+                if api.is_polling:
+                    return None, api.polled_at_s - started_s
+                init_error = api.init_error
+            init_s = time.monotonic() - started_s
+            if init_error is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._worker.wait(1)  # the runtime exits by itself after the post
+                self._output.drain()
+                return _Failure("error", init_error.error_type, init_error.body), init_s
+            if self._worker.poll() is not None:
+                self._output.drain()
+                return self._exit_failure(None, out_of_memory=too_much_memory), init_s
+            if init_s >= limit_s:
+                return self._timeout_failure(None), init_s
+            if not too_much_memory and self._tree.memory_bytes() > self.spec.memory_mb * 1024 * 1024:
+                too_much_memory = True
+                self._tree.kill()
+
+    def _spawn(self, temporary_dir: Path) -> None:
+        spec, settings = self.spec, self._settings
+        with self._ending:
+            if self._is_ended:
+                raise ServiceError(f"The execution host was closed while {spec.name} started.")
+            read_end, write_end = os.pipe()
+            try:
+                self._worker = subprocess.Popen(
+                    worker_command(self._interpreter, spec.handler, force_bootstrap=settings.force_bootstrap),
+                    cwd=spec.code_dir,
+                    env=worker_environment(
+                        spec,
+                        runtime_api=self._api.address,
+                        log_group=self._log_group,
+                        log_stream=self._log.stream,
+                        endpoint_url=settings.endpoint_url,
+                        temporary_dir=temporary_dir,
+                        interpreter=self._interpreter,
+                        own_environment=os.environ,
+                    ),
+                    stdin=subprocess.DEVNULL,
+                    stdout=write_end,
+                    stderr=write_end,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                os.close(read_end)
+                raise ServiceError(
+                    f"A worker of the function {spec.name} could not be started: {error.strerror}."
+                ) from error
+            finally:
+                os.close(write_end)
+            settings.worker_started(self._worker.pid)
+            self._output = _WorkerOutput(read_end, self._log)
+            self._tree = process_tree(self._worker)
+
+    def _end_worker(self) -> None:
+        if self._worker is None or self._tree is None:
+            return
+        self._peak_bytes = max(self._peak_bytes, self._tree.peak_memory_bytes())
+        self._tree.kill()
+        self._settings.worker_ended(self._worker.pid)
+        self._worker = self._tree = None
+        self._frozen = False
+
+    # --- invocation ---
+
+    def _run(
+        self, event: bytes, request_id: str, client_context: str | None, *, cold: bool, spent_s: float
+    ) -> InvocationResult:
+        """Deliver the event and watch over the worker until it responds, or the platform has to end it.
+
+        *spent_s* of the invocation's time have gone into a repeated init.
+        """
+        spec, api, tree, worker = self.spec, self._api, self._tree, self._worker
+        assert tree is not None
+        assert worker is not None
+        assert self._output is not None
+        if self._frozen:
+            tree.resume()
+            self._frozen = False
+        self._await_polling(worker)
+        self._log.add(start_record(request_id, spec.version, spec.log_format))
+        is_limited = spec.cpu_limited and spec.cpu_share < self._settings.core_count
+        share = CpuShare(tree, spec.cpu_share if is_limited else math.inf)
+        share.begin()
+        run_delay_before_s = tree.run_delay_s()
+        started_s = time.monotonic()
+        deadline_s = started_s + spec.timeout_s - spent_s
+        headers = self._headers(deadline_s, client_context)
+        memory_look_s = _MEMORY_LOOK_S if spec.cpu_limited else _MEMORY_LOOK_UNLIMITED_S
+        limit_bytes = spec.memory_mb * 1024 * 1024
+        out_of_memory = False
+        failure: _Failure | None = None
+        next_memory_look_s = started_s
+        with contextlib.suppress(OSError):  # a worker that is gone is noticed below
+            api.deliver(request_id, event, headers)
+        while True:
+            now_s = time.monotonic()
+            if now_s >= deadline_s:
+                failure = self._timeout_failure(request_id)
+                break
+            wait_s = min(deadline_s - now_s, memory_look_s)
+            if is_limited:
+                wait_s = min(wait_s, share.look())
+            with api.changed:
+                if api.completion is None:
+                    api.changed.wait(wait_s)
+                if api.completion is not None:
+                    break
+            if worker.poll() is not None:
+                failure = self._exit_failure(request_id, out_of_memory=out_of_memory)
+                break
+            now_s = time.monotonic()
+            if now_s >= next_memory_look_s and not out_of_memory:
+                next_memory_look_s = now_s + memory_look_s
+                if tree.memory_bytes() > limit_bytes:
+                    out_of_memory = True
+                    tree.kill()
+        completion = api.completion if failure is None else None
+        ended_s = completion.at_s if completion is not None else min(time.monotonic(), deadline_s)
+        run_delay_after_s = tree.run_delay_s()
+        debt_s = share.settle(ended_s)
+        if failure is None:
+            if tree.peak_memory_bytes() > limit_bytes:
+                out_of_memory = True
+                tree.kill()
+                failure = self._exit_failure(request_id, out_of_memory=True)
+            elif ended_s + debt_s > deadline_s:
+                failure = self._timeout_failure(request_id)
+        if failure is None or failure.status != "timeout":
+            time.sleep(debt_s)
+        duration_s = spent_s + ended_s - started_s + debt_s
+        if failure is not None and failure.status == "timeout":
+            duration_s = spec.timeout_s
+        busy_ratio = None
+        if run_delay_before_s is not None and run_delay_after_s is not None and ended_s > started_s:
+            busy_ratio = max(0.0, run_delay_after_s - run_delay_before_s) / (ended_s - started_s)
+        return self._conclude(
+            request_id,
+            cold=cold,
+            duration_ms=duration_s * 1e3,
+            failure=failure,
+            out_of_memory=out_of_memory,
+            cpu_ms=share.cpu_s * 1e3,
+            busy_ratio=busy_ratio,
+        )
+
+    def _await_polling(self, worker: subprocess.Popen[bytes]) -> None:
+        """After a response the runtime needs a moment to ask for the next event."""
+        with self._api.changed:
+            while not self._api.is_polling and worker.poll() is None:
+                self._api.changed.wait(0.02)
+
+    def _headers(self, deadline_s: float, client_context: str | None) -> dict[str, str]:
+        deadline_ms = int((time.time() + deadline_s - time.monotonic()) * 1000)
+        trace = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0"
+        headers = {
+            "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
+            "Lambda-Runtime-Invoked-Function-Arn": self.spec.arn,
+            "Lambda-Runtime-Trace-Id": trace,
+        }
+        if client_context is not None:
+            headers["Lambda-Runtime-Client-Context"] = client_context
+        return headers
+
+    def _conclude(
+        self,
+        request_id: str,
+        *,
+        cold: bool,
+        duration_ms: float,
+        failure: _Failure | None,
+        out_of_memory: bool = False,
+        cpu_ms: float | None = None,
+        busy_ratio: float | None = None,
+    ) -> InvocationResult:
+        """Write END and REPORT, and put the worker to rest or to its end."""
+        spec = self.spec
+        completion = self._api.completion
+        peak_bytes = max(self._peak_bytes, self._tree.peak_memory_bytes() if self._tree is not None else 0)
+        if self._output is not None:
+            self._output.drain()
+        status: Status = "success"
+        error_type: str | None = None
+        if failure is not None:
+            payload, status, error_type = failure.payload, failure.status, failure.error_type
+        else:
+            assert completion is not None
+            payload = completion.body
+            if completion.kind == "error":
+                status, error_type = "error", _error_type(payload)
+            elif len(payload) > LARGEST_RESPONSE_BYTES:
+                status, error_type = "error", "Function.ResponseSizeTooLarge"
+                payload = _error_payload(
+                    error_type,
+                    f"Response payload size ({len(payload)} bytes) exceeded maximum allowed payload size "
+                    f"({LARGEST_RESPONSE_BYTES} bytes).",
+                )
+        init_ms = self._init_ms if cold else None
+        max_memory_used_mb = min(math.ceil(peak_bytes / 1024 / 1024), spec.memory_mb)
+        if out_of_memory or error_type == "Runtime.OutOfMemory":
+            error_type = "Runtime.OutOfMemory"
+            max_memory_used_mb = spec.memory_mb
+        report = Report(
+            request_id=request_id,
+            status=status,
+            duration_ms=duration_ms,
+            billed_ms=max(1, math.ceil(round(duration_ms + (init_ms or 0.0), 6))),
+            memory_mb=spec.memory_mb,
+            max_memory_used_mb=max_memory_used_mb,
+            init_ms=init_ms,
+            error_type=error_type,
+            platform_error=failure is not None,
+        )
+        self._log.add(
+            end_record(report, len(payload), spec.log_format),
+            report_record(report, spec.log_format),
+        )
+        tail = self._log.tail()
+        if failure is not None:
+            self._end_worker()
+            self.is_usable = False
+        else:
+            self._api.acknowledge()
+            self._freeze()
+        self._log.send()
+        return InvocationResult(
+            payload=payload,
+            function_error=None if status == "success" else "Unhandled",
+            log_tail=tail,
+            request_id=request_id,
+            status=status,
+            duration_ms=duration_ms,
+            billed_ms=report.billed_ms,
+            init_ms=init_ms,
+            max_memory_used_mb=max_memory_used_mb,
+            cold=cold,
+            environment_id=self.environment_id,
+            error_type=error_type,
+            log_stream=self._log.stream,
+            cpu_ms=cpu_ms,
+            machine_busy_ratio=busy_ratio,
+        )
+
+    def _freeze(self) -> None:
+        """Between invocations nothing runs on Lambda, background threads neither."""
+        if not self.spec.cpu_limited or self._tree is None:
+            return
+        with self._api.changed:
+            self._api.changed.wait_for(lambda: self._api.is_polling, _FREEZE_PATIENCE_S)
+            if not self._api.is_polling:
+                return
+        self._frozen = True
+        self._tree.stop()
+
+    # --- what AWS answers where the platform ends it ---
+
+    def _timeout_failure(self, request_id: str | None) -> _Failure:
+        message = f"{_request(request_id)}Error: Task timed out after {self.spec.timeout_s:.2f} seconds"
+        return _Failure("timeout", "Sandbox.Timedout", _error_payload("Sandbox.Timedout", message))
+
+    def _exit_failure(self, request_id: str | None, *, out_of_memory: bool) -> _Failure:
+        assert self._worker is not None
+        code = self._worker.wait()
+        if code == 0:
+            reason = "Runtime exited without providing a reason"
+        elif code < 0:
+            reason = f"Runtime exited with error: signal: {(signal.strsignal(-code) or str(-code)).lower()}"
+        else:
+            reason = f"Runtime exited with error: exit status {code}"
+        payload = _error_payload("Runtime.ExitError", f"{_request(request_id)}Error: {reason}")
+        return _Failure("error", "Runtime.OutOfMemory" if out_of_memory else "Runtime.ExitError", payload)
+
+
+def _request(request_id: str | None) -> str:
+    return f"RequestId: {request_id} " if request_id else ""
+
+
+def _error_payload(error_type: str, message: str) -> bytes:
+    return json.dumps({"errorType": error_type, "errorMessage": message}, separators=(",", ":")).encode()
+
+
+def _error_type(payload: bytes) -> str:
+    try:
+        return str(json.loads(payload)["errorType"])
+    except (ValueError, KeyError, TypeError):
+        return "Runtime.Unknown"

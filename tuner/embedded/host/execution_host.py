@@ -1,0 +1,226 @@
+"""Which environment serves an invocation: a warm one, else a new one; and when environments end."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+from tuner.core.errors import ServiceError
+from tuner.embedded.host.core_queue import CoreQueue
+from tuner.embedded.host.environment import ExecutionEnvironment, HostSettings
+from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
+
+IDLE_LIMIT_S = 600.0
+MOST_IDLE_COUNT = 24
+
+
+class _Watchdog:
+    """Tells the watchdog process which workers there are; it ends them when this process is gone."""
+
+    def __init__(self, environments_dir: Path) -> None:
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), str(environments_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def started(self, pid: int) -> None:
+        self._tell(f"+{pid}\n")
+
+    def ended(self, pid: int) -> None:
+        self._tell(f"-{pid}\n")
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+
+    def close(self) -> None:
+        with self._lock:
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+            self._process.wait()
+
+
+class ExecutionHost:
+    """Runs functions in execution environments of their own; safe to use from many threads.
+
+    Args:
+        endpoint_url: The embedded AWS, which functions find as ``AWS_ENDPOINT_URL``.
+        log_sink: Takes the log lines, from any thread.
+        work_dir: Where environments have their temporary folders.
+        cores: Cores of this machine that functions may use together.
+        force_bootstrap: Use our own runtime client where AWS's is there, too.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "app.py").write_text("def handler(event, context): return event")
+        >>> with ExecutionHost("http://127.0.0.1:1", lambda *_: None, folder / "work", 2) as host:
+        ...     spec = FunctionSpec("arn:aws:lambda:us-east-1:1:function:f", "f", "1", folder, "app.handler", 1769, 3)
+        ...     host.invoke(spec, b'{"a": 1}').payload
+        b'{"a": 1}'
+    """
+
+    def __init__(
+        self,
+        endpoint_url: str,
+        log_sink: LogSink,
+        work_dir: Path,
+        cores: float,
+        *,
+        force_bootstrap: bool = False,
+        idle_limit_s: float = IDLE_LIMIT_S,
+        most_idle_count: int = MOST_IDLE_COUNT,
+    ) -> None:
+        environments_dir = work_dir / f"environments-{uuid.uuid4().hex[:12]}"
+        environments_dir.mkdir(parents=True)
+        self._watchdog = _Watchdog(environments_dir)
+        self._settings = HostSettings(
+            endpoint_url=endpoint_url,
+            log_sink=log_sink,
+            environments_dir=environments_dir,
+            core_count=cores,
+            worker_started=self._watchdog.started,
+            worker_ended=self._watchdog.ended,
+            force_bootstrap=force_bootstrap,
+        )
+        self._cores = CoreQueue(cores)
+        self._idle_limit_s = idle_limit_s
+        self._most_idle_count = most_idle_count
+        self._changed = threading.Condition()
+        self._idle: list[ExecutionEnvironment] = []  # least recently used first
+        self._busy: set[ExecutionEnvironment] = set()
+        self._closed = False
+        self._tender = threading.Thread(target=self._tend, name="execution-host", daemon=True)
+        self._tender.start()
+
+    def __enter__(self) -> ExecutionHost:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def invoke(self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None) -> InvocationResult:
+        """Run the function once, on the warm environment used last or on a new one.
+
+        Args:
+            spec: The version of the function.
+            event: JSON, handed on as it is.
+            client_context: JSON of the mobile SDKs' client context, not base64.
+
+        Returns:
+            The result; whatever the function does is in it, never raised.
+
+        Raises:
+            InvalidRequest: the interpreter chosen for the function does not work.
+            ServiceError: the worker could not be started, or the host is closed.
+        """
+        request_id = str(uuid.uuid4())
+        environment = self._take(spec)
+        try:
+            if not spec.cpu_limited:
+                return environment.invoke(event, request_id=request_id, client_context=client_context)
+            # An init runs at full speed, so it takes a whole core from the others.
+            wanted = spec.cpu_share if environment.is_warm else max(1.0, spec.cpu_share)
+            queued_at_s = time.monotonic()
+            with self._cores.hold(wanted) as ticket:
+                queued_ms = (time.monotonic() - queued_at_s) * 1e3
+                result = environment.invoke(
+                    event,
+                    request_id=request_id,
+                    client_context=client_context,
+                    on_init_done=lambda: ticket.shrink_to(spec.cpu_share),
+                )
+            return dataclasses.replace(result, queued_ms=queued_ms)
+        except BaseException:
+            environment.is_usable = False
+            raise
+        finally:
+            self._put_back(environment)
+
+    def retire(self, arn_prefix: str) -> None:
+        """End the idle environments of a function, a version or an alias by its ARN; busy ones end after their turn."""
+        with self._changed:
+            retired = [each for each in self._idle if _is_of(each.spec, arn_prefix)]
+            self._idle = [each for each in self._idle if not _is_of(each.spec, arn_prefix)]
+            for each in self._busy:
+                if _is_of(each.spec, arn_prefix):
+                    each.is_usable = False
+        for each in retired:
+            each.end()
+
+    def close(self) -> None:
+        """End every environment, those at work too, and the watchdog. Nothing of ours runs afterwards."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            environments = [*self._idle, *self._busy]
+            self._idle = []
+            self._changed.notify_all()
+        for each in environments:
+            each.end()
+        self._tender.join()
+        self._watchdog.close()
+        shutil.rmtree(self._settings.environments_dir, ignore_errors=True)
+
+    def _take(self, spec: FunctionSpec) -> ExecutionEnvironment:
+        with self._changed:
+            for position in range(len(self._idle) - 1, -1, -1):
+                if self._idle[position].spec == spec:
+                    environment = self._idle.pop(position)
+                    self._busy.add(environment)
+                    return environment
+        environment = ExecutionEnvironment(spec, self._settings)
+        with self._changed:
+            if not self._closed:
+                self._busy.add(environment)
+                return environment
+        environment.end()
+        raise ServiceError(f"The execution host is closed; {spec.name} was not invoked.")
+
+    def _put_back(self, environment: ExecutionEnvironment) -> None:
+        ended: list[ExecutionEnvironment] = []
+        with self._changed:
+            self._busy.discard(environment)
+            if environment.is_usable and not self._closed:
+                environment.idle_since_s = time.monotonic()
+                self._idle.append(environment)
+                while len(self._idle) > self._most_idle_count:
+                    ended.append(self._idle.pop(0))
+                self._changed.notify_all()
+            else:
+                ended.append(environment)
+        for each in ended:
+            each.end()
+
+    def _tend(self) -> None:
+        """End environments that have been idle for too long."""
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+                oldest_s = self._idle[0].idle_since_s if self._idle else time.monotonic()
+                self._changed.wait(max(0.01, oldest_s + self._idle_limit_s - time.monotonic()))
+                overdue_s = time.monotonic() - self._idle_limit_s
+                ended = [each for each in self._idle if each.idle_since_s < overdue_s]
+                self._idle = [each for each in self._idle if each.idle_since_s >= overdue_s]
+            for each in ended:
+                each.end()
+
+
+def _is_of(spec: FunctionSpec, arn_prefix: str) -> bool:
+    return spec.arn == arn_prefix or spec.arn.startswith(f"{arn_prefix.rstrip(':')}:")

@@ -1,0 +1,90 @@
+"""What the host is asked and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+LogLine = tuple[int, str]
+"""Milliseconds since the epoch, and the message without its line end."""
+
+LogSink = Callable[[str, str, Sequence[LogLine]], None]
+"""Takes a log group, a log stream and the lines to append, in order. Called from any thread."""
+
+Status = Literal["success", "error", "timeout"]
+
+MB_PER_VCPU = 1769
+"""At 1,769 MB a function has the equivalent of one vCPU (AWS Lambda Developer Guide, "Configure memory")."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One version of one function, as the host needs it.
+
+    Variables in *environment* whose names begin with ``LAMBDA_TUNER_LOCAL_``
+    steer the host and are not passed on: ``LAMBDA_TUNER_LOCAL_PYTHON`` is the
+    interpreter of the worker, ``LAMBDA_TUNER_LOCAL_AWS=real`` gives it the
+    user's own ``AWS_*`` variables in place of the embedded account.
+    """
+
+    arn: str
+    name: str
+    version: str
+    code_dir: Path
+    handler: str
+    memory_mb: int
+    timeout_s: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    log_format: Literal["Text", "JSON"] = "Text"
+    log_group: str = ""
+    """Empty: ``/aws/lambda/<name>``."""
+    cpu_limited: bool = True
+    """Whether it gets CPU in proportion to its memory size, and waits for its turn on this machine's cores."""
+    interpreter: str | None = None
+    code_sha256: str = ""
+    revision: str = ""
+    """Whenever it changes, environments of the old one are no longer used."""
+
+    @property
+    def cpu_share(self) -> float:
+        """How many vCPU the memory size buys."""
+        return self.memory_mb / MB_PER_VCPU
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResult:
+    """What became of one invocation.
+
+    ``duration_ms`` runs from the event's delivery to the response; waiting for
+    a core is not in it. ``max_memory_used_mb`` is the high-water mark of the
+    whole life of the environment, as on AWS.
+    """
+
+    payload: bytes
+    function_error: str | None
+    """``"Unhandled"`` or ``None``; what AWS sends as ``X-Amz-Function-Error``."""
+    log_tail: str
+    """The last 4 KB of what this invocation logged."""
+    request_id: str
+    status: Status
+    duration_ms: float
+    billed_ms: int
+    init_ms: float | None
+    """``None`` on a warm environment, and where the init was repeated inside the invocation."""
+    max_memory_used_mb: int
+    cold: bool
+    environment_id: str
+    error_type: str | None = None
+    log_stream: str = ""
+    cpu_ms: float | None = None
+    """CPU time of the worker and its children during the invocation."""
+    queued_ms: float = 0.0
+    """How long the invocation waited for cores of this machine."""
+    machine_busy_ratio: float | None = None
+    """Time the worker was ready to run but did not get a core, over the duration.
+
+    Above about 0.1 the duration says more about this machine than about the
+    function. ``None`` where the system does not tell.
+    """

@@ -1,0 +1,180 @@
+"""What the platform writes into a function's log: START, END and REPORT, or platform.* records.
+
+Text in AWS's exact form (tabs, two decimals, the trailing tab of a success);
+JSON as functions with ``LogFormat: JSON`` get it (AWS Lambda Developer Guide,
+"Lambda Telemetry API Event schema reference", seen 2026-11-23).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from tuner.embedded.host.model import LogLine, LogSink, Status
+
+TAIL_BYTES = 4096
+LogFormat = Literal["Text", "JSON"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The figures of a REPORT record."""
+
+    request_id: str
+    status: Status
+    duration_ms: float
+    billed_ms: int
+    memory_mb: int
+    max_memory_used_mb: int
+    init_ms: float | None = None
+    error_type: str | None = None
+    platform_error: bool = False
+    """Whether the platform ended the invocation (crash, memory, time), not the handler with an exception."""
+
+
+def report_record(report: Report, log_format: LogFormat) -> str:
+    r"""The REPORT line, or the ``platform.report`` record.
+
+    Example:
+        >>> report = Report("8d59", "success", 2.461, 417, 1024, 95, init_ms=413.61)
+        >>> report_record(report, "Text").split("\t")[1:5]
+        ['Duration: 2.46 ms', 'Billed Duration: 417 ms', 'Memory Size: 1024 MB', 'Max Memory Used: 95 MB']
+    """
+    if log_format == "JSON":
+        metrics: dict[str, float] = {
+            "durationMs": round(report.duration_ms, 3),
+            "billedDurationMs": report.billed_ms,
+            "memorySizeMB": report.memory_mb,
+            "maxMemoryUsedMB": report.max_memory_used_mb,
+        }
+        if report.init_ms is not None:
+            metrics["initDurationMs"] = round(report.init_ms, 3)
+        record: dict[str, object] = {"requestId": report.request_id, "metrics": metrics, "status": report.status}
+        if report.error_type is not None and report.status == "error":
+            record["errorType"] = report.error_type
+        return _platform("platform.report", record)
+    fields = [
+        f"REPORT RequestId: {report.request_id}",
+        f"Duration: {report.duration_ms:.2f} ms",
+        f"Billed Duration: {report.billed_ms} ms",
+        f"Memory Size: {report.memory_mb} MB",
+        f"Max Memory Used: {report.max_memory_used_mb} MB",
+    ]
+    if report.init_ms is not None:
+        fields.append(f"Init Duration: {report.init_ms:.2f} ms")
+    if report.platform_error:  # a handler's exception leaves no Status in the text form
+        fields.append(f"Status: {report.status}")
+        if report.status == "error":
+            fields.append(f"Error Type: {report.error_type}")
+        return "\t".join(fields)
+    return "\t".join(fields) + "\t"
+
+
+def init_start_record(python_version: str, spec_name: str, version: str, log_format: LogFormat) -> str:
+    """The first line of an environment."""
+    runtime = f"python:{python_version}.local"
+    if log_format == "JSON":
+        return _platform(
+            "platform.initStart",
+            {
+                "initializationType": "on-demand",
+                "phase": "init",
+                "runtimeVersion": runtime,
+                "functionName": spec_name,
+                "functionVersion": version,
+            },
+        )
+    return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: arn:aws:lambda:local::runtime:{python_version}"
+
+
+def init_report_record(
+    init_ms: float, phase: Literal["init", "invoke"], status: Status, error_type: str | None, log_format: LogFormat
+) -> str:
+    """The line that tells of an init that failed or took too long."""
+    if log_format == "JSON":
+        record: dict[str, object] = {
+            "initializationType": "on-demand",
+            "phase": phase,
+            "status": status,
+            "metrics": {"durationMs": round(init_ms, 3)},
+        }
+        if error_type:
+            record["errorType"] = error_type
+        return _platform("platform.initReport", record)
+    line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
+    return f"{line}\tError Type: {error_type}" if error_type else line
+
+
+def start_record(request_id: str, version: str, log_format: LogFormat) -> str:
+    """START, or ``platform.start``."""
+    if log_format == "JSON":
+        return _platform("platform.start", {"requestId": request_id, "version": version})
+    return f"START RequestId: {request_id} Version: {version}"
+
+
+def end_record(report: Report, produced_bytes: int, log_format: LogFormat) -> str:
+    """END, or ``platform.runtimeDone``."""
+    if log_format == "JSON":
+        record: dict[str, object] = {
+            "requestId": report.request_id,
+            "status": report.status,
+            "metrics": {"durationMs": round(report.duration_ms, 3), "producedBytes": produced_bytes},
+        }
+        if report.error_type is not None and report.status == "error":
+            record["errorType"] = report.error_type
+        return _platform("platform.runtimeDone", record)
+    return f"END RequestId: {report.request_id}"
+
+
+def _platform(kind: str, record: dict[str, object]) -> str:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps({"time": now, "type": kind, "record": record}, separators=(",", ":"))
+
+
+class EnvironmentLog:
+    """The log stream of one environment: lines in order, and the tail of the current invocation."""
+
+    def __init__(self, sink: LogSink, group: str, stream: str) -> None:
+        self._sink = sink
+        self._group = group
+        self.stream = stream
+        self._lock = threading.Lock()
+        self._unsent: list[LogLine] = []
+        self._tail: list[str] = []
+        self._tail_bytes = 0
+        self._sending = threading.Lock()
+
+    def begin_tail(self) -> None:
+        """Forget the tail of the invocation before."""
+        with self._lock:
+            self._tail = []
+            self._tail_bytes = 0
+
+    def add(self, *messages: str) -> None:
+        """Append lines with the present time."""
+        now_ms = time.time_ns() // 1_000_000
+        with self._lock:
+            for message in messages:
+                self._unsent.append((now_ms, message))
+                self._tail.append(message)
+                self._tail_bytes += len(message) + 1
+            while self._tail_bytes > 4 * TAIL_BYTES and len(self._tail) > 1:
+                self._tail_bytes -= len(self._tail.pop(0)) + 1
+
+    def tail(self) -> str:
+        """The last 4 KB since :meth:`begin_tail`; the first line may be cut, as on AWS."""
+        with self._lock:
+            text = "".join(f"{line}\n" for line in self._tail)
+        return text.encode()[-TAIL_BYTES:].decode(errors="ignore")
+
+    def send(self) -> None:
+        """Hand the unsent lines to the sink, in order."""
+        with self._sending:
+            with self._lock:
+                lines, self._unsent = self._unsent, []
+            if lines:
+                self._sink(self._group, self.stream, lines)

@@ -1,0 +1,324 @@
+"""What is known of a worker and its children: CPU time, memory, state; and how they are ended.
+
+Linux is read from ``/proc`` and from the CPU clock of the other process (well
+under a millisecond a look); elsewhere psutil tells, more coarsely.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+CLOCK_LAG_S = 0.005
+"""How far the CPU clock of a running process may lag behind: one tick of a kernel with HZ=250, and a bit."""
+
+_CHILDREN_EVERY_S = 0.01
+_MOST_THREADS_LOOKED_AT = 32
+
+
+class ProcessTree(Protocol):
+    """A worker, leader of its own session and process group, and what it started."""
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the whole tree; children that have ended keep their last known value."""
+
+    def threads(self) -> tuple[int, int]:
+        """How many threads there are, and how many of them are running or ready to run."""
+
+    def stop(self) -> None:
+        """Stop every process, and return when the worker has stopped (or ended)."""
+
+    def resume(self) -> None:
+        """Let every process go on."""
+
+    def memory_bytes(self) -> int:
+        """Memory in use now; shared pages are counted once where there are several processes."""
+
+    def peak_memory_bytes(self) -> int:
+        """The most memory that was in use since the worker began, as far as it was seen."""
+
+    def run_delay_s(self) -> float | None:
+        """Seconds that the threads were ready to run but had no core; ``None`` where unknown."""
+
+    def kill(self) -> None:
+        """End every process, those that have left the process group too; returns when the worker is reaped."""
+
+
+def process_tree(worker: subprocess.Popen[bytes]) -> ProcessTree:
+    """The tree of *worker* in the best way that this system offers."""
+    return LinuxProcessTree(worker) if sys.platform == "linux" else PortableProcessTree(worker)
+
+
+def _signal_quietly(pid: int, number: int, *, group: bool = False) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        (os.killpg if group else os.kill)(pid, number)
+
+
+class _SignalledTree:
+    """What both ways share: signals to the process group and to children that have left it."""
+
+    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
+        self.worker = worker
+        self.pid = worker.pid
+        self.peak_bytes = 0
+
+    def children(self) -> list[int]:
+        """Every descendant's pid."""
+        raise NotImplementedError
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the whole tree."""
+        if self.worker.poll() is None:
+            _signal_quietly(self.pid, number, group=True)
+        for pid in self.children():
+            if _group_of(pid) != self.pid:
+                _signal_quietly(pid, number)
+
+    def resume(self) -> None:
+        """Let every process go on."""
+        self.signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End every process; a stopped one dies too."""
+        children = self.children()
+        _signal_quietly(self.pid, signal.SIGKILL, group=True)
+        for pid in {*children, *self.children()}:
+            _signal_quietly(pid, signal.SIGKILL)
+        self.worker.wait()
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None
+
+
+class LinuxProcessTree(_SignalledTree):
+    """Reads ``/proc`` and the process CPU clock."""
+
+    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
+        super().__init__(worker)
+        self._clock_s: dict[int, float] = {}
+        self._children: list[int] = []
+        self._children_read_at = 0.0
+        self._core_count = os.cpu_count() or 1
+
+    def children(self) -> list[int]:
+        """Every descendant's pid, read at most every 10 ms."""
+        now = time.monotonic()
+        if now - self._children_read_at >= _CHILDREN_EVERY_S:
+            self._children = self._read_children()
+            self._children_read_at = now
+        return self._children
+
+    def _read_children(self) -> list[int]:
+        found: list[int] = []
+        to_read = [self.pid]
+        while to_read:
+            pid = to_read.pop()
+            try:
+                tasks = _names(f"/proc/{pid}/task")
+            except OSError:
+                continue
+            for task in tasks:
+                try:
+                    text = _read(f"/proc/{pid}/task/{task}/children")
+                except FileNotFoundError:
+                    if pid == self.pid and Path(f"/proc/{pid}/task/{task}").exists():
+                        return _children_by_psutil(self.pid)  # a kernel without CONFIG_PROC_CHILDREN
+                    continue
+                except OSError:
+                    continue
+                pids = [int(word) for word in text.split()]
+                found += pids
+                to_read += pids
+        return found
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the tree. Lags by up to a tick for a running process, exact for a stopped or sleeping one."""
+        for pid in (self.pid, *self.children()):
+            try:
+                # The CPU clock of another process: CPUCLOCK_SCHED (2) over ~pid (clock_getcpuclockid(3)).
+                self._clock_s[pid] = time.clock_gettime((~pid << 3) | 2)
+            except OSError:
+                continue  # it has ended: what it used stays in the sum
+        return sum(self._clock_s.values())
+
+    def threads(self) -> tuple[int, int]:
+        """Threads of the tree, and those in state R."""
+        thread_count = running_count = 0
+        for pid in (self.pid, *self.children()):
+            state, count = self._state(pid)
+            thread_count += count
+            if count <= 1:
+                running_count += state == b"R"
+            elif count > _MOST_THREADS_LOOKED_AT:
+                running_count += self._core_count
+            else:
+                running_count += self._running_threads(pid)
+        return thread_count, min(running_count, self._core_count)
+
+    @staticmethod
+    def _state(pid: int) -> tuple[bytes, int]:
+        try:
+            fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        except OSError:
+            return b"X", 0
+        return fields[0], int(fields[17])
+
+    @staticmethod
+    def _running_threads(pid: int) -> int:
+        running_count = 0
+        with contextlib.suppress(OSError):
+            for task in _names(f"/proc/{pid}/task"):
+                with contextlib.suppress(OSError):
+                    running_count += _read(f"/proc/{pid}/task/{task}/stat").rpartition(b")")[2][1:2] == b"R"
+        return running_count
+
+    def stop(self) -> None:
+        """Stop the tree; the kernel reports the stop when all threads of the worker have stopped."""
+        self.signal(signal.SIGSTOP)
+        with contextlib.suppress(ChildProcessError):
+            # WNOWAIT leaves the exit status to whoever reaps the worker.
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def memory_bytes(self) -> int:
+        """Resident memory of the worker; the proportional sum (PSS) once it has children."""
+        children = self.children()
+        if not children:
+            try:
+                used_bytes = int(_read(f"/proc/{self.pid}/statm").split()[1]) * _PAGE_BYTES
+            except (OSError, IndexError):
+                used_bytes = 0
+        else:
+            used_bytes = sum(_proportional_bytes(pid) for pid in (self.pid, *children))
+        self.peak_bytes = max(self.peak_bytes, used_bytes)
+        return used_bytes
+
+    def peak_memory_bytes(self) -> int:
+        """The kernel's own high-water mark of the worker, or the most that was seen of the tree."""
+        with contextlib.suppress(OSError):
+            for line in _read(f"/proc/{self.pid}/status").splitlines():
+                if line.startswith(b"VmHWM:"):
+                    self.peak_bytes = max(self.peak_bytes, int(line.split()[1]) * 1024)
+        return self.peak_bytes
+
+    def run_delay_s(self) -> float | None:
+        """Sum of the threads' waiting time (second field of ``schedstat``); ended threads drop out."""
+        delay_ns = 0
+        for pid in (self.pid, *self.children()):
+            with contextlib.suppress(OSError):
+                for task in _names(f"/proc/{pid}/task"):
+                    try:
+                        delay_ns += int(_read(f"/proc/{pid}/task/{task}/schedstat").split()[1])
+                    except FileNotFoundError:
+                        if not Path("/proc/self/schedstat").exists():
+                            return None
+        return delay_ns / 1e9
+
+
+class PortableProcessTree(_SignalledTree):
+    """Asks psutil: for macOS, where CPU time of another process comes from ``proc_pidinfo``."""
+
+    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
+        super().__init__(worker)
+        self._process = psutil.Process(worker.pid)
+        self._cpu_s: dict[int, float] = {}
+        self._children: list[psutil.Process] = []
+        self._children_read_at = 0.0
+
+    def _processes(self) -> list[psutil.Process]:
+        now = time.monotonic()
+        if now - self._children_read_at >= _CHILDREN_EVERY_S * 5:
+            with contextlib.suppress(psutil.Error):
+                self._children = self._process.children(recursive=True)
+            self._children_read_at = now
+        return [self._process, *self._children]
+
+    def children(self) -> list[int]:
+        """Every descendant's pid, read at most every 50 ms."""
+        return [process.pid for process in self._processes()[1:]]
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the tree, as fine as the system tells."""
+        for process in self._processes():
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                self._cpu_s[process.pid] = times.user + times.system
+        return sum(self._cpu_s.values())
+
+    def threads(self) -> tuple[int, int]:
+        """Threads of the tree; without a cheap look at each, every process not asleep counts as one running."""
+        thread_count = running_count = 0
+        for process in self._processes():
+            with contextlib.suppress(psutil.Error):
+                count = process.num_threads()
+                thread_count += count
+                running_count += 1 if count == 1 else min(count, os.cpu_count() or 1)
+        return thread_count, running_count
+
+    def stop(self) -> None:
+        """Stop the tree; waits up to 5 ms for the worker to show as stopped."""
+        self.signal(signal.SIGSTOP)
+        give_up_at = time.monotonic() + 0.005
+        with contextlib.suppress(psutil.Error):
+            while time.monotonic() < give_up_at and self._process.status() not in _STILL:
+                time.sleep(0.0002)
+
+    def memory_bytes(self) -> int:
+        """Resident memory summed; shared pages of several processes count more than once here."""
+        used_bytes = 0
+        for process in self._processes():
+            with contextlib.suppress(psutil.Error):
+                used_bytes += process.memory_info().rss
+        self.peak_bytes = max(self.peak_bytes, used_bytes)
+        return used_bytes
+
+    def peak_memory_bytes(self) -> int:
+        """The most that was seen."""
+        self.memory_bytes()
+        return self.peak_bytes
+
+    def run_delay_s(self) -> float | None:
+        """Not told by this system."""
+        return None
+
+
+_STILL = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 65536)
+    finally:
+        os.close(descriptor)
+
+
+def _names(folder: str) -> list[str]:
+    return os.listdir(folder)  # noqa: PTH208 - this is read many times a second
+
+
+def _proportional_bytes(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _children_by_psutil(pid: int) -> list[int]:
+    try:
+        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
+    except psutil.Error:
+        return []

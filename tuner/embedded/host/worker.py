@@ -1,0 +1,180 @@
+"""How a worker is started: which interpreter and runtime client, and with which environment variables."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuner.core.errors import InvalidRequest
+from tuner.embedded.host.model import FunctionSpec
+
+STEERING_PREFIX = "LAMBDA_TUNER_LOCAL_"
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
+# What Lambda itself sets and a function's configuration cannot (AWS Lambda Developer Guide, "Defined runtime
+# environment variables"); AWS_ENDPOINT_URL is the embedded account's here.
+_RESERVED = frozenset(
+    {
+        *("_HANDLER", "_X_AMZN_TRACE_ID", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "_LAMBDA_TELEMETRY_LOG_FD"),
+        *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_ENDPOINT_URL", "AWS_PROFILE"),
+        *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        *("AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_MAX_CONCURRENCY", "AWS_LAMBDA_INITIALIZATION_TYPE"),
+    }
+)
+
+_PROBE = """
+import json, sys
+try:
+    import awslambdaric.bootstrap, runtime_client
+    has_client = sys.platform == "linux"
+except Exception:
+    has_client = False
+print(json.dumps([list(sys.version_info[:3]), has_client]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python that can run handlers."""
+
+    path: str
+    version: str
+    has_runtime_client: bool
+    """Whether AWS's own runtime client, awslambdaric with its extension, is there."""
+
+
+def interpreter_of(spec: FunctionSpec) -> Interpreter:
+    """The interpreter that runs the function: its own choice, the caller's, or this one.
+
+    Raises:
+        InvalidRequest: the chosen interpreter does not start, or is older than Python 3.9.
+    """
+    chosen = spec.environment.get(f"{STEERING_PREFIX}PYTHON") or spec.interpreter or sys.executable
+    path = os.path.expanduser(chosen)  # noqa: PTH111 - Path would resolve nothing here, and the name is kept as given
+    if path == sys.executable:
+        return _own_interpreter()
+    try:
+        changed_at_ns = os.stat(path).st_mtime_ns  # noqa: PTH116 - follows the link, as the start does
+    except OSError as error:
+        raise InvalidRequest(
+            [f"the interpreter {chosen!r} of the function {spec.name} does not exist ({error.strerror})"],
+            hint="Name an existing Python, such as the one of the virtual environment with the handler's dependencies.",
+        ) from error
+    return _probe(path, changed_at_ns)
+
+
+@functools.cache
+def _own_interpreter() -> Interpreter:
+    has_client = (
+        sys.platform == "linux"
+        and importlib.util.find_spec("awslambdaric") is not None
+        and importlib.util.find_spec("runtime_client") is not None
+    )
+    return Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])), has_client)
+
+
+@functools.cache
+def _probe(path: str, changed_at_ns: int) -> Interpreter:  # noqa: ARG001 - part of the cache's key
+    try:
+        done = subprocess.run(
+            [path, "-c", _PROBE],
+            capture_output=True,
+            check=True,
+            cwd="/",
+            env={"PATH": os.defpath, "PYTHONNOUSERSITE": "1"},
+            timeout=30,
+        )
+        version, has_client = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        raise InvalidRequest(
+            [f"the interpreter {path} does not start: {error}"], hint="Name a working Python 3.9 or newer."
+        ) from error
+    if tuple(version) < (3, 9):
+        raise InvalidRequest(
+            [f"the interpreter {path} is Python {'.'.join(map(str, version))}"], hint="Name a Python 3.9 or newer."
+        )
+    return Interpreter(path, ".".join(map(str, version)), bool(has_client))
+
+
+def worker_command(interpreter: Interpreter, handler: str, *, force_bootstrap: bool = False) -> list[str]:
+    """The command of a worker: AWS's runtime client where the interpreter has it, else our bootstrap by its path."""
+    if interpreter.has_runtime_client and not force_bootstrap:
+        return [interpreter.path, "-m", "awslambdaric", handler]
+    return [interpreter.path, str(_BOOTSTRAP), handler]
+
+
+def worker_environment(
+    spec: FunctionSpec,
+    *,
+    runtime_api: str,
+    log_group: str,
+    log_stream: str,
+    endpoint_url: str,
+    temporary_dir: Path,
+    interpreter: Interpreter,
+    own_environment: Mapping[str, str],
+) -> dict[str, str]:
+    """The variables of a worker: what Lambda sets, the function's own, and nothing of this machine's.
+
+    ``HOME`` is the environment's own empty folder, so that no ``~/.aws`` is
+    found: the credentials open nothing but the embedded account. With
+    ``LAMBDA_TUNER_LOCAL_AWS=real`` the user's ``AWS_*`` variables and home are
+    passed instead, and no endpoint.
+
+    ``AWS_EXECUTION_ENV`` names no Python version: from 3.12 on that makes
+    awslambdaric poll in a second thread, which CPU accounting would see.
+    """
+    region = (spec.arn.split(":") + [""] * 4)[3] or "us-east-1"
+    environment = {
+        "PATH": os.pathsep.join([str(Path(interpreter.path).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "LANG": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONNOUSERSITE": "1",
+    }
+    if spec.cpu_limited:
+        # The task root is read-only on Lambda; the user's folder is not to be littered either. Our own
+        # functions keep their byte code: they start many times.
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    environment |= {
+        name: text
+        for name, text in spec.environment.items()
+        if name not in _RESERVED and not name.startswith((STEERING_PREFIX, "AWS_LAMBDA_FUNCTION_", "AWS_LAMBDA_LOG_"))
+    }
+    environment |= {
+        "_HANDLER": spec.handler,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python",
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "LAMBDA_TASK_ROOT": str(spec.code_dir),
+        "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
+        "TMPDIR": str(temporary_dir),
+    }
+    if spec.log_format == "JSON":
+        environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+    if spec.environment.get(f"{STEERING_PREFIX}AWS") == "real":
+        theirs = {name: text for name, text in own_environment.items() if name.startswith("AWS_")}
+        environment |= {name: text for name, text in theirs.items() if not name.startswith("AWS_LAMBDA_")}
+        environment["HOME"] = own_environment.get("HOME", str(temporary_dir))
+        return environment
+    return environment | {
+        "HOME": str(temporary_dir),
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": "local",
+    }
