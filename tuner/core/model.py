@@ -136,6 +136,21 @@ class SearchProblem:
     max_parallel: int = 1
     """Most environments that may be used at once."""
     seed: int = 0
+    first_invocation_cold: bool = True
+    """Whether the first invocation in a new environment is a cold start, which is no warm sample.
+
+    True wherever functions run for real; the replays of ``bench`` have warm ones only.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the run knows about its surroundings besides its own measurements."""
+
+    memory_cap_mb: int | None = None
+    """Largest memory size that can be used here (the account's, or this machine's)."""
+    stop_requested: bool = False
+    """The user asked the run to end with what it has."""
 
 
 @dataclass(frozen=True, slots=True)

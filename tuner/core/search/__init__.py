@@ -1,0 +1,62 @@
+"""The search: which batch to measure next, when to stop, and what to recommend.
+
+The loop that uses it may stop between any two steps and go on elsewhere: all
+state is in the observations and in the Optuna study.
+
+::
+
+    study = open_study(path, function_name)
+    while (suggestion := suggest(problem, study, observations, elapsed_minutes=…, facts=facts)).batches:
+        observations += [measure(batch) for batch in suggestion.batches]
+    recommendation = recommend(problem, observations, stop_reason=suggestion.stop_reason, facts=facts)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import optuna
+
+from tuner.core.model import Facts, Observation, SearchProblem, Suggestion
+from tuner.core.search.evidence import payload_failure, round_number
+from tuner.core.search.planning import plan_round
+from tuner.core.search.recommendation import recommend
+from tuner.core.search.sampler import LeastLossSampler
+from tuner.core.search.space import space_of
+from tuner.core.search.study import StudySetAside, ask_batches, open_study, tell_observations
+
+__all__ = ["LeastLossSampler", "StudySetAside", "open_study", "payload_failure", "recommend", "suggest"]
+
+
+def suggest(
+    problem: SearchProblem,
+    study: optuna.Study,
+    observations: Sequence[Observation],
+    *,
+    elapsed_minutes: float,
+    facts: Facts,
+) -> Suggestion:
+    """Tell the study what was measured, and ask it for the next round.
+
+    Round 1 is one invocation at the current size (the payload check): look at
+    :func:`payload_failure` before asking for round 2.
+
+    Args:
+        problem: The run; the same at every call.
+        study: From :func:`open_study`.
+        observations: Everything that was measured in this run so far.
+        elapsed_minutes: Since the run began; counts against its budget.
+        facts: What the run knows besides its measurements.
+
+    Returns:
+        Batches that fit the budget even if every invocation runs into the
+        time-out, or none and the reason why the search stops.
+
+    Raises:
+        InvalidRequest: An observation holds a duration that no clock can have measured.
+    """
+    tell_observations(study, problem, space_of(problem), observations)
+    plan = plan_round(problem, observations, elapsed_minutes=elapsed_minutes, facts=facts)
+    if not plan.batches:
+        return Suggestion(stop_reason=plan.stop_reason)
+    return Suggestion(ask_batches(study, problem, facts, plan, round_number(observations) + 1))

@@ -1,0 +1,112 @@
+"""All that a decision needs after some evidence: draws, losses, the pick, and how sure it is."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuner.core.model import Candidate, Facts, LatencyGoal, Observation, SearchProblem
+from tuner.core.search import choice
+from tuner.core.search.evidence import Evidence, read_evidence
+from tuner.core.search.feasibility import ruled_out
+from tuner.core.search.outlook import Outlook, outlook_of
+from tuner.core.search.posterior import Posterior
+from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, space_of
+
+DRAW_COUNT = 400
+FINAL_DRAW_COUNT = 1600
+UNDECIDED_LOSS = 0.02
+"""What an undecided verdict loses: as much as 2 % extra cost."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """A posterior reduced to draws, and the pick that follows."""
+
+    space: Space
+    evidence: Evidence
+    outlook: Outlook
+    goal: LatencyGoal | None
+    confidence: float
+    allowed: BoolArray
+    reasons: Mapping[Candidate, str]
+    loss: FloatArray
+    """Draws × candidates."""
+    met: FloatArray | None
+    """Draws × candidates: 1.0 where the goal is met."""
+    unreachable: FloatArray | None
+    """Draws: 1.0 where no candidate meets the goal."""
+    expected_loss: FloatArray
+    """Candidates; infinite where not allowed. An undecided verdict is part of it."""
+    pick: int
+    known_environment: IntArray
+
+    def loss_under(self, weight: FloatArray, actions: IntArray) -> FloatArray:
+        """Expected loss of *actions* under rows of weights over the draws, undecided verdicts included."""
+        expected: FloatArray = weight @ self.loss[:, actions]
+        if self.met is not None and self.unreachable is not None:
+            decided = (weight @ self.met[:, actions] >= self.confidence) | (
+                (weight @ self.unreachable)[:, None] >= self.confidence
+            )
+            expected = expected + UNDECIDED_LOSS * ~decided
+        return expected
+
+
+def generator_of(problem: SearchProblem, evidence: Evidence, purpose: str) -> np.random.Generator:
+    """A random stream that depends on the seed and on what was seen, never on the order it came in."""
+    return np.random.default_rng([problem.seed, len(evidence.log_ms), zlib.crc32(purpose.encode())])
+
+
+def believe(
+    problem: SearchProblem, observations: Sequence[Observation], facts: Facts, *, draw_count: int = DRAW_COUNT
+) -> Belief:
+    """Fit the posterior to *observations* and choose under it.
+
+    With no candidate left that is allowed, ``pick`` is the current one and
+    every expected loss is infinite.
+    """
+    space = space_of(problem)
+    evidence = read_evidence(space, observations)
+    reasons = ruled_out(problem, observations, facts)
+    allowed = np.array([candidate not in reasons for candidate in problem.candidates])
+    draws = Posterior(space, evidence).draw(draw_count, generator_of(problem, evidence, "draw"))
+    outlook = outlook_of(space, draws, problem.goal)
+    size = len(space.candidates)
+    known = _known_environment(evidence, size)
+    if not allowed.any():
+        nothing = np.full(size, np.inf)
+        pick = space.index_of(problem.current)
+        return Belief(
+            space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
+            np.full(outlook.cost_per_million_usd.shape, np.inf), None, None, nothing, pick, known,
+        )  # fmt: skip
+    loss = choice.losses(outlook, problem.goal, allowed)
+    met = unreachable = None
+    if problem.goal is not None and outlook.percentile_ms is not None:
+        met = (outlook.percentile_ms <= problem.goal.limit_ms).astype(np.float64)
+        unreachable = (np.where(allowed, met, 0.0).max(axis=1) == 0).astype(np.float64)
+    belief = Belief(
+        space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
+        loss, met, unreachable, np.empty(0), 0, known,
+    )  # fmt: skip
+    uniform = np.full((1, len(loss)), 1 / len(loss))
+    actions = np.flatnonzero(allowed)
+    expected = np.full(size, np.inf)
+    expected[actions] = belief.loss_under(uniform, actions)[0]
+    pick = choice.choose_cheapest_meeting(expected)
+    return Belief(
+        space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
+        loss, met, unreachable, expected, pick, known,
+    )  # fmt: skip
+
+
+def _known_environment(evidence: Evidence, size: int) -> IntArray:
+    """For each candidate the environment that its next invocation lands on; -1 where it is a new one."""
+    result = np.full(size, -1, dtype=np.int64)
+    for environment, candidate in enumerate(evidence.environment_candidate):
+        if result[candidate] < 0:
+            result[candidate] = environment
+    return result

@@ -1,0 +1,105 @@
+"""The pick and the verdict: the same for the run, the report and the benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuner.core.model import LatencyGoal, Verdict
+from tuner.core.search.outlook import Outlook
+from tuner.core.search.space import BoolArray, FloatArray
+
+MISS_LOSS = 0.4
+"""A missed goal weighs as much as 40 % extra cost."""
+FAR_MISS_LOSS = 0.4
+"""Added where it is missed by more than FAR_MISS_RATIO."""
+FAR_MISS_RATIO = 0.05
+_NEAR_FASTEST_RATIO = 0.02
+
+
+def losses(outlook: Outlook, goal: LatencyGoal | None, allowed: BoolArray) -> FloatArray:
+    """Draws × candidates: what recommending each candidate would lose in each draw.
+
+    Extra cost over the cheapest that meets the goal, plus the price of a
+    missed goal. Where no candidate meets the goal, the loss is how far the
+    candidate is from the fastest, and a little of its cost.
+    """
+    cost = outlook.cost_per_million_usd
+    masked = np.where(allowed, cost, np.inf)
+    if goal is None or outlook.percentile_ms is None:
+        result: FloatArray = np.where(allowed, cost / masked.min(axis=1, keepdims=True) - 1, np.inf)
+        return result
+    over = outlook.percentile_ms / goal.limit_ms - 1
+    meeting = np.where(over <= 0, masked, np.inf).min(axis=1, keepdims=True)
+    possible = np.isfinite(meeting)
+    extra = np.maximum(cost / np.where(possible, meeting, 1.0) - 1, 0.0)
+    reachable = extra + MISS_LOSS * (over > 0) + FAR_MISS_LOSS * (over > FAR_MISS_RATIO)
+    fastest = np.where(allowed, outlook.percentile_ms, np.inf).min(axis=1, keepdims=True)
+    slower = outlook.percentile_ms / fastest - 1
+    cheapest_fast = np.where(slower <= _NEAR_FASTEST_RATIO, masked, np.inf).min(axis=1, keepdims=True)
+    dearer = np.maximum(cost / np.where(np.isfinite(cheapest_fast), cheapest_fast, 1.0) - 1, 0.0)
+    unreachable = 4 * np.maximum(slower - _NEAR_FASTEST_RATIO, 0.0) + 0.25 * dearer
+    return np.asarray(np.where(allowed, np.where(possible, reachable, unreachable), np.inf))
+
+
+def choose_cheapest_meeting(expected_loss: FloatArray) -> int:
+    """The candidate of least expected loss, the smaller of two that are equal.
+
+    Not the cheapest whose probability passes a threshold: that was measured to
+    double the 90th percentile of extra cost with no fewer misses.
+    """
+    return int(np.argmin(expected_loss))
+
+
+def within_probability(
+    outlook: Outlook, goal: LatencyGoal | None, allowed: BoolArray, pick: int, ratio: float
+) -> float:
+    """The probability that the pick costs at most *ratio* more than the cheapest that meets the goal."""
+    cost = outlook.cost_per_million_usd
+    possible = np.where(allowed, cost, np.inf)
+    if goal is not None and outlook.percentile_ms is not None:
+        meeting = np.where(outlook.percentile_ms <= goal.limit_ms, possible, np.inf)
+        # Where nothing meets the goal there is nothing cheaper to prefer.
+        possible = np.where(np.isfinite(meeting.min(axis=1, keepdims=True)), meeting, np.inf)
+    best = possible.min(axis=1)
+    return float((cost[:, pick] <= best * (1 + ratio)).mean())
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its own probability."""
+
+    verdict: Verdict
+    confidence: float
+
+
+def judge(
+    goal: LatencyGoal | None,
+    *,
+    confidence: float,
+    met: float | None,
+    unreachable: float,
+    estimate_ms: float | None,
+    within_tolerance: float,
+    provable: bool = True,
+) -> Judgement:
+    """The verdict: met or out of reach with the asked confidence, else uncertain.
+
+    Args:
+        goal: None makes it ``NO_GOAL``, whose confidence is that of the cost.
+        confidence: What the user asked for.
+        met: Probability that the pick meets the goal.
+        unreachable: Probability that no candidate does.
+        estimate_ms: The pick's estimate of the goal's percentile; ``GOAL_MET``
+            never comes with one over the limit.
+        within_tolerance: Probability that the pick's cost is within the tolerance of the best.
+        provable: False where the percentile is so far out that only the assumed tail speaks of it.
+    """
+    if goal is None or met is None or estimate_ms is None:
+        return Judgement("NO_GOAL", within_tolerance)
+    if met >= confidence and estimate_ms <= goal.limit_ms and provable:
+        return Judgement("GOAL_MET", met)
+    if unreachable >= confidence and estimate_ms > goal.limit_ms:
+        return Judgement("GOAL_NOT_MET", unreachable)
+    return Judgement("UNCERTAIN", max(met, unreachable))

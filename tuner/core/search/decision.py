@@ -1,0 +1,93 @@
+"""The decision under a belief: pick, verdict and probabilities, without the prose and the tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuner.core.model import SearchProblem, Verdict
+from tuner.core.search import choice
+from tuner.core.search.belief import Belief
+from tuner.core.search.noise import TAIL_FACTORS
+from tuner.core.search.space import FloatArray
+
+PROVABLE_EXCEEDANCES = 0.15
+"""Expected samples beyond the percentile, over all sizes, under which only the assumed tail speaks of it."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the run answers."""
+
+    pick: int
+    verdict: Verdict
+    confidence: float
+    goal_probability: FloatArray | None
+    """For each candidate; None without a goal."""
+    safer: int | None
+    probability: Mapping[str, float | None]
+
+
+def decide(problem: SearchProblem, belief: Belief) -> Decision:
+    """Pick, verdict, the safer candidate where one is needed, and the probabilities."""
+    pick, outlook, goal = belief.pick, belief.outlook, problem.goal
+    within = {
+        ratio: choice.within_probability(outlook, goal, belief.allowed, pick, ratio)
+        for ratio in (0.03, 0.05, 0.10, problem.tolerance)
+    }
+    met = belief.met.mean(axis=0) if belief.met is not None else None
+    unreachable = float(belief.unreachable.mean()) if belief.unreachable is not None else 0.0
+    estimate_ms = None if outlook.percentile_ms is None else float(np.median(outlook.percentile_ms[:, pick]))
+    judgement = choice.judge(
+        goal,
+        confidence=problem.confidence,
+        met=None if met is None else float(met[pick]),
+        unreachable=unreachable,
+        estimate_ms=estimate_ms,
+        within_tolerance=within[problem.tolerance],
+        provable=_is_provable(problem, belief),
+    )
+    safer = None
+    if met is not None and judgement.verdict == "UNCERTAIN":
+        reaching = np.flatnonzero(belief.allowed & (met >= problem.confidence))
+        if len(reaching):
+            cost = outlook.cost_per_million_usd.mean(axis=0)
+            safer = int(reaching[np.argmin(cost[reaching])])
+    return Decision(
+        pick=pick,
+        verdict=judgement.verdict,
+        confidence=judgement.confidence,
+        goal_probability=met,
+        safer=safer if safer != pick else None,
+        probability={
+            "goalMet": None if met is None else float(met[pick]),
+            "within3Percent": within[0.03],
+            "within5Percent": within[0.05],
+            "within10Percent": within[0.10],
+        },
+    )
+
+
+def _is_provable(problem: SearchProblem, belief: Belief) -> bool:
+    """Whether data, and not the assumed tail alone, can speak of the goal's percentile."""
+    if problem.goal is None:
+        return True
+    exceedances = belief.evidence.warm_count * (1 - problem.goal.percentile / 100)
+    if exceedances >= PROVABLE_EXCEEDANCES:
+        return True
+    # Far from the limit even the slowest tail that was ever assumed does not matter.
+    draws = belief.outlook.draws
+    slowest_ms = np.exp(draws.log_median[:, belief.pick] + 2 * draws.spread) * TAIL_FACTORS[-1]
+    return bool((slowest_ms <= problem.goal.limit_ms).mean() >= problem.confidence)
+
+
+def samples_to_show(percentile: float, confidence: float) -> int:
+    """Samples of one size that show a percentile by themselves: all of them below the limit.
+
+    >>> samples_to_show(95, 0.9), samples_to_show(95, 0.95), samples_to_show(99, 0.9)
+    (45, 59, 230)
+    """
+    return math.ceil(math.log(1 - confidence) / math.log(percentile / 100))

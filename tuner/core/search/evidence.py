@@ -1,0 +1,125 @@
+"""What the observations of a run say: usable durations, who shares an environment, what was spent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuner.core.errors import InvalidRequest
+from tuner.core.model import Invocation, Observation, SearchProblem
+from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
+
+_SHORTEST_MS = 0.01
+"""Durations of 0 are records of less than their own resolution."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Successful, measured invocations as parallel arrays, sorted so that their order cannot matter."""
+
+    log_ms: FloatArray
+    candidate: IntArray
+    environment: IntArray
+    """Numbers execution environments; unique over candidates."""
+    cold: BoolArray
+    environment_candidate: IntArray
+    """The candidate that each environment belongs to."""
+
+    @property
+    def warm_count(self) -> int:
+        """Warm invocations in all."""
+        return int((~self.cold).sum())
+
+    def warm_counts(self, size: int) -> IntArray:
+        """Warm invocations at each of *size* candidates."""
+        return np.bincount(self.candidate[~self.cold], minlength=size).astype(np.int64)
+
+    def environment_counts(self, size: int) -> IntArray:
+        """Environments with a warm invocation, at each of *size* candidates."""
+        seen = np.unique(self.environment[~self.cold])
+        return np.bincount(self.environment_candidate[seen], minlength=size).astype(np.int64)
+
+
+def read_evidence(space: Space, observations: Sequence[Observation]) -> Evidence:
+    """Arrays of the invocations that can teach something about durations.
+
+    An invocation that names no environment is taken to share one with the
+    others of its candidate: this is how one after the other land.
+
+    Raises:
+        InvalidRequest: A duration is negative, infinite or not a number; it is named.
+    """
+    rows: list[tuple[int, str, bool, float]] = []
+    for observation in observations:
+        index = space.index_of(observation.candidate)
+        for invocation in observation.invocations:
+            if invocation.outcome != "ok" or invocation.duration_ms is None:
+                continue
+            duration_ms = checked_duration_ms(observation, invocation)
+            rows.append((index, invocation.environment or "", invocation.cold, math.log(duration_ms)))
+    rows.sort()
+    environments: dict[tuple[int, str], int] = {}
+    for index, environment, _, _ in rows:
+        environments.setdefault((index, environment), len(environments))
+    return Evidence(
+        log_ms=np.array([row[3] for row in rows]),
+        candidate=np.array([row[0] for row in rows], dtype=np.int64),
+        environment=np.array([environments[row[0], row[1]] for row in rows], dtype=np.int64),
+        cold=np.array([row[2] for row in rows], dtype=np.bool_),
+        environment_candidate=np.array([index for index, _ in environments], dtype=np.int64),
+    )
+
+
+def checked_duration_ms(observation: Observation, invocation: Invocation) -> float:
+    """The invocation's duration, refused by name where no clock can have measured it."""
+    duration_ms = invocation.duration_ms
+    if duration_ms is None or not math.isfinite(duration_ms) or duration_ms < 0:
+        raise InvalidRequest(
+            [
+                f"invocation {invocation.request_id} at {observation.candidate} has the duration {duration_ms} ms, "
+                "which no clock can have measured"
+            ],
+            hint="Delete this observation from the run's folder in the bucket, or start the run again.",
+        )
+    return max(duration_ms, _SHORTEST_MS)
+
+
+def warm_ok(observations: Sequence[Observation]) -> list[Invocation]:
+    """Warm, successful, measured invocations, in the observations' order."""
+    return [
+        invocation
+        for observation in observations
+        for invocation in observation.invocations
+        if invocation.outcome == "ok" and not invocation.cold and invocation.duration_ms is not None
+    ]
+
+
+def payload_failure(observations: Sequence[Observation]) -> Invocation | None:
+    """The failed invocation where the payload check of round 1 failed, else None.
+
+    The caller raises ``PayloadFailed`` with it: a payload at which the
+    function fails at its current size says nothing about memory sizes.
+    """
+    first = [observation for observation in observations if observation.round == 1]
+    invocations = [invocation for observation in first for invocation in observation.invocations]
+    if any(invocation.outcome in ("ok", "unmeasured") for invocation in invocations):
+        return None
+    return invocations[0] if invocations else None
+
+
+def invocation_count(observations: Sequence[Observation]) -> int:
+    """All invocations, whatever became of them."""
+    return sum(len(observation.invocations) for observation in observations)
+
+
+def round_number(observations: Sequence[Observation]) -> int:
+    """The last round that was measured; 0 before the first."""
+    return max((observation.round for observation in observations), default=0)
+
+
+def is_single_payload(problem: SearchProblem) -> bool:
+    """Whether every invocation gets the same payload."""
+    return len(problem.payload_weights) <= 1

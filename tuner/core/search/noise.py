@@ -1,0 +1,58 @@
+"""The noise of one invocation: a log-normal core and a rare, slow tail.
+
+Measured durations have a tight core and rare values two to eight times
+larger. The core's spread is shared between sizes; a second spread belongs to
+the execution environment, which carries a factor of its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tuner.core.search.space import FloatArray
+
+TAIL_FACTORS = (2.0, 2.5, 3.1, 3.8, 5.0)
+"""How much slower a tail invocation is, equally likely."""
+TAIL_MEAN_EXCESS = sum(TAIL_FACTORS) / len(TAIL_FACTORS) - 1
+TAIL_PRIOR = (0.4, 40.0)
+"""Beta prior of the tail's share: about 1 %, anywhere from 0 to 5 %."""
+
+_GRID = np.linspace(-8.0, 8.0, 3201)
+_CDF = np.array([0.5 * (1 + math.erf(x / math.sqrt(2))) for x in _GRID])
+
+
+def normal_cdf(x: FloatArray) -> FloatArray:
+    """Standard normal distribution function, by table (numpy has none)."""
+    result: FloatArray = np.interp(x, _GRID, _CDF)
+    return result
+
+
+def log_quantile(percentile: float, spread: FloatArray, tail_share: FloatArray) -> FloatArray:
+    """Logarithm of a percentile over the core's median, for each pair of spread and tail share.
+
+    Args:
+        percentile: 0 to 100, exclusive.
+        spread: Standard deviation of the core's logarithm.
+        tail_share: Share of invocations that are slower by one of TAIL_FACTORS.
+    """
+    target = percentile / 100
+    shifts = np.log(TAIL_FACTORS)[:, None]
+    low = -8 * spread - 0.01
+    high = 8 * spread + math.log(TAIL_FACTORS[-1])
+    for _ in range(26):
+        middle = (low + high) / 2
+        core = normal_cdf(middle / spread)
+        tail = normal_cdf((middle - shifts) / spread).mean(axis=0)
+        below = (1 - tail_share) * core + tail_share * tail < target
+        low = np.where(below, middle, low)
+        high = np.where(below, high, middle)
+    result: FloatArray = (low + high) / 2
+    return result
+
+
+def log_mean(spread: FloatArray, tail_share: FloatArray) -> FloatArray:
+    """Logarithm of the mean over the core's median."""
+    result: FloatArray = spread**2 / 2 + np.log1p(tail_share * TAIL_MEAN_EXCESS)
+    return result

@@ -1,0 +1,190 @@
+"""The next round of batches, or the reason to stop: first design, then worth against price."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuner.core.model import Candidate, Facts, Observation, SearchProblem
+from tuner.core.search.belief import Belief, believe, generator_of
+from tuner.core.search.evidence import round_number
+from tuner.core.search.feasibility import ruled_out
+from tuner.core.search.next_batch import Option, best_options
+from tuner.core.search.space import Space, space_of
+from tuner.core.search.spending import Purse, purse_of
+
+FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
+OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
+BATCHES_PER_ROUND = 2
+SECOND_BATCH_RATIO = 2.0
+"""A further batch of the same round must be worth this many times its price: it cannot see the first one's outcome."""
+SECOND_BATCH_DISTANCE = 0.25
+ENVIRONMENTS_WANTED = 3
+
+
+@dataclass(frozen=True)
+class PlannedBatch:
+    """A batch before it has a trial number."""
+
+    candidate: Candidate
+    invocation_count: int
+    environment_count: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """Batches of one round, or none and why."""
+
+    batches: tuple[PlannedBatch, ...] = ()
+    stop_reason: str | None = None
+
+
+def plan_round(
+    problem: SearchProblem, observations: Sequence[Observation], *, elapsed_minutes: float, facts: Facts
+) -> RoundPlan:
+    """Decide what to measure next; pure, and the same for the same seed and observations."""
+    space = space_of(problem)
+    purse = purse_of(problem, space, observations, elapsed_minutes)
+    if facts.stop_requested:
+        return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
+    if not observations:
+        if purse.affordable_count(problem, space, problem.current) < 1:
+            return RoundPlan(stop_reason="The budget does not cover one invocation at its worst, the time-out.")
+        return RoundPlan((PlannedBatch(problem.current, 1, 1, "checks that the payload works at the current size"),))
+    reasons = ruled_out(problem, observations, facts)
+    if len(reasons) == len(problem.candidates):
+        return RoundPlan(stop_reason="No memory size is left that could be recommended.")
+    first = _first_design(problem, space, observations, purse, set(reasons))
+    if first:
+        return RoundPlan(first)
+    belief = believe(problem, observations, facts)
+    if belief.evidence.warm_count == 0:
+        return _ask_for_any_sample(problem, space, observations, purse, belief)
+    return _by_worth(problem, purse, belief)
+
+
+def _cold_count(problem: SearchProblem, known: bool, environments: int = 1) -> int:
+    """Invocations of a batch that become cold starts."""
+    return environments if problem.first_invocation_cold and not known else 0
+
+
+def _first_design(
+    problem: SearchProblem, space: Space, observations: Sequence[Observation], purse: Purse, excluded: set[Candidate]
+) -> tuple[PlannedBatch, ...]:
+    """One warm invocation at each of a few sizes, in the round after the payload check."""
+    if round_number(observations) != 1:
+        return ()
+    batches = []
+    for candidate in _first_candidates(problem, excluded):
+        measured = any(observation.candidate == candidate for observation in observations)
+        if measured and not problem.first_invocation_cold:
+            continue
+        count = 1 + _cold_count(problem, known=measured)
+        if purse.affordable_count(problem, space, candidate) < count:
+            continue
+        purse = purse.less(problem, space, candidate, count)
+        batches.append(PlannedBatch(candidate, count, 1, "a first look at the whole range"))
+    return tuple(batches)
+
+
+def _first_candidates(problem: SearchProblem, excluded: set[Candidate]) -> list[Candidate]:
+    """The candidates nearest to the first sizes, each once, ascending."""
+    chosen: set[Candidate] = set()
+    for architecture in sorted({candidate.architecture for candidate in problem.candidates}):
+        free = [c for c in problem.candidates if c.architecture == architecture and c not in excluded]
+        own = architecture == problem.current.architecture
+        for size_mb in FIRST_SIZES_MB if own else OTHER_ARCHITECTURE_SIZES_MB:
+            if not free:
+                continue
+            nearest = min(free, key=lambda c: (abs(math.log(c.memory_mb / size_mb)), c.memory_mb))
+            if abs(math.log(nearest.memory_mb / size_mb)) < 0.5 or size_mb == FIRST_SIZES_MB[0]:
+                chosen.add(nearest)
+        if own and free:
+            chosen.add(free[0])
+    return sorted(chosen)
+
+
+def _ask_for_any_sample(
+    problem: SearchProblem, space: Space, observations: Sequence[Observation], purse: Purse, belief: Belief
+) -> RoundPlan:
+    """Nothing warm was measured yet: go on with the largest sizes, which fail least."""
+    tried: dict[Candidate, int] = {}
+    for observation in observations:
+        tried[observation.candidate] = tried.get(observation.candidate, 0) + 1
+    free = [c for c in problem.candidates if c not in belief.reasons and tried.get(c, 0) < 3]
+    for candidate in sorted(free, key=lambda c: (tried.get(c, 0), -c.memory_mb)):
+        count = min(2, purse.affordable_count(problem, space, candidate))
+        if count >= 1:
+            return RoundPlan((PlannedBatch(candidate, count, 1, "nothing was measured yet"),))
+    return RoundPlan(stop_reason="No invocation left a usable record, and trying again is not worth its price.")
+
+
+def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan:
+    """The batches that lower the expected loss most for their price, while they are worth it."""
+    space = belief.space
+    known = belief.known_environment
+    cold = np.array([_cold_count(problem, known=bool(known[i] >= 0)) for i in range(len(space.candidates))])
+    affordable = np.array([purse.affordable_count(problem, space, candidate) for candidate in space.candidates])
+    options = best_options(belief, cold, affordable, generator_of(problem, belief.evidence, "fantasies"))
+    if not options:
+        return RoundPlan(stop_reason=_exhausted(problem, purse))
+    batches: list[PlannedBatch] = []
+    asked: list[int] = []
+    for option in options:
+        needed = 1.0 if not batches else SECOND_BATCH_RATIO
+        if option.ratio < needed or len(batches) == BATCHES_PER_ROUND:
+            break
+        candidate = space.candidates[option.candidate]
+        near = [abs(space.log_memory[option.candidate] - space.log_memory[other]) for other in asked]
+        if any(distance < SECOND_BATCH_DISTANCE for distance in near):
+            continue
+        if purse.affordable_count(problem, space, candidate) < option.invocation_count:
+            continue
+        purse = purse.less(problem, space, candidate, option.invocation_count)
+        asked.append(option.candidate)
+        batches.append(PlannedBatch(candidate, option.invocation_count, 1, _reason(belief, option)))
+    if batches:
+        return RoundPlan(tuple(batches))
+    confirming = _confirmation(problem, purse, belief)
+    if confirming is not None:
+        return RoundPlan((confirming,))
+    return RoundPlan(stop_reason="The best next batch would cost more than what it could still improve.")
+
+
+def _reason(belief: Belief, option: Option) -> str:
+    where = "the likely answer" if option.candidate == belief.pick else "a neighbour that decides about the answer"
+    return f"{where}: expected to lower the loss of the recommendation by {option.gain:.2%}"
+
+
+def _confirmation(problem: SearchProblem, purse: Purse, belief: Belief) -> PlannedBatch | None:
+    """A last batch at the pick where it has not run, or on too few environments while more can be had."""
+    candidate = belief.space.candidates[belief.pick]
+    warm = int(belief.evidence.warm_counts(len(belief.space.candidates))[belief.pick])
+    environments = int(belief.evidence.environment_counts(len(belief.space.candidates))[belief.pick])
+    wanted = min(ENVIRONMENTS_WANTED, problem.max_parallel)
+    if warm and environments >= wanted:
+        return None
+    if problem.max_parallel > 1:
+        count = wanted * (2 if problem.first_invocation_cold else 1)
+    else:
+        count = 1 + _cold_count(problem, known=False)
+    attempts = len([1 for e in belief.evidence.candidate if e == belief.pick])
+    if attempts >= 3 * count:
+        return None
+    if purse.affordable_count(problem, belief.space, candidate, wanted) < count:
+        return None
+    return PlannedBatch(candidate, count, wanted, "confirms the recommendation where it will run")
+
+
+def _exhausted(problem: SearchProblem, purse: Purse) -> str:
+    """Which bound of the budget ended the run, as a sentence."""
+    budget = problem.budget
+    if purse.invocations < 2:
+        return f"The budget of {budget.max_invocations:,} invocations is used up."
+    if purse.minutes * 60_000 < problem.timeout_ms + 10_000:
+        return f"The budget of {budget.max_minutes:g} minutes does not cover another batch at its worst, the time-out."
+    return f"The budget of ${budget.max_cost_usd:g} does not cover another batch at its worst, the time-out."

@@ -1,0 +1,358 @@
+"""The posterior over durations: shapes, misfit, noise and environments, as joint draws.
+
+For a shape, a misfit spread and a noise the model is linear and Gaussian in
+the logarithm of the duration::
+
+    log duration = level + shape(m) + misfit(m) [+ cold offset] + environment + noise
+
+* level: nearly flat prior, integrated out exactly;
+* shape: 256 curves of a broad prior (``shapes.py``);
+* misfit: a Gaussian process over log memory, its spread mixed over a grid;
+* environment: a factor that invocations on one execution environment share;
+* noise: one spread pooled over sizes, on a grid; slow outliers are explicit
+  hypotheses, never trimmed.
+
+So each combination has a closed marginal likelihood, and draws of whole
+curves come from conditioning draws of the prior on the data (Matheron's rule).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+
+from tuner.core.search.evidence import Evidence
+from tuner.core.search.noise import TAIL_PRIOR
+from tuner.core.search.shapes import log_shapes
+from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
+
+LEVEL_VARIANCE = 25.0
+ARCHITECTURE_VARIANCE = 0.2**2
+ARCHITECTURE_MISFIT_VARIANCE = 0.03**2
+COLD_OFFSET = 0.5
+COLD_OFFSET_VARIANCE = 0.8**2
+COLD_NOISE_VARIANCE = 0.25**2
+MISFIT_LENGTH = 0.4
+MISFIT_SPREADS = (0.01, 0.03, 0.08, 0.2)
+MISFIT_PRIOR = (0.25, 0.35, 0.27, 0.13)
+NOISE_SPREADS = tuple(0.006 * 1.5**i for i in range(13))
+ENVIRONMENT_SPREADS = (0.005, 0.04, 0.09)
+ENVIRONMENT_PRIOR = (0.33, 0.34, 0.33)
+OUTLIER_LIMIT = 5
+_OUTLIER_DENSITY = 0.7
+"""Of an outlier's excess, about uniform in log between 1.6 and 6 times."""
+_SHORT_LOG_MS = math.log(20.0)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Invocations that share candidate, environment and temperature, as their sufficient statistics."""
+
+    mean: FloatArray
+    count: FloatArray
+    candidate: IntArray
+    environment: IntArray
+    cold: BoolArray
+    within: float
+    """Sum of squares of warm invocations around the means of their groups."""
+    within_count: int
+
+
+def _group(evidence: Evidence, kept: BoolArray) -> _Groups:
+    """Reduce the kept invocations; cold ones stay single, their noise is another."""
+    keys: dict[tuple[int, int, int], list[float]] = {}
+    for row in np.flatnonzero(kept):
+        key = (int(evidence.candidate[row]), int(evidence.environment[row]), int(evidence.cold[row]))
+        keys.setdefault(key, []).append(float(evidence.log_ms[row]))
+    means = np.array([sum(rows) / len(rows) for rows in keys.values()])
+    within = sum(
+        sum((row - mean) ** 2 for row in rows)
+        for (key, rows), mean in zip(keys.items(), means, strict=True)
+        if not key[2]
+    )
+    return _Groups(
+        mean=means,
+        count=np.array([float(len(rows)) for rows in keys.values()]),
+        candidate=np.array([key[0] for key in keys], dtype=np.int64),
+        environment=np.array([key[1] for key in keys], dtype=np.int64),
+        cold=np.array([bool(key[2]) for key in keys]),
+        within=float(within),
+        within_count=sum(len(rows) - 1 for key, rows in keys.items() if not key[2]),
+    )
+
+
+@lru_cache(maxsize=8)
+def _misfit_kernel(log_memory: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
+    """Unit covariance of the misfit over candidates, and its Cholesky factor."""
+    points = np.array(log_memory)
+    distance = (points[:, None] - points[None, :]) / MISFIT_LENGTH
+    kernel = np.exp(-0.5 * distance**2)
+    unique, inverse = np.unique(points, return_inverse=True)
+    between = (unique[:, None] - unique[None, :]) / MISFIT_LENGTH
+    factor = np.linalg.cholesky(np.exp(-0.5 * between**2) + 1e-6 * np.eye(len(unique)))
+    return kernel, factor[inverse]
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """Every combination of misfit spread, environment spread and noise spread, with its prior."""
+
+    misfit: FloatArray
+    environment: FloatArray
+    noise: FloatArray
+    log_prior: FloatArray
+
+
+def _combinations(typical_log_ms: float) -> Combinations:
+    """The grid; short durations are noisier (median spread 0.35 below 20 ms, 0.08 above)."""
+    short = 1 / (1 + math.exp(-3.0 * (_SHORT_LOG_MS - typical_log_ms)))
+    centre = (1 - short) * math.log(0.07) + short * math.log(0.25)
+    noise_prior = [math.exp(-0.5 * ((math.log(spread) - centre) / 1.0) ** 2) for spread in NOISE_SPREADS]
+    rows = [
+        (misfit, environment, noise, math.log(p_misfit * p_environment * p_noise))
+        for (misfit, p_misfit), (environment, p_environment), (noise, p_noise) in product(
+            zip(MISFIT_SPREADS, MISFIT_PRIOR, strict=True),
+            zip(ENVIRONMENT_SPREADS, ENVIRONMENT_PRIOR, strict=True),
+            zip(NOISE_SPREADS, noise_prior, strict=True),
+        )
+    ]
+    columns = np.array(rows)
+    return Combinations(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3])
+
+
+@dataclass(frozen=True)
+class _Hypothesis:
+    """One set of outliers and the marginal likelihoods under it."""
+
+    outliers: tuple[int, ...]
+    groups: _Groups
+    inverse: FloatArray
+    """Inverse covariance of the groups, for each combination."""
+    log_evidence: FloatArray
+    """Combinations × shapes."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Joint draws: every row is one world that the data leave possible."""
+
+    log_median: FloatArray
+    """Draws × candidates: the core's median over environments."""
+    noise: FloatArray
+    environment_spread: FloatArray
+    tail_share: FloatArray
+    environment: FloatArray
+    """Draws × known environments: their factors' logarithms."""
+    cold_offset: FloatArray
+
+    @property
+    def spread(self) -> FloatArray:
+        """Spread of a single invocation in production, over many environments."""
+        result: FloatArray = np.sqrt(self.noise**2 + self.environment_spread**2)
+        return result
+
+
+class Posterior:
+    """What is known about durations after some evidence; immutable once made."""
+
+    def __init__(self, space: Space, evidence: Evidence) -> None:
+        self._space = space
+        self._evidence = evidence
+        typical = float(np.median(evidence.log_ms)) if len(evidence.log_ms) else 4.0
+        self._centre = typical
+        self._grid = _combinations(typical)
+        self._kernel, self._factor = _misfit_kernel(tuple(space.log_memory))
+        self._shapes = log_shapes(space.log_memory)
+        self._hypotheses = self._outlier_hypotheses()
+
+    def _outlier_hypotheses(self) -> list[_Hypothesis]:
+        """Grow the set of outliers by the invocation that is most in excess, while it stays plausible."""
+        kept = np.ones(len(self._evidence.log_ms), dtype=np.bool_)
+        hypotheses = [self._weigh(kept, ())]
+        best = _log_sum(hypotheses[0].log_evidence)
+        warm = np.flatnonzero(~self._evidence.cold)
+        limit = min(OUTLIER_LIMIT, len(warm) // 3)
+        while len(hypotheses[-1].outliers) < limit:
+            excess = self._excess(hypotheses[-1], kept)
+            worst = int(np.argmax(excess))
+            if excess[worst] < math.log(1.25):
+                break
+            kept = kept.copy()
+            kept[worst] = False
+            hypothesis = self._weigh(kept, (*hypotheses[-1].outliers, worst))
+            total = _log_sum(hypothesis.log_evidence)
+            hypotheses.append(hypothesis)
+            if total < best - 7:
+                break
+            best = max(best, total)
+        return hypotheses
+
+    def _excess(self, hypothesis: _Hypothesis, kept: BoolArray) -> FloatArray:
+        """How far each kept warm invocation lies above what the others say of it."""
+        evidence = self._evidence
+        flat = int(np.argmax(hypothesis.log_evidence))
+        combination, shape = divmod(flat, len(self._shapes))
+        groups = hypothesis.groups
+        residual = groups.mean - self._centre - self._shapes[shape, groups.candidate]
+        residual = residual - COLD_OFFSET * groups.cold
+        inverse = hypothesis.inverse[combination]
+        leave_out = (inverse @ residual) / np.diag(inverse)
+        keys = {
+            (int(c), int(e), bool(k)): i
+            for i, (c, e, k) in enumerate(zip(groups.candidate, groups.environment, groups.cold, strict=True))
+        }
+        excess = np.full(len(evidence.log_ms), -np.inf)
+        for row in np.flatnonzero(kept & ~evidence.cold):
+            group = keys[int(evidence.candidate[row]), int(evidence.environment[row]), False]
+            count = groups.count[group]
+            inside = evidence.log_ms[row] - groups.mean[group]
+            if count > 1:
+                # Against the others of the group, whose mean leaves this one out.
+                excess[row] = inside * count / (count - 1)
+            else:
+                excess[row] = leave_out[group]
+        return excess
+
+    def _covariance(self, groups: _Groups) -> FloatArray:
+        """Covariance of the groups' means, for each combination."""
+        grid = self._grid
+        other = self._space.other_architecture[groups.candidate]
+        cold = groups.cold.astype(np.float64)
+        fixed = LEVEL_VARIANCE + ARCHITECTURE_VARIANCE * np.outer(other, other)
+        fixed = fixed + COLD_OFFSET_VARIANCE * np.outer(cold, cold) + COLD_NOISE_VARIANCE * np.diag(cold)
+        kernel = self._kernel[np.ix_(groups.candidate, groups.candidate)]
+        fixed = fixed + ARCHITECTURE_MISFIT_VARIANCE * np.outer(other, other) * kernel
+        shared = (groups.environment[:, None] == groups.environment[None, :]).astype(np.float64)
+        return np.asarray(
+            fixed[None]
+            + (grid.misfit**2)[:, None, None] * kernel[None]
+            + (grid.environment**2)[:, None, None] * shared[None]
+            + (grid.noise**2)[:, None, None] * np.diag(1 / groups.count)[None]
+        )
+
+    def _weigh(self, kept: BoolArray, outliers: tuple[int, ...]) -> _Hypothesis:
+        groups = _group(self._evidence, kept)
+        grid = self._grid
+        size = len(groups.mean)
+        if size == 0:
+            shape_prior = np.zeros((len(grid.misfit), len(self._shapes)))
+            return _Hypothesis(
+                outliers, groups, np.zeros((len(grid.misfit), 0, 0)), grid.log_prior[:, None] + shape_prior
+            )
+        factor = np.linalg.cholesky(self._covariance(groups))
+        whiten = np.linalg.inv(factor)
+        inverse = np.swapaxes(whiten, 1, 2) @ whiten
+        residual = groups.mean - self._centre - self._shapes[:, groups.candidate] - COLD_OFFSET * groups.cold
+        square = np.einsum("chg,sg->chs", whiten, residual)
+        quadratic = (square**2).sum(axis=1)
+        log_determinant = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+        log_evidence = -0.5 * (quadratic + log_determinant[:, None] + size * math.log(2 * math.pi))
+        variance = grid.noise**2
+        inside = -0.5 * groups.within_count * np.log(2 * math.pi * variance) - groups.within / (2 * variance)
+        # The share of outliers is integrated out: a Beta function's ratio.
+        a, b = TAIL_PRIOR
+        warm_count = self._evidence.warm_count
+        count = len(outliers)
+        tail = (
+            math.lgamma(a + count)
+            - math.lgamma(a)
+            + math.lgamma(b + warm_count - count)
+            - math.lgamma(b)
+            + math.lgamma(a + b)
+            - math.lgamma(a + b + warm_count)
+            + count * math.log(_OUTLIER_DENSITY)
+        )
+        prior = grid.log_prior + inside + tail
+        return _Hypothesis(outliers, groups, inverse, log_evidence + prior[:, None])
+
+    def draw(self, count: int, generator: np.random.Generator) -> Draws:
+        """*count* joint draws of the curve, the noise and the environments."""
+        logs = np.array([_log_sum(hypothesis.log_evidence) for hypothesis in self._hypotheses])
+        shares = np.exp(logs - logs.max())
+        # Every hypothesis keeps its exact share of the draws: less luck than with independent ones.
+        cumulative = np.cumsum(shares / shares.sum())
+        positions = (np.arange(count) + generator.random()) / count
+        of_hypothesis = np.minimum(np.searchsorted(cumulative, positions), len(logs) - 1)
+        parts = [
+            self._draw_under(hypothesis, int((of_hypothesis == index).sum()), generator)
+            for index, hypothesis in enumerate(self._hypotheses)
+            if (of_hypothesis == index).any()
+        ]
+        return Draws(
+            log_median=np.concatenate([part.log_median for part in parts]),
+            noise=np.concatenate([part.noise for part in parts]),
+            environment_spread=np.concatenate([part.environment_spread for part in parts]),
+            tail_share=np.concatenate([part.tail_share for part in parts]),
+            environment=np.concatenate([part.environment for part in parts]),
+            cold_offset=np.concatenate([part.cold_offset for part in parts]),
+        )
+
+    def _draw_under(self, hypothesis: _Hypothesis, count: int, generator: np.random.Generator) -> Draws:
+        grid, space, groups = self._grid, self._space, hypothesis.groups
+        flat = hypothesis.log_evidence.ravel()
+        weights = np.exp(flat - flat.max())
+        cumulative = np.cumsum(weights / weights.sum())
+        positions = (np.arange(count) + generator.random()) / count
+        picked = np.minimum(np.searchsorted(cumulative, positions), len(flat) - 1)
+        combination, shape = np.divmod(picked, len(self._shapes))
+        misfit, noise = grid.misfit[combination], grid.noise[combination]
+        environment_spread = grid.environment[combination]
+
+        size = len(space.candidates)
+        level = math.sqrt(LEVEL_VARIANCE) * generator.standard_normal(count)
+        architecture = math.sqrt(ARCHITECTURE_VARIANCE) * generator.standard_normal(count)
+        smooth = generator.standard_normal((count, self._factor.shape[1])) @ self._factor.T
+        own = generator.standard_normal((count, self._factor.shape[1])) @ self._factor.T
+        cold_offset = math.sqrt(COLD_OFFSET_VARIANCE) * generator.standard_normal(count)
+        environment = environment_spread[:, None] * generator.standard_normal(
+            (count, len(self._evidence.environment_candidate))
+        )
+        other = space.other_architecture
+        curve = (
+            level[:, None]
+            + other * (architecture[:, None] + math.sqrt(ARCHITECTURE_MISFIT_VARIANCE) * own)
+            + misfit[:, None] * smooth
+        )
+        if len(groups.mean):
+            cold = groups.cold.astype(np.float64)
+            scatter = np.sqrt(noise[:, None] ** 2 / groups.count + COLD_NOISE_VARIANCE * cold)
+            simulated = (
+                curve[:, groups.candidate]
+                + environment[:, groups.environment]
+                + cold_offset[:, None] * cold
+                + scatter * generator.standard_normal((count, len(groups.mean)))
+            )
+            residual = (
+                groups.mean - self._centre - self._shapes[shape][:, groups.candidate] - COLD_OFFSET * cold - simulated
+            )
+            weight = np.einsum("sgh,sh->sg", hypothesis.inverse[combination], residual)
+            kernel = self._kernel[:, groups.candidate]
+            outer = np.outer(other, other[groups.candidate])
+            common = LEVEL_VARIANCE + outer * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
+            curve = curve + weight @ common.T + (misfit**2)[:, None] * (weight @ kernel.T)
+            cold_offset = cold_offset + COLD_OFFSET_VARIANCE * (weight @ cold)
+            known = np.arange(environment.shape[1])[:, None] == groups.environment[None, :]
+            environment = environment + (environment_spread**2)[:, None] * (weight @ known.T.astype(np.float64))
+        assert curve.shape == (count, size)
+        a, b = TAIL_PRIOR
+        outliers = len(hypothesis.outliers)
+        tail_share = generator.beta(a + outliers, b + self._evidence.warm_count - outliers, size=count)
+        # Between the grid's points: the true spread is continuous.
+        between = np.exp((generator.random(count) - 0.5) * math.log(NOISE_SPREADS[1] / NOISE_SPREADS[0]))
+        return Draws(
+            log_median=self._centre + self._shapes[shape] + curve,
+            noise=noise * between,
+            environment_spread=environment_spread,
+            tail_share=tail_share,
+            environment=environment,
+            cold_offset=COLD_OFFSET + cold_offset,
+        )
+
+
+def _log_sum(values: FloatArray) -> float:
+    peak = float(values.max())
+    return peak + math.log(float(np.exp(values - peak).sum()))

@@ -1,0 +1,204 @@
+"""The recommendation as the report shows it: every candidate's estimate, and what the answer rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tuner.core.errors import NothingMeasured, RunInterrupted
+from tuner.core.model import (
+    Candidate,
+    ConfigurationEstimate,
+    Facts,
+    Interval,
+    Invocation,
+    Observation,
+    Recommendation,
+    SearchProblem,
+)
+from tuner.core.search.belief import FINAL_DRAW_COUNT, Belief, believe
+from tuner.core.search.decision import Decision, decide, samples_to_show
+from tuner.core.search.evidence import is_single_payload
+from tuner.core.search.outlook import mean_of, percentile_of
+from tuner.core.search.space import FloatArray
+
+_COLD_START_SPREAD = 0.12
+"""Init durations of one function differ by 5 to 15 %; used where there are too few to tell."""
+
+
+def recommend(
+    problem: SearchProblem, observations: Sequence[Observation], *, stop_reason: str, facts: Facts
+) -> Recommendation:
+    """The answer of a run: pick, verdict, and an estimate for every candidate.
+
+    Args:
+        problem: The run.
+        observations: All that was measured.
+        stop_reason: The sentence of the suggestion that ended the search.
+        facts: What the run knows besides its measurements.
+
+    Raises:
+        NothingMeasured: No warm sample, or no candidate that could be recommended; names every reason.
+        RunInterrupted: The same, because the user ended the run early.
+        InvalidRequest: A duration that no clock can have measured.
+    """
+    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
+    if belief.evidence.warm_count == 0 or not belief.allowed.any():
+        _raise_without_answer(observations, belief, facts)
+    decision = decide(problem, belief)
+    configurations = _estimates(problem, observations, belief, decision)
+    recommended = configurations[decision.pick]
+    current = configurations[belief.space.index_of(problem.current)]
+    saving_ratio = None
+    if recommended.cost_per_million_usd is not None and current.cost_per_million_usd is not None:
+        saving_ratio = 1 - recommended.cost_per_million_usd.estimate / current.cost_per_million_usd.estimate
+    return Recommendation(
+        verdict=decision.verdict,
+        recommended=recommended,
+        current=current,
+        safer=None if decision.safer is None else configurations[decision.safer],
+        configurations=configurations,
+        probability=decision.probability,
+        confidence=decision.confidence,
+        saving_ratio=saving_ratio,
+        stopped_because=stop_reason,
+        notes=_notes(problem, belief, decision, recommended),
+    )
+
+
+def _raise_without_answer(observations: Sequence[Observation], belief: Belief, facts: Facts) -> None:
+    problems = [f"{candidate}: {reason}" for candidate, reason in sorted(belief.reasons.items())]
+    told = set(belief.reasons)
+    for observation in observations:
+        if observation.candidate in told:
+            continue
+        told.add(observation.candidate)
+        outcomes = sorted(
+            {_in_words(i) for o in observations if o.candidate == observation.candidate for i in o.invocations}
+        )
+        problems.append(f"{observation.candidate}: {', '.join(outcomes) or 'not measured'}")
+    listed = "; ".join(problems) or "no invocation was made"
+    if facts.stop_requested:
+        raise RunInterrupted(
+            f"The run was ended before a warm invocation was measured ({listed}).",
+            hint="Start it again and let it finish its first round.",
+        )
+    raise NothingMeasured(
+        f"No memory size gave a usable duration: {listed}.",
+        hint="Check the payload, the function's time-out and its logs at the current size.",
+    )
+
+
+def _in_words(invocation: Invocation) -> str:
+    if invocation.outcome == "ok":
+        return "only cold starts" if invocation.cold else "no duration in its record"
+    return {
+        "function_error": f"failed with {invocation.error_type or 'an error'}",
+        "out_of_memory": "ran out of memory",
+        "timeout": "did not end within the time-out",
+        "unmeasured": "left no record",
+    }[invocation.outcome]
+
+
+def _estimates(
+    problem: SearchProblem, observations: Sequence[Observation], belief: Belief, decision: Decision
+) -> tuple[ConfigurationEstimate, ...]:
+    draws = belief.outlook.draws
+    durations_ms = {"mean": _intervals(mean_of(draws))}
+    percentiles = [50.0, 95.0, 99.0]
+    if problem.goal is not None and problem.goal.percentile not in percentiles:
+        percentiles.append(problem.goal.percentile)
+    for percentile in percentiles:
+        durations_ms[f"p{percentile:g}"] = _intervals(percentile_of(draws, percentile))
+    costs = _intervals(belief.outlook.cost_per_million_usd)
+    size = len(problem.candidates)
+    samples = belief.evidence.warm_counts(size)
+    environments = belief.evidence.environment_counts(size)
+    by_candidate: dict[Candidate, list[Invocation]] = {}
+    for observation in observations:
+        by_candidate.setdefault(observation.candidate, []).extend(observation.invocations)
+    estimates = []
+    for index, candidate in enumerate(problem.candidates):
+        invocations = by_candidate.get(candidate, [])
+        peaks_mb = [i.max_memory_used_mb for i in invocations if i.max_memory_used_mb is not None]
+        estimates.append(
+            ConfigurationEstimate(
+                candidate=candidate,
+                duration_ms={key: intervals[index] for key, intervals in durations_ms.items()},
+                cost_per_million_usd=costs[index],
+                samples=int(samples[index]),
+                environments=int(environments[index]),
+                basis="samples" if samples[index] else "model",
+                goal_probability=None if decision.goal_probability is None else float(decision.goal_probability[index]),
+                cold_start_ms=_cold_start(invocations),
+                failures=sum(i.outcome in ("function_error", "out_of_memory", "timeout") for i in invocations),
+                unmeasured=sum(i.outcome == "unmeasured" for i in invocations),
+                max_memory_used_mb=max(peaks_mb, default=None),
+                infeasible_reason=belief.reasons.get(candidate),
+            )
+        )
+    return tuple(estimates)
+
+
+def _intervals(values: FloatArray) -> list[Interval]:
+    """Median and the middle 90 % of the draws, for each candidate."""
+    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95), axis=0)
+    return [Interval(float(m), float(lo), float(hi)) for lo, m, hi in zip(low, middle, high, strict=True)]
+
+
+def _cold_start(invocations: Sequence[Invocation]) -> Interval | None:
+    """The mean init (or restore) duration measured at a candidate; None where none was."""
+    inits_ms = [i.init_ms for i in invocations if i.init_ms is not None and i.init_ms > 0]
+    if not inits_ms:
+        return None
+    mean_ms = float(np.mean(inits_ms))
+    spread = max(float(np.std(np.log(inits_ms))), _COLD_START_SPREAD) / math.sqrt(len(inits_ms))
+    return Interval(mean_ms, mean_ms * math.exp(-1.645 * spread), mean_ms * math.exp(1.645 * spread))
+
+
+def _notes(
+    problem: SearchProblem, belief: Belief, decision: Decision, recommended: ConfigurationEstimate
+) -> tuple[str, ...]:
+    """What the answer rests on, for people."""
+    notes = []
+    warm_count = belief.evidence.warm_count
+    measured_sizes = int((belief.evidence.warm_counts(len(problem.candidates)) > 0).sum())
+    all_environments = int(belief.evidence.environment_counts(len(problem.candidates)).sum())
+    if recommended.samples == 0:
+        notes.append(
+            f"{recommended.candidate} was not run: its figures are the model's, from {measured_sizes} other sizes."
+        )
+    else:
+        notes.append(
+            f"{recommended.candidate} ran {_counted(recommended.samples, 'time')} warm on "
+            f"{_counted(recommended.environments, 'execution environment')}; "
+            f"the noise is pooled over {warm_count} warm invocations at {_counted(measured_sizes, 'size')}."
+        )
+    if 0 < recommended.environments < 3:
+        notes.append(
+            "Execution environments differ by 5 to 12 % from each other; this answer rests on "
+            f"{_counted(all_environments, 'environment')} over all sizes."
+        )
+    if problem.goal is not None:
+        needed = samples_to_show(problem.goal.percentile, problem.confidence)
+        if recommended.samples < needed:
+            notes.append(
+                f"To show p{problem.goal.percentile:g} by the samples of this size alone takes {needed} of them at "
+                f"{problem.confidence:.0%} confidence; with fewer it rests on the pooled noise and on an assumed tail."
+            )
+    if problem.cold_start_share is None:
+        notes.append(
+            "Durations and costs are of warm invocations; the share of cold starts in production is not known."
+        )
+    if not is_single_payload(problem):
+        notes.append("Durations are over the mix of payloads as they were drawn.")
+    if decision.safer is not None:
+        safer = problem.candidates[decision.safer]
+        notes.append(f"{safer} would meet the goal with the asked confidence.")
+    return tuple(notes)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

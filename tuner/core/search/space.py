@@ -1,0 +1,64 @@
+"""The candidates of a run as arrays, and what a millisecond costs at each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tuner.core.model import Candidate, SearchProblem
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_FREE_EPHEMERAL_MB = 512
+"""Ephemeral storage that is not charged (AWS Lambda pricing, seen 2026-11)."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Everything about the candidates that the model and the decision need, by index."""
+
+    candidates: tuple[Candidate, ...]
+    log_memory: FloatArray
+    other_architecture: FloatArray
+    """1.0 where the candidate's architecture is not the current one's, else 0.0."""
+    usd_per_ms: FloatArray
+    usd_per_request: FloatArray
+
+    def index_of(self, candidate: Candidate) -> int:
+        """Position of *candidate*; ValueError where it is not in the space."""
+        return self.candidates.index(candidate)
+
+    def cost_per_million_usd(self, mean_ms: FloatArray) -> FloatArray:
+        """Price a million invocations of a mean duration; the last axis runs over the candidates.
+
+        Lambda bills every started millisecond, half a millisecond more than
+        measured on average, and never less than one.
+        """
+        billed_ms = np.maximum(mean_ms + 0.5, 1.0)
+        return 1e6 * (billed_ms * self.usd_per_ms + self.usd_per_request)
+
+
+def space_of(problem: SearchProblem) -> Space:
+    """Arrays for the candidates of *problem*, in its order."""
+    usd_per_ms, usd_per_request = [], []
+    for candidate in problem.candidates:
+        prices = problem.prices[candidate.architecture]
+        ephemeral_gb = max(0, problem.ephemeral_storage_mb - _FREE_EPHEMERAL_MB) / 1024
+        usd_per_second = (
+            candidate.memory_mb / 1024 * prices.usd_per_gb_second + ephemeral_gb * prices.usd_per_ephemeral_gb_second
+        )
+        usd_per_ms.append(usd_per_second / 1000)
+        usd_per_request.append(prices.usd_per_request)
+    return Space(
+        candidates=problem.candidates,
+        log_memory=np.log([float(candidate.memory_mb) for candidate in problem.candidates]),
+        other_architecture=np.array(
+            [float(candidate.architecture != problem.current.architecture) for candidate in problem.candidates]
+        ),
+        usd_per_ms=np.array(usd_per_ms),
+        usd_per_request=np.array(usd_per_request),
+    )

@@ -1,0 +1,71 @@
+"""What was spent and what may still be: every batch is counted at its worst before it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuner.core.model import Candidate, Invocation, Observation, SearchProblem
+from tuner.core.search.evidence import invocation_count
+from tuner.core.search.space import Space
+
+_INIT_LIMIT_MS = 10_000.0
+"""An init may take 10 s before it is started again inside the invocation (AWS Lambda developer guide)."""
+
+
+@dataclass(frozen=True)
+class Purse:
+    """What is left of a run's budget."""
+
+    invocations: int
+    cost_usd: float
+    minutes: float
+
+    def affordable_count(self, problem: SearchProblem, space: Space, candidate: Candidate, parallel: int = 1) -> int:
+        """How many invocations at *candidate* fit even if each of them runs into the time-out."""
+        index = space.index_of(candidate)
+        worst_usd = (problem.timeout_ms + _INIT_LIMIT_MS) * space.usd_per_ms[index] + space.usd_per_request[index]
+        worst_minutes = (problem.timeout_ms + _INIT_LIMIT_MS) / 60_000 / max(1, parallel)
+        # A hair of slack, so that a sum of prices that is equal to the budget on paper fits it.
+        by_cost = int(self.cost_usd / worst_usd + 1e-9) if worst_usd > 0 else self.invocations
+        by_time = int(self.minutes / worst_minutes + 1e-9)
+        return max(0, min(self.invocations, by_cost, by_time))
+
+    def less(self, problem: SearchProblem, space: Space, candidate: Candidate, count: int, parallel: int = 1) -> Purse:
+        """What is left after *count* invocations at *candidate* at their worst."""
+        index = space.index_of(candidate)
+        worst_usd = (problem.timeout_ms + _INIT_LIMIT_MS) * space.usd_per_ms[index] + space.usd_per_request[index]
+        worst_minutes = (problem.timeout_ms + _INIT_LIMIT_MS) / 60_000 / max(1, parallel)
+        return Purse(
+            self.invocations - count, self.cost_usd - count * float(worst_usd), self.minutes - count * worst_minutes
+        )
+
+
+def purse_of(
+    problem: SearchProblem, space: Space, observations: Sequence[Observation], elapsed_minutes: float
+) -> Purse:
+    """What is left after *observations*."""
+    return Purse(
+        invocations=problem.budget.max_invocations - invocation_count(observations),
+        cost_usd=problem.budget.max_cost_usd - spent_usd(problem, space, observations),
+        minutes=problem.budget.max_minutes - elapsed_minutes,
+    )
+
+
+def spent_usd(problem: SearchProblem, space: Space, observations: Sequence[Observation]) -> float:
+    """What the invocations cost; one with no record is counted as if it had run into the time-out."""
+    total = 0.0
+    for observation in observations:
+        index = space.index_of(observation.candidate)
+        for invocation in observation.invocations:
+            total += _billed_ms(problem, invocation) * float(space.usd_per_ms[index])
+            total += float(space.usd_per_request[index])
+    return total
+
+
+def _billed_ms(problem: SearchProblem, invocation: Invocation) -> float:
+    if invocation.billed_ms is not None:
+        return float(invocation.billed_ms)
+    if invocation.duration_ms is not None:
+        return invocation.duration_ms + 1.0 + (invocation.init_ms or 0.0)
+    return problem.timeout_ms + _INIT_LIMIT_MS

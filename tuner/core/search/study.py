@@ -1,0 +1,143 @@
+"""The Optuna study of a function: opened from its journal, asked for batches, told what was observed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from tuner.core.model import Batch, Facts, Observation, SearchProblem
+from tuner.core.search.evidence import checked_duration_ms
+from tuner.core.search.planning import RoundPlan
+from tuner.core.search.records import OBSERVATION, record_of
+from tuner.core.search.sampler import ARCHITECTURE, COUNT, MEMORY, SEARCH_SPACE, LeastLossSampler
+from tuner.core.search.space import Space
+
+FORMAT = "lambda-tuner-format"
+FORMAT_VERSION = 1
+
+
+class StudySetAside(UserWarning):
+    """A study file could not be used; it was renamed, never deleted, and a new one begun."""
+
+
+def open_study(storage_path: Path, name: str) -> optuna.Study:
+    """Open or begin the study in an Optuna journal file; it opens in optuna-dashboard as well.
+
+    A file that is damaged, or that a newer version wrote, is renamed to
+    ``<name>.set-aside-<n>`` and a new study begins: a warm start is worth less
+    than a run.
+
+    Warns:
+        StudySetAside: The file could not be read.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage_path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        study = _open(storage_path, name)
+    except Exception as error:  # noqa: BLE001 - a journal can be damaged in more ways than Optuna names
+        aside = _set_aside(storage_path)
+        warnings.warn(
+            f"The study in {storage_path.name} could not be read ({error}); it was kept as {aside.name}, "
+            "and the search starts without it.",
+            StudySetAside,
+            stacklevel=2,
+        )
+        study = _open(storage_path, name)
+    return study
+
+
+def _open(storage_path: Path, name: str) -> optuna.Study:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = JournalStorage(JournalFileBackend(str(storage_path), JournalFileOpenLock(str(storage_path))))
+        study = optuna.create_study(storage=storage, study_name=name, direction="minimize", load_if_exists=True)
+    version = study.user_attrs.get(FORMAT)
+    if version is None:
+        study.set_user_attr(FORMAT, FORMAT_VERSION)
+    elif version != FORMAT_VERSION:
+        raise ValueError(f"format {version}, this version reads {FORMAT_VERSION}")
+    study.get_trials(deepcopy=False)
+    return study
+
+
+def _set_aside(storage_path: Path) -> Path:
+    number = 1
+    while (aside := storage_path.with_name(f"{storage_path.name}.set-aside-{number}")).exists():
+        number += 1
+    storage_path.rename(aside)
+    return aside
+
+
+def tell_observations(
+    study: optuna.Study, problem: SearchProblem, space: Space, observations: Sequence[Observation]
+) -> None:
+    """Finish the trials that were measured since; those that were asked for and never measured fail.
+
+    The value is the mean cost per million as observed, the goal a constraint
+    (the observed percentile over the limit, at most zero where it is met).
+    """
+    by_trial = {observation.trial: observation for observation in observations}
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        observation = by_trial.get(trial.number)
+        if observation is None:
+            study.tell(trial.number, state=TrialState.FAIL)
+            continue
+        _tell(study, problem, space, trial, observation)
+
+
+def _tell(
+    study: optuna.Study, problem: SearchProblem, space: Space, frozen: FrozenTrial, observation: Observation
+) -> None:
+    # Optuna has no public way from a number to a live trial, and only live trials take attributes.
+    trial = Trial(study, frozen._trial_id)  # noqa: SLF001
+    trial.set_user_attr(OBSERVATION, record_of(observation))
+    succeeded = [invocation for invocation in observation.invocations if invocation.outcome == "ok"]
+    # A batch of cold starts alone, as the payload check is, still has a value to show.
+    usable = [invocation for invocation in succeeded if not invocation.cold] or succeeded
+    durations_ms = [
+        checked_duration_ms(observation, invocation) for invocation in usable if invocation.duration_ms is not None
+    ]
+    if not durations_ms:
+        study.tell(frozen.number, state=TrialState.FAIL)
+        return
+    if problem.goal is not None:
+        observed_ms = float(np.percentile(durations_ms, problem.goal.percentile))
+        trial.set_constraint("goal", observed_ms / problem.goal.limit_ms - 1)
+    mean_ms = np.full(len(space.candidates), float(np.mean(durations_ms)))
+    cost = space.cost_per_million_usd(mean_ms)[space.index_of(observation.candidate)]
+    study.tell(frozen.number, values=float(cost))
+
+
+def ask_batches(
+    study: optuna.Study, problem: SearchProblem, facts: Facts, plan: RoundPlan, round_number: int
+) -> tuple[Batch, ...]:
+    """Ask the study for one trial per planned batch."""
+    study.sampler = LeastLossSampler(problem, facts, plan=plan)
+    batches = []
+    for planned in plan.batches:
+        trial = study.ask(fixed_distributions=SEARCH_SPACE)
+        trial.set_user_attr("reason", planned.reason)
+        trial.set_user_attr("round", round_number)
+        assert (trial.params[MEMORY], trial.params[ARCHITECTURE], trial.params[COUNT]) == (
+            planned.candidate.memory_mb,
+            planned.candidate.architecture,
+            planned.invocation_count,
+        )
+        batches.append(
+            Batch(
+                round=round_number,
+                trial=trial.number,
+                candidate=planned.candidate,
+                invocation_count=planned.invocation_count,
+                environment_count=planned.environment_count,
+                reason=planned.reason,
+            )
+        )
+    return tuple(batches)
