@@ -32,6 +32,10 @@ class Artifacts:
         """The object's ``s3://`` address."""
         return f"s3://{self.bucket}/{key}"
 
+    def in_bucket(self, bucket: str) -> Artifacts:
+        """The same adapter on another bucket, such as the one that a payload lies in."""
+        return Artifacts(self._s3, bucket)
+
     def read(self, key: str) -> bytes | None:
         """The object's bytes; ``None`` where there is no such object."""
         return self.read_tagged(key)[0]

@@ -69,7 +69,8 @@ class Clones:
                         return
                     case "InvalidParameterValueException" | "ValidationException":
                         raise CloneFailed(
-                            f"AWS refuses a copy of {configuration['FunctionName']} at {candidate}: {error_text(error)}",
+                            f"AWS refuses a copy of {configuration['FunctionName']} at {candidate}: "
+                            f"{error_text(error)}",
                             hint="docs/limits.md lists what a copy cannot do.",
                         ) from error
                     case _:

@@ -19,7 +19,7 @@ _THROTTLED = {
     "SlowDown",
     "EC2ThrottledException",
 }
-# "User: arn:aws:sts::123456789012:assumed-role/plan/x is not authorized to perform: lambda:GetFunction on resource: …"
+# AWS writes who, what and on what, in this order, into the message of a refusal.
 _WHO = re.compile(
     r"User: (?P<user>\S+) is not authorized to perform: (?P<action>\S+)(?: on resource: (?P<resource>\S+))?"
 )
@@ -61,7 +61,8 @@ def aws_call(action: str, resource: str) -> Iterator[None]:
             denied_on = (who["resource"] if who else None) or resource
             raise PermissionDenied(
                 f"{role} may not call {denied_action} on {denied_on}.",
-                hint="Allow this action on this resource in the role's policy; docs/permissions.md lists what each role needs.",
+                hint="Allow this action on this resource in the role's policy; "
+                "docs/permissions.md lists what each role needs.",
             ) from error
         if code in _THROTTLED:
             raise Throttled(f"AWS throttled {action} on {resource}: {text}") from error

@@ -9,8 +9,7 @@ from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code
 from tuner.core.errors import FunctionNotFound, PermissionDenied
-
-NOT_READABLE = "not readable"
+from tuner.core.plan import NOT_READABLE
 
 _ABSENT = {"ResourceNotFoundException", "404", "UnknownOperationException"}
 
@@ -117,5 +116,6 @@ def _qualified(qualifier: str | None) -> dict[str, str]:
 def _not_found(region: str, shown: str) -> FunctionNotFound:
     return FunctionNotFound(
         f"There is no function {shown} in Region {region}.",
-        hint="Check the name, the version or alias, and the Region: the tuner reads functions of its own account and Region only.",
+        hint="Check the name, the version or alias, and the Region: "
+        "the tuner reads functions of its own account and Region only.",
     )

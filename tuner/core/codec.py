@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import cattrs
 from cattrs.errors import ClassValidationError
 
+from tuner.core.tuning_request import MemoryRange, MemorySpec
+
 Value = TypeVar("Value")
 
 _converter = cattrs.Converter(detailed_validation=True)
@@ -35,3 +37,10 @@ def from_json(kind: type[Value], data: object) -> Value:
         return _converter.structure(data, kind)
     except ClassValidationError as error:
         raise ValueError(f"not a {kind.__name__}: {'; '.join(cattrs.transform_error(error))}") from error
+
+
+def _structure_memory(data: Any, _: object) -> MemorySpec:
+    return tuple(int(size) for size in data) if isinstance(data, (list, tuple)) else from_json(MemoryRange, data)
+
+
+_converter.register_structure_hook(MemorySpec, _structure_memory)

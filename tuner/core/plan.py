@@ -112,6 +112,61 @@ def _hash(value: Any) -> str:
     return "sha256:" + hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One property of the function before and after a run."""
+
+    what: str
+    before: str | int | None
+    after: str | int | None
+    same: bool | None
+    """``None``: it may not be read, so it could not be compared."""
+
+
+_SCALARS = {
+    "memory size (MB)": "MemorySize",
+    "time-out (s)": "Timeout",
+    "code SHA-256": "CodeSha256",
+    "last modified": "LastModified",
+}
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Check, ...]:
+    """Compare two snapshots, property by property.
+
+    The first rows name what people look for; then each section stands as a
+    whole, by a short hash.
+
+    Example:
+        >>> [check.same for check in compare({"tags": {"a": "1"}}, {"tags": {"a": "2"}})]
+        [False]
+    """
+    configuration, later = before.get("configuration") or {}, after.get("configuration") or {}
+    checks = [
+        Check(what, configuration.get(key), later.get(key), configuration.get(key) == later.get(key))
+        for what, key in _SCALARS.items()
+        if key in configuration and isinstance(later, Mapping)
+    ]
+    for section, value in before.items():
+        other = after.get(section)
+        unknown = NOT_READABLE in (value, other)
+        checks.append(Check(section, _brief(value), _brief(other), None if unknown else value == other))
+    return tuple(checks)
+
+
+NOT_READABLE = "not readable"
+"""Stands in a snapshot for a section that the role may not read."""
+
+
+def _brief(value: Any) -> str:
+    if value is None:
+        return "none"
+    if value == NOT_READABLE:
+        return NOT_READABLE
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    return f"{len(value)} entries, {digest}" if isinstance(value, (list, dict)) else digest
+
+
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     """Name what differs between two snapshots, as dotted paths.
 

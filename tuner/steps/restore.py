@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clones import Clones
-from tuner.aws.target import NOT_READABLE, TargetReader
+from tuner.aws.target import TargetReader
 from tuner.core.codec import to_json
 from tuner.core.errors import FunctionNotFound, RestoreIncomplete, TunerError
-from tuner.core.plan import clone_prefix, differences, fingerprint
+from tuner.core.plan import NOT_READABLE, Check, clone_prefix, compare, fingerprint
 from tuner.steps.run import PLAN, RESTORED, load_plan
 
 
@@ -18,14 +18,14 @@ class Restored:
     """The proof: what was removed, what is left, and whether the function is as it was."""
 
     removed: tuple[str, ...]
-    left_behind: tuple[str, ...]
-    target_unchanged: bool | None
-    """``None``: it could not be compared (the function is gone, or was never planned)."""
-    target_differences: tuple[str, ...]
-    compared: tuple[str, ...]
-    """The sections of the snapshot that were compared."""
-    not_compared: tuple[str, ...]
-    at: str
+    remaining: tuple[str, ...]
+    checks: tuple[Check, ...]
+    checked_at: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the run is left and nothing that could be compared has changed."""
+        return not self.remaining and all(check.same is not False for check in self.checks)
 
 
 def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, now: str) -> Restored:
@@ -44,37 +44,33 @@ def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, no
         RestoreIncomplete: Something could not be removed; names it.
     """
     if artifacts.find(PLAN) is None:
-        return Restored((), (), None, (), (), (), now)
+        return Restored((), (), (), now)
     plan = load_plan(artifacts)
     removed: list[str] = []
-    problems: list[str] = []
-    # The plan names everything that may exist; the listing shows whether anything else does.
-    names = dict.fromkeys(step.name for step in plan.steps)
-    for name in names:
+    problems: dict[str, str] = {}
+    for name in dict.fromkeys(step.name for step in plan.steps):
         try:
             if clones.delete(name):
                 removed.append(name)
         except TunerError as error:
-            problems.append(f"{name}: {error.message}")
-    left_behind = tuple(name for name in names if any(problem.startswith(f"{name}:") for problem in problems))
-    before = plan.snapshot_before
+            problems[name] = error.message
     try:
         after = fingerprint(reader.snapshot(plan.function_name, plan.qualifier))
     except FunctionNotFound:
-        after = dict.fromkeys(before, NOT_READABLE)
-    not_compared = tuple(key for key in before if NOT_READABLE in (before[key], after.get(key)))
-    compared = tuple(key for key in before if key not in not_compared)
-    changes = differences({key: before[key] for key in compared}, {key: after.get(key) for key in compared})
-    unchanged = not changes if compared else None
-    restored = Restored(tuple(removed), left_behind, unchanged, changes, compared, not_compared, now)
-    earlier = artifacts.find(RESTORED)
-    merged = to_json(restored)
-    if earlier:
-        merged["removed"] = sorted({*earlier.get("removed", ()), *removed})
-    artifacts.write(RESTORED, merged)
+        after = dict.fromkeys(plan.snapshot_before, NOT_READABLE)
+    earlier = artifacts.find(RESTORED) or {}
+    restored = Restored(
+        tuple(sorted({*earlier.get("removed", ()), *removed})),
+        tuple(problems),
+        compare(plan.snapshot_before, after),
+        now,
+    )
+    artifacts.write(RESTORED, to_json(restored))
     if problems:
         raise RestoreIncomplete(
-            f"{len(problems)} temporary functions of run {artifacts.run_id} could not be removed: {'; '.join(problems)}",
-            hint=f"The sweeper tries again every hour. By hand: delete the functions that begin {clone_prefix(artifacts.run_id)}.",
+            f"{len(problems)} temporary functions of run {artifacts.run_id} could not be removed: "
+            + "; ".join(f"{name}: {why}" for name, why in problems.items()),
+            hint="The sweeper tries again every hour. By hand: delete the functions that begin "
+            f"{clone_prefix(artifacts.run_id)}.",
         )
     return restored

@@ -49,6 +49,8 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    assumed_size: bool = False
+    """Whether today's size is a guess, as for a handler that was never deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def round_name(round_number: int) -> str:
 
 def load_round(artifacts: RunArtifacts, round_number: int) -> tuple[Batch, ...]:
     """The batches that were asked for in a round."""
-    return from_json(tuple[Batch, ...], artifacts.read(round_name(round_number)))  # type: ignore[arg-type]
+    return from_json(tuple[Batch, ...], artifacts.read(round_name(round_number)))
 
 
 def journal_name(round_number: int, trial: int) -> str:

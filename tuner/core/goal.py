@@ -1,0 +1,31 @@
+"""A latency goal in one word, as people type it and as a function's tag holds it."""
+
+from __future__ import annotations
+
+import re
+
+from tuner.core.errors import InvalidRequest
+from tuner.core.model import LatencyGoal
+
+_GOAL = re.compile(r"p(?P<percentile>\d{1,2}(?:\.\d+)?)\s*(?:=|<=|≤|<)\s*(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)")
+
+
+def parse_goal(text: str, *, field: str = "goal") -> LatencyGoal:
+    """Read ``p95=300ms`` or ``p99.9=1.5s``.
+
+    Args:
+        text: The goal.
+        field: How messages call it.
+
+    Raises:
+        InvalidRequest: It is not a goal; shows what one looks like.
+
+    Example:
+        >>> parse_goal("p95=0.3s")
+        LatencyGoal(percentile=95.0, limit_ms=300.0)
+    """
+    found = _GOAL.fullmatch(text.strip().lower())
+    if found is None:
+        raise InvalidRequest([f'{field} is "{text}": write it as p95=300ms (a percentile, then a limit in ms or s)'])
+    limit_ms = round(float(found["limit"]) * (1000 if found["unit"] == "s" else 1), 6)
+    return LatencyGoal(float(found["percentile"]), limit_ms)

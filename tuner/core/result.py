@@ -1,0 +1,209 @@
+"""The result of a run as one document: what ``report.json`` holds and every report renders.
+
+Its shape is ``docs/schema/report.schema.json``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tuner.core.model import (
+    Candidate,
+    ConfigurationEstimate,
+    Interval,
+    Invocation,
+    Observation,
+    Recommendation,
+    SearchProblem,
+)
+from tuner.core.pricing import invocation_cost_usd, price_rows
+
+SCHEMA_VERSION = 1
+
+OUTPUT_FIELDS = (
+    "schemaVersion",
+    "runId",
+    "functionArn",
+    "where",
+    "verdict",
+    "goal",
+    "recommended",
+    "current",
+    "safer",
+    "savingRatio",
+    "probability",
+    "confidence",
+    "invocations",
+    "spentUsd",
+    "stoppedBecause",
+    "report",
+    "estimate",
+    "error",
+)
+"""The fields that the execution's output has; ``report.json`` has them and more."""
+
+_ROUND_OVERHEAD_S = 8.0
+"""What a round takes besides the invocations: making clones, asking the search."""
+
+
+def execution_output(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the document that is the state machine's output."""
+    return {field: document[field] for field in OUTPUT_FIELDS if field in document}
+
+
+def spent_usd(problem: SearchProblem, observations: Sequence[Observation]) -> float:
+    """Price what a run has invoked so far, in US dollars.
+
+    An invocation without a record is priced as one that ran into the
+    function's time-out: what is not known is not free.
+    """
+    return sum(
+        _cost_usd(problem, observation.candidate, invocation.billed_ms)
+        for observation in observations
+        for invocation in observation.invocations
+    )
+
+
+def _cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: int | None) -> float:
+    return invocation_cost_usd(
+        candidate.memory_mb,
+        round(problem.timeout_ms) if billed_ms is None else billed_ms,
+        problem.prices[candidate.architecture],
+        ephemeral_storage_mb=problem.ephemeral_storage_mb,
+    )
+
+
+def answer_fields(recommendation: Recommendation, *, assumed: bool) -> dict[str, Any]:
+    """The fields of a run that ended with an answer."""
+    current = recommendation.current
+    return {
+        "verdict": recommendation.verdict,
+        "recommended": configuration_fields(recommendation.recommended),
+        "current": None if current is None else {**configuration_fields(current), "assumed": assumed},
+        "safer": None if recommendation.safer is None else configuration_fields(recommendation.safer),
+        "savingRatio": recommendation.saving_ratio,
+        "probability": dict(recommendation.probability),
+        "confidence": recommendation.confidence,
+        "stoppedBecause": recommendation.stopped_because,
+        "configurations": [
+            configuration_fields(row)
+            for row in sorted(
+                recommendation.configurations, key=lambda row: (row.candidate.architecture, row.candidate.memory_mb)
+            )
+        ],
+    }
+
+
+def dry_run_fields(problem: SearchProblem, observations: Sequence[Observation]) -> dict[str, Any]:
+    """The fields of a dry run: the most that the run would take.
+
+    The one measured duration is taken to be all CPU at smaller sizes and not
+    to shrink at larger ones, and never to pass the function's time-out.
+    """
+    seen_ms = max(
+        (invocation.duration_ms or 0.0 for observation in observations for invocation in observation.invocations),
+        default=problem.timeout_ms,
+    )
+    count = problem.budget.max_invocations
+
+    def worst_ms(candidate: Candidate) -> float:
+        slower = max(1.0, problem.current.memory_mb / candidate.memory_mb)
+        return min(problem.timeout_ms, seen_ms * slower)
+
+    dearest_usd = max(_cost_usd(problem, row, math.ceil(worst_ms(row))) for row in problem.candidates)
+    slowest_ms = max(worst_ms(row) for row in problem.candidates)
+    minutes = (count * slowest_ms / 1000 + math.ceil(count / 4) * _ROUND_OVERHEAD_S) / 60
+    return {
+        "verdict": "DRY_RUN",
+        "estimate": {
+            "invocations": count,
+            "costUsd": min(problem.budget.max_cost_usd, count * dearest_usd),
+            "minutes": min(problem.budget.max_minutes, minutes),
+        },
+        "stoppedBecause": "It is a dry run: one invocation and an estimate.",
+    }
+
+
+def evidence_fields(
+    problem: SearchProblem, observations: Sequence[Observation], anchor_factor: float | None
+) -> dict[str, Any]:
+    """The invocations, one row each, and what they cost."""
+    return {
+        "invocations": sum(len(observation.invocations) for observation in observations),
+        "spentUsd": spent_usd(problem, observations),
+        "observations": [
+            _observation_fields(observation, invocation)
+            for observation in observations
+            for invocation in observation.invocations
+        ],
+        **({} if anchor_factor is None else {"anchorFactor": anchor_factor}),
+    }
+
+
+def goal_fields(problem: SearchProblem) -> dict[str, Any] | None:
+    """The latency goal, ``None`` where none was asked."""
+    if problem.goal is None:
+        return None
+    return {"percentile": problem.goal.percentile, "limitMs": problem.goal.limit_ms}
+
+
+def price_fields(problem: SearchProblem, region: str) -> dict[str, Any]:
+    """The prices that were used, and when they were seen."""
+    rows = price_rows("AWSLambda", "duration", region, problem.current.architecture)
+    return {
+        "region": region,
+        "seenOn": rows[0].as_of if rows else None,
+        "architectures": {
+            architecture: {
+                "usdPerGbSecond": prices.usd_per_gb_second,
+                "usdPerMillionRequests": prices.usd_per_request * 1e6,
+            }
+            for architecture, prices in problem.prices.items()
+        },
+    }
+
+
+def configuration_fields(row: ConfigurationEstimate) -> dict[str, Any]:
+    """What is known about one candidate, in the document's words."""
+    return {
+        "memoryMb": row.candidate.memory_mb,
+        "architecture": row.candidate.architecture,
+        "durationMs": {key: _interval_fields(interval) for key, interval in row.duration_ms.items()},
+        "coldStartMs": None if row.cold_start_ms is None else _interval_fields(row.cold_start_ms),
+        "costPerMillionUsd": None if row.cost_per_million_usd is None else _interval_fields(row.cost_per_million_usd),
+        "samples": row.samples,
+        "environments": row.environments,
+        "basis": row.basis,
+        "infeasibleReason": row.infeasible_reason,
+        "failures": row.failures,
+        "unmeasured": row.unmeasured,
+        "maxMemoryUsedMb": row.max_memory_used_mb,
+        "goalProbability": row.goal_probability,
+    }
+
+
+def _interval_fields(interval: Interval) -> dict[str, float]:
+    return {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+
+
+def _observation_fields(observation: Observation, invocation: Invocation) -> dict[str, Any]:
+    return {
+        "round": observation.round,
+        "trial": observation.trial,
+        "memoryMb": observation.candidate.memory_mb,
+        "architecture": observation.candidate.architecture,
+        "requestId": invocation.request_id or None,
+        "outcome": invocation.outcome,
+        "cold": invocation.cold,
+        "durationMs": invocation.duration_ms,
+        "billedMs": invocation.billed_ms,
+        "initMs": invocation.init_ms,
+        "maxMemoryUsedMb": invocation.max_memory_used_mb,
+        "source": invocation.source,
+        "environment": invocation.environment,
+        "payloadIndex": invocation.payload_index,
+        "errorType": invocation.error_type,
+        "errorMessage": invocation.error_message,
+    }

@@ -1,0 +1,54 @@
+"""What every entry point shares: the logger, the tracer, and where the artifacts are."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from urllib.parse import urlsplit
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+
+from tuner.aws.artifacts import Artifacts, RunArtifacts
+from tuner.aws.clients import client
+from tuner.aws.clones import Clones
+from tuner.aws.target import TargetReader
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+
+@cache
+def artifacts() -> Artifacts:
+    """The artifact bucket."""
+    return Artifacts(client("s3"), os.environ["TUNER_BUCKET"])
+
+
+def run_artifacts(run_id: str) -> RunArtifacts:
+    """The objects of one run; its id goes into every log line from here on."""
+    logger.append_keys(run_id=run_id)
+    return RunArtifacts(artifacts(), run_id)
+
+
+@cache
+def target_reader() -> TargetReader:
+    """Reads the function under test."""
+    return TargetReader(client("lambda"))
+
+
+@cache
+def clones() -> Clones:
+    """Creates and deletes temporary functions."""
+    return Clones(client("lambda"), log_group=os.environ["TUNER_CLONE_LOG_GROUP"])
+
+
+def is_local() -> bool:
+    """Whether this is the embedded AWS: its endpoint is on this machine."""
+    host = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,21 @@
+"""ExplainFailure: a failed state's error, worded for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tuner.handlers._entry import logger, run_artifacts, tracer
+from tuner.steps.explain_failure import explain_failure, record_failure
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Take ``runId`` and the caught ``failure``; give ``name`` and ``cause``, a sentence."""
+    artifacts = run_artifacts(event["runId"])
+    failure = explain_failure(str(event["failure"].get("Error", "")), str(event["failure"].get("Cause") or ""))
+    logger.warning("run failed", error=failure.name, failure=failure.message)
+    record_failure(artifacts, failure)
+    return {"name": failure.name, "cause": failure.cause}

@@ -1,0 +1,33 @@
+"""Measure: one batch of invocations at one temporary function."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tuner.aws.clients import client, invoke_client
+from tuner.aws.invoker import Invoker
+from tuner.handlers._entry import logger, metrics, run_artifacts, tracer
+from tuner.steps.measure import measure
+
+
+@cache
+def _invoker(timeout_s: int) -> Invoker:
+    return Invoker(invoke_client(timeout_s), client("logs"), log_group=os.environ["TUNER_CLONE_LOG_GROUP"])
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Take ``runId`` and ``batch``; give ``measured``, the count of invocations."""
+    batch = event["batch"]
+    measured = measure(
+        run_artifacts(event["runId"]), _invoker, int(batch["round"]), int(batch["trial"]), sleep=time.sleep
+    )
+    metrics.add_metric(name="Invocations", unit="Count", value=measured)
+    return {"measured": measured}

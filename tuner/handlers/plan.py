@@ -1,0 +1,36 @@
+"""Plan: validates the request, reads the function, writes the plan."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tuner.handlers._entry import is_local, logger, metrics, now, run_artifacts, target_reader, tracer
+from tuner.steps.plan import Surroundings, plan_run
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Take ``input``, ``runId``, ``executionArn`` and ``startedAt``; give ``runId`` and ``dryRun``."""
+    region, account = context.invoked_function_arn.split(":")[3:5]
+    surroundings = Surroundings(
+        where="local" if is_local() else "aws",
+        account=account,
+        region=region,
+        memory_cap_mb=int(os.environ["TUNER_MEMORY_CAP_MB"]),
+        now=now(),
+    )
+    record = plan_run(
+        run_artifacts(event["runId"]),
+        target_reader(),
+        event.get("input"),
+        surroundings,
+        execution_arn=event["executionArn"],
+        started_at=event["startedAt"],
+    )
+    metrics.add_metric(name="RunsPlanned", unit="Count", value=1)
+    return {"runId": record.run_id, "dryRun": record.request.dry_run}

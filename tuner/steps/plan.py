@@ -1,0 +1,232 @@
+"""Plan: read the request and the function, refuse what cannot be tuned, write down how to undo it all."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal
+
+from tuner import __version__
+from tuner.aws.artifacts import RunArtifacts
+from tuner.aws.target import TargetReader
+from tuner.core.codec import to_json
+from tuner.core.errors import InvalidRequest
+from tuner.core.function_reference import parse_function_reference
+from tuner.core.memory_sizes import memory_space
+from tuner.core.model import Architecture, Candidate, SearchProblem
+from tuner.core.plan import Plan, fingerprint
+from tuner.core.pricing import invocation_cost_usd, prices_for
+from tuner.core.request import parse_request
+from tuner.core.target import TargetFunction, check_tunable, read_target
+from tuner.core.tuning_request import TuningRequest, WeightedPayload, check_payloads
+from tuner.steps.progress import report_progress
+from tuner.steps.run import PAYLOADS, RECORD, Outside, RunRecord, save_plan
+
+LEAST_INVOCATIONS = 2
+"""One to see that the payload works, one warm: less cannot give an answer."""
+
+ASSUMED_SIZE_VARIABLE = "LAMBDA_TUNER_LOCAL_ASSUMED_SIZE"
+"""Set on the embedded AWS where a handler was never deployed and its size is a guess."""
+
+_PARALLEL_SHARE = 0.1
+"""Of the function's reserved concurrency, what a run may take at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where and when a run takes place."""
+
+    where: Literal["aws", "local"]
+    account: str
+    region: str
+    memory_cap_mb: int
+    now: datetime
+
+
+def plan_run(
+    artifacts: RunArtifacts,
+    reader: TargetReader,
+    event_input: Any,
+    surroundings: Surroundings,
+    *,
+    execution_arn: str,
+    started_at: str,
+) -> RunRecord:
+    """Validate the request, read the function and write the run's record and plan.
+
+    Nothing is changed and nothing is invoked here.
+
+    Raises:
+        InvalidRequest: Lists every problem of the input.
+        FunctionNotFound: No such function in this account and Region.
+        FunctionNotTunable: It cannot be measured; says why.
+        PriceUnknown: No price for the Region and architecture.
+        PermissionDenied: Names what is missing.
+    """
+    report_progress(artifacts, state="Plan", round=0, invocations=0, spentUsd=0.0, startedAt=started_at)
+    request = parse_request(event_input, local=surroundings.where == "local")
+    reference = parse_function_reference(
+        request.lambda_arn, own_region=surroundings.region, own_account=surroundings.account
+    )
+    configuration = reader.configuration(reference.name, reference.qualifier)
+    target = read_target(
+        configuration,
+        qualifier=reference.qualifier,
+        reserved_concurrency=reader.reserved_concurrency(reference.name),
+    )
+    warnings = check_tunable(configuration, target)
+    payloads = _payloads(artifacts, request)
+    problem, outside = _problem(request, target, payloads, surroundings, seed_text=artifacts.run_id)
+    _check_budget(problem)
+    record = RunRecord(
+        run_id=artifacts.run_id,
+        execution_arn=execution_arn,
+        started_at=started_at,
+        where=surroundings.where,
+        request=replace(request, payloads=()),
+        target=target,
+        problem=problem,
+        outside=outside,
+        warnings=warnings,
+        assumptions=_assumptions(request, surroundings),
+        versions={"lambda-tuner": __version__, "python": platform.python_version()},
+        assumed_size=_is_assumed(configuration, surroundings),
+    )
+    expires_at = surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)
+    snapshot = fingerprint(reader.snapshot(reference.name, reference.qualifier))
+    artifacts.write(PAYLOADS, to_json(payloads))
+    artifacts.write(RECORD, to_json(record))
+    save_plan(
+        artifacts,
+        Plan(artifacts.run_id, reference.name, reference.qualifier, expires_at.isoformat(), snapshot),
+    )
+    return record
+
+
+def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[WeightedPayload, ...]:
+    location = request.payload_s3_location
+    if location is None:
+        return request.payloads
+    bucket, key = location
+    body = artifacts.all.in_bucket(bucket).read(key)
+    if body is None:
+        raise InvalidRequest([f"payloadS3 names {request.payload_s3}, and there is no such object"])
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise InvalidRequest([f"payloadS3 names {request.payload_s3}, which is not JSON: {error}"]) from error
+    payloads, problems = check_payloads(value, field=f"the object {request.payload_s3}")
+    if problems:
+        raise InvalidRequest(problems)
+    return payloads
+
+
+def _problem(
+    request: TuningRequest,
+    target: TargetFunction,
+    payloads: tuple[WeightedPayload, ...],
+    surroundings: Surroundings,
+    *,
+    seed_text: str,
+) -> tuple[SearchProblem, tuple[Outside, ...]]:
+    space = memory_space(request.memory, current_mb=target.memory_mb, cap_mb=surroundings.memory_cap_mb)
+    outside = tuple(Outside(memory_mb, _why_outside(reason, surroundings)) for memory_mb, reason in space.outside)
+    if target.memory_mb not in space.sizes:
+        raise InvalidRequest(
+            [
+                f"today's size of {target.name}, {target.memory_mb} MB, cannot be measured here: "
+                f"the largest size is {surroundings.memory_cap_mb} MB"
+            ],
+            hint="Raise the parameter MemoryCapMb, or tune a copy of the function at a smaller size.",
+        )
+    architectures: tuple[Architecture, ...] = request.architectures or (target.architecture,)
+    candidates = tuple(
+        Candidate(memory_mb, architecture)
+        for memory_mb in space.sizes
+        for architecture in dict.fromkeys((*architectures, target.architecture))
+        if architecture in architectures or memory_mb == target.memory_mb
+    )
+    problem = SearchProblem(
+        candidates=candidates,
+        current=Candidate(target.memory_mb, target.architecture),
+        goal=request.goal,
+        prices={
+            architecture: prices_for(surroundings.region, architecture)
+            for architecture in dict.fromkeys((*architectures, target.architecture))
+        },
+        timeout_ms=target.timeout_s * 1000.0,
+        budget=request.budget,
+        confidence=request.confidence,
+        tolerance=request.tolerance,
+        ephemeral_storage_mb=target.ephemeral_storage_mb,
+        cold_start_share=request.cold_start_share,
+        monthly_invocations=request.monthly_invocations,
+        payload_weights=tuple(payload.weight for payload in payloads),
+        max_parallel=_max_parallel(request, target),
+        seed=int.from_bytes(sha256(seed_text.encode()).digest()[:4], "big"),
+    )
+    return problem, outside
+
+
+def _is_assumed(configuration: Mapping[str, Any], surroundings: Surroundings) -> bool:
+    variables = (configuration.get("Environment") or {}).get("Variables") or {}
+    return surroundings.where == "local" and ASSUMED_SIZE_VARIABLE in variables
+
+
+def _why_outside(reason: str, surroundings: Surroundings) -> str:
+    if surroundings.where == "local":
+        return "it would get more CPU than this machine has"
+    return reason
+
+
+def _max_parallel(request: TuningRequest, target: TargetFunction) -> int:
+    if not request.parallel_invocation:
+        return 1
+    if target.reserved_concurrency is None:
+        return 5
+    return max(1, min(5, int(target.reserved_concurrency * _PARALLEL_SHARE)))
+
+
+def _check_budget(problem: SearchProblem) -> None:
+    worst_usd = LEAST_INVOCATIONS * invocation_cost_usd(
+        problem.current.memory_mb,
+        round(problem.timeout_ms),
+        problem.prices[problem.current.architecture],
+        ephemeral_storage_mb=problem.ephemeral_storage_mb,
+    )
+    problems = []
+    if worst_usd > problem.budget.max_cost_usd:
+        problems.append(
+            f"budget.maxCostUsd is {problem.budget.max_cost_usd:g}: {LEAST_INVOCATIONS} invocations at today's size "
+            f"may cost {worst_usd:.6f} if they run into the function's time-out"
+        )
+    worst_minutes = LEAST_INVOCATIONS * problem.timeout_ms / 60_000
+    if worst_minutes > problem.budget.max_minutes:
+        problems.append(
+            f"budget.maxMinutes is {problem.budget.max_minutes:g}: {LEAST_INVOCATIONS} invocations may take "
+            f"{worst_minutes:.1f} minutes if they run into the function's time-out"
+        )
+    if problems:
+        raise InvalidRequest(problems)
+
+
+def _assumptions(request: TuningRequest, surroundings: Surroundings) -> tuple[str, ...]:
+    found = []
+    if request.monthly_invocations is None:
+        found.append("How often the function is called in a month is not known, so no monthly figure is given.")
+    if request.cold_start_share is None:
+        found.append(
+            "The share of cold starts in production is not known, so cost and goal are judged on warm invocations."
+        )
+    if request.payload_s3 is None and request.payloads == (WeightedPayload({}),):
+        found.append("No payload was given, so the function was invoked with {}.")
+    if surroundings.where == "local":
+        found.append(
+            "CPU, memory and time limits are Lambda's, the processor is this machine's: ratios between sizes hold, "
+            "milliseconds do not."
+        )
+    return tuple(found)

@@ -1,0 +1,38 @@
+"""Recommend: the search's answer, kept for the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuner.aws.artifacts import RunArtifacts
+from tuner.core.anchor import anchored
+from tuner.core.codec import to_json
+from tuner.core.model import Facts
+from tuner.core.search import recommend
+from tuner.steps.progress import report_progress
+from tuner.steps.run import DECISION, SEARCH, load_journals, load_record, memory_caps, observations_of
+
+
+def recommend_for(artifacts: RunArtifacts) -> str:
+    """Choose, and write ``decision.json``. A dry run has nothing to choose.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        NothingMeasured: No size gave a usable duration; gives every reason.
+    """
+    record = load_record(artifacts)
+    if record.request.dry_run:
+        return "DRY_RUN"
+    # The state machine bounds the number of rounds: past it, the search has not given a reason of its own.
+    search: dict[str, Any] = artifacts.find(SEARCH) or {"stop_reason": "The run reached its bound of rounds."}
+    recommendation = recommend(
+        record.problem,
+        anchored(observations_of(load_journals(artifacts)), record.request.observed),
+        stop_reason=search["stop_reason"],
+        facts=Facts(memory_cap_mb=memory_caps(artifacts)),
+    )
+    artifacts.write(DECISION, to_json(recommendation))
+    report_progress(artifacts, state="Recommend", message=recommendation.stopped_because)
+    return recommendation.verdict

@@ -1,0 +1,192 @@
+"""Report: everything known about a run in one document, rendered for people and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuner.aws.artifacts import RunArtifacts
+from tuner.core.anchor import anchor_factor, anchored
+from tuner.core.codec import from_json
+from tuner.core.model import Recommendation
+from tuner.core.result import (
+    SCHEMA_VERSION,
+    answer_fields,
+    dry_run_fields,
+    evidence_fields,
+    execution_output,
+    goal_fields,
+    price_fields,
+)
+from tuner.report.html import render_html
+from tuner.report.markdown import render_markdown
+from tuner.steps.progress import report_progress
+from tuner.steps.restore import Restored
+from tuner.steps.run import (
+    DECISION,
+    FAILURE,
+    RECORD,
+    RESTORED,
+    RunRecord,
+    load_journals,
+    load_record,
+    observations_of,
+)
+
+_ENDED_FROM_OUTSIDE = {
+    "ABORTED": {
+        "name": "RunAborted",
+        "message": "The execution was stopped before it had an answer.",
+        "hint": "What it had made was removed. Start again when you like.",
+    },
+    "TIMED_OUT": {
+        "name": "RunTimedOut",
+        "message": "The execution passed its time limit before it had an answer.",
+        "hint": "What it had made was removed. Lower budget.maxMinutes or budget.maxInvocations and start again.",
+    },
+    "FAILED": {
+        "name": "ServiceError",
+        "message": "The execution failed, and the reason could not be written down.",
+        "hint": "The execution's history in Step Functions shows the state that failed.",
+    },
+}
+
+
+def report(artifacts: RunArtifacts, *, finished_at: str, status: str | None = None) -> dict[str, Any]:
+    """Write ``report.html``, ``report.md`` and ``report.json`` of a run, whatever became of it.
+
+    Args:
+        artifacts: The run's objects.
+        finished_at: The time, ISO 8601.
+        status: How the execution ended, where it could not tell the reason itself.
+
+    Returns:
+        The execution's output; a failed run's has ``error``.
+    """
+    document = _document(artifacts, finished_at, status)
+    artifacts.write("report.json", document)
+    artifacts.write_text("report.md", render_markdown(document))
+    artifacts.write_text("report.html", render_html(document))
+    artifacts.all.write_json(f"index/{artifacts.run_id}.json", _index_row(document))
+    if "error" not in document and document["verdict"] != "DRY_RUN":
+        name = document["function"]["name"]
+        artifacts.all.write_json(f"functions/{name}/latest.json", execution_output(document))
+    report_progress(artifacts, state="Report", message="The report is written.")
+    return execution_output(document)
+
+
+def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "schemaVersion": SCHEMA_VERSION,
+        "runId": artifacts.run_id,
+        "finishedAt": finished_at,
+        "report": {
+            "html": artifacts.uri("report.html"),
+            "markdown": artifacts.uri("report.md"),
+            "json": artifacts.uri("report.json"),
+        },
+        "restored": _restored_fields(artifacts),
+    }
+    failure = artifacts.find(FAILURE)
+    decision = artifacts.find(DECISION)
+    if artifacts.find(RECORD) is None:
+        return {**document, "error": failure or _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
+    record = load_record(artifacts)
+    seen = observations_of(load_journals(artifacts))
+    factor = anchor_factor(seen, record.request.observed)
+    observations = anchored(seen, record.request.observed)
+    document |= _record_fields(record)
+    document |= evidence_fields(record.problem, observations, factor)
+    if failure is not None:
+        return {**document, "error": failure}
+    if record.request.dry_run and status is None:
+        return {**document, **dry_run_fields(record.problem, observations)}
+    if decision is None:
+        return {**document, "error": _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
+    recommendation = from_json(Recommendation, decision)
+    document |= answer_fields(recommendation, assumed=record.assumed_size)
+    document["warnings"] = [*document["warnings"], *recommendation.notes]
+    return document
+
+
+def _record_fields(record: RunRecord) -> dict[str, Any]:
+    target = record.target
+    assumptions = list(record.assumptions)
+    if record.request.observed is not None:
+        observed = record.request.observed
+        assumptions.append(
+            f"Durations are scaled so that {observed.memory_mb} MB takes {observed.duration_ms:g} ms, "
+            "as you observed on AWS."
+        )
+    return {
+        "functionArn": target.arn,
+        "where": record.where,
+        "goal": goal_fields(record.problem),
+        "request": record.request.to_input(),
+        "function": {
+            "name": target.name,
+            "arn": target.arn,
+            "runtime": target.runtime,
+            "handler": target.handler,
+            "architecture": target.architecture,
+            "memoryMb": target.memory_mb,
+            "timeoutS": target.timeout_s,
+            "codeSha256": target.code_sha256,
+        },
+        "startedAt": record.started_at,
+        "assumptions": assumptions,
+        "warnings": list(record.warnings),
+        "leftUndone": _left_undone(record),
+        "unmeasurable": _unmeasurable(record),
+        "prices": price_fields(record.problem, target.region),
+        "versions": dict(record.versions),
+    }
+
+
+def _left_undone(record: RunRecord) -> list[str]:
+    rows = []
+    if len({candidate.architecture for candidate in record.problem.candidates}) == 1:
+        other = "x86_64" if record.target.architecture == "arm64" else "arm64"
+        rows.append(f"{other} was not tried: the request names no architecture besides the function's own.")
+    return rows
+
+
+def _unmeasurable(record: RunRecord) -> list[dict[str, Any]]:
+    by_reason: dict[str, list[int]] = {}
+    for outside in record.outside:
+        by_reason.setdefault(outside.reason, []).append(outside.memory_mb)
+    return [{"memorySizesMb": sizes, "reason": reason} for reason, sizes in by_reason.items()]
+
+
+def _restored_fields(artifacts: RunArtifacts) -> dict[str, Any] | None:
+    stored = artifacts.find(RESTORED)
+    if stored is None:
+        return None
+    restored = from_json(Restored, stored)
+    return {
+        "complete": restored.complete,
+        "checkedAt": restored.checked_at,
+        "checks": [
+            {"what": check.what, "before": check.before, "after": check.after, "same": check.same is not False}
+            for check in restored.checks
+        ],
+        "removed": list(restored.removed),
+        "remaining": list(restored.remaining),
+    }
+
+
+def _index_row(document: Mapping[str, Any]) -> dict[str, Any]:
+    recommended = document.get("recommended") or {}
+    current = document.get("current") or {}
+    return {
+        "runId": document["runId"],
+        "functionArn": document.get("functionArn"),
+        "where": document.get("where"),
+        "startedAt": document.get("startedAt"),
+        "finishedAt": document["finishedAt"],
+        "verdict": document.get("verdict"),
+        "error": (document.get("error") or {}).get("name"),
+        "memoryMb": recommended.get("memoryMb"),
+        "currentMemoryMb": current.get("memoryMb"),
+        "savingRatio": document.get("savingRatio"),
+    }

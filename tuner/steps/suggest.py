@@ -1,0 +1,139 @@
+"""Suggest: what to measure next, or that there is nothing worth measuring any more."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from tuner.aws.artifacts import RunArtifacts
+from tuner.core.anchor import anchored
+from tuner.core.codec import to_json
+from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
+from tuner.core.model import Batch, Facts, Invocation, Observation, Suggestion
+from tuner.core.result import spent_usd
+from tuner.core.search import open_study, payload_failure, suggest
+from tuner.steps.progress import report_progress
+from tuner.steps.run import (
+    SEARCH,
+    STOP,
+    Journal,
+    RunRecord,
+    load_journals,
+    load_record,
+    load_round,
+    memory_caps,
+    observations_of,
+    round_name,
+)
+
+_UNMEASURED_SHARE = 0.1
+_UNMEASURED_COUNT = 3
+
+STOPPED_BY_USER = "You asked the run to end."
+
+
+def suggest_round(artifacts: RunArtifacts, *, now: datetime) -> tuple[int, tuple[Batch, ...]]:
+    """Ask the search for the next round and write it down.
+
+    Safe to repeat: a round that was asked for and not measured is asked for
+    again, as it is.
+
+    Returns:
+        The round's number and its batches; no batches: the search has ended,
+        and ``search.json`` says why.
+
+    Raises:
+        PayloadFailed: The function fails at its current size.
+        TooManyUnmeasured: Too many invocations left no record.
+        RunInterrupted: The user ended the run before anything was measured.
+        StudyBusy: Another run wrote the same study at this moment.
+    """
+    record = load_record(artifacts)
+    journals = load_journals(artifacts)
+    observations = observations_of(journals)
+    pending = _pending(artifacts, journals)
+    if pending:
+        return pending[0].round, pending
+    round_number = 1 + max((journal.observation.round for journal in journals), default=0)
+    _check_trust(record, observations)
+    report_progress(
+        artifacts,
+        state="Suggest",
+        spentUsd=spent_usd(record.problem, observations),
+        invocations=sum(len(observation.invocations) for observation in observations),
+        maxInvocations=record.problem.budget.max_invocations,
+    )
+    suggestion = _suggestion(artifacts, record, observations, now)
+    if suggestion.stop_reason is not None:
+        artifacts.write(SEARCH, {"stop_reason": suggestion.stop_reason})
+        return round_number, ()
+    artifacts.write(round_name(round_number), to_json(suggestion.batches))
+    return round_number, suggestion.batches
+
+
+def _pending(artifacts: RunArtifacts, journals: Sequence[Journal]) -> tuple[Batch, ...]:
+    rounds = artifacts.names("rounds/")
+    if not rounds:
+        return ()
+    batches = load_round(artifacts, len(rounds))
+    complete = {journal.observation.trial for journal in journals if journal.complete}
+    return () if all(batch.trial in complete for batch in batches) else batches
+
+
+def _suggestion(
+    artifacts: RunArtifacts,
+    record: RunRecord,
+    observations: Sequence[Observation],
+    now: datetime,
+) -> Suggestion:
+    stop_requested = artifacts.find(STOP) is not None
+    if stop_requested and not any(i.outcome == "ok" for o in observations for i in o.invocations):
+        raise RunInterrupted("The run was asked to end before anything was measured.", hint="Nothing was left behind.")
+    if record.request.dry_run and observations:
+        return Suggestion(stop_reason="It is a dry run: one invocation and an estimate.")
+    facts = Facts(memory_cap_mb=memory_caps(artifacts), stop_requested=stop_requested)
+    elapsed_minutes = (now - datetime.fromisoformat(record.started_at)).total_seconds() / 60
+    study_key = f"functions/{record.target.name}/study.log"
+    body, entity_tag = artifacts.all.read_tagged(study_key)
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Path(folder) / "study.log"
+        if body is not None:
+            journal.write_bytes(body)
+        study = open_study(journal, record.target.arn)
+        suggestion = suggest(
+            record.problem,
+            study,
+            anchored(observations, record.request.observed),
+            elapsed_minutes=elapsed_minutes,
+            facts=facts,
+        )
+        artifacts.all.write_unchanged(study_key, journal.read_bytes(), entity_tag)
+    return suggestion
+
+
+def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None:
+    failure = payload_failure(observations)
+    if failure is not None:
+        raise PayloadFailed(_failure_sentence(record, failure), hint="Pass a payload that the function accepts.")
+    invocations = [invocation for observation in observations for invocation in observation.invocations]
+    unmeasured = sum(1 for invocation in invocations if invocation.outcome == "unmeasured")
+    if unmeasured >= _UNMEASURED_COUNT and unmeasured > _UNMEASURED_SHARE * len(invocations):
+        raise TooManyUnmeasured(
+            f"{unmeasured} of {len(invocations)} invocations left no REPORT record, in the response or in the logs.",
+            hint="The function's role must be allowed to write to the clones' log group; docs/limits.md tells more.",
+        )
+
+
+def _failure_sentence(record: RunRecord, failure: Invocation) -> str:
+    at = f"{record.target.name} fails with this payload at its current size, {record.target.memory_mb} MB"
+    match failure.outcome:
+        case "timeout":
+            return f"{at}: it ran into its time-out of {record.target.timeout_s} s."
+        case "out_of_memory":
+            return f"{at}: it ran out of memory."
+        case "unmeasured":
+            return f"{at}: the invocation left no answer and no record ({failure.error_message or 'no reason given'})."
+        case _:
+            return f"{at}: {failure.error_type}: {failure.error_message}"

@@ -1,0 +1,36 @@
+"""WriteDigest: what became of the night's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tuner.aws.artifacts import Artifacts
+from tuner.report.digest import render_digest_html
+
+
+def write_digest(
+    artifacts: Artifacts,
+    *,
+    execution_name: str,
+    started_at: str,
+    results: Sequence[Mapping[str, Any]],
+    skipped: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Write ``fleet/<date>.html`` and ``.json``: one row a function.
+
+    Returns:
+        The digest's key and counts.
+    """
+    digest = {
+        "schemaVersion": 1,
+        "executionName": execution_name,
+        "startedAt": started_at,
+        "functions": [dict(row) for row in results],
+        "skipped": [dict(row) for row in skipped],
+    }
+    key = f"fleet/{started_at[:10]}"
+    artifacts.write_json(f"{key}.json", digest)
+    artifacts.write(f"{key}.html", render_digest_html(digest).encode())
+    failed = sum(1 for row in results if row.get("error"))
+    return {"key": f"{key}.html", "tuned": len(results) - failed, "failed": failed, "skipped": len(skipped)}
