@@ -22,6 +22,7 @@ class SlowPeer(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # else head and body of an answer wait 40 ms for each other
 
     def do_GET(self) -> None:
+        """Wait as long as the path says, then answer with rows to sort."""
         time.sleep(int(self.path.strip("/")) / 1000)
         content = json.dumps([{"id": number, "score": number * 37 % 101} for number in range(6000)]).encode()
         self.send_response(200)
@@ -30,7 +31,7 @@ class SlowPeer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
         """Keep the function's log free of the peer's access lines."""
 
 

@@ -1,0 +1,150 @@
+"""Where runs happen: the application deployed in an AWS account, or the embedded AWS on this machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from tuner.aws.failures import aws_call, error_code
+from tuner.cli.failures import NotDeployed, UsageProblem
+
+if TYPE_CHECKING:
+    from tuner.embedded.account import EmbeddedAws
+
+DEFAULT_STACK = "lambda-tuner"
+_STATE_MACHINE_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):states:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):stateMachine:(?P<stack>[\w-]+)-tune"
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """The application's own names in one account and Region, and the clients to reach it."""
+
+    where: Literal["aws", "local"]
+    stack: str
+    region: str
+    account_id: str
+    tune_arn: str
+    restore_arn: str
+    bucket: str
+    client: Callable[[str], Any]
+    """Gives a boto3 client for a service."""
+
+    @property
+    def name(self) -> str:
+        """The account as a sentence names it."""
+        if self.where == "local":
+            return "the embedded AWS on this machine"
+        return f"account {self.account_id}, Region {self.region}"
+
+
+def deployed_account(
+    *, region: str | None, profile: str | None, stack: str | None, state_machine: str | None
+) -> Account:
+    """Find the deployed application.
+
+    Args:
+        region: Region, or ``None`` for the one of the environment or profile.
+        profile: Profile of the AWS configuration, or ``None`` for the default.
+        stack: Name of the CloudFormation stack, ``lambda-tuner`` by default.
+        state_machine: ARN of the machine ``<stack>-tune``; it names Region and stack by itself.
+
+    Raises:
+        NotDeployed: There is no such state machine; says how to deploy it.
+        UsageProblem: *state_machine* is not such an ARN, or contradicts *region* or *stack*.
+    """
+    account = account_names(region=region, profile=profile, stack=stack, state_machine=state_machine)
+    require_deployed(account)
+    return account
+
+
+def account_names(
+    *, region: str | None, profile: str | None, stack: str | None, state_machine: str | None = None
+) -> Account:
+    """Name the application's parts in an account, whether or not they are deployed there."""
+    import boto3
+    from botocore.config import Config
+
+    from tuner.aws.clients import USER_AGENT
+
+    if state_machine is not None:
+        found = _STATE_MACHINE_ARN.fullmatch(state_machine)
+        if not found:
+            raise UsageProblem(
+                f"--state-machine {state_machine!r} is not the ARN of a state machine named <stack>-tune.",
+                hint="It looks like arn:aws:states:eu-central-1:123456789012:stateMachine:lambda-tuner-tune.",
+            )
+        for flag, typed, named in (("--region", region, found["region"]), ("--stack", stack, found["stack"])):
+            if typed is not None and typed != named:
+                raise UsageProblem(f"{flag} {typed} contradicts --state-machine, which says {named}.")
+        region, stack = found["region"], found["stack"]
+    session = boto3.Session(region_name=region, profile_name=profile)
+    configuration = Config(
+        user_agent_extra=USER_AGENT,
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 4},
+    )
+
+    def client(service: str) -> Any:
+        return session.client(service, config=configuration)  # type: ignore[call-overload]
+
+    with aws_call("sts:GetCallerIdentity", "the account"):
+        caller = client("sts").get_caller_identity()
+    partition = caller["Arn"].split(":")[1]
+    region_name = client("stepfunctions").meta.region_name
+    name = stack or DEFAULT_STACK
+    account_id = caller["Account"]
+    machines = f"arn:{partition}:states:{region_name}:{account_id}:stateMachine:{name}"
+    return Account(
+        where="aws",
+        stack=name,
+        region=region_name,
+        account_id=account_id,
+        tune_arn=state_machine or f"{machines}-tune",
+        restore_arn=f"{(state_machine or machines + '-tune').removesuffix('-tune')}-restore",
+        bucket=f"{name}-artifacts-{account_id}-{region_name}",
+        client=client,
+    )
+
+
+def require_deployed(account: Account) -> None:
+    """Check that the state machine is there.
+
+    Raises:
+        NotDeployed: It is not; says how to deploy it.
+    """
+    from botocore.exceptions import ClientError
+
+    with aws_call("states:DescribeStateMachine", account.tune_arn):
+        try:
+            account.client("stepfunctions").describe_state_machine(stateMachineArn=account.tune_arn)
+        except ClientError as error:
+            if error_code(error) not in {"StateMachineDoesNotExist", "InvalidArn"}:
+                raise
+            raise NotDeployed(
+                f"Lambda Tuner is not deployed in {account.name}: there is no state machine {account.stack}-tune.",
+                hint="Deploy it from a checkout with `sam build && sam deploy --guided --stack-name "
+                f"{account.stack} --region {account.region}`, name another stack with --stack, "
+                "or run without an account: --local.",
+            ) from error
+
+
+def embedded_account(aws: EmbeddedAws) -> Account:
+    """The application on a running embedded AWS."""
+    from tuner.embedded.account import client
+
+    _, _, _, region, account_id, *_ = aws.tune_arn.split(":")
+    return Account(
+        where="local",
+        stack=DEFAULT_STACK,
+        region=region,
+        account_id=account_id,
+        tune_arn=aws.tune_arn,
+        restore_arn=f"{aws.tune_arn.removesuffix('-tune')}-restore",
+        bucket=aws.bucket,
+        client=lambda service: client(aws, service),
+    )

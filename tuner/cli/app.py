@@ -1,0 +1,506 @@
+"""The subcommands of ``lambda-tuner``: flags and help; what they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from tuner.cli.failures import EXIT_CODES_HELP, EXIT_OK, UsageProblem, debug_requested, expected_errors, print_json
+
+app = typer.Typer(
+    name="lambda-tuner",
+    help="Finds the cheapest memory size of an AWS Lambda function that meets a latency goal, and says how sure it is.",
+    epilog=f"Start here: lambda-tuner demo\n\n{EXIT_CODES_HELP}",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+local_app = typer.Typer(
+    help="An AWS of its own on this machine, kept running: for the AWS CLI, boto3 and --local.",
+    epilog='Example: eval "$(lambda-tuner local start)" && aws lambda list-functions',
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+app.add_typer(local_app, name="local")
+
+GOAL, SPACE, LIMITS, PLACE, HOW, OUTPUT = "What for", "What may be tried", "Limits", "Where", "How", "Output"
+
+GoalFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--goal", metavar="p95=300ms", help="The latency goal. Without one: the cheapest size.", rich_help_panel=GOAL
+    ),
+]
+PayloadFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--payload",
+        metavar="FILE",
+        help="JSON file with the event, or a list of {payload, weight}. Default: {}.",
+        rich_help_panel=GOAL,
+    ),
+]
+ConfidenceFlag = Annotated[
+    float | None,
+    typer.Option("--confidence", metavar="0.9", help="How sure the verdict has to be, from 0.5.", rich_help_panel=GOAL),
+]
+ToleranceFlag = Annotated[
+    float | None,
+    typer.Option("--tolerance", metavar="0.05", help="How far from the cheapest is good enough.", rich_help_panel=GOAL),
+]
+ColdStartShareFlag = Annotated[
+    float | None,
+    typer.Option(
+        "--cold-start-share", metavar="0.02", help="Share of cold starts in production.", rich_help_panel=GOAL
+    ),
+]
+MonthlyFlag = Annotated[
+    float | None,
+    typer.Option(
+        "--monthly-invocations", metavar="N", help="Invocations a month, for the monthly saving.", rich_help_panel=GOAL
+    ),
+]
+ArchitecturesFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--architectures",
+        metavar="x86_64,arm64",
+        help="Architectures to try. Default: the function's own.",
+        rich_help_panel=SPACE,
+    ),
+]
+MaxInvocationsFlag = Annotated[
+    int | None,
+    typer.Option("--max-invocations", metavar="50", help="Most invocations of the function.", rich_help_panel=LIMITS),
+]
+MaxCostFlag = Annotated[
+    float | None,
+    typer.Option("--max-cost", metavar="1", help="Most dollars to spend on invocations.", rich_help_panel=LIMITS),
+]
+MaxMinutesFlag = Annotated[
+    float | None, typer.Option("--max-minutes", metavar="60", help="Most minutes.", rich_help_panel=LIMITS)
+]
+ParallelFlag = Annotated[
+    bool,
+    typer.Option(
+        "--parallel", help="Invoke several at once, so that more execution environments are seen.", rich_help_panel=HOW
+    ),
+]
+SleepFlag = Annotated[
+    int | None,
+    typer.Option("--sleep-between-ms", metavar="0", help="Pause between two invocations.", rich_help_panel=HOW),
+]
+DryRunFlag = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Check everything, invoke once, and estimate; nothing more.", rich_help_panel=HOW),
+]
+ObservedFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--observed",
+        metavar="512=420ms",
+        help="One duration that you know from AWS: turns this machine's milliseconds into AWS's.",
+        rich_help_panel=GOAL,
+    ),
+]
+RegionFlag = Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS Region.", rich_help_panel=PLACE)]
+ProfileFlag = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Profile of the AWS configuration.", rich_help_panel=PLACE),
+]
+StackFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--stack", metavar="lambda-tuner", help="CloudFormation stack of the application.", rich_help_panel=PLACE
+    ),
+]
+StateMachineFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--state-machine",
+        metavar="ARN",
+        help="The state machine <stack>-tune, instead of --region and --stack.",
+        rich_help_panel=PLACE,
+    ),
+]
+OutFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        file_okay=False,
+        help="Put report.html, report.md and report.json there.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+JsonFlag = Annotated[
+    bool,
+    typer.Option("--json", help="Standard output is the result as JSON and nothing else.", rich_help_panel=OUTPUT),
+]
+YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=HOW)]
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Take the flags that stand before a subcommand."""
+    debug_requested.set(debug)
+    if version:
+        from tuner import __version__
+
+        typer.echo(f"lambda-tuner {__version__}")
+        raise typer.Exit(EXIT_OK)
+    if context.invoked_subcommand is None:
+        raise UsageProblem("Name a subcommand.", hint="`lambda-tuner --help` lists them.")
+
+
+@app.command(
+    epilog="Example: lambda-tuner demo\n\nExample: lambda-tuner demo --example io-wait --out out/io-wait\n\n"
+    + EXIT_CODES_HELP
+)
+@expected_errors
+def demo(
+    example: Annotated[
+        str, typer.Option("--example", metavar="NAME", help="Which example; a wrong name lists them.")
+    ] = "image-resize",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where the report goes.")] = Path(
+        "out/demo"
+    ),
+    json_output: JsonFlag = False,
+) -> None:
+    """Tune a real function on this machine and write a report: no AWS account needed."""
+    from tuner.cli.examples import run_demo
+    from tuner.cli.execute import Presentation
+
+    _end(run_demo(example, Presentation(out=out, json_output=json_output, show_states=True)))
+
+
+@app.command(
+    epilog="Example: lambda-tuner tune thumbnails --goal p95=300ms --payload event.json\n\n"
+    "Example: lambda-tuner tune thumbnails:live --memory 128-3008:64 --max-cost 0.20 --region eu-central-1 --yes --json"
+    "\n\n" + EXIT_CODES_HELP
+)
+@expected_errors
+def tune(
+    function: Annotated[
+        str, typer.Argument(metavar="ARN_OR_NAME", help="The function: name or ARN, also with version or alias.")
+    ],
+    goal: GoalFlag = None,
+    payload: PayloadFlag = None,
+    payload_s3: Annotated[
+        str | None,
+        typer.Option("--payload-s3", metavar="s3://…", help="The event from a bucket.", rich_help_panel=GOAL),
+    ] = None,
+    confidence: ConfidenceFlag = None,
+    tolerance: ToleranceFlag = None,
+    cold_start_share: ColdStartShareFlag = None,
+    monthly_invocations: MonthlyFlag = None,
+    observed: ObservedFlag = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory",
+            metavar="128-3008:64",
+            help="Memory sizes: a range with its step, a list (128,512,1024), or ALL.",
+            rich_help_panel=SPACE,
+        ),
+    ] = None,
+    architectures: ArchitecturesFlag = None,
+    max_invocations: MaxInvocationsFlag = None,
+    max_cost_usd: MaxCostFlag = None,
+    max_minutes: MaxMinutesFlag = None,
+    parallel: ParallelFlag = False,
+    sleep_between_ms: SleepFlag = None,
+    pre_processor: Annotated[
+        str | None,
+        typer.Option("--pre-processor", metavar="ARN", help="Not supported yet.", rich_help_panel=HOW, hidden=True),
+    ] = None,
+    post_processor: Annotated[
+        str | None,
+        typer.Option("--post-processor", metavar="ARN", help="Not supported yet.", rich_help_panel=HOW, hidden=True),
+    ] = None,
+    dry_run: DryRunFlag = False,
+    yes: YesFlag = False,
+    region: RegionFlag = None,
+    profile: ProfileFlag = None,
+    stack: StackFlag = None,
+    state_machine: StateMachineFlag = None,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local", help="On the embedded AWS: the running one, else a temporary one.", rich_help_panel=PLACE
+        ),
+    ] = False,
+    out: OutFlag = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Tune a deployed function: find the cheapest memory size that meets the goal."""
+    from tuner.cli.execute import Presentation
+    from tuner.cli.options import RequestFlags
+    from tuner.cli.tune_function import AccountFlags, run_tune
+
+    flags = RequestFlags(
+        goal=goal,
+        payload=payload,
+        payload_s3=payload_s3,
+        memory=memory,
+        architectures=architectures,
+        max_invocations=max_invocations,
+        max_cost_usd=max_cost_usd,
+        max_minutes=max_minutes,
+        confidence=confidence,
+        tolerance=tolerance,
+        cold_start_share=cold_start_share,
+        monthly_invocations=monthly_invocations,
+        parallel=parallel,
+        sleep_between_ms=sleep_between_ms,
+        pre_processor=pre_processor,
+        post_processor=post_processor,
+        dry_run=dry_run,
+        observed=observed,
+    )
+    account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
+    _end(run_tune(function, flags, account, Presentation(out=out, json_output=json_output), yes=yes))
+
+
+@app.command(
+    "try",
+    epilog="Example: lambda-tuner try src/app.py:handler --payload event.json --goal p95=300ms\n\n"
+    "Example: lambda-tuner try --template template.yaml --function Thumbnails --env TABLE_NAME=test\n\n"
+    + EXIT_CODES_HELP,
+)
+@expected_errors
+def try_command(
+    handler: Annotated[
+        str | None,
+        typer.Argument(metavar="path/to/app.py:handler", help="The handler: a file and a function in it."),
+    ] = None,
+    goal: GoalFlag = None,
+    payload: PayloadFlag = None,
+    confidence: ConfidenceFlag = None,
+    tolerance: ToleranceFlag = None,
+    cold_start_share: ColdStartShareFlag = None,
+    monthly_invocations: MonthlyFlag = None,
+    observed: ObservedFlag = None,
+    memory_mb: Annotated[
+        int | None,
+        typer.Option(
+            "--memory",
+            metavar="128",
+            help="Today's memory size in MB, to compare with. Default: the template's, else 128.",
+            rich_help_panel="The function",
+        ),
+    ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            "--sizes",
+            metavar="128-3008:64",
+            help="Memory sizes to try: a range with its step, a list (128,512,1024), or ALL.",
+            rich_help_panel=SPACE,
+        ),
+    ] = None,
+    timeout_s: Annotated[
+        int | None,
+        typer.Option("--timeout", metavar="30", help="Time-out in seconds.", rich_help_panel="The function"),
+    ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            "--python",
+            metavar="PATH",
+            help="The Python with the handler's dependencies. Default: the active virtual environment's, else python3.",
+            rich_help_panel="The function",
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            metavar="NAME=value",
+            help="An environment variable; may be repeated.",
+            rich_help_panel="The function",
+        ),
+    ] = None,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--env-file", metavar="FILE", help="A file with lines NAME=value.", rich_help_panel="The function"
+        ),
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(
+            "--template",
+            metavar="FILE",
+            help="A SAM or CloudFormation template that describes the function.",
+            rich_help_panel="The function",
+        ),
+    ] = None,
+    function: Annotated[
+        str | None,
+        typer.Option(
+            "--function", metavar="ID", help="Which function of the template.", rich_help_panel="The function"
+        ),
+    ] = None,
+    real_aws: Annotated[
+        bool,
+        typer.Option(
+            "--real-aws",
+            help="Let the handler reach your AWS account. Default: an embedded one.",
+            rich_help_panel=HOW,
+        ),
+    ] = False,
+    max_invocations: MaxInvocationsFlag = None,
+    max_minutes: MaxMinutesFlag = None,
+    parallel: ParallelFlag = False,
+    sleep_between_ms: SleepFlag = None,
+    dry_run: DryRunFlag = False,
+    yes: YesFlag = False,
+    out: OutFlag = None,
+    json_output: JsonFlag = False,
+) -> None:
+    """Tune a Python handler from its source, on this machine: no AWS account needed."""
+    import os
+
+    from tuner.cli.execute import Presentation
+    from tuner.cli.options import RequestFlags, parse_environment
+    from tuner.cli.try_handler import plan_function, run_try
+
+    flags = RequestFlags(
+        goal=goal,
+        payload=payload,
+        memory=sizes,
+        max_invocations=max_invocations,
+        max_minutes=max_minutes,
+        confidence=confidence,
+        tolerance=tolerance,
+        cold_start_share=cold_start_share,
+        monthly_invocations=monthly_invocations,
+        parallel=parallel,
+        sleep_between_ms=sleep_between_ms,
+        dry_run=dry_run,
+        observed=observed,
+    )
+    planned = plan_function(
+        handler,
+        python=python,
+        memory_mb=memory_mb,
+        timeout_s=timeout_s,
+        environment=parse_environment(env or [], env_file),
+        template=template,
+        logical_id=function,
+        surroundings=os.environ,
+    )
+    _end(run_try(planned, flags, Presentation(out=out, json_output=json_output), real_aws=real_aws, yes=yes))
+
+
+@app.command(
+    epilog="Example: lambda-tuner report latest --out out/latest\n\n"
+    "Without a flag of an AWS account it reads the runs made on this machine.\n\n" + EXIT_CODES_HELP
+)
+@expected_errors
+def report(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The run's id, its beginning, or `latest`.")],
+    out: OutFlag = None,
+    json_output: JsonFlag = False,
+    region: RegionFlag = None,
+    profile: ProfileFlag = None,
+    stack: StackFlag = None,
+    state_machine: StateMachineFlag = None,
+) -> None:
+    """Show an earlier run's report again; the exit code is that of the run."""
+    from tuner.cli.execute import prepare_out
+    from tuner.cli.reading import show_report
+    from tuner.cli.tune_function import AccountFlags, artifacts_of
+
+    artifacts, where = artifacts_of(AccountFlags(region, profile, stack, state_machine, local=False))
+    prepare_out(out)
+    _end(show_report(artifacts, run_id, where, out=out, json_output=json_output))
+
+
+@app.command(
+    "list",
+    epilog="Example: lambda-tuner list\n\nExample: lambda-tuner list --region eu-central-1 --json\n\n"
+    "Without a flag of an AWS account it lists the runs made on this machine.",
+)
+@expected_errors
+def list_command(
+    limit: Annotated[int, typer.Option("--limit", metavar="20", min=1, help="Most runs to show.")] = 20,
+    json_output: JsonFlag = False,
+    region: RegionFlag = None,
+    profile: ProfileFlag = None,
+    stack: StackFlag = None,
+    state_machine: StateMachineFlag = None,
+) -> None:
+    """List the latest runs, newest first."""
+    from tuner.cli.reading import list_runs
+    from tuner.cli.tune_function import AccountFlags, artifacts_of
+
+    artifacts, where = artifacts_of(AccountFlags(region, profile, stack, state_machine, local=False))
+    _end(list_runs(artifacts, where, limit=limit, json_output=json_output))
+
+
+@app.command(
+    epilog="Example: lambda-tuner uninstall --region eu-central-1\n\n"
+    "Exit codes: 0 nothing is left · 2 not confirmed · 4 something could not be removed."
+)
+@expected_errors
+def uninstall(
+    yes: YesFlag = False,
+    region: RegionFlag = None,
+    profile: ProfileFlag = None,
+    stack: StackFlag = None,
+) -> None:
+    """Remove Lambda Tuner from an AWS account: empties its bucket, deletes its stack, shows that nothing is left."""
+    from tuner.cli.tune_function import AccountFlags, run_uninstall
+
+    _end(run_uninstall(AccountFlags(region, profile, stack, None, local=False), yes=yes))
+
+
+@local_app.command(
+    "start", epilog='Example: eval "$(lambda-tuner local start)" && aws s3 ls\n\nStop it with: lambda-tuner local stop'
+)
+@expected_errors
+def local_start(
+    port: Annotated[int, typer.Option("--port", metavar="4599", min=1, max=65535, help="Its port.")] = 4599,
+) -> None:
+    """Start the embedded AWS, return when it is ready, and print the `export` lines that its clients need."""
+    from tuner.cli.local import start_local
+
+    start_local(port)
+
+
+@local_app.command("status", epilog="Example: lambda-tuner local status --json")
+@expected_errors
+def local_status(json_output: JsonFlag = False) -> None:
+    """Say whether the embedded AWS runs, and where."""
+    from tuner.cli.local import local_status as read_status
+
+    status = read_status()
+    if json_output:
+        print_json(status)
+    elif status["running"]:
+        typer.echo(f"The embedded AWS runs at {status['endpointUrl']} (pid {status['pid']}).")
+        typer.echo(f"Its artifact bucket is kept in {status['bucketFolder']}.")
+    else:
+        typer.echo("The embedded AWS does not run. Start it: lambda-tuner local start")
+
+
+@local_app.command("stop", epilog="Example: lambda-tuner local stop")
+@expected_errors
+def local_stop() -> None:
+    """Stop the embedded AWS; its artifact bucket stays."""
+    from tuner.cli.local import stop_local
+
+    typer.echo("Stopped." if stop_local() else "The embedded AWS was not running.")
+
+
+def _end(code: int) -> NoReturn:
+    raise typer.Exit(code)

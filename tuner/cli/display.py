@@ -1,0 +1,107 @@
+"""Live progress of a run on standard error: a moving line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+STATE_MEANINGS = {
+    "Plan": "reads the function and writes down how to undo everything",
+    "CopyCode": "copies the function's code, so that the function itself is never touched",
+    "Suggest": "decides which memory sizes are worth an invocation next",
+    "CreateClones": "makes a temporary copy of the function at each of these sizes",
+    "Measure": "invokes the copies and reads the duration of each invocation",
+    "Recommend": "chooses the cheapest size that meets the goal",
+    "Restore": "removes every temporary copy and checks that the function is as it was",
+    "Report": "writes the report",
+    "ExplainFailure": "words what went wrong",
+    "RestoreAfterFailure": "removes every temporary copy",
+    "ReportFailure": "writes down what is known",
+}
+
+
+class Display:
+    """Shows a run's progress; also when nobody can see it move."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last_line = ""
+        self._states_shown: dict[str, int] = {}
+        self._progress: Progress | None = None
+        if console.is_terminal:
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.completed:.0f} of at most {task.total:.0f} invocations"),
+                TextColumn("{task.fields[spent]}"),
+                TimeElapsedColumn(),
+                console=console,
+                transient=True,
+            )
+            self._task = self._progress.add_task("starting", total=50, spent="$0")
+
+    def __enter__(self) -> Display:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def update(self, progress: Mapping[str, Any]) -> None:
+        """Show what the run wrote about itself (``progress.json``)."""
+        line = progress_line(progress)
+        if self._progress is not None:
+            self._progress.update(
+                self._task,
+                description=escape(line),
+                completed=progress.get("invocations") or 0,
+                total=progress.get("maxInvocations") or 50,
+                spent=f"${float(progress.get('spentUsd') or 0):.6f}",
+            )
+        elif line != self._last_line:
+            self._console.print(
+                f"{line} · {progress.get('invocations') or 0} of at most {progress.get('maxInvocations') or '?'} "
+                f"invocations · ${float(progress.get('spentUsd') or 0):.6f}",
+                markup=False,
+            )
+        self._last_line = line
+
+    def entered(self, state: str) -> None:
+        """Show a state at its first three entries; a loop repeats them many times."""
+        self._states_shown[state] = count = self._states_shown.get(state, 0) + 1
+        if state in STATE_MEANINGS and count == 1:
+            self._console.print(f"  [bold]{escape(state):<14}[/bold] {escape(STATE_MEANINGS[state])}")
+
+    def say(self, text: str) -> None:
+        """Show a sentence that stays above the moving line."""
+        self._console.print(text, markup=False)
+
+
+def progress_line(progress: Mapping[str, Any]) -> str:
+    """Word ``progress.json``: round, size, and the best size so far."""
+    parts: list[str] = []
+    if progress.get("round"):
+        parts.append(f"round {progress['round']}")
+    if progress.get("memoryMb"):
+        parts.append(f"{progress['memoryMb']:,} MB")
+    if not parts:
+        parts.append(str(progress.get("message") or progress.get("state") or "starting"))
+    best = progress.get("best")
+    if isinstance(best, Mapping) and best.get("memoryMb"):
+        known = f"best so far {best['memoryMb']:,} MB"
+        if best.get("p95Ms") is not None:
+            known += f", p95 {float(best['p95Ms']):.0f} ms"
+        if best.get("costPerMillionUsd") is not None:
+            known += f", ${float(best['costPerMillionUsd']):.2f} a million"
+        parts.append(known)
+    return " · ".join(parts)

@@ -1,0 +1,143 @@
+"""The example functions that come with the product, and running one of them as a demo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.application import application_root
+from tuner.cli.console import error_console
+from tuner.cli.failures import UsageProblem
+
+if TYPE_CHECKING:
+    from tuner.cli.execute import Presentation
+    from tuner.embedded.account import EmbeddedAws
+
+DEFAULT_EXAMPLE = "image-resize"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example function, as ``examples/examples.json`` describes it."""
+
+    name: str
+    summary: str
+    lesson: str
+    handler: str
+    memory_mb: int
+    timeout_s: int
+    goal: Mapping[str, float]
+    code_dir: Path
+
+    @property
+    def function_name(self) -> str:
+        """Its name on the embedded AWS."""
+        return f"example-{self.name}"
+
+    @property
+    def event(self) -> Any:
+        """The event that comes with it."""
+        return json.loads((self.code_dir / "event.json").read_text(encoding="utf-8"))
+
+
+def examples() -> list[Example]:
+    """Every example, in the order of its list."""
+    folder = application_root() / "examples"
+    rows = json.loads((folder / "examples.json").read_text(encoding="utf-8"))["examples"]
+    return [
+        Example(
+            name=row["name"],
+            summary=row["summary"],
+            lesson=row["lesson"],
+            handler=row["handler"],
+            memory_mb=row["memoryMb"],
+            timeout_s=row["timeoutS"],
+            goal=row["goal"],
+            code_dir=folder / row["name"],
+        )
+        for row in rows
+    ]
+
+
+def example_named(name: str) -> Example:
+    """One example.
+
+    Raises:
+        UsageProblem: There is none of this name; lists those there are.
+    """
+    known = examples()
+    for example in known:
+        if example.name == name.removeprefix("example-"):
+            return example
+    raise UsageProblem(
+        f"There is no example named {name!r}.", hint=f"There are: {', '.join(example.name for example in known)}."
+    )
+
+
+def demo_memory_mb(example: Example, largest_mb: int) -> int:
+    """The size that the example has "today": smaller where this machine cannot give so much CPU."""
+    return min(example.memory_mb, largest_mb)
+
+
+def introduce(example: Example, memory_mb: int) -> None:
+    """Say what the demo is about, for somebody who knows nothing of it."""
+    percentile, limit_ms = example.goal["percentile"], example.goal["limitMs"]
+    console = error_console()
+    console.print(f"[bold]Demo: {example.name}[/bold], a Lambda function that {example.summary}.")
+    console.print(
+        f"Today it has {memory_mb:,} MB of memory. More memory also buys more CPU, and costs more per millisecond.\n"
+        f"The goal: {percentile:g} of 100 invocations take at most {limit_ms:g} ms (p{percentile:g} ≤ {limit_ms:g} ms).\n"
+        "The question: which memory size is the cheapest that meets it?",
+        markup=False,
+    )
+
+
+def deploy_example(aws: EmbeddedAws, example: Example, memory_mb: int) -> str:
+    """Put the example on the embedded AWS, over one that may be there; gives the function's name."""
+    from tuner.embedded.account import deploy_function
+
+    deploy_function(
+        aws,
+        name=example.function_name,
+        code_dir=example.code_dir,
+        handler=example.handler,
+        memory_mb=memory_mb,
+        timeout_s=example.timeout_s,
+        environment={},
+        interpreter=None,
+    )
+    return example.function_name
+
+
+def run_demo(name: str, presentation: Presentation) -> int:
+    """Tune one example on the embedded AWS and give the exit code.
+
+    Raises:
+        UsageProblem: There is no such example, or the report's folder cannot be written to.
+    """
+    from tuner.cli.account import embedded_account
+    from tuner.cli.execute import execute, prepare_out
+    from tuner.cli.local import bucket_of_store, local_aws, require_supported_system
+
+    require_supported_system()
+    example = example_named(name)
+    prepare_out(presentation.out)
+    from tuner.embedded.identity import memory_cap_mb
+
+    memory_mb = demo_memory_mb(example, memory_cap_mb())
+    console = error_console()
+    introduce(example, memory_mb)
+    with local_aws() as aws:
+        function = deploy_example(aws, example, memory_mb)
+        request = {"lambdaARN": function, "goal": dict(example.goal), "payload": example.event}
+        code = execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
+    console.print(f"What this example shows: {example.lesson}.", markup=False, soft_wrap=True)
+    console.print(
+        "Next, your own handler: lambda-tuner try path/to/app.py:handler --payload event.json --goal p95=300ms",
+        markup=False,
+        soft_wrap=True,
+    )
+    return code

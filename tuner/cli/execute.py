@@ -1,0 +1,200 @@
+"""Start a run, follow it, and show what came out: the way that ``tune``, ``try`` and ``demo`` share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tuner.cli.account import Account
+from tuner.cli.console import error_console, result_console
+from tuner.cli.display import Display
+from tuner.cli.failures import (
+    EXIT_INTERRUPTED,
+    NotConfirmed,
+    UsageProblem,
+    exit_code_of_verdict,
+    print_json,
+    show_failure,
+)
+from tuner.cli.follow import RunEnd, caught_interrupts, follow
+from tuner.cli.runs import REPORT_FILES, Runs, new_run_id
+
+_POLL_S = {"local": 0.3, "aws": 2.0}
+_DEFAULT_BUDGET = {"maxInvocations": 50, "maxCostUsd": 1.0, "maxMinutes": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How a run is shown."""
+
+    out: Path | None = None
+    json_output: bool = False
+    show_states: bool = False
+
+
+def validate_request(request: Mapping[str, Any], *, local: bool) -> None:
+    """Check the input as the first step of the run will, before anything is started.
+
+    Raises:
+        InvalidRequest: Lists every problem.
+    """
+    from tuner.core.request import parse_request
+
+    parse_request(request, local=local)
+
+
+def confirm_side_effects(function: str, request: Mapping[str, Any], account_name: str, *, yes: bool) -> None:
+    """Say what the run may do at most and ask, as long as nobody has agreed yet.
+
+    Raises:
+        NotConfirmed: The user said no, or there is no terminal to ask on.
+    """
+    if request.get("dryRun") or yes:
+        return
+    budget = {**_DEFAULT_BUDGET, **request.get("budget", {})}
+    sentence = (
+        f"This run may invoke temporary copies of {function} in {account_name} up to {budget['maxInvocations']:,} times. "
+        "Each invocation has the function's real side effects: what it writes, sends or orders, it does again. "
+        f"At most ${budget['maxCostUsd']:,.2f} and {budget['maxMinutes']:g} minutes."
+    )
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise NotConfirmed(
+            sentence, hint="There is no terminal to ask on: agree with --yes, or look first with --dry-run."
+        )
+    import typer
+
+    error_console().print(sentence, markup=False)
+    if not typer.confirm("Start it?", err=True):
+        raise NotConfirmed("Nothing was started.")
+
+
+def prepare_out(out: Path | None) -> None:
+    """Make the folder of ``--out`` before the run, so that its answer is not lost.
+
+    Raises:
+        UsageProblem: The folder cannot be made or written to.
+    """
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageProblem(
+            f"--out {out} cannot be written to: {error.strerror}.", hint="Name a folder of your own."
+        ) from error
+
+
+def execute(
+    account: Account,
+    function: str,
+    request: Mapping[str, Any],
+    presentation: Presentation,
+    *,
+    bucket_folder: Path | None = None,
+) -> int:
+    """Run to the end and give the command's exit code.
+
+    Args:
+        account: Where the run happens.
+        function: The function as the user named it.
+        request: The execution's input.
+        presentation: How the run is shown.
+        bucket_folder: The bucket as a folder, on the embedded AWS.
+    """
+    runs = Runs(account)
+    run_id = new_run_id(function, datetime.now().astimezone())
+    console = error_console()
+    with caught_interrupts() as interrupts:
+        runs.start(run_id, request)
+        console.print(
+            f"Started run [bold]{run_id}[/bold]: an execution of the state machine {account.stack}-tune on {account.name}."
+        )
+        with Display(console) as display:
+            end = follow(
+                runs, run_id, display, interrupts, poll_s=_POLL_S[account.where], show_states=presentation.show_states
+            )
+    return show_end(runs, run_id, end, presentation, bucket_folder=bucket_folder)
+
+
+def show_end(
+    runs: Runs, run_id: str, end: RunEnd, presentation: Presentation, *, bucket_folder: Path | None = None
+) -> int:
+    """Show a run's result or its failure, and give the exit code."""
+    output = end.status.output
+    if end.status.state == "SUCCEEDED" and output is not None:
+        if presentation.json_output:
+            print_json(output)
+        else:
+            show_document(runs.report_document(run_id) or output)
+        code = exit_code_of_verdict(str(output.get("verdict")))
+    else:
+        name, message, hint = failure_of(runs, run_id, end)
+        code = show_failure(run_id, name, message, hint, json_output=presentation.json_output)
+    show_files(runs, run_id, presentation, bucket_folder=bucket_folder)
+    return EXIT_INTERRUPTED if end.interrupted else code
+
+
+def failure_of(runs: Runs, run_id: str, end: RunEnd) -> tuple[str, str, str]:
+    """Name, message and hint of a run that did not succeed."""
+    if end.status.state == "TIMED_OUT":
+        return (
+            "RunTimedOut",
+            "The execution passed its time limit; what it made is being removed.",
+            "Start again with a larger --max-minutes, or with fewer --max-invocations.",
+        )
+    if end.status.state in {"ABORTED", "RUNNING"}:
+        return (
+            "RunAborted",
+            "The execution was stopped before there was an answer; what it made is removed.",
+            f"`lambda-tuner report {run_id}` shows what it knew.",
+        )
+    written = runs.failure(run_id)
+    name = end.status.error_name or "ServiceError"
+    if written is not None and written.get("name") == name:
+        return name, str(written.get("message") or ""), str(written.get("hint") or "")
+    message, _, hint = (end.status.cause or "The execution failed and gave no reason.").partition("\n")
+    return name, message, hint
+
+
+def show_document(document: Mapping[str, Any]) -> None:
+    """Print the summary of a report to standard output."""
+    from tuner.report.terminal import render_terminal
+
+    render_terminal(document, result_console())
+
+
+def save_files(runs: Runs, run_id: str, out: Path) -> list[Path]:
+    """Copy the report's files into a folder; gives the paths of those that there are."""
+    saved = []
+    for name in REPORT_FILES:
+        body = runs.report_file(run_id, name)
+        if body is not None:
+            (out / name).write_bytes(body)
+            saved.append(out / name)
+    return saved
+
+
+def show_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_folder: Path | None) -> None:
+    """Save the report where it was asked for and say where it is."""
+    console = error_console()
+    if presentation.out is not None:
+        saved = save_files(runs, run_id, presentation.out)
+        if saved:
+            console.print("Report: " + ", ".join(str(path) for path in saved), markup=False, soft_wrap=True)
+        return
+    if runs.artifacts.exists(f"runs/{run_id}/report.html"):
+        where = (
+            str(bucket_folder / "runs" / run_id / "report.html")
+            if bucket_folder is not None
+            else runs.artifacts.uri(f"runs/{run_id}/report.html")
+        )
+        console.print(f"Report: {where}", markup=False, soft_wrap=True)
+        if bucket_folder is None:
+            console.print(f"Copy it here: lambda-tuner report {run_id} --out DIR (with the same --region, --profile)")

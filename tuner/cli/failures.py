@@ -1,0 +1,172 @@
+"""How the command ends: exit codes, and every expected error as what, where and what next."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any, NoReturn, ParamSpec
+
+import typer
+
+from tuner.core.errors import InvalidRequest, RunNotFound, TunerError
+
+Arguments = ParamSpec("Arguments")
+
+EXIT_OK = 0
+EXIT_USAGE = 2
+EXIT_GOAL_NOT_MET = 3
+EXIT_FAILED = 4
+EXIT_UNCERTAIN = 5
+EXIT_INTERRUPTED = 130
+
+EXIT_CODES_HELP = (
+    "Exit codes: 0 goal met, or none asked · 2 usage or invalid request · 3 no size meets the goal · "
+    "4 the run failed or could not start · 5 uncertain at the end of the budget · 130 Ctrl-C."
+)
+
+_CREDENTIAL_ERRORS = {
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "ProfileNotFound",
+    "SSOTokenLoadError",
+    "TokenRetrievalError",
+    "UnauthorizedSSOTokenError",
+}
+_EXIT_OF_VERDICT = {
+    "GOAL_MET": EXIT_OK,
+    "NO_GOAL": EXIT_OK,
+    "DRY_RUN": EXIT_OK,
+    "GOAL_NOT_MET": EXIT_GOAL_NOT_MET,
+    "UNCERTAIN": EXIT_UNCERTAIN,
+}
+
+debug_requested: ContextVar[bool] = ContextVar("debug_requested", default=False)
+"""Whether the user wants to see tracebacks (``lambda-tuner --debug …``)."""
+
+
+class UsageProblem(TunerError):
+    """What was typed cannot be done; nothing was started."""
+
+
+class NotDeployed(TunerError):
+    """The application is not in this account and Region."""
+
+
+class NotConfirmed(TunerError):
+    """The user has not agreed to what the command would do."""
+
+
+_USAGE_NAMES = frozenset({InvalidRequest.__name__, RunNotFound.__name__, UsageProblem.__name__, NotConfirmed.__name__})
+
+
+def exit_code_of_verdict(verdict: str) -> int:
+    """The command's exit code for a run's verdict."""
+    return _EXIT_OF_VERDICT.get(verdict, EXIT_FAILED)
+
+
+def exit_code_of_error(error_name: str) -> int:
+    """The command's exit code for an error's name."""
+    return EXIT_USAGE if error_name in _USAGE_NAMES else EXIT_FAILED
+
+
+def failure_document(run_id: str | None, name: str, message: str, hint: str) -> dict[str, Any]:
+    """What ``--json`` prints where there is no result."""
+    return {"runId": run_id, "error": {"name": name, "message": message, "hint": hint}}
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Write a document to standard output, where ``--json`` promises nothing else."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def show_error(name: str, message: str, hint: str) -> None:
+    """Write an error to standard error for a person to read."""
+    from tuner.cli.console import error_console
+
+    console = error_console()
+    console.print(f"[bold red]{name}[/bold red]", end=" ", highlight=False)
+    console.print(message, markup=False, highlight=False)
+    if hint:
+        console.print(hint, markup=False, highlight=False)
+
+
+def show_failure(run_id: str | None, name: str, message: str, hint: str, *, json_output: bool) -> int:
+    """Show an error the way that was asked for and return the exit code."""
+    if json_output:
+        print_json(failure_document(run_id, name, message, hint))
+    show_error(name, message, hint)
+    return exit_code_of_error(name)
+
+
+def expected_errors(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Turn a command's errors into sentences and exit codes.
+
+    Expected errors (the core's own, and AWS's answers) never show a
+    traceback; unexpected ones say how to see it and where to report it.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        json_output = bool(kwargs.get("json_output"))
+        try:
+            command(*args, **kwargs)
+        except TunerError as error:
+            _show_traceback_if_asked()
+            raise typer.Exit(
+                show_failure(None, error.name, error.message, error.hint, json_output=json_output)
+            ) from error
+        except KeyboardInterrupt as error:
+            show_error("Interrupted", "Nothing was started, or what was started has been undone.", "")
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last stop: a sentence, and the traceback on request
+            _end_unexpectedly(error, json_output=json_output)
+
+    return run
+
+
+def _end_unexpectedly(error: Exception, *, json_output: bool) -> NoReturn:
+    sentence, hint = _explained(error)
+    _show_traceback_if_asked()
+    raise typer.Exit(show_failure(None, type(error).__name__, sentence, hint, json_output=json_output)) from error
+
+
+def _explained(error: Exception) -> tuple[str, str]:
+    """Word errors of boto3 that are about the user's set-up; the rest are ours."""
+    name, text = type(error).__name__, str(error)
+    module = type(error).__module__.split(".", 1)[0]
+    if module == "botocore":
+        if name in {
+            "NoCredentialsError",
+            "PartialCredentialsError",
+            "ProfileNotFound",
+            "SSOTokenLoadError",
+            "TokenRetrievalError",
+            "UnauthorizedSSOTokenError",
+        }:
+            return (
+                f"There are no usable AWS credentials: {text}.",
+                "Log in (`aws sso login`, or `aws configure`), name a profile with --profile, "
+                "or try it without an account: `lambda-tuner demo`.",
+            )
+        if name == "NoRegionError":
+            return "No AWS Region is set.", "Name one with --region, or set AWS_REGION."
+        return (
+            f"AWS could not be asked: {text}.",
+            "Check the network and the Region; `lambda-tuner --debug …` shows more.",
+        )
+    return (
+        f"This should not have happened: {text or name}.",
+        "Please report it with the traceback that `lambda-tuner --debug …` shows for the same command.",
+    )
+
+
+def _show_traceback_if_asked() -> None:
+    if debug_requested.get():
+        traceback.print_exc()

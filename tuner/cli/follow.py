@@ -1,0 +1,183 @@
+"""Follow a run to its end: live progress, and Ctrl-C that never leaves anything behind."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tuner.core.errors import TunerError
+
+if TYPE_CHECKING:
+    from tuner.cli.runs import ExecutionStatus
+
+_RESTORE_WAIT_S = 300
+
+
+class FollowedRuns(Protocol):
+    """What following needs of a run: ``tuner.cli.runs.Runs``, and the tests' own."""
+
+    def status(self, run_id: str) -> ExecutionStatus:
+        """Ask how the execution stands."""
+
+    def progress(self, run_id: str) -> dict[str, Any] | None:
+        """What the run wrote about itself last."""
+
+    def entered_states(self, run_id: str) -> list[str]:
+        """Names of the states entered so far, in order."""
+
+    def ask_to_end(self, run_id: str) -> None:
+        """Ask the run to end at its next step."""
+
+    def stop(self, run_id: str) -> None:
+        """Stop the execution where it is."""
+
+    def start_restore(self, run_id: str) -> str:
+        """Start the state machine that removes what the run made."""
+
+    def restore_status(self, restore_execution_arn: str) -> ExecutionStatus:
+        """Ask how an execution of ``restore`` stands."""
+
+
+class ProgressSink(Protocol):
+    """Where progress is shown: ``tuner.cli.display.Display``, and the tests' own."""
+
+    def update(self, progress: Mapping[str, Any]) -> None:
+        """Show what the run wrote about itself."""
+
+    def entered(self, state: str) -> None:
+        """Show that the execution entered a state."""
+
+    def say(self, text: str) -> None:
+        """Show a sentence that stays."""
+
+
+@dataclass
+class Interrupts:
+    """How often the user asked to end, and a wait that such a wish cuts short."""
+
+    count: int = 0
+    _woken: threading.Event = field(default_factory=threading.Event)
+
+    def interrupt(self) -> None:
+        """Take note of one Ctrl-C."""
+        self.count += 1
+        self._woken.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but no longer than until the next Ctrl-C."""
+        if self._woken.wait(seconds):
+            self._woken.clear()
+
+
+@contextmanager
+def caught_interrupts() -> Iterator[Interrupts]:
+    """Count SIGINT and SIGTERM instead of dying of them, until the block ends."""
+    interrupts = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: interrupts.interrupt())
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended, and whether the user ended it."""
+
+    status: ExecutionStatus
+    interrupted: bool
+
+
+def follow(
+    runs: FollowedRuns,
+    run_id: str,
+    sink: ProgressSink,
+    interrupts: Interrupts,
+    *,
+    poll_s: float,
+    show_states: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> RunEnd:
+    """Follow an execution until it has ended.
+
+    The first Ctrl-C asks the run to end by itself; the second stops the
+    execution and starts ``restore``; the third leaves at once, with what the
+    run made left to the sweeper, and says so.
+
+    Args:
+        runs: The run's account.
+        run_id: The execution's name.
+        sink: Where progress is shown.
+        interrupts: Counts Ctrl-C.
+        poll_s: Seconds between two questions.
+        show_states: Whether to show each state that the execution enters.
+        clock: Seconds, for the bound on waiting for ``restore``.
+    """
+    answered, states_shown = 0, 0
+    while True:
+        status = runs.status(run_id)
+        if show_states:
+            entered = runs.entered_states(run_id)
+            for state in entered[states_shown:]:
+                sink.entered(state)
+            states_shown = len(entered)
+        if progress := runs.progress(run_id):
+            sink.update(progress)
+        if status.ended:
+            return RunEnd(status, interrupted=answered > 0)
+        if interrupts.count > answered:
+            answered += 1
+            if answered == 1:
+                runs.ask_to_end(run_id)
+                sink.say(
+                    "Asked the run to end: it finishes the step it is in, removes what it made and reports. "
+                    "Ctrl-C once more stops it at once."
+                )
+            else:
+                return _stop_and_restore(runs, run_id, sink, interrupts, poll_s=poll_s, clock=clock)
+        interrupts.wait(poll_s)
+
+
+def _stop_and_restore(
+    runs: FollowedRuns,
+    run_id: str,
+    sink: ProgressSink,
+    interrupts: Interrupts,
+    *,
+    poll_s: float,
+    clock: Callable[[], float],
+) -> RunEnd:
+    runs.stop(run_id)
+    sink.say("Stopped the execution; removing what it made.")
+    seen = interrupts.count
+    restore_arn = runs.start_restore(run_id)
+    give_up_at = clock() + _RESTORE_WAIT_S
+    while clock() < give_up_at and interrupts.count == seen:
+        try:
+            restored = runs.restore_status(restore_arn)
+        except TunerError as error:
+            sink.say(f"Could not see whether it is done: {error.message}")
+            break
+        if restored.ended:
+            if restored.state == "SUCCEEDED":
+                sink.say("Everything that the run made has been removed.")
+            else:
+                sink.say(
+                    f"Removing ended as {restored.state}: {restored.cause or restored.error_name or 'no reason given'}. "
+                    "The sweeper tries again on its schedule and before the next run."
+                )
+            return RunEnd(runs.status(run_id), interrupted=True)
+        interrupts.wait(poll_s)
+    sink.say("Left before removing was done; it goes on by itself, and the sweeper checks it on its schedule.")
+    return RunEnd(runs.status(run_id), interrupted=True)

@@ -1,0 +1,130 @@
+"""The embedded AWS for the command: a running one or a temporary one, and ``local start``, ``status``, ``stop``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.cli.console import error_console
+from tuner.cli.failures import UsageProblem
+from tuner.cli.store import bucket_folder, store_home
+
+if TYPE_CHECKING:
+    from tuner.embedded.account import EmbeddedAws
+
+
+def require_supported_system(platform: str = sys.platform) -> None:
+    """Refuse systems without the signals and process groups that the embedded AWS slows functions with.
+
+    Raises:
+        UsageProblem: This is Windows.
+    """
+    if platform in {"win32", "cygwin"}:
+        raise UsageProblem(
+            "The embedded AWS runs on Linux and macOS; on Windows it runs inside WSL.",
+            hint="Open a WSL terminal (`wsl --install` sets one up), install lambda-tuner there and run the same command.",
+        )
+
+
+@contextmanager
+def local_aws(*, temporary: bool = False) -> Iterator[EmbeddedAws]:
+    """Give the running embedded AWS, else start one that ends with the block.
+
+    Args:
+        temporary: Start one of its own even where one runs.
+    """
+    require_supported_system()
+    from tuner.embedded.account import embedded_aws, status
+
+    home, console = store_home(), error_console()
+    home.mkdir(parents=True, exist_ok=True)
+    running = None if temporary else status(home)
+    if running is not None:
+        console.print(f"Using the embedded AWS that runs at {running.endpoint_url}.", markup=False)
+        yield running
+        return
+    started_s = time.monotonic()
+    console.print("Starting the embedded AWS on this machine (loopback only, no account needed)…", markup=False)
+    with embedded_aws(home=home) as aws:
+        console.print(
+            f"Ready after {time.monotonic() - started_s:.1f} s, with Lambda Tuner deployed in it.", markup=False
+        )
+        yield aws
+
+
+def start_local(port: int) -> None:
+    """Start the embedded AWS and leave it running; prints the ``export`` lines for its clients."""
+    require_supported_system()
+    from tuner.embedded.account import start, status
+
+    home, console = store_home(), error_console()
+    home.mkdir(parents=True, exist_ok=True)
+    running = status(home)
+    if running is not None:
+        console.print(f"The embedded AWS runs already: {running.endpoint_url} (pid {running.pid}).", markup=False)
+        aws = running
+    else:
+        aws = start(home, port)
+        console.print(f"The embedded AWS is ready: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
+        console.print(
+            f"Lambda Tuner is deployed in it, and the examples as functions example-….\n"
+            f"The artifact bucket is kept in {bucket_folder(home)} and comes back at the next start; "
+            "executions, logs and metrics do not.",
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print("The AWS CLI and boto3 reach it with these variables:", markup=False)
+    for name, value in client_environment(aws).items():
+        sys.stdout.write(f"export {name}={value}\n")
+    console.print(
+        f"For example: aws stepfunctions start-execution --state-machine-arn {aws.tune_arn} --name my-first-run "
+        '--input \'{"lambdaARN": "example-io-wait"}\'',
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def client_environment(aws: EmbeddedAws) -> dict[str, str]:
+    """The environment variables that point any AWS client at the embedded AWS."""
+    from tuner.embedded import identity
+
+    return {
+        "AWS_ENDPOINT_URL": aws.endpoint_url,
+        "AWS_REGION": identity.REGION,
+        "AWS_DEFAULT_REGION": identity.REGION,
+        "AWS_ACCESS_KEY_ID": identity.ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": identity.SECRET_ACCESS_KEY,
+    }
+
+
+def local_status() -> Mapping[str, Any]:
+    """Whether the embedded AWS runs, where, and where its bucket is kept."""
+    require_supported_system()
+    from tuner.embedded.account import status
+
+    home = store_home()
+    running = status(home) if home.is_dir() else None
+    return {
+        "running": running is not None,
+        "endpointUrl": running.endpoint_url if running else None,
+        "pid": running.pid if running else None,
+        "bucketFolder": str(bucket_folder(home)),
+    }
+
+
+def stop_local() -> bool:
+    """Stop the embedded AWS; false where none ran."""
+    require_supported_system()
+    from tuner.embedded.account import stop
+
+    home = store_home()
+    return home.is_dir() and stop(home)
+
+
+def bucket_of_store() -> Path:
+    """The store's bucket, as a folder."""
+    return bucket_folder(store_home())

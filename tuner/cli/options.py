@@ -1,0 +1,208 @@
+"""What the flags of the command say, turned into an execution's input."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tuner.cli.failures import UsageProblem
+from tuner.core.errors import InvalidRequest
+from tuner.core.goal import parse_goal
+
+Parsed = TypeVar("Parsed")
+
+_RANGE = re.compile(r"(?P<least>\d+)\s*-\s*(?P<largest>\d+)(?:\s*:\s*(?P<step>\d+))?")
+_LIST = re.compile(r"\d+(?:\s*,\s*\d+)*")
+_OBSERVED = re.compile(r"(?P<memory>\d+)\s*=\s*(?P<duration>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)?", re.IGNORECASE)
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def parse_goal_flag(text: str) -> dict[str, float]:
+    """Read a goal such as ``p95=300ms`` or ``p99.9=1.5s`` into the input's ``goal``.
+
+    Raises:
+        InvalidRequest: The text is no goal; the message shows one.
+    """
+    goal = parse_goal(text, field="--goal")
+    return {"percentile": goal.percentile, "limitMs": goal.limit_ms}
+
+
+def parse_memory(text: str) -> dict[str, int] | list[int] | str:
+    """Read memory sizes: ``128-3008:64`` (a range and its step), ``128,512,1024``, or ``ALL``.
+
+    Raises:
+        ValueError: The text is none of these.
+    """
+    plain = text.strip()
+    if plain.upper() == "ALL":
+        return "ALL"
+    if found := _RANGE.fullmatch(plain):
+        sizes = {"min": int(found["least"]), "max": int(found["largest"])}
+        return sizes | ({"step": int(found["step"])} if found["step"] else {})
+    if _LIST.fullmatch(plain):
+        return [int(size) for size in plain.split(",")]
+    raise ValueError(f"--memory {text!r} is neither a range (128-3008:64), nor a list (128,512,1024), nor ALL")
+
+
+def parse_observed(text: str) -> dict[str, float]:
+    """Read a duration known from AWS, such as ``512=420ms``, into the input's ``observed``.
+
+    Raises:
+        ValueError: The text is not of that form, or not positive.
+    """
+    found = _OBSERVED.fullmatch(text.strip())
+    if not found or _milliseconds(found["duration"], found["unit"]) <= 0:
+        raise ValueError(f"--observed {text!r} is not a duration at a memory size: write it as 512=420ms")
+    return {"memoryMb": int(found["memory"]), "durationMs": _milliseconds(found["duration"], found["unit"])}
+
+
+def parse_environment(pairs: Sequence[str], env_file: Path | None) -> dict[str, str]:
+    """Read environment variables from ``NAME=value`` flags and a file of such lines; flags win.
+
+    Raises:
+        UsageProblem: A line is not of that form, or the file cannot be read.
+    """
+    variables: dict[str, str] = {}
+    if env_file is not None:
+        try:
+            lines = env_file.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise UsageProblem(f"--env-file {env_file} cannot be read: {error.strerror}.") from error
+        for number, line in enumerate(lines, start=1):
+            stripped = line.strip().removeprefix("export ").strip()
+            if stripped and not stripped.startswith("#"):
+                variables.update([_environment_pair(stripped, f"{env_file}, line {number}", unquote=True)])
+    for pair in pairs:
+        variables.update([_environment_pair(pair, "--env", unquote=False)])
+    return variables
+
+
+def read_payload(path: Path) -> Any:
+    """Read the event that the function is invoked with.
+
+    Raises:
+        ValueError: The file cannot be read or is not JSON; says where.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"--payload {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"--payload {path} is not UTF-8 text: {error.reason}") from error
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"--payload {path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFlags:
+    """The flags that become fields of an execution's input, as they were typed."""
+
+    goal: str | None = None
+    payload: Path | None = None
+    payload_s3: str | None = None
+    memory: str | None = None
+    architectures: str | None = None
+    max_invocations: int | None = None
+    max_cost_usd: float | None = None
+    max_minutes: float | None = None
+    confidence: float | None = None
+    tolerance: float | None = None
+    cold_start_share: float | None = None
+    monthly_invocations: float | None = None
+    parallel: bool = False
+    sleep_between_ms: int | None = None
+    pre_processor: str | None = None
+    post_processor: str | None = None
+    dry_run: bool = False
+    observed: str | None = None
+
+
+def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
+    """Turn the flags into the execution's input; what was not asked for is left out.
+
+    Raises:
+        InvalidRequest: Lists every flag that cannot be read.
+    """
+    problems: list[str] = []
+
+    def parsed(parse: Callable[[Any], Parsed], typed: Any) -> Parsed | None:
+        if typed is None:
+            return None
+        try:
+            return parse(typed)
+        except InvalidRequest as error:
+            problems.extend(error.problems)
+        except ValueError as error:
+            problems.append(str(error))
+        return None
+
+    if flags.payload is not None and flags.payload_s3 is not None:
+        problems.append("--payload and --payload-s3 exclude each other")
+    payload = parsed(read_payload, flags.payload)
+    fields: dict[str, Any] = {
+        "goal": parsed(parse_goal_flag, flags.goal),
+        "payloadS3": flags.payload_s3,
+        "memory": parsed(parse_memory, flags.memory),
+        "architectures": _architectures(flags.architectures),
+        "budget": _present(
+            {
+                "maxInvocations": flags.max_invocations,
+                "maxCostUsd": flags.max_cost_usd,
+                "maxMinutes": flags.max_minutes,
+            }
+        )
+        or None,
+        "confidence": flags.confidence,
+        "tolerance": flags.tolerance,
+        "coldStartShare": flags.cold_start_share,
+        "monthlyInvocations": flags.monthly_invocations,
+        "parallelInvocation": flags.parallel or None,
+        "sleepBetweenInvocationsMs": flags.sleep_between_ms,
+        "preProcessorARN": flags.pre_processor,
+        "postProcessorARN": flags.post_processor,
+        "dryRun": flags.dry_run or None,
+        "observed": parsed(parse_observed, flags.observed),
+    }
+    if problems:
+        raise InvalidRequest(problems, hint="`lambda-tuner tune --help` shows each flag with its form.")
+    request = {"lambdaARN": function, **_present(fields)}
+    if flags.payload is not None:
+        request["payload"] = payload  # may be null: a payload like any other
+    return request
+
+
+def _architectures(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _environment_pair(text: str, where: str, *, unquote: bool) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not _ENVIRONMENT_NAME.fullmatch(name):
+        raise UsageProblem(f"{where}: {text!r} is not of the form NAME=value.")
+    if unquote:
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+    return name, value
+
+
+def _milliseconds(number: str, unit: str | None) -> float:
+    return _number(number) * (1000 if (unit or "ms").lower() == "s" else 1)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,156 @@
+"""One execution of the state machine ``tune``: started, asked about, ended, read."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from tuner.aws.artifacts import Artifacts, RunArtifacts
+from tuner.aws.failures import aws_call
+from tuner.cli.account import Account
+
+ExecutionState = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
+REPORT_FILES = ("report.html", "report.md", "report.json")
+
+# Step Functions takes 262,144 bytes of input; the rest of the request needs little of it.
+_LARGEST_INLINE_PAYLOAD_BYTES = 200_000
+_LONGEST_EXECUTION_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionStatus:
+    """What Step Functions says of an execution."""
+
+    state: ExecutionState
+    output: Mapping[str, Any] | None = None
+    """The execution's output, once it has succeeded."""
+    error_name: str | None = None
+    cause: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state not in {"RUNNING", "PENDING_REDRIVE"}
+
+
+def new_run_id(function: str, now: datetime) -> str:
+    """Name a run so that the names sort by time and tell the function.
+
+    The name is an execution's: at most 80 characters, letters, digits, ``-`` and ``_``.
+    """
+    plain_name = function
+    if function.startswith("arn:"):
+        parts = function.split(":")
+        plain_name = parts[6] if len(parts) > 6 else parts[-1]
+    stamp, ending = now.strftime("%Y%m%d-%H%M%S"), secrets.token_hex(2)
+    room = _LONGEST_EXECUTION_NAME - len(stamp) - len(ending) - 2
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", plain_name.split(":")[0]).strip("-")[:room].strip("-") or "function"
+    return f"{stamp}-{readable}-{ending}"
+
+
+class Runs:
+    """Starts, follows and ends runs in one account."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self._machines = account.client("stepfunctions")
+        self.artifacts = Artifacts(account.client("s3"), account.bucket)
+
+    def execution_arn(self, run_id: str) -> str:
+        """The execution's ARN."""
+        return f"{self.account.tune_arn.replace(':stateMachine:', ':execution:')}:{run_id}"
+
+    def start(self, run_id: str, request: Mapping[str, Any]) -> None:
+        """Start an execution named *run_id*; a payload too large for its input goes through the bucket."""
+        body = dict(request)
+        if "payload" in body:
+            payload = json.dumps(body["payload"]).encode()
+            if len(payload) > _LARGEST_INLINE_PAYLOAD_BYTES:
+                key = f"runs/{run_id}/payload.json"
+                self.artifacts.write(key, payload)
+                del body["payload"]
+                body["payloadS3"] = self.artifacts.uri(key)
+        with aws_call("states:StartExecution", self.account.tune_arn):
+            self._machines.start_execution(
+                stateMachineArn=self.account.tune_arn, name=run_id, input=json.dumps(body, allow_nan=False)
+            )
+
+    def status(self, run_id: str) -> ExecutionStatus:
+        """Ask how the execution stands."""
+        arn = self.execution_arn(run_id)
+        with aws_call("states:DescribeExecution", arn):
+            answer = self._machines.describe_execution(executionArn=arn)
+        return ExecutionStatus(
+            state=answer["status"],
+            output=json.loads(answer["output"]) if answer.get("output") else None,
+            error_name=answer.get("error"),
+            cause=answer.get("cause"),
+        )
+
+    def entered_states(self, run_id: str) -> list[str]:
+        """Names of the states that the execution has entered so far, in order."""
+        arn = self.execution_arn(run_id)
+        names: list[str] = []
+        with aws_call("states:GetExecutionHistory", arn):
+            for page in self._machines.get_paginator("get_execution_history").paginate(executionArn=arn):
+                names += [
+                    event["stateEnteredEventDetails"]["name"]
+                    for event in page["events"]
+                    if "stateEnteredEventDetails" in event
+                ]
+        return names
+
+    def progress(self, run_id: str) -> dict[str, Any] | None:
+        """What the run wrote about itself last; ``None`` while it has not begun to."""
+        found = self._run(run_id).find("progress.json")
+        return found if isinstance(found, dict) else None
+
+    def failure(self, run_id: str) -> dict[str, Any] | None:
+        """Why the run failed, as the run itself worded it: name, message, hint."""
+        found = self._run(run_id).find("failure.json")
+        return found if isinstance(found, dict) else None
+
+    def report_document(self, run_id: str) -> dict[str, Any] | None:
+        """The run's ``report.json``; ``None`` where it has none."""
+        found = self._run(run_id).find("report.json")
+        return found if isinstance(found, dict) else None
+
+    def report_file(self, run_id: str, name: str) -> bytes | None:
+        """One of the report's files; ``None`` where the run has none."""
+        return self.artifacts.read(f"runs/{run_id}/{name}")
+
+    def ask_to_end(self, run_id: str) -> None:
+        """Ask the run to end at its next step, to restore and to report what it has."""
+        self._run(run_id).write("stop.json", {"reason": "The user asked the run to end."})
+
+    def stop(self, run_id: str) -> None:
+        """Stop the execution where it is. It cleans nothing up: ``restore`` does."""
+        arn = self.execution_arn(run_id)
+        with aws_call("states:StopExecution", arn):
+            self._machines.stop_execution(
+                executionArn=arn, error="RunAborted", cause="The user stopped the run with a second Ctrl-C."
+            )
+
+    def start_restore(self, run_id: str) -> str:
+        """Start the state machine that removes what the run made; gives the execution's ARN."""
+        with aws_call("states:StartExecution", self.account.restore_arn):
+            answer = self._machines.start_execution(
+                stateMachineArn=self.account.restore_arn,
+                name=f"{run_id[: _LONGEST_EXECUTION_NAME - 13]}-stop-{secrets.token_hex(3)}",
+                input=json.dumps({"runId": run_id}),
+            )
+        return str(answer["executionArn"])
+
+    def restore_status(self, restore_execution_arn: str) -> ExecutionStatus:
+        """Ask how an execution of ``restore`` stands."""
+        with aws_call("states:DescribeExecution", restore_execution_arn):
+            answer = self._machines.describe_execution(executionArn=restore_execution_arn)
+        return ExecutionStatus(state=answer["status"], error_name=answer.get("error"), cause=answer.get("cause"))
+
+    def _run(self, run_id: str) -> RunArtifacts:
+        return RunArtifacts(self.artifacts, run_id)

@@ -1,0 +1,65 @@
+"""Where runs without an account are kept: one folder that every command shares."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+LATEST = "latest"
+
+
+def store_home() -> Path:
+    """The folder of the embedded AWS: ``LAMBDA_TUNER_HOME``, else the user's data folder."""
+    if chosen := os.environ.get("LAMBDA_TUNER_HOME"):
+        return Path(chosen).expanduser().resolve()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("lambda-tuner", appauthor=False))
+
+
+def bucket_folder(home: Path) -> Path:
+    """The artifact bucket of the embedded AWS, as a folder."""
+    return home / "bucket"
+
+
+class ArtifactReader(Protocol):
+    """What reading runs needs: the deployed bucket (``Artifacts``) or a folder."""
+
+    def read(self, key: str) -> bytes | None:
+        """The object's bytes; ``None`` where there is no such object."""
+
+    def read_json(self, key: str) -> Any | None:
+        """The object as JSON; ``None`` where there is no such object."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key that begins so, in order."""
+
+
+class FolderArtifacts:
+    """Reads the artifact bucket of the embedded AWS without starting it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, key: str) -> bytes | None:
+        """The object's bytes; ``None`` where there is no such object, or the key leads out of the folder."""
+        path = (self.folder / key).resolve()
+        if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
+            return None
+        return path.read_bytes()
+
+    def read_json(self, key: str) -> Any | None:
+        """The object as JSON; ``None`` where there is no such object."""
+        body = self.read(key)
+        return None if body is None else json.loads(body)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key that begins so, in order."""
+        if self.folder.is_dir():
+            for path in sorted(self.folder.rglob("*")):
+                key = path.relative_to(self.folder).as_posix()
+                if key.startswith(prefix) and path.is_file():
+                    yield key

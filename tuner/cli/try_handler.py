@@ -1,0 +1,175 @@
+"""``try``: the user's own handler on the embedded AWS, with one command and no account."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tuner.cli.account import embedded_account
+from tuner.cli.console import error_console
+from tuner.cli.execute import Presentation, execute, prepare_out, validate_request
+from tuner.cli.failures import NotConfirmed, UsageProblem
+from tuner.cli.handler_code import (
+    HandlerCode,
+    Interpreter,
+    choose_interpreter,
+    copy_code,
+    function_name_for,
+    locate_handler,
+)
+from tuner.cli.local import bucket_of_store, local_aws, require_supported_system
+from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.template_function import TemplateFunction, read_template_function
+
+DEFAULT_MEMORY_MB = 128
+DEFAULT_TIMEOUT_S = 30
+LONGEST_TIMEOUT_S = 840
+ASSUMED_TAG = "lambda-tuner:assumed-memory"
+"""On a function of ``try``: its memory size was assumed, it has none in any account."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriedFunction:
+    """The user's handler with everything that a function needs besides its code."""
+
+    code: HandlerCode
+    interpreter: Interpreter
+    memory_mb: int
+    timeout_s: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+def plan_function(
+    target: str | None,
+    *,
+    python: str | None,
+    memory_mb: int | None,
+    timeout_s: int | None,
+    environment: Mapping[str, str],
+    template: Path | None,
+    logical_id: str | None,
+    surroundings: Mapping[str, str],
+) -> TriedFunction:
+    """Put together what the flags, the template and the machine say of the handler; flags win.
+
+    Raises:
+        UsageProblem: Something is missing or cannot be used; says what.
+    """
+    if target is None and template is None:
+        raise UsageProblem("There is no handler.", hint="Name one: lambda-tuner try path/to/app.py:handler.")
+    if logical_id is not None and template is None:
+        raise UsageProblem("--function names a function of a template, and there is no --template.")
+    known = read_template_function(template, logical_id) if template is not None else None
+    code = locate_handler(target) if target is not None else _code_of_template(known)
+    size_mb = memory_mb or (known.memory_mb if known else None) or DEFAULT_MEMORY_MB
+    limit_s = timeout_s or (known.timeout_s if known else None) or DEFAULT_TIMEOUT_S
+    if not 128 <= size_mb <= 10_240:
+        raise UsageProblem(f"--memory {size_mb} is not a memory size: it must be between 128 and 10,240 MB.")
+    if not 1 <= limit_s <= LONGEST_TIMEOUT_S:
+        raise UsageProblem(f"--timeout {limit_s} must be between 1 and {LONGEST_TIMEOUT_S} seconds.")
+    notices: list[str] = []
+    if known is not None:
+        missing = [name for name in known.left_out if name not in environment]
+        if missing:
+            notices.append(
+                f"Not set, because only AWS knows their values: {', '.join(missing)}. "
+                f"Give them with --env, as in --env {missing[0]}=value."
+            )
+        if known.has_layers:
+            notices.append("The template's layers are not read: what they hold must be in the interpreter of --python.")
+    return TriedFunction(
+        code=code,
+        interpreter=choose_interpreter(python, surroundings),
+        memory_mb=size_mb,
+        timeout_s=limit_s,
+        environment={**(known.environment if known else {}), **environment},
+        notices=tuple(notices),
+    )
+
+
+def _code_of_template(known: TemplateFunction | None) -> HandlerCode:
+    assert known is not None
+    if known.code_dir is None or known.handler is None:
+        missing = "CodeUri" if known.code_dir is None else "Handler"
+        raise UsageProblem(
+            f"The template does not say where the code of {known.logical_id} is ({missing}).",
+            hint="Name the handler as well: lambda-tuner try path/to/app.py:handler --template …",
+        )
+    module, _, function = known.handler.replace("/", ".").rpartition(".")
+    file = known.code_dir.joinpath(*module.split(".")).with_suffix(".py") if module else None
+    if file is None or not file.is_file():
+        raise UsageProblem(
+            f"The handler {known.handler} of {known.logical_id} is not in {known.code_dir}.",
+            hint="Is it built? Then name the template of .aws-sam/build. Or name the handler: path/to/app.py:handler.",
+        )
+    locate_handler(f"{file}:{function}")
+    return HandlerCode(known.code_dir, f"{module}.{function}", known.logical_id)
+
+
+def confirm_real_aws(*, yes: bool) -> None:
+    """Ask before the handler may reach the user's own account.
+
+    Raises:
+        NotConfirmed: The user said no, or there is no terminal to ask on.
+    """
+    if yes:
+        return
+    sentence = (
+        "With --real-aws what the handler calls is your own AWS account, with your credentials, at each invocation."
+    )
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise NotConfirmed(sentence, hint="There is no terminal to ask on: agree with --yes.")
+    import typer
+
+    error_console().print(sentence, markup=False)
+    if not typer.confirm("Start it?", err=True):
+        raise NotConfirmed("Nothing was started.")
+
+
+def run_try(
+    planned: TriedFunction, flags: RequestFlags, presentation: Presentation, *, real_aws: bool, yes: bool
+) -> int:
+    """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
+    require_supported_system()
+    name = function_name_for(planned.code.name)
+    request = build_request(name, flags)
+    validate_request(request, local=True)
+    prepare_out(presentation.out)
+    if real_aws:
+        confirm_real_aws(yes=yes)
+    console = error_console()
+    for notice in planned.notices:
+        console.print(notice, markup=False)
+    environment = dict(planned.environment)
+    if real_aws:
+        environment["LAMBDA_TUNER_LOCAL_AWS"] = "real"
+    console.print(
+        f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
+        f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
+        f"Its memory size today is taken to be {planned.memory_mb:,} MB (--memory), its time-out {planned.timeout_s} s.",
+        markup=False,
+        soft_wrap=True,
+    )
+    with tempfile.TemporaryDirectory(prefix="lambda-tuner-") as folder:
+        copied = Path(folder) / "code"
+        copy_code(planned.code.code_dir, copied)
+        # A running embedded AWS has the credentials of the shell that started it, not of this one.
+        with local_aws(temporary=real_aws) as aws:
+            from tuner.embedded.account import client, deploy_function
+
+            arn = deploy_function(
+                aws,
+                name=name,
+                code_dir=copied,
+                handler=planned.code.handler,
+                memory_mb=planned.memory_mb,
+                timeout_s=planned.timeout_s,
+                environment=environment,
+                interpreter=planned.interpreter.path,
+            )
+            client(aws, "lambda").tag_resource(Resource=arn, Tags={ASSUMED_TAG: "true"})
+            return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())

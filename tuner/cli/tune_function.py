@@ -1,0 +1,100 @@
+"""``tune`` and the other commands that know an AWS account: which one, and whether the user agrees."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from tuner.aws.artifacts import Artifacts
+from tuner.cli.account import account_names, deployed_account, embedded_account
+from tuner.cli.console import error_console, result_console
+from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepare_out, validate_request
+from tuner.cli.failures import EXIT_OK, NotConfirmed, UsageProblem
+from tuner.cli.local import bucket_of_store, local_aws
+from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.store import ArtifactReader, FolderArtifacts
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFlags:
+    """The flags that say where, as they were typed."""
+
+    region: str | None
+    profile: str | None
+    stack: str | None
+    state_machine: str | None
+    local: bool
+
+    @property
+    def named(self) -> list[str]:
+        """The flags of an AWS account that were given."""
+        flags = {
+            "--region": self.region,
+            "--profile": self.profile,
+            "--stack": self.stack,
+            "--state-machine": self.state_machine,
+        }
+        return [name for name, typed in flags.items() if typed is not None]
+
+
+def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentation: Presentation, *, yes: bool) -> int:
+    """Tune a deployed function and give the exit code.
+
+    Raises:
+        InvalidRequest: Lists every problem of the flags; nothing was started.
+        NotDeployed: The application is not there; says how to deploy it.
+        NotConfirmed: The user has not agreed.
+    """
+    if where.local and where.named:
+        raise UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
+    request = build_request(function, flags)
+    validate_request(request, local=where.local)
+    prepare_out(presentation.out)
+    if where.local:
+        with local_aws() as aws:
+            return execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
+    account = deployed_account(
+        region=where.region, profile=where.profile, stack=where.stack, state_machine=where.state_machine
+    )
+    confirm_side_effects(function, request, account.name, yes=yes)
+    return execute(account, function, request, presentation)
+
+
+def artifacts_of(where: AccountFlags) -> tuple[ArtifactReader, str]:
+    """The artifacts to read and how a sentence names them: an account's where a flag names one, else the store's."""
+    if not where.named:
+        folder = bucket_of_store()
+        return FolderArtifacts(folder), f"the store {folder}"
+    account = deployed_account(
+        region=where.region, profile=where.profile, stack=where.stack, state_machine=where.state_machine
+    )
+    return Artifacts(account.client("s3"), account.bucket), account.name
+
+
+def run_uninstall(where: AccountFlags, *, yes: bool) -> int:
+    """Remove the application from an account after asking; gives the exit code.
+
+    Raises:
+        NotConfirmed: The user has not agreed.
+    """
+    from tuner.cli.uninstall import find_remains, uninstall
+
+    account = account_names(region=where.region, profile=where.profile, stack=where.stack)
+    remains = find_remains(account)
+    if not remains.lines:
+        result_console().print(
+            f"There is nothing of Lambda Tuner (stack {account.stack}) in {account.name}.", markup=False
+        )
+        return EXIT_OK
+    console = error_console()
+    console.print(f"In {account.name} this removes, with every report in the bucket:", markup=False)
+    for line in remains.lines:
+        console.print(f"  {line}", markup=False)
+    if not yes:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise NotConfirmed("Nothing was removed.", hint="There is no terminal to ask on: agree with --yes.")
+        import typer
+
+        if not typer.confirm("Remove it?", err=True):
+            raise NotConfirmed("Nothing was removed.")
+    return uninstall(account, remains)

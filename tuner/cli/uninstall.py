@@ -1,0 +1,238 @@
+"""``uninstall``: remove the application from an account, and show that nothing of ours is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tuner.aws.failures import aws_call, error_code, error_text
+from tuner.cli.account import Account
+from tuner.cli.console import error_console, result_console
+from tuner.cli.failures import EXIT_FAILED, EXIT_OK
+from tuner.core.errors import ServiceError
+from tuner.core.plan import CLONE_PREFIX
+
+_DELETE_WAIT_S = 1800
+_RUN_WAIT_S = 900
+_POLL_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What of ours is in an account: the names, by kind."""
+
+    stack: str | None
+    buckets: tuple[str, ...]
+    functions: tuple[str, ...]
+    log_groups: tuple[str, ...]
+    state_machines: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """One line for each kind that there is something of."""
+        found = []
+        if self.stack:
+            found.append(f"stack {self.stack}")
+        for kind, names in (
+            ("bucket", self.buckets),
+            ("function", self.functions),
+            ("log group", self.log_groups),
+            ("state machine", self.state_machines),
+        ):
+            found += [f"{kind} {name}" for name in names]
+        return found
+
+
+def find_remains(account: Account) -> Remains:
+    """Look up everything whose name or tag says that it is the application's."""
+    ours = (f"{account.stack}-", CLONE_PREFIX)
+    functions = [
+        row["FunctionName"]
+        for page in _pages(account, "lambda", "list_functions", "lambda:ListFunctions")
+        for row in page["Functions"]
+        if row["FunctionName"].startswith(ours)
+    ]
+    groups = [
+        row["logGroupName"]
+        for prefix in (f"/aws/lambda/{account.stack}-", f"/aws/vendedlogs/states/{account.stack}-", "/lambda-tuner/")
+        for page in _pages(account, "logs", "describe_log_groups", "logs:DescribeLogGroups", logGroupNamePrefix=prefix)
+        for row in page["logGroups"]
+    ]
+    machines = [
+        row["name"]
+        for page in _pages(account, "stepfunctions", "list_state_machines", "states:ListStateMachines")
+        for row in page["stateMachines"]
+        if row["name"] in {f"{account.stack}-{name}" for name in ("tune", "restore", "nightly")}
+    ]
+    return Remains(
+        stack=account.stack if _stack_status(account) else None,
+        buckets=(account.bucket,) if _bucket_exists(account) else (),
+        functions=tuple(functions),
+        log_groups=tuple(dict.fromkeys(groups)),
+        state_machines=tuple(machines),
+    )
+
+
+def uninstall(
+    account: Account, remains: Remains, *, sleep: Callable[[float], None] = time.sleep, poll_s: float = _POLL_S
+) -> int:
+    """Remove what *remains* lists and look again; gives the exit code.
+
+    Runs in flight are stopped first, and ``restore`` (which the stop starts)
+    is given the time to remove their copies.
+
+    Raises:
+        ServiceError: The stack could not be deleted; gives CloudFormation's reason.
+    """
+    console = error_console()
+    stopped = _stop_runs(account) if f"{account.stack}-tune" in remains.state_machines else 0
+    if stopped:
+        console.print(f"Stopped {stopped} run(s); waiting for what they made to be removed…")
+        _wait_for_restores(account, sleep, poll_s)
+    for name in _clones(account):
+        with aws_call("lambda:DeleteFunction", name):
+            account.client("lambda").delete_function(FunctionName=name)
+        console.print(f"Deleted the temporary function {name}.", markup=False)
+    if remains.buckets:
+        count = empty_bucket(account)
+        console.print(f"Emptied {account.bucket} ({count:,} objects).", markup=False)
+    if remains.stack:
+        _delete_stack(account, sleep, poll_s)
+        console.print(f"Deleted the stack {account.stack}.", markup=False)
+    if _bucket_exists(account):
+        empty_bucket(account)  # log deliveries may have come in meanwhile
+        with aws_call("s3:DeleteBucket", account.bucket):
+            account.client("s3").delete_bucket(Bucket=account.bucket)
+        console.print(f"Deleted the bucket {account.bucket}.", markup=False)
+    after = find_remains(account)
+    for group in after.log_groups:
+        with aws_call("logs:DeleteLogGroup", group):
+            account.client("logs").delete_log_group(logGroupName=group)
+        console.print(f"Deleted the log group {group}.", markup=False)
+    left = find_remains(account).lines
+    if left:
+        console.print("Still there: " + "; ".join(left), markup=False)
+        return EXIT_FAILED
+    result_console().print(
+        f"Nothing of Lambda Tuner is left in {account.name}: no stack {account.stack}, no bucket {account.bucket}, "
+        f"no function {account.stack}-… or {CLONE_PREFIX}…, no state machine, no log group.",
+        markup=False,
+        soft_wrap=True,
+    )
+    return EXIT_OK
+
+
+def empty_bucket(account: Account) -> int:
+    """Delete every object, every version and every delete marker; gives how many."""
+    s3, count = account.client("s3"), 0
+    for page in _pages(account, "s3", "list_object_versions", "s3:ListBucketVersions", Bucket=account.bucket):
+        rows = [
+            {"Key": row["Key"], "VersionId": row["VersionId"]}
+            for kind in ("Versions", "DeleteMarkers")
+            for row in page.get(kind, [])
+        ]
+        if rows:
+            with aws_call("s3:DeleteObject", account.bucket):
+                answer = s3.delete_objects(Bucket=account.bucket, Delete={"Objects": rows, "Quiet": True})
+            if failed := answer.get("Errors"):
+                raise ServiceError(
+                    f"{len(failed)} objects of {account.bucket} could not be deleted, "
+                    f"the first is {failed[0].get('Key')}: {failed[0].get('Message')}"
+                )
+            count += len(rows)
+    return count
+
+
+def _pages(account: Account, service: str, operation: str, action: str, **arguments: Any) -> list[Any]:
+    with aws_call(action, arguments.get("Bucket", account.name)):
+        return list(account.client(service).get_paginator(operation).paginate(**arguments))
+
+
+def _clones(account: Account) -> list[str]:
+    return [name for name in find_remains(account).functions if name.startswith(CLONE_PREFIX)]
+
+
+def _stop_runs(account: Account) -> int:
+    machines, stopped = account.client("stepfunctions"), 0
+    for page in _pages(
+        account, "stepfunctions", "list_executions", "states:ListExecutions",
+        stateMachineArn=account.tune_arn, statusFilter="RUNNING",
+    ):  # fmt: skip
+        for row in page["executions"]:
+            with aws_call("states:StopExecution", row["executionArn"]):
+                machines.stop_execution(
+                    executionArn=row["executionArn"], error="RunAborted", cause="Lambda Tuner is being uninstalled."
+                )
+            with aws_call("states:StartExecution", account.restore_arn):
+                machines.start_execution(
+                    stateMachineArn=account.restore_arn,
+                    name=f"uninstall-{row['name']}"[:80],
+                    input='{"runId": "%s"}' % row["name"],
+                )
+            stopped += 1
+    return stopped
+
+
+def _wait_for_restores(account: Account, sleep: Callable[[float], None], poll_s: float) -> None:
+    waited_s = 0.0
+    while waited_s < _RUN_WAIT_S:
+        running = [
+            row
+            for arn in (account.tune_arn, account.restore_arn)
+            for page in _pages(
+                account, "stepfunctions", "list_executions", "states:ListExecutions",
+                stateMachineArn=arn, statusFilter="RUNNING",
+            )
+            for row in page["executions"]
+        ]  # fmt: skip
+        if not running:
+            return
+        sleep(poll_s)
+        waited_s += poll_s
+
+
+def _stack_status(account: Account) -> str | None:
+    with aws_call("cloudformation:DescribeStacks", account.stack):
+        try:
+            answer = account.client("cloudformation").describe_stacks(StackName=account.stack)
+        except ClientError as error:
+            if error_code(error) == "ValidationError" and "does not exist" in error_text(error):
+                return None
+            raise
+    status = str(answer["Stacks"][0]["StackStatus"]) if answer["Stacks"] else None
+    return None if status == "DELETE_COMPLETE" else status
+
+
+def _delete_stack(account: Account, sleep: Callable[[float], None], poll_s: float) -> None:
+    with aws_call("cloudformation:DeleteStack", account.stack):
+        account.client("cloudformation").delete_stack(StackName=account.stack)
+    waited_s = 0.0
+    while (status := _stack_status(account)) is not None:
+        if status == "DELETE_FAILED":
+            raise ServiceError(
+                f"CloudFormation could not delete the stack {account.stack}.",
+                hint="Its events name the resource: aws cloudformation describe-stack-events "
+                f"--stack-name {account.stack}. Then run `lambda-tuner uninstall` again.",
+            )
+        if waited_s >= _DELETE_WAIT_S:
+            raise ServiceError(
+                f"Deleting the stack {account.stack} has taken {_DELETE_WAIT_S // 60} minutes and is not done.",
+                hint="Run `lambda-tuner uninstall` again later.",
+            )
+        sleep(poll_s)
+        waited_s += poll_s
+
+
+def _bucket_exists(account: Account) -> bool:
+    with aws_call("s3:ListBucket", account.bucket):
+        try:
+            account.client("s3").head_bucket(Bucket=account.bucket)
+        except ClientError as error:
+            if error_code(error) in {"404", "NoSuchBucket", "NotFound"}:
+                return False
+            raise
+    return True
