@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tuner.aws.failures import aws_call, error_code
-from tuner.cli.failures import NotDeployed, UsageProblem
+from tuner.aws.failures import aws_call, error_code, error_text
+from tuner.cli.failures import CredentialsRefused, NotDeployed, UsageProblem
 
 if TYPE_CHECKING:
     from tuner.embedded.account import EmbeddedAws
@@ -92,8 +92,7 @@ def account_names(
     def client(service: str) -> Any:
         return session.client(service, config=configuration)  # type: ignore[call-overload]
 
-    with aws_call("sts:GetCallerIdentity", "the account"):
-        caller = client("sts").get_caller_identity()
+    caller = _caller(client("sts"))
     partition = caller["Arn"].split(":")[1]
     region_name = client("stepfunctions").meta.region_name
     name = stack or DEFAULT_STACK
@@ -109,6 +108,19 @@ def account_names(
         bucket=f"{name}-artifacts-{account_id}-{region_name}",
         client=client,
     )
+
+
+def _caller(sts: Any) -> Any:
+    """Ask who we are; where there are no credentials, botocore's own error says which."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return sts.get_caller_identity()
+    except ClientError as error:
+        raise CredentialsRefused(
+            f"AWS refuses these credentials: {error_text(error)}.",
+            hint="Log in again (`aws sso login`), or name another profile with --profile.",
+        ) from error
 
 
 def require_deployed(account: Account) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from tuner.cli.failures import EXIT_CODES_HELP, EXIT_OK, UsageProblem, debug_requested, expected_errors, print_json
+from tuner.cli.failures import EXIT_CODES_HELP, EXIT_OK, debug_requested, expected_errors, print_json
 
 app = typer.Typer(
     name="lambda-tuner",
@@ -143,21 +143,23 @@ JsonFlag = Annotated[
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=HOW)]
 
 
-@app.callback(invoke_without_command=True)
-def main(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Take the flags that stand before a subcommand."""
-    debug_requested.set(debug)
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         from tuner import __version__
 
         typer.echo(f"lambda-tuner {__version__}")
         raise typer.Exit(EXIT_OK)
-    if context.invoked_subcommand is None:
-        raise UsageProblem("Name a subcommand.", hint="`lambda-tuner --help` lists them.")
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Take the flags that stand before a subcommand."""
+    debug_requested.set(debug)
 
 
 @app.command(

@@ -89,7 +89,8 @@ def introduce(example: Example, memory_mb: int) -> None:
     console.print(f"[bold]Demo: {example.name}[/bold], a Lambda function that {example.summary}.")
     console.print(
         f"Today it has {memory_mb:,} MB of memory. More memory also buys more CPU, and costs more per millisecond.\n"
-        f"The goal: {percentile:g} of 100 invocations take at most {limit_ms:g} ms (p{percentile:g} ≤ {limit_ms:g} ms).\n"
+        f"The goal: {percentile:g} of 100 invocations take at most {limit_ms:g} ms "
+        f"(p{percentile:g} ≤ {limit_ms:g} ms).\n"
         "The question: which memory size is the cheapest that meets it?",
         markup=False,
     )

@@ -57,7 +57,8 @@ def confirm_side_effects(function: str, request: Mapping[str, Any], account_name
         return
     budget = {**_DEFAULT_BUDGET, **request.get("budget", {})}
     sentence = (
-        f"This run may invoke temporary copies of {function} in {account_name} up to {budget['maxInvocations']:,} times. "
+        f"This run may invoke temporary copies of {function} in {account_name} "
+        f"up to {budget['maxInvocations']:,} times. "
         "Each invocation has the function's real side effects: what it writes, sends or orders, it does again. "
         f"At most ${budget['maxCostUsd']:,.2f} and {budget['maxMinutes']:g} minutes."
     )
@@ -114,7 +115,9 @@ def execute(
     with caught_interrupts() as interrupts:
         runs.start(run_id, request)
         console.print(
-            f"Started run [bold]{run_id}[/bold]: an execution of the state machine {account.stack}-tune on {account.name}."
+            f"Started run {run_id}: an execution of the state machine {account.stack}-tune in {account.name}.",
+            markup=False,
+            soft_wrap=True,
         )
         with Display(console) as display:
             end = follow(

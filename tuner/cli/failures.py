@@ -56,11 +56,19 @@ class NotDeployed(TunerError):
     """The application is not in this account and Region."""
 
 
+class CredentialsRefused(TunerError):
+    """AWS does not accept the credentials that were found."""
+
+
 class NotConfirmed(TunerError):
     """The user has not agreed to what the command would do."""
 
 
 _USAGE_NAMES = frozenset({InvalidRequest.__name__, RunNotFound.__name__, UsageProblem.__name__, NotConfirmed.__name__})
+
+
+_LABELLED_ERROR = frozenset(kind.__name__ for kind in (UsageProblem, NotDeployed, NotConfirmed, CredentialsRefused))
+"""Errors of the command itself; the others' names are those that state machines show."""
 
 
 def exit_code_of_verdict(verdict: str) -> int:
@@ -89,10 +97,11 @@ def show_error(name: str, message: str, hint: str) -> None:
     from tuner.cli.console import error_console
 
     console = error_console()
-    console.print(f"[bold red]{name}[/bold red]", end=" ", highlight=False)
-    console.print(message, markup=False, highlight=False)
+    label = "Error" if name in _LABELLED_ERROR else name
+    console.print(f"[bold red]{label}[/bold red]", end=": ")
+    console.print(message, markup=False)
     if hint:
-        console.print(hint, markup=False, highlight=False)
+        console.print(hint, markup=False)
 
 
 def show_failure(run_id: str | None, name: str, message: str, hint: str, *, json_output: bool) -> int:

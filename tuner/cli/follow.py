@@ -174,7 +174,8 @@ def _stop_and_restore(
                 sink.say("Everything that the run made has been removed.")
             else:
                 sink.say(
-                    f"Removing ended as {restored.state}: {restored.cause or restored.error_name or 'no reason given'}. "
+                    f"Removing ended as {restored.state}: "
+                    f"{restored.cause or restored.error_name or 'no reason given'}. "
                     "The sweeper tries again on its schedule and before the next run."
                 )
             return RunEnd(runs.status(run_id), interrupted=True)

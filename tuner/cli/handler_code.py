@@ -23,8 +23,10 @@ _LEFT_OUT = frozenset(
         "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".venv",
     }
 )  # fmt: skip
-_OTHER_LANGUAGES = {".js": "Node.js", ".mjs": "Node.js", ".cjs": "Node.js", ".ts": "TypeScript", ".rb": "Ruby",
-                    ".java": "Java", ".jar": "Java", ".go": "Go", ".cs": "C#", ".rs": "Rust", ".php": "PHP"}  # fmt: skip
+_OTHER_LANGUAGES = {
+    ".js": "Node.js", ".mjs": "Node.js", ".cjs": "Node.js", ".ts": "TypeScript", ".rb": "Ruby", ".java": "Java",
+    ".jar": "Java", ".go": "Go", ".cs": "C#", ".rs": "Rust", ".php": "PHP",
+}  # fmt: skip
 _GENERIC_STEMS = frozenset({"app", "main", "handler", "index", "lambda_function", "function", "__init__"})
 
 
@@ -82,12 +84,11 @@ def _require_function(path: Path, function: str) -> None:
         where = f"{path}, line {line}" if line else str(path)
         raise UsageProblem(f"{where}: not valid Python: {getattr(error, 'msg', error)}.") from error
     names: set[str] = set()
-    functions: list[str] = []
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 names.add(name)
-                functions.append(name)
             case ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
                 names.add(name)
             case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
@@ -97,7 +98,7 @@ def _require_function(path: Path, function: str) -> None:
             case _:
                 pass
     if function not in names:
-        found = ", ".join(name for name in functions if not name.startswith("_")) or "no function"
+        found = ", ".join(functions) or "no function"
         raise UsageProblem(
             f"{path} has no function {function!r}.",
             hint=f"Name one behind a colon, as in {path}:handler. The file has: {found}.",
@@ -139,7 +140,8 @@ def copy_code(code_dir: Path, destination: Path) -> None:
         largest = sorted(sizes_bytes.items(), key=lambda item: -item[1])[:3]
         named = ", ".join(f"{name} ({size / 2**20:,.0f} MB)" for name, size in largest)
         raise UsageProblem(
-            f"The code in {code_dir} has {total_mb:,.0f} MB; Lambda takes at most {LARGEST_CODE_MB} MB. Largest: {named}.",
+            f"The code in {code_dir} has {total_mb:,.0f} MB; Lambda takes at most {LARGEST_CODE_MB} MB. "
+            f"Largest: {named}.",
             hint="Put the handler into a folder of its own; its dependencies come from the interpreter of --python.",
         )
     shutil.copytree(code_dir, destination, ignore=left_out, dirs_exist_ok=True)

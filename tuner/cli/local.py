@@ -26,7 +26,7 @@ def require_supported_system(platform: str = sys.platform) -> None:
     if platform in {"win32", "cygwin"}:
         raise UsageProblem(
             "The embedded AWS runs on Linux and macOS; on Windows it runs inside WSL.",
-            hint="Open a WSL terminal (`wsl --install` sets one up), install lambda-tuner there and run the same command.",
+            hint="Open a WSL terminal (`wsl --install` sets one up), install lambda-tuner there, run the same command.",
         )
 
 

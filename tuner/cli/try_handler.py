@@ -150,7 +150,7 @@ def run_try(
     console.print(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
-        f"Its memory size today is taken to be {planned.memory_mb:,} MB (--memory), its time-out {planned.timeout_s} s.",
+        f"Its memory size today is taken to be {planned.memory_mb:,} MB, its time-out {planned.timeout_s} s.",
         markup=False,
         soft_wrap=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ def _stop_runs(account: Account) -> int:
                 machines.start_execution(
                     stateMachineArn=account.restore_arn,
                     name=f"uninstall-{row['name']}"[:80],
-                    input='{"runId": "%s"}' % row["name"],
+                    input=json.dumps({"runId": row["name"]}),
                 )
             stopped += 1
     return stopped
