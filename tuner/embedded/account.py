@@ -1,0 +1,390 @@
+"""The embedded AWS from the outside: start one, talk to it, put functions on it, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.core.errors import TunerError
+from tuner.embedded import identity
+
+if TYPE_CHECKING:
+    import boto3
+
+_READY_WITHIN_S = 90.0
+_END_WITHIN_S = 10.0
+_CODE_LIMIT_BYTES = 250 * 1024**2
+_STATUS_PATH = "/_lambda-tuner/status"
+
+
+class EmbeddedAwsFailed(TunerError):
+    """The embedded AWS did not start, or something else uses its port."""
+
+
+@dataclass(frozen=True)
+class EmbeddedAws:
+    """A running embedded AWS."""
+
+    endpoint_url: str
+    pid: int
+    home: Path
+    already_running: bool = False
+    """``start`` found it running and started nothing."""
+    region: str = identity.REGION
+    account_id: str = identity.ACCOUNT_ID
+    stack: str = identity.STACK
+    bucket: str = identity.ARTIFACT_BUCKET
+
+    @property
+    def tune_arn(self) -> str:
+        """The state machine that tunes one function."""
+        return identity.state_machine_arn("tune")
+
+    @property
+    def restore_arn(self) -> str:
+        """The state machine that undoes a run."""
+        return identity.state_machine_arn("restore")
+
+    @property
+    def nightly_arn(self) -> str:
+        """The state machine that tunes the fleet."""
+        return identity.state_machine_arn("nightly")
+
+    @property
+    def bucket_folder(self) -> Path:
+        """The artifact bucket as a folder."""
+        return self.home / "bucket"
+
+
+@contextlib.contextmanager
+def embedded_aws(
+    *,
+    home: Path,
+    port: int = 0,
+    on_ready: Callable[[EmbeddedAws], None] | None = None,
+    application: Path | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> Iterator[EmbeddedAws]:
+    """Run an embedded AWS for the time of a ``with`` block, as a process of its own.
+
+    Args:
+        home: Keeps the artifact bucket (``<home>/bucket``); may be shared with another server.
+        port: On 127.0.0.1; 0 takes a free one.
+        on_ready: Called once when it answers.
+        application: Folder of another ``template.yaml`` than ours.
+        parameters: Values of the template's parameters.
+
+    Raises:
+        EmbeddedAwsFailed: It did not become ready; the message ends with its log's last lines.
+    """
+    with tempfile.TemporaryDirectory(prefix="lambda-tuner-server-") as folder:
+        ready, log = Path(folder) / "ready.json", Path(folder) / "server.log"
+        server = _launch(home, port, ready, log, application=application, parameters=parameters, parent_pid=os.getpid())
+        try:
+            aws = _wait_until_ready(server, ready, log, home)
+            if on_ready:
+                on_ready(aws)
+            yield aws
+        finally:
+            _end(server)
+
+
+def start(
+    home: Path,
+    port: int = identity.DEFAULT_PORT,
+    *,
+    application: Path | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> EmbeddedAws:
+    """Start the embedded AWS that stays when this process ends, and return when it is ready.
+
+    Where it runs already, nothing is started and ``already_running`` is true.
+
+    Raises:
+        EmbeddedAwsFailed: It did not become ready, or another program has the port.
+    """
+    running = status(home)
+    if running:
+        return EmbeddedAws(running.endpoint_url, running.pid, home, already_running=True)
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    log.write_bytes(b"")
+    ready = home / "server.json"
+    ready.unlink(missing_ok=True)
+    other = _identify(f"http://127.0.0.1:{port}") if port else None
+    if other and other.get("home") != str(home.resolve()):
+        raise EmbeddedAwsFailed(
+            f"Port {port} is used by an embedded AWS whose home is {other.get('home')}.",
+            hint=f"Stop it, or set LAMBDA_TUNER_HOME={other.get('home')} to use it.",
+        )
+    server = _launch(home, port, ready, log, application=application, parameters=parameters, parent_pid=None)
+    try:
+        return _wait_until_ready(server, ready, log, home)
+    except BaseException:
+        _end(server)
+        raise
+
+
+def status(home: Path) -> EmbeddedAws | None:
+    """Find the lasting embedded AWS of *home*; ``None`` when none runs."""
+    try:
+        written = json.loads((home / "server.json").read_text(encoding="utf-8"))
+        endpoint_url, pid = str(written["endpoint_url"]), int(written["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    answer = _identify(endpoint_url)
+    return EmbeddedAws(endpoint_url, pid, home) if answer and answer.get("pid") == pid else None
+
+
+def stop(home: Path) -> bool:
+    """End the lasting embedded AWS of *home* and wait for it; ``False`` when none ran."""
+    import psutil
+
+    running = status(home)
+    if not running:
+        (home / "server.json").unlink(missing_ok=True)
+        return False
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(running.pid)
+        process.terminate()
+        try:
+            process.wait(_END_WITHIN_S)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(_END_WITHIN_S)
+    (home / "server.json").unlink(missing_ok=True)
+    return True
+
+
+def session(aws: EmbeddedAws) -> boto3.Session:
+    """Make a boto3 session with the embedded account's credentials; clients still need the endpoint's address."""
+    import boto3
+
+    return boto3.Session(
+        aws_access_key_id=identity.ACCESS_KEY_ID,
+        aws_secret_access_key=identity.SECRET_ACCESS_KEY,
+        region_name=aws.region,
+    )
+
+
+def client(aws: EmbeddedAws, service: str, **options: Any) -> Any:
+    """Make a boto3 client of the embedded account.
+
+    Example::
+
+        client(aws, "stepfunctions").start_execution(stateMachineArn=aws.tune_arn, input="{}")
+    """
+    return session(aws).client(service, endpoint_url=aws.endpoint_url, **options)  # type: ignore[call-overload]
+
+
+def export_lines(aws: EmbeddedAws) -> list[str]:
+    """Give the shell lines with which the AWS CLI and boto3 talk to this account."""
+    return [
+        f"export AWS_ENDPOINT_URL={aws.endpoint_url}",
+        f"export AWS_REGION={aws.region} AWS_DEFAULT_REGION={aws.region}",
+        f"export AWS_ACCESS_KEY_ID={identity.ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY={identity.SECRET_ACCESS_KEY}",
+        "unset AWS_PROFILE AWS_SESSION_TOKEN",
+    ]
+
+
+def deploy_application(aws: EmbeddedAws, parameters: Mapping[str, str] | None = None) -> None:
+    """Create the stack of our template; the server has done so at its start.
+
+    Raises:
+        DeploymentFailed: The stack exists, or the template is not valid.
+    """
+    from tuner.application import application_root
+    from tuner.embedded.deploy import deploy_template, deployment_parameters, own_code_archive
+
+    deploy_template(
+        lambda service: client(aws, service),
+        application_root(),
+        deployment_parameters(parameters),
+        own_code=own_code_archive(),
+    )
+
+
+def deploy_function(
+    aws: EmbeddedAws,
+    *,
+    name: str,
+    code_dir: Path,
+    handler: str,
+    memory_mb: int = 128,
+    timeout_s: int = 3,
+    environment: Mapping[str, str] | None = None,
+    interpreter: str | None = None,
+    layers: Sequence[str] = (),
+    runtime: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    log_format: str = "Text",
+) -> str:
+    """Put a folder of code on the embedded account as a function, anew or in place of what has its name.
+
+    Args:
+        aws: The running account.
+        name: Of the function, at most 64 characters.
+        code_dir: Becomes the function's root; caches, version control and virtual environments are left out.
+        handler: ``module.function``.
+        memory_mb: At most what this machine can grant (``identity.memory_cap_mb``).
+        timeout_s: Whole seconds, at most 900.
+        environment: Variables of the function.
+        interpreter: Python that runs it; by default the one that runs us.
+        layers: Layer version ARNs of this account.
+        runtime: By default that of the interpreter that runs us.
+        tags: Of the function.
+        log_format: ``Text`` or ``JSON``.
+
+    Returns:
+        The function's ARN.
+
+    Raises:
+        DeploymentFailed: The folder is missing or larger than 250 MB.
+        EmbeddedAwsFailed: The account refused the function; the message is AWS's own.
+    """
+    from botocore.exceptions import ClientError
+
+    from tuner.embedded.deploy import _ensure_code_bucket, pack_folder
+
+    archive = pack_folder(code_dir, limit_bytes=_CODE_LIMIT_BYTES)
+    key = f"functions/{name}.zip"
+    _ensure_code_bucket(lambda service: client(aws, service))
+    client(aws, "s3").put_object(Bucket=identity.CODE_BUCKET, Key=key, Body=archive)
+    variables = dict(environment or {})
+    if interpreter:
+        variables["LAMBDA_TUNER_LOCAL_PYTHON"] = interpreter
+    settings: dict[str, Any] = {
+        "FunctionName": name,
+        "Handler": handler,
+        "MemorySize": memory_mb,
+        "Timeout": timeout_s,
+        "Role": _ensure_role(aws),
+        "Runtime": runtime or f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "Environment": {"Variables": variables},
+        "Layers": list(layers),
+        "LoggingConfig": {"LogFormat": log_format},
+    }
+    functions = client(aws, "lambda")
+    architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    try:
+        try:
+            functions.get_function_configuration(FunctionName=name)
+        except functions.exceptions.ResourceNotFoundException:
+            created = functions.create_function(
+                **settings,
+                Code={"S3Bucket": identity.CODE_BUCKET, "S3Key": key},
+                Architectures=[architecture],
+                Tags=dict(tags or {}),
+            )
+            return str(created["FunctionArn"])
+        functions.update_function_code(
+            FunctionName=name, S3Bucket=identity.CODE_BUCKET, S3Key=key, Architectures=[architecture]
+        )
+        arn = str(functions.update_function_configuration(**settings)["FunctionArn"])
+        if tags:
+            functions.tag_resource(Resource=arn, Tags=dict(tags))
+    except ClientError as error:
+        raise EmbeddedAwsFailed(
+            f"The embedded AWS refused the function {name}: {error.response['Error']['Message']}",
+            hint="Correct the setting that it names.",
+        ) from error
+    return arn
+
+
+_ROLE = "lambda-tuner-local-function"
+
+
+def _ensure_role(aws: EmbeddedAws) -> str:
+    """Make the role that local functions have: it may do anything, here that means this account only."""
+    iam = client(aws, "iam")
+    with contextlib.suppress(iam.exceptions.NoSuchEntityException):
+        return str(iam.get_role(RoleName=_ROLE)["Role"]["Arn"])
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(
+            RoleName=_ROLE, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )
+    return str(iam.get_role(RoleName=_ROLE)["Role"]["Arn"])
+
+
+def _launch(
+    home: Path,
+    port: int,
+    ready: Path,
+    log: Path,
+    *,
+    application: Path | None,
+    parameters: Mapping[str, str] | None,
+    parent_pid: int | None,
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tuner.embedded.server", "--home", str(home), "--port", str(port)]
+    command += ["--ready-file", str(ready), "--log-file", str(log)]
+    command += ["--parent-pid", str(parent_pid)] if parent_pid else []
+    command += ["--application", str(application)] if application else []
+    command += [f"--parameter={name}={value}" for name, value in (parameters or {}).items()]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=_server_environment(),
+        )
+
+
+def _server_environment() -> dict[str, str]:
+    """Give the server this process's environment, able to import this package, and without the user's AWS."""
+    package_root = str(Path(__file__).resolve().parents[2])
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
+    return environment
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], ready: Path, log: Path, home: Path) -> EmbeddedAws:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            written = json.loads(ready.read_text(encoding="utf-8"))
+            return EmbeddedAws(str(written["endpoint_url"]), int(written["pid"]), home)
+        if server.poll() is not None:
+            break
+        time.sleep(0.02)
+    what = "ended at once" if server.poll() is not None else f"was not ready after {_READY_WITHIN_S:.0f} s"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:] if log.exists() else []
+    raise EmbeddedAwsFailed(
+        f"The embedded AWS {what}. The end of its log:\n" + "\n".join(lines),
+        hint="Where the port is in use, stop the program that has it; else report this with the log.",
+    )
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    if server.poll() is None:
+        server.terminate()
+    try:
+        server.wait(_END_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def _identify(endpoint_url: str) -> dict[str, Any] | None:
+    """Ask who answers at an address; ``None`` when it is nobody, or not an embedded AWS of ours."""
+    try:
+        with urllib.request.urlopen(f"{endpoint_url}{_STATUS_PATH}", timeout=2) as response:  # noqa: S310 - loopback
+            answer = json.load(response)
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+    return answer if isinstance(answer, dict) else None

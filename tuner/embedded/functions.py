@@ -1,0 +1,95 @@
+"""Between moto's record of a function and the execution host that runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from tuner.embedded.code_store import CodeStore
+from tuner.embedded.host.model import FunctionSpec, InvocationResult
+from tuner.embedded.identity import is_own_function
+
+LOG_TAIL_BYTES = 4096
+"""``LogResult`` holds the last 4 KB of the log ("Invoke", Lambda API reference)."""
+
+
+class Host(Protocol):
+    """The part of the execution host that the embedded account uses."""
+
+    def invoke(self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None) -> InvocationResult:
+        """Run one invocation and wait for its end."""
+
+    def retire(self, arn_prefix: str) -> None:
+        """End the environments of every function version whose ARN begins so."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One finished invocation in the words of Lambda's Invoke API."""
+
+    request_id: str
+    payload: bytes
+    function_error: str | None
+    log_tail: str
+
+
+class FunctionRunner:
+    """Runs functions of the embedded account on the execution host."""
+
+    def __init__(self, host: Host, code: CodeStore) -> None:
+        self._host = host
+        self._code = code
+
+    def invoke(self, function: Any, event: bytes, client_context: str | None) -> Invocation:
+        """Run one version of a function and wait for its end.
+
+        Args:
+            function: moto's record of the function version.
+            event: The payload, JSON.
+            client_context: The header's value as it came, base64.
+        """
+        result = self._host.invoke(self._spec_of(function), event, client_context=client_context)
+        tail = result.log_tail.encode()[-LOG_TAIL_BYTES:].decode(errors="ignore")
+        return Invocation(result.request_id, result.payload, result.function_error, tail)
+
+    def retire(self, function_arn: str) -> None:
+        """End the execution environments of a function that was changed or deleted."""
+        self._host.retire(function_arn)
+
+    def _spec_of(self, function: Any) -> FunctionSpec:
+        environment = {name: str(value) for name, value in (function.environment_vars or {}).items()}
+        layers = [path for layer in function.layers for path in self._layer_paths(function, layer["Arn"])]
+        if layers:
+            environment["PYTHONPATH"] = ":".join([*layers, *filter(None, [environment.get("PYTHONPATH")])])
+        log_format: Literal["Text", "JSON"] = "JSON" if function.logging_config.get("LogFormat") == "JSON" else "Text"
+        return FunctionSpec(
+            arn=function.function_arn,
+            name=function.function_name,
+            version=str(function.version),
+            code_dir=self._code.folder(function.code_digest),
+            handler=function.handler,
+            memory_mb=int(function.memory_size),
+            timeout_s=float(function.timeout),
+            environment=environment,
+            log_format=log_format,
+            log_group=function.logs_group_name,
+            cpu_limited=not is_own_function(function.function_name),
+            interpreter=environment.get("LAMBDA_TUNER_LOCAL_PYTHON"),
+            code_sha256=function.code_sha_256,
+            revision=function.revision_id,
+        )
+
+    def _layer_paths(self, function: Any, layer_arn: str) -> list[str]:
+        """Name the folders that Lambda's Python runtimes add to the path for a layer."""
+        from moto.awslambda.utils import get_backend
+
+        layer = get_backend(function.account_id, function.region).layers_versions_by_arn(layer_arn)
+        if layer is None:
+            return []
+        folder = self._code.folder(self._code.put(layer.code_bytes))
+        return [str(path) for path in (folder / "python", *_site_packages(folder / "python" / "lib")) if path.is_dir()]
+
+
+def _site_packages(lib: Path) -> list[Path]:
+    return sorted(lib.glob("python3.*/site-packages"))

@@ -1,0 +1,51 @@
+"""What the embedded account is called: one account, one Region, one stack, the same on every machine."""
+
+from __future__ import annotations
+
+import os
+
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+STACK = "lambda-tuner"
+DEFAULT_PORT = 4599
+ACCESS_KEY_ID = "lambda-tuner-local"
+SECRET_ACCESS_KEY = "opens-nothing-else"  # noqa: S105 - the embedded AWS checks no signature
+
+CODE_BUCKET = f"{STACK}-code-{ACCOUNT_ID}-{REGION}"
+"""Holds what is uploaded before the stack exists: the archive of our own functions' code."""
+
+ARTIFACT_BUCKET = f"{STACK}-artifacts-{ACCOUNT_ID}-{REGION}"
+
+CLONE_PREFIX = "lambda-tuner-clone-"
+
+MB_PER_VCPU = 1769
+"""At this memory size a function has one vCPU ("Configure Lambda function memory", seen 2026-11)."""
+
+MEMORY_LIMIT_MB = 10_240
+
+
+def state_machine_arn(name: str) -> str:
+    """Name a state machine of the stack by its role: ``tune``, ``restore`` or ``nightly``."""
+    return f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:{STACK}-{name}"
+
+
+def is_own_function(name: str) -> bool:
+    """Tell the stack's functions, which run at full speed, from those that are measured."""
+    return name.startswith(f"{STACK}-") and not name.startswith(CLONE_PREFIX)
+
+
+def core_count() -> float:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return float(len(os.sched_getaffinity(0)))
+    return float(os.cpu_count() or 1)
+
+
+def memory_cap_mb(cores: float | None = None) -> int:
+    """Give the largest memory size whose CPU share this machine can grant.
+
+    Example:
+        >>> memory_cap_mb(2), memory_cap_mb(64)
+        (3538, 10240)
+    """
+    return min(MEMORY_LIMIT_MB, int((core_count() if cores is None else cores) * MB_PER_VCPU))

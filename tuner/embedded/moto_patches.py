@@ -1,0 +1,1241 @@
+"""Every mend of moto 5.2.5, in one place, so that the rest of the product need not know of any.
+
+``apply`` puts them all on; it runs once, in the server's process, before the
+first request. Each mend is a function whose docstring says what moto does
+instead of AWS. ``tests/integration/embedded/test_moto_patches.py`` shows for
+each that it works, and that moto without it is still wrong: when moto mends
+one by itself, that test fails and the mend here can go.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import copy
+import functools
+import json
+import logging
+import re
+import sys
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from tuner.embedded.log_filter import matches_filter
+
+if TYPE_CHECKING:
+    from tuner.embedded.functions import Invocation
+
+LOG = logging.getLogger(__name__)
+
+_PAYLOAD_LIMIT_BYTES = 6_291_456
+"""Request and response of a synchronous invocation ("Lambda quotas", seen 2026-11)."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What moto calls where it would have called Docker, or nobody."""
+
+    invoke: Callable[[Any, bytes, str | None], Invocation]
+    """Run a function version (moto's record, payload, client context)."""
+    retire: Callable[[str], None]
+    """End the execution environments of a function's ARN."""
+    store_code: Callable[[bytes], str]
+    """Keep a deployment package outside memory."""
+    code_url: Callable[[str], str]
+    """Give the address from which a package (hexadecimal SHA-256) can be downloaded."""
+    memory_cap_mb: int
+    """The largest memory size of a function that is not one of ours."""
+    is_own_function: Callable[[str], bool]
+    deliver: Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+    """Bring an event to an EventBridge target (target, event)."""
+    object_written: Callable[[Any], None]
+    """An S3 object was put (moto's record)."""
+    object_deleted: Callable[[str, str], None]
+    """An S3 object was deleted (bucket, key)."""
+
+
+def apply(hooks: Hooks) -> None:
+    """Put on every mend. To be called once in a process."""
+    for mend in MENDS:
+        mend(hooks)
+
+
+# --- Lambda ---------------------------------------------------------------------------------------------------------
+
+
+def mend_function_settings(hooks: Hooks) -> None:
+    """Keep what moto drops of a function's configuration, and refuse what AWS refuses.
+
+    moto loses LoggingConfig, SnapStart, FileSystemConfigs and DeadLetterConfig,
+    ignores TracingConfig, EphemeralStorage and KMSKeyArn on update, returns no
+    RevisionId, and accepts any memory size and any length of name.
+    """
+    from moto.awslambda import models
+    from moto.awslambda.exceptions import PreconditionFailedException
+
+    original_init = models.LambdaFunction.__init__
+    original_configuration = models.LambdaFunction.get_configuration
+    original_update = models.LambdaFunction.update_configuration
+    original_set_code = models.LambdaFunction._set_function_code
+
+    def keep_settings(function: Any, spec: Mapping[str, Any]) -> None:
+        if "LoggingConfig" in spec:
+            function.logging_config = dict(spec["LoggingConfig"] or {})
+        function.logs_group_name = function.logging_config.get("LogGroup") or f"/aws/lambda/{function.function_name}"
+        if "SnapStart" in spec:
+            function.snap_start = (spec["SnapStart"] or {}).get("ApplyOn", "None")
+        if "FileSystemConfigs" in spec:
+            function.file_system_configs = list(spec["FileSystemConfigs"] or [])
+        if "DeadLetterConfig" in spec:
+            function.dead_letter_config = dict(spec["DeadLetterConfig"] or {})
+
+    def __init__(  # noqa: N807 - takes the place of moto's
+        self: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1
+    ) -> None:
+        _check_name(spec["FunctionName"])
+        _check_memory(hooks, spec["FunctionName"], spec.get("MemorySize"))
+        original_init(self, account_id, spec, region, version)
+        self.logging_config = {}
+        self.snap_start = "None"
+        self.file_system_configs = []
+        self.dead_letter_config = {}
+        self.revision_id = str(uuid.uuid4())
+        keep_settings(self, spec)
+
+    def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
+        configuration: dict[str, Any] = original_configuration(self, on_create)
+        log_format = self.logging_config.get("LogFormat", "Text")
+        configuration["LoggingConfig"] = {
+            "LogFormat": log_format,
+            **({"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"} if log_format == "JSON" else {}),
+            "LogGroup": self.logs_group_name,
+            **{key: value for key, value in self.logging_config.items() if key.endswith("Level")},
+        }
+        published = str(self.version) != "$LATEST"
+        on = self.snap_start == "PublishedVersions" and published
+        configuration["SnapStart"] = {"ApplyOn": self.snap_start, "OptimizationStatus": "On" if on else "Off"}
+        if self.file_system_configs:
+            configuration["FileSystemConfigs"] = self.file_system_configs
+        if self.dead_letter_config.get("TargetArn"):
+            configuration["DeadLetterConfig"] = self.dead_letter_config
+        configuration["RevisionId"] = self.revision_id
+        configuration["LastUpdateStatus"] = "Successful"
+        return {key: value for key, value in configuration.items() if value is not None}
+
+    def update_configuration(self: Any, updates: dict[str, Any]) -> dict[str, Any]:
+        _check_memory(hooks, self.function_name, updates.get("MemorySize"))
+        _check_revision(self, updates, PreconditionFailedException)
+        if "EphemeralStorage" in updates:
+            self.ephemeral_storage = updates["EphemeralStorage"]["Size"]
+        if "TracingConfig" in updates:
+            self.tracing_config = updates["TracingConfig"]
+        if "KMSKeyArn" in updates:
+            self.kms_key_arn = updates["KMSKeyArn"] or None
+        original_update(self, updates)
+        keep_settings(self, updates)
+        _touch(hooks, self)
+        return get_configuration(self)
+
+    def _set_function_code(self: Any, updated_spec: dict[str, Any]) -> None:
+        """Hold the package on disk: moto keeps it in memory, once raw and once as base64, for every clone anew."""
+        changes = updated_spec is not self.code and not updated_spec.get("DryRun")
+        if changes:
+            _check_revision(self, updated_spec, PreconditionFailedException)
+        self.code_bytes = b""
+        original_set_code(self, updated_spec)
+        if self.code_bytes:
+            self.code_digest = hooks.store_code(self.code_bytes)
+            self.code_bytes = b""
+            self.code = {key: value for key, value in self.code.items() if key != "ZipFile"}
+        if changes:
+            if "Architectures" in updated_spec:
+                self.architectures = updated_spec["Architectures"]
+            _touch(hooks, self)
+
+    models.LambdaFunction.__init__ = __init__
+    models.LambdaFunction.get_configuration = get_configuration
+    models.LambdaFunction.update_configuration = update_configuration
+    models.LambdaFunction._set_function_code = _set_function_code
+
+
+def _touch(hooks: Hooks, function: Any) -> None:
+    """Note that a function changed: AWS gives it a new revision, and new execution environments."""
+    from moto.core.utils import iso_8601_datetime_with_nanoseconds
+
+    function.revision_id = str(uuid.uuid4())
+    function.last_modified = iso_8601_datetime_with_nanoseconds()
+    function.code_or_config_updated = True
+    hooks.retire(function.function_arn)
+
+
+def _check_name(name: str) -> None:
+    from moto.awslambda.exceptions import ValidationException
+
+    if len(name) > 64:
+        raise ValidationException(name, "functionName", "Member must have length less than or equal to 64")
+
+
+def _check_memory(hooks: Hooks, name: str, memory_mb: Any) -> None:
+    """Refuse sizes as AWS does: above 10,240 by validation, above an account's own quota by its value."""
+    from moto.awslambda.exceptions import InvalidParameterValueException, ValidationException
+
+    if memory_mb is None:
+        return
+    for wrong, bound in (
+        (int(memory_mb) > 10_240, "less than or equal to 10240"),
+        (int(memory_mb) < 128, "greater than or equal to 128"),
+    ):
+        if wrong:
+            raise ValidationException(str(memory_mb), "memorySize", f"Member must have value {bound}")
+    if int(memory_mb) > hooks.memory_cap_mb and not hooks.is_own_function(name):
+        raise InvalidParameterValueException(
+            "'MemorySize' value failed to satisfy constraint: "
+            f"Member must have value less than or equal to {hooks.memory_cap_mb}"
+        )
+
+
+def _check_revision(function: Any, spec: Mapping[str, Any], error: Callable[[str], Exception]) -> None:
+    wanted = spec.get("RevisionId")
+    if wanted and wanted != function.revision_id:
+        raise error(
+            "The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetAlias API "
+            "to retrieve the latest Revision Id"
+        )
+
+
+def mend_function_code_location(hooks: Hooks) -> None:
+    """Give ``Code.Location`` an address that can be downloaded, and name a reserved concurrency of 0.
+
+    moto's address is one in AWS's own bucket; a reserved concurrency of zero
+    is left out as if there were none.
+    """
+    from moto.awslambda import models
+
+    original = models.LambdaFunction.get_code
+
+    def get_code(self: Any) -> dict[str, Any]:
+        response: dict[str, Any] = original(self)
+        if self.package_type == "Zip":
+            response["Code"] = {"RepositoryType": "S3", "Location": hooks.code_url(self.code_digest)}
+        if self.reserved_concurrency is not None:
+            response["Concurrency"] = {"ReservedConcurrentExecutions": int(self.reserved_concurrency)}
+        return response
+
+    models.LambdaFunction.get_code = get_code
+
+
+def mend_function_from_cloudformation(hooks: Hooks) -> None:
+    """Pass all of a template's properties to the function: moto passes seven of them and drops the rest."""
+    from moto.awslambda import models
+    from moto.awslambda.utils import get_backend
+
+    integers = ("MemorySize", "Timeout", "ReservedConcurrentExecutions")
+
+    def specification(properties: Mapping[str, Any]) -> dict[str, Any]:
+        spec = {key: value for key, value in properties.items() if key != "Tags"}
+        spec.update({key: int(spec[key]) for key in integers if key in spec})
+        if "Environment" in spec:
+            variables = spec["Environment"].get("Variables", {})
+            spec["Environment"] = {"Variables": {name: str(value) for name, value in variables.items()}}
+        if "EphemeralStorage" in spec:
+            spec["EphemeralStorage"] = {"Size": int(spec["EphemeralStorage"]["Size"])}
+        if "ZipFile" in spec.get("Code", {}):
+            archive = models.LambdaFunction._create_zipfile_from_plaintext_code(spec["Code"]["ZipFile"])
+            spec["Code"] = {"ZipFile": base64.b64encode(archive)}
+        return spec
+
+    def create(
+        cls: type[Any],
+        resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+        **kwargs: Any,
+    ) -> Any:
+        properties = cloudformation_json["Properties"]
+        spec = {**specification(properties), "FunctionName": resource_name}
+        spec["Tags"] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+        return get_backend(account_id, region_name).create_function(spec)
+
+    def update(
+        cls: type[Any],
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+    ) -> Any:
+        spec = specification(cloudformation_json["Properties"])
+        original_resource.update_function_code(spec.pop("Code"))
+        original_resource.update_configuration(spec)
+        return original_resource
+
+    models.LambdaFunction.create_from_cloudformation_json = classmethod(create)
+    models.LambdaFunction.update_from_cloudformation_json = classmethod(update)
+
+
+def mend_function_versions(hooks: Hooks) -> None:
+    """Never give a version's number twice, and end the environments of what is deleted.
+
+    moto numbers a version by how many there are, so that after a deletion two
+    versions carry the same number.
+    """
+    from moto.awslambda import models
+
+    original_delete = models.LambdaStorage.del_function
+
+    def publish_version(self: Any, name_or_arn: str, description: str = "") -> Any:
+        function = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
+        group = self._functions[function.function_name]
+        if group["versions"] and not function.code_or_config_updated:
+            return group["versions"][-1]
+        group["last_number"] = group.get("last_number", 0) + 1
+        version = copy.copy(function)
+        version.set_version(group["last_number"])
+        version.revision_id = str(uuid.uuid4())
+        if description:
+            version.description = description
+        function.code_or_config_updated = False
+        group["versions"].append(version)
+        self._arns[version.function_arn] = version
+        return version
+
+    def del_function(self: Any, name_or_arn: str, qualifier: str | None = None) -> None:
+        function = self.get_function_by_name_or_arn_with_qualifier(name_or_arn, qualifier)
+        original_delete(self, name_or_arn, qualifier)
+        hooks.retire(function.function_arn)
+
+    models.LambdaStorage.publish_version = publish_version
+    models.LambdaStorage.del_function = del_function
+
+
+def mend_function_lookup(hooks: Hooks) -> None:
+    """Refuse ARNs of another Region, another account or another kind of resource.
+
+    moto looks at the name alone: the ARN of a function elsewhere finds the
+    function of that name here.
+    """
+    from moto.awslambda import models
+    from moto.awslambda.exceptions import LambdaClientError, ValidationException
+
+    original = models.LambdaStorage.get_function_by_name_or_arn_with_qualifier
+    pattern = (
+        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+        r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
+    )
+
+    def get_function(self: Any, name_or_arn: str, qualifier: str | None = None) -> Any:
+        if not re.fullmatch(pattern, name_or_arn):
+            raise ValidationException(
+                name_or_arn, "functionName", f"Member must satisfy regular expression pattern: {pattern}"
+            )
+        parts = name_or_arn.split(":")
+        if parts[0] == "arn":
+            region, account = parts[3], parts[4]
+            if account != self.account_id:
+                error = LambdaClientError(
+                    "AccessDeniedException",
+                    f"User: arn:aws:iam::{self.account_id}:root is not authorized to perform: lambda:GetFunction "
+                    f"on resource: {name_or_arn} because no resource-based policy allows the lambda:GetFunction action",
+                )
+                error.code = 403
+                raise error
+            if region != self.region_name:
+                error = LambdaClientError(
+                    "ResourceNotFoundException",
+                    f"Functions from '{region}' are not reachable in this region ('{self.region_name}')",
+                )
+                error.code = 404
+                raise error
+        return original(self, name_or_arn, qualifier)
+
+    models.LambdaStorage.get_function_by_name_or_arn_with_qualifier = get_function
+
+
+def mend_invoke(hooks: Hooks) -> None:
+    """Run functions as real processes and answer as AWS does.
+
+    moto starts Docker, reads the qualifier under a name that nobody sends,
+    calls every error ``Handled``, names no executed version, invents a request
+    id that is not the log's, and throttles nothing.
+    """
+    from moto.awslambda import models, responses
+    from moto.awslambda.exceptions import LambdaClientError
+    from moto.core import responses as core_responses
+
+    original_request_id = core_responses.gen_amzn_requestid_long
+
+    def keep_request_id(headers: dict[str, Any] | None = None) -> str:
+        named = (headers or {}).get("x-amzn-requestid")
+        return str(named) if named else str(original_request_id(headers))
+
+    core_responses.gen_amzn_requestid_long = keep_request_id
+
+    def invoke(self: Any) -> tuple[int, dict[str, str], bytes]:
+        name = unquote(self.path.rstrip("/").rsplit("/", 2)[-2])
+        qualifier = self.querystring.get("Qualifier", [None])[0]
+        function = self.backend.get_function(name, qualifier)
+        body = self.body.encode() if isinstance(self.body, str) else bytes(self.body or b"")
+        kind = self.headers.get("X-Amz-Invocation-Type") or "RequestResponse"
+        if kind == "DryRun":
+            return 204, {"status": "204"}, b""
+        _check_invocation(function, body)
+        context = self.headers.get("X-Amz-Client-Context")
+        if kind == "Event":
+            threading.Thread(target=_invoke_unattended, args=(hooks, function, body, context), daemon=True).start()
+            return 202, {"status": "202", "x-amzn-requestid": str(uuid.uuid4())}, b""
+        result = hooks.invoke(function, body or b"{}", context)
+        headers = {
+            "content-type": "application/json",
+            "X-Amz-Executed-Version": str(function.version),
+            "x-amzn-requestid": result.request_id,
+        }
+        payload, function_error = result.payload, result.function_error
+        if len(payload) > _PAYLOAD_LIMIT_BYTES:
+            function_error = "Unhandled"
+            payload = json.dumps(
+                {
+                    "errorMessage": f"Response payload size ({len(payload)} bytes) exceeded maximum allowed payload "
+                    f"size ({_PAYLOAD_LIMIT_BYTES} bytes).",
+                    "errorType": "Function.ResponseSizeTooLarge",
+                }
+            ).encode()
+        if function_error:
+            headers["X-Amz-Function-Error"] = function_error
+        if self.headers.get("X-Amz-Log-Type") == "Tail":
+            headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail.encode()).decode()
+        return 200, headers, payload
+
+    def _check_invocation(function: Any, body: bytes) -> None:
+        if function.reserved_concurrency is not None and int(function.reserved_concurrency) == 0:
+            error = LambdaClientError("TooManyRequestsException", "Rate Exceeded.")
+            error.code = 429
+            raise error
+        if len(body) > _PAYLOAD_LIMIT_BYTES:
+            error = LambdaClientError(
+                "RequestTooLargeException",
+                f"Request must be smaller than {_PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation",
+            )
+            error.code = 413
+            raise error
+        try:
+            json.loads(body or b"{}")
+        except ValueError as error:
+            raise LambdaClientError(
+                "InvalidRequestContentException", f"Could not parse request body into json: {error}"
+            ) from error
+
+    def invoke_record(self: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
+        """Serve moto's own callers (SQS, SNS, subscriptions), which invoke the record directly."""
+        payload = body.encode() if isinstance(body, str) else bytes(body or b"{}")
+        result = hooks.invoke(self, payload, None)
+        if result.function_error:
+            response_headers["x-amz-function-error"] = result.function_error
+        return result.payload
+
+    responses.LambdaResponse.invoke = invoke
+    models.LambdaFunction.invoke = invoke_record
+
+
+def _invoke_unattended(hooks: Hooks, function: Any, body: bytes, context: str | None) -> None:
+    try:
+        hooks.invoke(function, body or b"{}", context)
+    except Exception:
+        LOG.exception("asynchronous invocation of %s failed", function.function_arn)
+
+
+def mend_function_policy(hooks: Hooks) -> None:
+    """Show a policy only to the qualifier it was given to: moto shows an alias's statements without one too."""
+    from moto.awslambda import models
+    from moto.awslambda.exceptions import LambdaClientError
+
+    def get_policy(self: Any, function_name: str, qualifier: str | None = None) -> str:
+        function = self.get_function(function_name, None)
+        if qualifier:
+            self.get_function(function_name, qualifier)
+        latest = self.get_function(function.function_name, None)
+        suffix = qualifier or (str(function.version) if str(function.version) != "$LATEST" else None)
+        arn = latest.function_arn + (f":{suffix}" if suffix else "")
+        statements = [statement for statement in latest.policy.statements if statement.get("Resource") == arn]
+        if not statements:
+            error = LambdaClientError("ResourceNotFoundException", "The resource you requested does not exist.")
+            error.code = 404
+            raise error
+        document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+        return json.dumps({"Policy": json.dumps(document), "RevisionId": latest.policy.revision})
+
+    original_add = models.Policy.add_statement
+
+    def add_statement(self: Any, raw: str, qualifier: str | None = None) -> Any:
+        statement, revision = original_add(self, raw, qualifier)
+        statement["Resource"] = statement["Resource"].replace("::", ":").rstrip(":")
+        return statement, revision
+
+    models.Policy.add_statement = add_statement
+    models.LambdaBackend.get_policy = get_policy
+
+
+def mend_function_listing(hooks: Hooks) -> None:
+    """Page ``ListFunctions`` by 50 as AWS does: moto answers with all at once, so paging would go untested."""
+    from moto.awslambda import responses
+
+    def list_functions(self: Any) -> str:
+        version = self.querystring.get("FunctionVersion", [None])[0]
+        start = int(self.querystring.get("Marker", ["0"])[0] or 0)
+        size = min(50, int(self.querystring.get("MaxItems", ["50"])[0]))
+        functions = list(self.backend.list_functions(version))
+        page = [function.get_configuration() for function in functions[start : start + size]]
+        more = {"NextMarker": str(start + size)} if len(functions) > start + size else {}
+        return json.dumps({"Functions": page, **more})
+
+    responses.LambdaResponse.list_functions = list_functions
+
+
+def mend_function_questions(hooks: Hooks) -> None:
+    """Answer the questions about a function that moto answers with 404 of its own."""
+    from moto.awslambda import responses, urls
+
+    def get_account_settings(self: Any) -> str:
+        functions = list(self.backend.list_functions(None))
+        return json.dumps(
+            {
+                "AccountLimit": {
+                    "TotalCodeSize": 80530636800,
+                    "CodeSizeUnzipped": 262144000,
+                    "CodeSizeZipped": 52428800,
+                    "ConcurrentExecutions": 1000,
+                    "UnreservedConcurrentExecutions": 1000,
+                },
+                "AccountUsage": {
+                    "TotalCodeSize": sum(function.code_size for function in functions),
+                    "FunctionCount": len(functions),
+                },
+            }
+        )
+
+    def about(answer: Callable[[Any], dict[str, Any]]) -> Callable[[Any], str]:
+        def respond(self: Any) -> str:
+            name = unquote(self.path.split("/functions/")[1].split("/")[0])
+            return json.dumps(answer(self.backend.get_function(name, self.querystring.get("Qualifier", [None])[0])))
+
+        return respond
+
+    def get_function_concurrency(function: Any) -> dict[str, Any]:
+        reserved = function.reserved_concurrency
+        return {} if reserved is None else {"ReservedConcurrentExecutions": int(reserved)}
+
+    answers: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+        "list_provisioned_concurrency_configs": (
+            "provisioned-concurrency",
+            lambda _: {"ProvisionedConcurrencyConfigs": []},
+        ),
+        "list_function_url_configs": (
+            "urls",
+            lambda function: {"FunctionUrlConfigs": [function.url_config.to_dict()] if function.url_config else []},
+        ),
+        "get_runtime_management_config": (
+            "runtime-management-config",
+            lambda function: {"UpdateRuntimeOn": "Auto", "FunctionArn": function.function_arn},
+        ),
+        "get_function_recursion_config": ("recursion-config", lambda _: {"RecursiveLoop": "Terminate"}),
+    }
+    response = responses.LambdaResponse
+    response.get_account_settings = get_account_settings
+    response.get_function_concurrency = about(get_function_concurrency)
+    urls.url_paths["{0}/(?P<api_version>[^/]+)/account-settings/?$"] = response.dispatch
+    for method, (path, answer) in answers.items():
+        setattr(response, method, about(answer))
+        urls.url_paths["{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[^/]+)/" + path + "/?$"] = (
+            response.dispatch
+        )
+
+
+# --- Step Functions -------------------------------------------------------------------------------------------------
+
+
+def mend_state_machines_from_cloudformation(hooks: Hooks) -> None:
+    """Put a template's state machines where executions run, with their substitutions and their ARN.
+
+    moto creates them in the back end that executes nothing, reads neither
+    ``Definition`` nor ``DefinitionSubstitutions``, and knows no attribute ``Arn``.
+    """
+    from moto.stepfunctions import models, urls
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
+    from moto.stepfunctions.utils import cfn_to_api_tags
+
+    models.stepfunctions_backends = stepfunctions_parser_backends
+    StepFunctionsParserBackend._url_module = urls  # moto would look for one beside the class, where there is none
+    original_update = models.StateMachine.update_from_cloudformation_json.__func__
+    original_has = models.StateMachine.has_cfn_attr.__func__
+    original_get = models.StateMachine.get_cfn_attribute
+
+    def definition_of(properties: Mapping[str, Any]) -> str:
+        definition = properties.get("DefinitionString") or properties.get("Definition") or "{}"
+        text = definition if isinstance(definition, str) else json.dumps(definition)
+        for name, value in (properties.get("DefinitionSubstitutions") or {}).items():
+            text = text.replace("${" + name + "}", json.dumps(str(value))[1:-1])
+        return text
+
+    def create(
+        cls: type[Any],
+        resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+        **kwargs: Any,
+    ) -> Any:
+        properties = cloudformation_json["Properties"]
+        tracing = properties.get("TracingConfiguration")
+        return stepfunctions_parser_backends[account_id][region_name].create_state_machine(
+            properties.get("StateMachineName", resource_name),
+            definition_of(properties),
+            properties.get("RoleArn", ""),
+            tags=cfn_to_api_tags(properties.get("Tags", [])),
+            tracingConfiguration={"enabled": str(tracing.get("Enabled")).lower() == "true"} if tracing else None,
+            sm_type=properties.get("StateMachineType"),
+        )
+
+    def update(
+        cls: Any, original_resource: Any, new_resource_name: str, cloudformation_json: Any, *rest: Any, **kwargs: Any
+    ) -> Any:
+        properties = cloudformation_json["Properties"]
+        properties["DefinitionString"] = definition_of(properties)
+        return original_update(cls, original_resource, new_resource_name, cloudformation_json, *rest, **kwargs)
+
+    def has_cfn_attr(cls: Any, attribute: str) -> bool:
+        return attribute in ("Arn", "StateMachineRevisionId") or bool(original_has(cls, attribute))
+
+    def get_cfn_attribute(self: Any, attribute: str) -> Any:
+        if attribute in ("Arn", "StateMachineRevisionId"):
+            return self.arn if attribute == "Arn" else "INITIAL"
+        return original_get(self, attribute)
+
+    models.StateMachine.create_from_cloudformation_json = classmethod(create)
+    models.StateMachine.update_from_cloudformation_json = classmethod(update)
+    models.StateMachine.has_cfn_attr = classmethod(has_cfn_attr)
+    models.StateMachine.get_cfn_attribute = get_cfn_attribute
+
+
+def mend_start_execution(hooks: Hooks) -> None:
+    """Name executions that come without a name, check the names that come, and start one at a time.
+
+    moto calls each nameless execution ``None``, so that the second one
+    collides with the first.
+    """
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+    original = StepFunctionsParserBackend.start_execution
+    starting = threading.Lock()
+
+    def start_execution(
+        self: Any,
+        state_machine_arn: str,
+        name: str | None = None,
+        execution_input: str | None = None,
+        trace_header: Any = None,
+    ) -> Any:
+        name = name or str(uuid.uuid4())
+        self._validate_name(name)
+        with starting:
+            return original(self, state_machine_arn, name, execution_input or "{}", trace_header)
+
+    StepFunctionsParserBackend.start_execution = start_execution
+
+
+def mend_execution_times(hooks: Hooks) -> None:
+    """Write the context object's ``StartTime`` as AWS does: ``2026-01-31T08:00:00.123Z``, a string."""
+    from moto.stepfunctions.parser.backend.execution import Execution
+
+    original = Execution.get_start_execution_details
+
+    def get_start_execution_details(self: Any) -> Any:
+        details = original(self)
+        details.start_time = _iso(self.start_date)
+        return details
+
+    Execution.get_start_execution_details = get_start_execution_details
+
+
+def mend_execution_end(hooks: Hooks) -> None:
+    """End executions as AWS does, and tell EventBridge of each change of their status.
+
+    In moto a stop takes effect only when the running task is done, forgets its
+    error and cause, and nobody hears of any end. An interpreter that breaks
+    leaves its execution running for ever.
+    """
+    from moto.stepfunctions import models, responses
+    from moto.stepfunctions.parser.api import ExecutionStatus
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    original_start = Execution.start
+    original_reflect = BaseExecutionWorkerCommunication._reflect_execution_status
+    original_logic = ExecutionWorker._execution_logic
+
+    def announce(execution: Any) -> None:
+        emit_event(hooks, _status_event(execution))
+
+    def start(self: Any) -> None:
+        self.lambda_tuner_ending = threading.Lock()
+        self.lambda_tuner_ended = False
+        original_start(self)
+        if not self.lambda_tuner_ended:
+            announce(self)
+
+    def end_once(execution: Any, conclude: Callable[[], None]) -> None:
+        with execution.lambda_tuner_ending:
+            if execution.lambda_tuner_ended:
+                return
+            conclude()
+            execution.lambda_tuner_ended = True
+        announce(execution)
+
+    def terminated(self: Any) -> None:
+        end_once(self.execution, lambda: original_reflect(self))
+
+    def stop(self: Any, stop_date: datetime, error: str | None, cause: str | None) -> None:
+        def conclude() -> None:
+            self.exec_status, self.stop_date = ExecutionStatus.ABORTED, datetime.now(tz=UTC)
+            self.error, self.cause = error or None, cause or None
+
+        end_once(self, conclude)
+        worker = self.exec_worker
+        if worker and worker.env:
+            worker.stop(stop_date=stop_date, cause=cause, error=error)
+
+    def _execution_logic(self: Any) -> None:
+        execution = self._execution_communication.execution
+        try:
+            original_logic(self)
+        except Exception as error:  # noqa: BLE001 - whatever broke, the execution must end
+            cause = str(error)
+
+            def conclude() -> None:
+                execution.exec_status, execution.stop_date = ExecutionStatus.FAILED, datetime.now(tz=UTC)
+                execution.error, execution.cause = "States.Runtime", cause
+
+            LOG.warning("the interpreter of %s broke: %s", execution.exec_arn, error)
+            end_once(execution, conclude)
+
+    def stop_execution_of(self: Any, execution_arn: str, error: str = "", cause: str = "") -> Any:
+        execution = next((one for one in self.executions if one.execution_arn == execution_arn), None)
+        if execution is None:
+            raise models.ExecutionDoesNotExist(f"Execution Does Not Exist: '{execution_arn}'")
+        execution.stop(stop_date=datetime.now(tz=UTC), error=error, cause=cause)
+        return execution
+
+    def stop_execution(self: Any) -> Any:
+        arn = self._get_param("executionArn")
+        backend = self.stepfunction_backend
+        backend._validate_execution_arn(arn)
+        machine = backend._get_state_machine_for_execution(arn)
+        execution = machine.stop_execution(arn, self._get_param("error") or "", self._get_param("cause") or "")
+        return responses.ActionResult({"stopDate": execution.stop_date})
+
+    Execution.start = start
+    Execution.stop = stop
+    BaseExecutionWorkerCommunication.terminated = terminated
+    ExecutionWorker._execution_logic = _execution_logic
+    models.StateMachine.stop_execution = stop_execution_of
+    responses.StepFunctionResponse.stop_execution = stop_execution
+
+
+def _status_event(execution: Any) -> dict[str, Any]:
+    """Word a status change ("Step Functions Execution Status Change", EventBridge reference, seen 2026-11)."""
+    from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+    ended = execution.stop_date is not None
+    succeeded = execution.status == "SUCCEEDED"
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "account": execution.account_id,
+        "time": _iso(execution.stop_date or execution.start_date, milliseconds=False),
+        "region": execution.region_name,
+        "resources": [execution.exec_arn],
+        "detail": {
+            "executionArn": execution.exec_arn,
+            "stateMachineArn": execution.state_machine.arn,
+            "stateMachineVersionArn": None,
+            "stateMachineAliasArn": None,
+            "name": execution.name,
+            "status": execution.status,
+            "startDate": _milliseconds(execution.start_date),
+            "stopDate": _milliseconds(execution.stop_date) if ended else None,
+            "input": execution.execution_input,
+            "output": to_json_str(execution.output, separators=(",", ":")) if succeeded else None,
+            "inputDetails": {"included": True},
+            "outputDetails": {"included": True} if succeeded else None,
+            "error": execution.error,
+            "cause": execution.cause,
+            "redriveCount": 0,
+            "redriveDate": None,
+            "redriveStatus": "NOT_REDRIVABLE",
+            "redriveStatusReason": None,
+        },
+    }
+
+
+def mend_execution_answers(hooks: Hooks) -> None:
+    """Describe executions whose output holds a date, name every stop date, and page the history.
+
+    moto answers 500 where an output holds a date, gives no stop date to one
+    that timed out, and ignores the order and size asked of the history.
+    """
+    from moto.stepfunctions import responses
+    from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+    original_list = responses.StepFunctionResponse.list_executions
+
+    def describe_execution(self: Any) -> Any:
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        answer = {
+            "executionArn": execution.execution_arn,
+            "stateMachineArn": execution.state_machine_arn,
+            "name": execution.name,
+            "status": execution.status,
+            "startDate": execution.start_date,
+            "stopDate": execution.stop_date,
+            "input": execution.execution_input,
+            "inputDetails": {"included": True},
+            "error": execution.error,
+            "cause": execution.cause,
+            "redriveCount": 0,
+            "redriveStatus": "NOT_REDRIVABLE",
+        }
+        if execution.status == "SUCCEEDED":
+            answer["output"] = to_json_str(execution.output, separators=(",", ":"))
+            answer["outputDetails"] = {"included": True}
+        return responses.ActionResult({key: value for key, value in answer.items() if value is not None})
+
+    def list_executions(self: Any) -> Any:
+        result = original_list(self)
+        machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
+        ends = {execution.execution_arn: execution.stop_date for execution in machine.executions}
+        for row in result.result["executions"]:
+            if ends.get(row["executionArn"]):
+                row["stopDate"] = ends[row["executionArn"]]
+        return result
+
+    def get_execution_history(self: Any) -> Any:
+        history = self.stepfunction_backend.get_execution_history(self._get_param("executionArn"))
+        events = list(history["events"])
+        if self._get_param("reverseOrder"):
+            events.reverse()
+        start = int(self._get_param("nextToken") or 0)
+        size = int(self._get_param("maxResults") or 100)
+        answer: dict[str, Any] = {"events": events[start : start + size]}
+        if len(events) > start + size:
+            answer["nextToken"] = str(start + size)
+        return responses.ActionResult(answer)
+
+    responses.StepFunctionResponse.describe_execution = describe_execution
+    responses.StepFunctionResponse.list_executions = list_executions
+    responses.StepFunctionResponse.get_execution_history = get_execution_history
+
+
+def mend_nested_executions(hooks: Hooks) -> None:
+    """Start executions from a state, wait for them, and stop them with their parent.
+
+    moto passes the parameters' names as they stand in the definition, which
+    boto refuses; dates in the answer break the parent's output; a stopped
+    parent leaves its child running.
+    """
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (
+        StateTaskService,
+    )
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+        StateTaskServiceSfn,
+    )
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded
+    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+    original_parameters = StateTaskServiceSfn._normalise_parameters
+    original_sync = StateTaskServiceSfn._build_sync_resolver
+    original_sync2 = StateTaskServiceSfn._build_sync2_resolver
+    original_wait = StateTaskServiceSfn._eval_sync
+
+    def _normalise_parameters(self: Any, parameters: dict[str, Any], *rest: Any, **kwargs: Any) -> None:
+        original_parameters(self, parameters, *rest, **kwargs)
+        for name in list(parameters):
+            parameters[name[0].lower() + name[1:]] = parameters.pop(name)
+
+    def _normalise_response(self: Any, response: Any, *rest: Any, **kwargs: Any) -> None:
+        if isinstance(response, dict):
+            for name in list(response):
+                value = response.pop(name)
+                if value is not None:
+                    response[name[0].upper() + name[1:]] = (
+                        _milliseconds(value) if isinstance(value, datetime) else value
+                    )
+
+    def remember_child(build: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(build)
+        def build_resolver(self: Any, env: Any, *rest: Any, **kwargs: Any) -> Any:
+            env.lambda_tuner_child = env.stack[-1]["ExecutionArn"]
+            return build(self, env, *rest, **kwargs)
+
+        return build_resolver
+
+    def _eval_sync(self: Any, env: Any, *rest: Any, **kwargs: Any) -> Any:
+        outcome = original_wait(self, env, *rest, **kwargs)
+        if not outcome and not env.is_running() and not isinstance(env.program_state(), ProgramEnded):
+            with contextlib.suppress(Exception):
+                region = env.lambda_tuner_child.split(":")[3]
+                boto_client_for(region=region, service="stepfunctions").stop_execution(
+                    executionArn=env.lambda_tuner_child,
+                    error="States.Aborted",
+                    cause="The parent execution was stopped",
+                )
+        return outcome
+
+    def normalise_dates(self: Any, response: Any, *rest: Any, **kwargs: Any) -> None:
+        _replace_dates(response)
+
+    StateTaskServiceSfn._normalise_parameters = _normalise_parameters
+    StateTaskServiceSfn._normalise_response = _normalise_response
+    StateTaskServiceSfn._build_sync_resolver = remember_child(original_sync)
+    StateTaskServiceSfn._build_sync2_resolver = remember_child(original_sync2)
+    StateTaskServiceSfn._eval_sync = _eval_sync
+    StateTaskService._normalise_response = normalise_dates
+
+
+def _replace_dates(value: Any) -> None:
+    """Turn every date inside a task's answer into AWS's text, in place."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in list(entries):
+        if isinstance(item, datetime):
+            value[key] = _iso(item)
+        else:
+            _replace_dates(item)
+
+
+def mend_error_names(hooks: Hooks) -> None:
+    """Match ``States.*`` errors as AWS does.
+
+    In moto ``States.ALL`` also catches ``States.Runtime`` and
+    ``States.DataLimitExceeded``, which AWS lets no one catch by it ("Handling
+    errors", Step Functions guide); and a time-out that leaves a Parallel branch
+    breaks the interpreter, which takes its name for a custom one.
+    """
+    from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+    from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
+    from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+
+    original = ErrorEqualsDecl._eval_body
+    uncatchable = {"States.Runtime", "States.DataLimitExceeded"}
+
+    def _eval_body(self: Any, env: Any) -> None:
+        name = env.stack[-1].error_name if env.stack[-1] is not None else None
+        if name in uncatchable and name not in {each.error_name for each in self.error_names}:
+            env.stack.pop()
+            env.stack.append(False)
+            return
+        original(self, env)
+
+    def __init__(self: Any, error_name: str | None) -> None:  # noqa: N807 - takes the place of moto's
+        ErrorName.__init__(self, error_name=error_name)
+
+    ErrorEqualsDecl._eval_body = _eval_body
+    CustomErrorName.__init__ = __init__
+
+
+def mend_json_paths(hooks: Hooks) -> None:
+    """Give one value for a path that names one: moto gives ``$.x[0].b`` as a list of one."""
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    original = json_path.extract_json
+    definite = re.compile(r"\$(\.[A-Za-z_][\w-]*|\['[^']*'\]|\[\d+\])*")
+
+    def extract_json(path: str, data: Any) -> Any:
+        value = original(path, data)
+        if isinstance(value, list) and "[" in path and definite.fullmatch(path):
+            found = json_path.parse(path).find(data)
+            return found[0].value if len(found) == 1 else value
+        return value
+
+    for module in list(sys.modules.values()):
+        if (
+            getattr(module, "__name__", "").startswith("moto.stepfunctions.")
+            and getattr(module, "extract_json", None) is original
+        ):
+            module.extract_json = extract_json  # type: ignore[attr-defined]
+    json_path.extract_json = extract_json
+
+
+def mend_interpreter_clients(hooks: Hooks) -> None:
+    """Make the interpreter's boto clients once: moto makes one for every state, half of a state's time."""
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    @functools.cache
+    def client(region: str, service: str, port: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            region_name=region,
+            endpoint_url=f"http://127.0.0.1:{port}",
+            aws_access_key_id="ak",
+            aws_secret_access_key="sk",  # noqa: S106 - the embedded AWS checks no signature
+            config=Config(
+                parameter_validation=False,
+                retries={"max_attempts": 0, "total_max_attempts": 1},
+                connect_timeout=10,
+                read_timeout=16 * 60,
+                max_pool_connections=64,
+            ),
+        )
+
+    making = threading.Lock()
+
+    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+        with making:
+            return client(region, service, boto_client.moto_server_port())
+
+    original = boto_client.boto_client_for
+    for module in list(sys.modules.values()):
+        if (
+            getattr(module, "__name__", "").startswith("moto.stepfunctions.")
+            and getattr(module, "boto_client_for", None) is original
+        ):
+            module.boto_client_for = boto_client_for  # type: ignore[attr-defined]
+
+
+def mend_interpreter_noise(hooks: Hooks) -> None:
+    """Print no syntax trees: moto writes a failed state's whole definition, at each level, to standard error."""
+    from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+
+    def silent(self: Any, *args: Any, **kwargs: Any) -> None:
+        """Say nothing: the error is in the execution's history."""
+
+    EvalComponent._log_failure_event_exception = silent
+    EvalComponent._log_exception = silent
+
+
+# --- EventBridge and Scheduler --------------------------------------------------------------------------------------
+
+
+def emit_event(hooks: Hooks, event: dict[str, Any]) -> None:
+    """Give an event of an AWS service to the rules of the default bus; never fails."""
+    from moto.events.models import events_backends
+
+    try:
+        bus = events_backends[event["account"]][event["region"]].event_buses["default"]
+        for rule in list(bus.rules.values()):
+            if rule.event_pattern.get_pattern():
+                rule.send_to_targets(event)
+    except Exception:
+        LOG.exception("an event of %s found no way to its rules", event.get("source"))
+
+
+def mend_event_targets(hooks: Hooks) -> None:
+    """Deliver events to Lambda and Step Functions: moto answers such a rule's event with 500."""
+    from moto.events.models import Rule
+
+    original = Rule.send_to_targets
+    ours = re.compile(r"arn:[^:]+:(lambda|states):")
+
+    def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
+        if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
+            return
+        for target in list(self.targets):
+            if ours.match(target["Arn"]):
+                hooks.deliver(target, original_event)
+        rest = [target for target in self.targets if not ours.match(target["Arn"])]
+        if rest:
+            others = copy.copy(self)
+            others.targets = rest
+            with contextlib.suppress(NotImplementedError):
+                original(others, {"ingestion-time": 0.0, **original_event}, transform_input)
+
+    Rule.send_to_targets = send_to_targets
+
+
+def mend_schedules_from_cloudformation(hooks: Hooks) -> None:
+    """Create ``AWS::Scheduler::Schedule``: moto skips it with a warning."""
+    from moto.core.common_models import CloudFormationModel
+    from moto.scheduler.models import scheduler_backends
+
+    class ScheduleResource(CloudFormationModel):  # type: ignore[misc]
+        def __init__(self, name: str, group: str | None, arn: str) -> None:
+            self.name, self.group, self.arn = name, group, arn
+
+        @property
+        def physical_resource_id(self) -> str:
+            return self.name
+
+        @staticmethod
+        def cloudformation_name_type() -> str:
+            return "Name"
+
+        @staticmethod
+        def cloudformation_type() -> str:
+            return "AWS::Scheduler::Schedule"
+
+        @classmethod
+        def has_cfn_attr(cls, attr: str) -> bool:
+            return attr == "Arn"
+
+        def get_cfn_attribute(self, attribute_name: str) -> str:
+            return self.arn
+
+        @classmethod
+        def create_from_cloudformation_json(
+            cls,
+            resource_name: str,
+            cloudformation_json: Any,
+            account_id: str,
+            region_name: str,
+            **kwargs: Any,
+        ) -> Any:
+            properties = cloudformation_json["Properties"]
+            schedule = scheduler_backends[account_id][region_name].create_schedule(
+                action_after_completion=None, name=resource_name, **cls._settings(properties)
+            )
+            return cls(resource_name, properties.get("GroupName"), schedule.arn)
+
+        @classmethod
+        def update_from_cloudformation_json(
+            cls,
+            original_resource: Any,
+            new_resource_name: str,
+            cloudformation_json: Any,
+            account_id: str,
+            region_name: str,
+        ) -> Any:
+            settings = cls._settings(cloudformation_json["Properties"])
+            scheduler_backends[account_id][region_name].update_schedule(name=original_resource.name, **settings)
+            return original_resource
+
+        @classmethod
+        def delete_from_cloudformation_json(
+            cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+        ) -> None:
+            group = cloudformation_json["Properties"].get("GroupName")
+            with contextlib.suppress(Exception):
+                scheduler_backends[account_id][region_name].delete_schedule(group, resource_name)
+
+        @staticmethod
+        def _settings(properties: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                "description": properties.get("Description"),
+                "start_date": properties.get("StartDate"),
+                "end_date": properties.get("EndDate"),
+                "flexible_time_window": properties.get("FlexibleTimeWindow"),
+                "group_name": properties.get("GroupName"),
+                "kms_key_arn": properties.get("KmsKeyArn"),
+                "schedule_expression": properties["ScheduleExpression"],
+                "schedule_expression_timezone": properties.get("ScheduleExpressionTimezone"),
+                "state": properties.get("State"),
+                "target": properties["Target"],
+            }
+
+    from moto.cloudformation import parsing
+
+    parsing.lambda_tuner_schedule = ScheduleResource  # keeps the class alive: moto finds models by their subclasses
+    for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
+        cached.cache_clear()
+
+
+def mend_unknown_resources(hooks: Hooks) -> None:
+    """Skip what the local account has no use for (alarms, metric filters) with one line in the log."""
+    from moto.cloudformation import parsing
+
+    original = parsing.parse_resource
+
+    def parse_resource(resource_json: dict[str, Any], resources_map: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            resource = original(resource_json, resources_map)
+        if resource is None:
+            LOG.info("the local account skips a resource of type %s", resource_json["Type"])
+        return resource
+
+    parsing.parse_resource = parse_resource
+
+
+# --- CloudWatch Logs and S3 -----------------------------------------------------------------------------------------
+
+
+def mend_log_filter(hooks: Hooks) -> None:
+    """Apply filter patterns: moto knows one quoted string, and for others gives every event back."""
+    from moto.logs import models, utils
+
+    class EventMessageFilter:
+        def __init__(self, pattern: str) -> None:
+            self._pattern = pattern
+
+        def matches(self, message: str) -> bool:
+            return matches_filter(self._pattern, message)
+
+    utils.EventMessageFilter = EventMessageFilter
+    models.EventMessageFilter = EventMessageFilter
+
+
+def mend_object_store(hooks: Hooks) -> None:
+    """Tell of every object that is put or deleted, so that a bucket can outlive the server: moto has no store."""
+    from moto.s3.models import S3Backend
+
+    original_put = S3Backend.put_object
+    original_delete = S3Backend.delete_object
+
+    def put_object(self: Any, *args: Any, **kwargs: Any) -> Any:
+        key = original_put(self, *args, **kwargs)
+        hooks.object_written(key)
+        return key
+
+    def delete_object(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
+        answer = original_delete(self, bucket_name, key_name, *args, **kwargs)
+        hooks.object_deleted(bucket_name, key_name)
+        return answer
+
+    S3Backend.put_object = put_object
+    S3Backend.delete_object = delete_object
+
+
+MENDS: tuple[Callable[[Hooks], None], ...] = (
+    mend_function_settings,
+    mend_function_code_location,
+    mend_function_from_cloudformation,
+    mend_function_versions,
+    mend_function_lookup,
+    mend_invoke,
+    mend_function_policy,
+    mend_function_listing,
+    mend_function_questions,
+    mend_state_machines_from_cloudformation,
+    mend_start_execution,
+    mend_execution_times,
+    mend_execution_end,
+    mend_execution_answers,
+    mend_nested_executions,
+    mend_error_names,
+    mend_json_paths,
+    mend_interpreter_clients,
+    mend_interpreter_noise,
+    mend_event_targets,
+    mend_schedules_from_cloudformation,
+    mend_unknown_resources,
+    mend_log_filter,
+    mend_object_store,
+)
+
+
+def _iso(moment: datetime, *, milliseconds: bool = True) -> str:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    text = aware.astimezone(UTC).isoformat(timespec="milliseconds" if milliseconds else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def _milliseconds(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * 1000)

@@ -1,0 +1,206 @@
+"""When EventBridge schedules are due: ``rate(…)``, ``cron(…)`` with its six fields, ``at(…)``."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tuner.core.errors import TunerError
+
+_MONTHS = {
+    "JAN": 1, "FEB": 2, "MAR": 3, "APR": 4, "MAY": 5, "JUN": 6,
+    "JUL": 7, "AUG": 8, "SEP": 9, "OCT": 10, "NOV": 11, "DEC": 12,
+}  # fmt: skip
+_DAYS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7}
+_UNITS_S = {"minute": 60, "hour": 3600, "day": 86_400}
+_LONGEST_GAP_MINUTES = 24 * 60
+
+
+class InvalidSchedule(TunerError):
+    """A schedule expression that EventBridge would refuse."""
+
+
+def is_due(
+    expression: str,
+    *,
+    after: datetime,
+    until: datetime,
+    created_at: datetime,
+    timezone: str = "UTC",
+) -> bool:
+    """Tell whether a schedule has an occurrence in the time after *after* and up to *until*.
+
+    Several occurrences in one span (a laptop that slept) count as one: a
+    nightly run that was missed five times is wanted once.
+
+    Args:
+        expression: ``rate(5 minutes)``, ``cron(0 3 * * ? *)`` or ``at(2026-01-31T08:00:00)``.
+        after: Excluded; with its time zone.
+        until: Included; with its time zone.
+        created_at: From here ``rate`` counts.
+        timezone: For ``cron`` and ``at``; a name of the time zone database.
+
+    Raises:
+        InvalidSchedule: The expression is none of the three forms.
+
+    Example:
+        >>> night = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
+        >>> is_due("cron(0 3 * * ? *)", after=night - timedelta(seconds=1), until=night, created_at=night)
+        True
+    """
+    form = re.fullmatch(r"(rate|cron|at)\((.*)\)", expression.strip())
+    if not form:
+        raise _invalid(expression)
+    kind, content = form.groups()
+    if kind == "rate":
+        return _rate_is_due(expression, content, after, until, created_at)
+    zone = ZoneInfo(timezone or "UTC")
+    if kind == "at":
+        try:
+            moment = datetime.fromisoformat(content).replace(tzinfo=zone)
+        except ValueError as error:
+            raise _invalid(expression) from error
+        return after < moment <= until
+    cron = CronExpression.parse(content)
+    first = after.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    first = max(first, until.astimezone(UTC) - timedelta(minutes=_LONGEST_GAP_MINUTES))
+    first = first.replace(second=0, microsecond=0)
+    while first <= until:
+        if cron.matches(first.astimezone(zone)):
+            return True
+        first += timedelta(minutes=1)
+    return False
+
+
+def _rate_is_due(expression: str, content: str, after: datetime, until: datetime, created_at: datetime) -> bool:
+    found = re.fullmatch(r"(\d+)\s+(minute|hour|day)s?", content.strip())
+    if not found or int(found[1]) == 0:
+        raise _invalid(expression)
+    period_s = int(found[1]) * _UNITS_S[found[2]]
+    past = int((after - created_at).total_seconds() // period_s)
+    now = int((until - created_at).total_seconds() // period_s)
+    return now > max(past, 0)
+
+
+@dataclass(frozen=True)
+class CronExpression:
+    """The six fields of an EventBridge cron expression ("Schedule types", EventBridge Scheduler guide)."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days_of_month: str
+    months: frozenset[int]
+    days_of_week: str
+    years: frozenset[int]
+
+    @classmethod
+    def parse(cls, content: str) -> CronExpression:
+        """Read ``minutes hours day-of-month month day-of-week year``.
+
+        Raises:
+            InvalidSchedule: Not six fields, a value out of bounds, or days in both day fields.
+        """
+        fields = content.upper().split()
+        if len(fields) != 6:
+            raise _invalid(f"cron({content})")
+        minutes, hours, days_of_month, months, days_of_week, years = fields
+        if days_of_month != "?" and days_of_week != "?" and "*" not in (days_of_month, days_of_week):
+            raise _invalid(f"cron({content})")
+        try:
+            cron = cls(
+                _numbers(minutes, 0, 59),
+                _numbers(hours, 0, 23),
+                days_of_month,
+                _numbers(months, 1, 12, _MONTHS),
+                days_of_week,
+                _numbers(years, 1970, 2199),
+            )
+            cron._day_matches(datetime(2026, 1, 1))  # noqa: DTZ001 - reads both day fields once
+        except (ValueError, KeyError) as error:
+            raise _invalid(f"cron({content})") from error
+        return cron
+
+    def matches(self, moment: datetime) -> bool:
+        """Tell whether the expression names this minute (of the schedule's own time zone)."""
+        return (
+            moment.minute in self.minutes
+            and moment.hour in self.hours
+            and moment.month in self.months
+            and moment.year in self.years
+            and self._day_matches(moment)
+        )
+
+    def _day_matches(self, moment: datetime) -> bool:
+        return self._month_day_matches(moment) and self._week_day_matches(moment)
+
+    def _month_day_matches(self, moment: datetime) -> bool:
+        field = self.days_of_month
+        last = calendar.monthrange(moment.year, moment.month)[1]
+        if field == "?":
+            return True
+        if field == "L":
+            return moment.day == last
+        if field == "LW":
+            return moment.day == _nearest_weekday(moment, last, last)
+        if field.endswith("W"):
+            return moment.day == _nearest_weekday(moment, int(field[:-1]), last)
+        return moment.day in _numbers(field, 1, 31)
+
+    def _week_day_matches(self, moment: datetime) -> bool:
+        field = self.days_of_week
+        day = moment.isoweekday() % 7 + 1  # AWS counts from Sunday = 1
+        if field == "?":
+            return True
+        if field == "L":
+            return day == 7
+        if "#" in field:
+            wanted, nth = field.split("#")
+            return day == _value(wanted, _DAYS) and (moment.day - 1) // 7 + 1 == int(nth)
+        if field.endswith("L"):
+            last = calendar.monthrange(moment.year, moment.month)[1]
+            return day == _value(field[:-1], _DAYS) and moment.day > last - 7
+        return day in _numbers(field, 1, 7, _DAYS)
+
+
+def _nearest_weekday(moment: datetime, day: int, last: int) -> int:
+    """Give the working day nearest to a day of this month, without leaving the month."""
+    day = min(day, last)
+    weekday = moment.replace(day=day).isoweekday()
+    if weekday == 6:
+        return day - 1 if day > 1 else day + 2
+    if weekday == 7:
+        return day + 1 if day < last else day - 2
+    return day
+
+
+def _value(text: str, names: dict[str, int] | None = None) -> int:
+    return names[text] if names and text in names else int(text)
+
+
+def _numbers(field: str, low: int, high: int, names: dict[str, int] | None = None) -> frozenset[int]:
+    found: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        if span in ("*", "?"):
+            start, end = low, high
+        elif "-" in span:
+            left, right = span.split("-")
+            start, end = _value(left, names), _value(right, names)
+        else:
+            start = _value(span, names)
+            end = high if step else start
+        if not (low <= start <= high and low <= end <= high):
+            raise ValueError(field)
+        values = range(start, end + 1) if start <= end else [*range(start, high + 1), *range(low, end + 1)]
+        found.update(list(values)[:: int(step) if step else 1])
+    return frozenset(found)
+
+
+def _invalid(expression: str) -> InvalidSchedule:
+    return InvalidSchedule(
+        f"{expression!r} is not a schedule expression.",
+        hint="Write rate(5 minutes), cron(0 3 * * ? *) with six fields, or at(2026-01-31T08:00:00).",
+    )

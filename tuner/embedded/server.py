@@ -1,0 +1,270 @@
+"""The embedded AWS as one process: ``python -m tuner.embedded.server --home DIR --port N --ready-file F``.
+
+Holds the account (moto, mended), runs its functions (the execution host),
+brings events to their rules, fires schedules, and keeps the artifact bucket
+in a folder. Listens on loopback only. Ends on SIGTERM, SIGINT, or with the
+process named by ``--parent-pid``, and takes every worker with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuner.embedded import identity
+
+if TYPE_CHECKING:
+    from tuner.embedded.code_store import CodeStore
+
+LOG = logging.getLogger("tuner.embedded.server")
+
+STATUS_PATH = "/_lambda-tuner/status"
+_CODE_PATH = "/_lambda-tuner/code/"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the server until it is told to end."""
+    options = _options(arguments)
+    options.home.mkdir(parents=True, exist_ok=True)
+    if options.log_file:
+        _write_output_to(options.log_file)
+    _set_up_logging(options.log_level)
+    ending = threading.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: ending.set())
+    if options.parent_pid:
+        _end_with_parent(options.parent_pid, ending)
+    work_dir = Path(tempfile.mkdtemp(prefix="lambda-tuner-"))
+    try:
+        _serve(options, work_dir, ending)
+    except Exception:
+        LOG.exception("the embedded AWS could not start")
+        return 1
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tuner.embedded.server", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="folder that keeps the artifact bucket")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--ready-file", type=Path, help="written when requests are answered and the stack is there")
+    parser.add_argument("--parent-pid", type=int, help="end when this process ends")
+    parser.add_argument("--log-file", type=Path, help="takes standard output and standard error")
+    parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR")
+    parser.add_argument("--application", type=Path, help="folder of another template.yaml than ours")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of the template")
+    return parser.parse_args(arguments)
+
+
+def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event) -> None:
+    """Build the account from the inside out, tell that it is ready, and take it down in the reverse order."""
+    os.environ.update(AWS_DEFAULT_REGION=identity.REGION, AWS_REGION=identity.REGION)
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        os.environ.pop(name, None)
+    from moto.core.config import default_user_config
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
+
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    from tuner.embedded import moto_account, moto_patches
+    from tuner.embedded.bucket_folder import BucketFolder
+    from tuner.embedded.code_store import CodeStore
+    from tuner.embedded.event_delivery import EventDelivery, ScheduleClock
+    from tuner.embedded.functions import FunctionRunner
+    from tuner.embedded.host import ExecutionHost
+
+    code = CodeStore(work_dir / "code")
+    folder = BucketFolder(options.home / "bucket")
+
+    class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
+        def log_request(self, *args: Any, **kwargs: Any) -> None:
+            """Leave requests out of the log."""
+
+    application = _with_own_pages(DomainDispatcherApplication(create_backend_app), code, options.home)
+    server = make_server("127.0.0.1", options.port, application, threaded=True, request_handler=QuietHandler)
+    server.daemon_threads = True  # type: ignore[attr-defined] # of the threaded kind, which make_server chooses
+    endpoint_url = f"http://127.0.0.1:{server.port}"
+    os.environ["MOTO_PORT"] = str(server.port)
+    clients = client_factory(endpoint_url)
+    host_work = work_dir / "host"
+    host_work.mkdir()
+    host = ExecutionHost(
+        endpoint_url=endpoint_url, log_sink=moto_account.write_log, work_dir=host_work, cores=identity.core_count()
+    )
+    delivery = EventDelivery(clients)
+    clock = ScheduleClock(
+        moto_account.scheduled_targets,
+        delivery,
+        started_at=datetime.now(tz=UTC),
+        finished=moto_account.delete_schedule,
+    )
+    try:
+        runner = FunctionRunner(host, code)
+        moto_patches.apply(
+            moto_patches.Hooks(
+                invoke=runner.invoke,
+                retire=runner.retire,
+                store_code=code.put,
+                code_url=lambda sha256: f"{endpoint_url}{_CODE_PATH}{sha256}.zip",
+                memory_cap_mb=identity.memory_cap_mb(),
+                is_own_function=identity.is_own_function,
+                deliver=delivery.deliver,
+                object_written=lambda record: _keep(folder, record, moto_account.keep_object),
+                object_deleted=lambda bucket, key: folder.delete(key) if bucket == identity.ARTIFACT_BUCKET else None,
+            )
+        )
+        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+        _deploy(clients, options)
+        restored = moto_account.fill_bucket(folder)
+        clock.start()
+        LOG.info("ready at %s; %d objects came back from %s", endpoint_url, restored, options.home)
+        if options.ready_file:
+            _write_ready_file(options.ready_file, endpoint_url, server.port)
+        ending.wait()
+        LOG.info("ending")
+    finally:
+        clock.close()
+        delivery.close()
+        host.close()
+        if options.ready_file:
+            _remove_ready_file(options.ready_file)
+        threading.Thread(target=server.shutdown, daemon=True).start()
+        server.server_close()
+
+
+def client_factory(endpoint_url: str) -> Callable[[str], Any]:
+    """Make boto3 clients of the embedded account; each once, for threads to share."""
+    making = threading.Lock()
+
+    @functools.cache
+    def client(service: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=endpoint_url,
+            region_name=identity.REGION,
+            aws_access_key_id=identity.ACCESS_KEY_ID,
+            aws_secret_access_key=identity.SECRET_ACCESS_KEY,
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=120, max_pool_connections=32),
+        )
+
+    def locked(service: str) -> Any:
+        with making:
+            return client(service)
+
+    return locked
+
+
+def _deploy(clients: Callable[[str], Any], options: argparse.Namespace) -> None:
+    from tuner.application import application_root
+    from tuner.embedded.deploy import deploy_template, deployment_parameters, own_code_archive
+
+    parameters = deployment_parameters(dict(pair.split("=", 1) for pair in options.parameter))
+    if options.application:
+        deploy_template(clients, options.application, parameters)
+    else:
+        deploy_template(clients, application_root(), parameters, own_code=own_code_archive())
+
+
+def _keep(folder: Any, record: Any, keep: Callable[[Any, Any], None]) -> None:
+    if record.bucket_name == identity.ARTIFACT_BUCKET:
+        keep(folder, record)
+
+
+def _with_own_pages(moto: Any, code: CodeStore, home: Path) -> Any:
+    """Put two pages before moto's: whether this server is up, and the code of functions for download."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = str(environ.get("PATH_INFO", ""))
+        if path == STATUS_PATH:
+            body = json.dumps({"pid": os.getpid(), "home": str(home.resolve())}).encode()
+            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+            return [body]
+        if path.startswith(_CODE_PATH):
+            archive = code.archive(Path(path).stem)
+            if archive.is_file() and Path(path).stem.isalnum():
+                body = archive.read_bytes()
+                start_response("200 OK", [("Content-Type", "application/zip"), ("Content-Length", str(len(body)))])
+                return [body]
+            start_response("404 Not Found", [("Content-Length", "0")])
+            return [b""]
+        answer: Iterable[bytes] = moto(environ, start_response)
+        return answer
+
+    return application
+
+
+def _write_ready_file(path: Path, endpoint_url: str, port: int) -> None:
+    content = json.dumps({"pid": os.getpid(), "port": port, "endpoint_url": endpoint_url})
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(content, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _remove_ready_file(path: Path) -> None:
+    """Remove the file that this server wrote; never another one's."""
+    try:
+        if json.loads(path.read_text(encoding="utf-8")).get("pid") == os.getpid():
+            path.unlink()
+    except (OSError, ValueError):
+        LOG.debug("there is no ready file to remove")
+
+
+def _end_with_parent(parent_pid: int, ending: threading.Event) -> None:
+    """End when the parent does: a killed command or test must leave no server behind."""
+    import psutil
+
+    try:
+        parent = psutil.Process(parent_pid)
+    except psutil.NoSuchProcess:
+        ending.set()
+        return
+
+    def watch() -> None:
+        while not ending.wait(0.5):
+            if not parent.is_running() or parent.status() == psutil.STATUS_ZOMBIE:
+                ending.set()
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _write_output_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file.fileno(), stream.fileno())
+
+
+def _set_up_logging(level: str) -> None:
+    """Log our own parts; moto's, Flask's and werkzeug's only when they fail."""
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name, quiet in (
+        ("moto", logging.ERROR),
+        ("werkzeug", logging.ERROR),
+        ("samtranslator", logging.WARNING),
+        ("botocore", logging.WARNING),
+    ):
+        logging.getLogger(name).setLevel(quiet)
+    warnings.filterwarnings("ignore", module="moto")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
