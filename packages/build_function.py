@@ -88,7 +88,7 @@ def parents(name: str) -> Iterator[str]:
 
 def module_path(name: str, source: Path) -> Path | None:
     """Find the file of a dotted module name; none where it is not a module of ours."""
-    if name.split(".")[0] != "tuner":
+    if not f"{name}.".startswith("tuner."):
         return None
     place = source.joinpath(*name.split("."))
     candidates = (place / "__init__.py", place.with_suffix(".py"))
