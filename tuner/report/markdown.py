@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tuner.report import change, formats, tables
 from tuner.report import document as doc
-from tuner.report.sentences import Sentence, goal_text, size_text, verdict_message
+from tuner.report.sentences import Sentence, goal_text, restored_sentence, size_text, verdict_message
 
 MOST_CHARACTERS = 60_000
 """GitHub takes comments of up to 65,536 characters."""
@@ -191,26 +191,6 @@ def _evidence(document: doc.Document) -> list[str]:
     run = f"Run `{_code(str(document.get('runId')))}`"
     lines.append(", ".join([run, *(f"{escape(str(name))} {escape(str(value))}" for name, value in versions.items())]))
     return ["<details><summary>How we know</summary>\n\n" + "\n".join(lines) + "\n\n</details>"]
-
-
-def restored_sentence(document: doc.Document) -> str:
-    """What was checked after the run, in one sentence; empty where nothing was."""
-    restored = document.get("restored")
-    if not restored:
-        return ""
-    removed, remaining = restored.get("removed") or [], restored.get("remaining") or []
-    changed = [str(item["what"]) for item in restored.get("checks") or [] if not item.get("same")]
-    if not remaining and not changed:
-        return (
-            f"Nothing is left behind: {formats.count(len(removed), 'temporary function')} removed, "
-            "the function under test is as it was."
-        )
-    problems = []
-    if remaining:
-        problems.append(f"could not be removed: {', '.join(map(str, remaining))}")
-    if changed:
-        problems.append(f"differs from before the run: {', '.join(changed)}")
-    return f"Look at this: {'; '.join(problems)}."
 
 
 def _cut(text: str) -> str:

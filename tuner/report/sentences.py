@@ -109,6 +109,26 @@ def goal_text(document: doc.Document) -> str:
     return f"p{goal['percentile']:g} ≤ {formats.milliseconds(goal['limitMs'])}" if goal else "no latency goal"
 
 
+def restored_sentence(document: doc.Document) -> str:
+    """What was checked after the run, in one sentence; empty where nothing was."""
+    restored = document.get("restored")
+    if not restored:
+        return ""
+    removed, remaining = restored.get("removed") or [], restored.get("remaining") or []
+    changed = [str(item["what"]) for item in restored.get("checks") or [] if not item.get("same")]
+    if not remaining and not changed:
+        return (
+            f"Nothing is left behind: {formats.count(len(removed), 'temporary function')} removed, "
+            "the function under test is as it was."
+        )
+    problems = []
+    if remaining:
+        problems.append(f"could not be removed: {', '.join(map(str, remaining))}")
+    if changed:
+        problems.append(f"differs from before the run: {', '.join(changed)}")
+    return f"Look at this: {'; '.join(problems)}."
+
+
 def _size(document: doc.Document, which: str) -> Figure:
     configuration = document[which]
     return Figure(size_text(document, configuration), f"{which}.memoryMb", configuration["memoryMb"], strong=True)

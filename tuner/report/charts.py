@@ -1,0 +1,611 @@
+"""The pictures, as Vega-Lite specifications that vl-convert draws to SVG.
+
+They are drawn here and not in the page, so that the page needs no script and
+the same picture can stand in a wiki. Colours are CSS variables: the page's
+light and dark colours apply to them. No text of a user's function enters a
+picture, only numbers and our own words.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.report import document as doc
+from tuner.report import formats
+
+Spec = dict[str, Any]
+Layer = dict[str, Any]
+
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+INK, MUTED, LINE, PAPER, SHADE = "var(--ink)", "var(--muted)", "var(--line)", "var(--paper)", "var(--shade)"
+ACCENT, LIMIT, CURVE = "var(--accent)", "var(--limit)", "var(--curve)"
+
+POINT = {"type": "point", "filled": True, "strokeWidth": 1, "opacity": 1}
+COORDINATES = re.compile(r' (?:d|transform|x2|y2)="[^"]*"')
+FRACTION = re.compile(r"(\.[0-9])[0-9]+")
+
+MOST_DOTS = 2000
+"""Above this many invocations a size shows its quantiles in place of every dot."""
+MOST_MODELLED_POINTS = 28
+DEAREST_RATIO = 1.3
+MEMORY_TICKS_MB = (128, 256, 512, 1024, 2048, 4096, 8192)
+LOG_FROM_RATIO = 3.0
+"""Axes whose ends differ by more than this factor are logarithmic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Width and height of a picture's plotting area in pixels."""
+
+    width: int
+    height: int
+
+
+WIDE, HALF, PHONE = Frame(840, 400), Frame(410, 290), Frame(292, 260)
+
+
+def draw_svg(spec: Spec, *, identifier: str) -> str:
+    """Draw a specification as an SVG element that scales with the page.
+
+    Args:
+        spec: A Vega-Lite specification.
+        identifier: Prefix that keeps this picture's ids apart from those of others in the page.
+    """
+    import vl_convert  # 90 MB and half a second: only where a picture is drawn
+
+    svg: str = vl_convert.vegalite_to_svg(spec)
+    svg = re.sub(r' (?:width|height)="[0-9.]+"', "", svg, count=2)
+    svg = svg.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "").replace(' version="1.1"', "")
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{identifier}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{identifier}-\1)", svg)
+    svg = re.sub(r' (?:role|aria-roledescription|aria-label|aria-hidden|pointer-events)="[^"]*"', "", svg)
+    # A tenth of a pixel is enough, and a third of the bytes.
+    svg = COORDINATES.sub(lambda attribute: FRACTION.sub(r"\1", attribute[0]), svg)
+    svg = re.sub(r' font-family="[^"]*"', "", svg)
+    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
+    """Cost of a million invocations against latency at the goal's percentile; every size a point.
+
+    None where no size has both.
+    """
+    key = doc.latency_key(document)
+    points = [point for row in doc.configurations_of(document) if (point := _point(document, row, key)) is not None]
+    if not points:
+        return None
+    goal = doc.goal_of(document)
+    measured = [point for point in points if point["measured"]]
+    modelled = _thinned(_worth_showing(points))
+    shown = [*measured, *modelled, *(point for point in points if point["role"] and not point["measured"])]
+    x_values = [bound for point in shown for bound in _bounds(point, "ms")] + ([goal["limitMs"]] if goal else [])
+    y_values = [bound for point in shown for bound in _bounds(point, "cost")]
+    x_scale, x_axis = _scale(x_values, frame.width / 90)
+    y_scale, y_axis = _scale(y_values, frame.height / 70, logarithmic=False)
+    currency = document.get("currency") or "USD"
+    sign = formats.CURRENCY_SIGNS.get(currency, currency)
+    x_axis |= _title(f"{key} of the warm duration, ms", "end")
+    y_axis |= _title(f"{sign} per million invocations", "top")
+    x: Layer = {"field": "ms", "type": "quantitative", "scale": x_scale, "axis": x_axis}
+    y: Layer = {"field": "cost", "type": "quantitative", "scale": y_scale, "axis": y_axis}
+    layers: list[Layer] = []
+    if goal:
+        limit = {"datum": goal["limitMs"], "type": "quantitative", "scale": x_scale}
+        layers.append(
+            {
+                "mark": {"type": "rect", "color": SHADE},
+                "encoding": {"x": limit, "x2": {"datum": x_scale["domain"][1]}},
+                "data": {"values": [{}]},
+            }
+        )
+        layers.append(
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
+                "encoding": {"x": limit},
+            }
+        )
+    dearest = y_scale["domain"][1]
+    layers.extend(_path_layers([point for point in points if point["cost"] <= dearest], x, y))
+    layers.append(_points_layer(modelled, x, y, size=26, filled=False))
+    layers.extend(_interval_layers(measured, x, y))
+    layers.append(_points_layer([p for p in measured if not p["role"]], x, y, size=64, filled=True))
+    layers.extend(_role_layers([p for p in shown if p["role"]], x, y))
+    layers.extend(_label_layers(shown, x, y, frame))
+    if goal:
+        layers.extend(_goal_label(goal["limitMs"], x_scale, frame))
+    return _spec(layers, frame)
+
+
+def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
+    """Duration against memory: the model's band, each invocation a dot, cold apart from warm.
+
+    None where there are not two sizes to draw a line between.
+    """
+    rows = [row for row in doc.configurations_of(document) if doc.duration_of(row, "mean")]
+    if len(rows) < 2:
+        return None
+    observations = document.get("observations") or []
+    key, goal = doc.latency_key(document), doc.goal_of(document)
+    band = [
+        {
+            "mb": row["memoryMb"],
+            "architecture": row["architecture"],
+            "low": row["durationMs"]["mean"]["low"],
+            "high": row["durationMs"]["mean"]["high"],
+            "mean": row["durationMs"]["mean"]["estimate"],
+            "percentile": estimate if (estimate := doc.estimate_of(doc.duration_of(row, key))) else None,
+        }
+        for row in rows
+    ]
+    dots = [
+        {"mb": row["memoryMb"], "ms": row["durationMs"], "cold": bool(row.get("cold"))}
+        for row in observations
+        if row.get("outcome") == "ok" and row.get("durationMs")
+    ]
+    infeasible = [{"mb": row["memoryMb"]} for row in doc.configurations_of(document) if doc.is_infeasible(row)]
+    y_values = [bound for row in band for bound in (row["low"], row["high"])]
+    y_values += [row["percentile"] for row in band if row["percentile"]] + [dot["ms"] for dot in dots]
+    y_values += [goal["limitMs"]] if goal else []
+    x, sizes = _memory_axis([row["mb"] for row in band] + [row["mb"] for row in infeasible])
+    y_scale, y_axis = _scale(y_values, frame.height / 60)
+    y_axis = {**y_axis, **_title("warm duration, ms", "top")}
+    y: Layer = {"field": "ms", "type": "quantitative", "scale": y_scale, "axis": y_axis}
+    detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(document)) > 1 else {}
+    layers: list[Layer] = [
+        {
+            "data": {"values": band},
+            "mark": {"type": "area", "color": CURVE, "opacity": 0.16, "interpolate": "monotone"},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **detail},
+        },
+        {
+            "data": {"values": band},
+            "mark": {"type": "line", "color": CURVE, "strokeWidth": 1.6, "interpolate": "monotone"},
+            "encoding": {"x": x, "y": {**y, "field": "mean"}, **detail},
+        },
+        {
+            "data": {"values": [row for row in band if row["percentile"]]},
+            "mark": {"type": "line", "color": CURVE, "strokeWidth": 1, "strokeDash": [2, 3], "interpolate": "monotone"},
+            "encoding": {"x": x, "y": {**y, "field": "percentile"}, **detail},
+        },
+    ]
+    if goal:
+        goal_label = {"ms": goal["limitMs"], "text": f"goal {formats.milliseconds(goal['limitMs'])}"}
+        layers.append(
+            {
+                "data": {"values": [{"ms": goal["limitMs"]}]},
+                "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
+                "encoding": {"y": y},
+            }
+        )
+        layers.append(
+            _halo_text([{"mb": sizes[1], **goal_label}], {"x": x, "y": y}, LIMIT, {"align": "right", "dy": -8})
+        )
+    layers.extend(_dot_layers(dots, x, y))
+    layers.extend(_size_markers(document, x))
+    if infeasible:
+        top = [{**row, "ms": y_scale["domain"][1]} for row in infeasible]
+        layers.append(
+            {
+                "data": {"values": top},
+                "mark": {"type": "point", "shape": "cross", "angle": 45, "filled": True, "fill": LIMIT, "size": 90},
+                "encoding": {"x": x, "y": y},
+            }
+        )
+    return _spec(layers, frame)
+
+
+def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
+    """Cost and duration over memory on one picture, as users of AWS Lambda Power Tuning know it.
+
+    None where there are not two sizes to draw a line between.
+    """
+    architecture = (document.get("recommended") or document.get("current") or {}).get("architecture")
+    rows = [
+        {
+            "mb": row["memoryMb"],
+            "ms": row["durationMs"]["mean"]["estimate"],
+            "cost": row["costPerMillionUsd"]["estimate"],
+            "measured": row.get("basis") == "samples",
+        }
+        for row in doc.configurations_of(document)
+        if doc.duration_of(row, "mean") and row.get("costPerMillionUsd") and row["architecture"] == architecture
+    ]
+    if len(rows) < 2:
+        return None
+    x, _ = _memory_axis([row["mb"] for row in rows])
+    currency = document.get("currency") or "USD"
+    sign = formats.CURRENCY_SIGNS.get(currency, currency)
+    sides = []
+    for field, colour, title, orient in (
+        ("ms", INK, "mean duration, ms", "left"),
+        ("cost", ACCENT, f"{sign} per million", "right"),
+    ):
+        highest = max(row[field] for row in rows)
+        place = "top" if orient == "left" else "topright"
+        y: Layer = {
+            "field": field,
+            "type": "quantitative",
+            "scale": {"domain": [0, highest * 1.08], "nice": False},
+            "axis": {
+                "orient": orient,
+                "tickCount": frame.height // 60,
+                "grid": orient == "left",
+                "labelColor": colour,
+                "titleColor": colour,
+                "format": ",~f" if highest >= 10 else ",~r",
+                **_title(title, place),
+            },
+        }
+        sides.append(
+            {
+                "layer": [
+                    {
+                        "data": {"values": rows},
+                        "mark": {"type": "line", "color": colour, "strokeWidth": 1.8, "interpolate": "monotone"},
+                        "encoding": {"x": x, "y": y},
+                    },
+                    {
+                        "data": {"values": [row for row in rows if row["measured"]]},
+                        "mark": {
+                            "type": "point",
+                            "filled": True,
+                            "fill": colour,
+                            "size": 34,
+                            "opacity": 1,
+                            "stroke": PAPER,
+                        },
+                        "encoding": {"x": x, "y": y},
+                    },
+                ]
+            }
+        )
+    markers: Layer = {"layer": _size_markers(document, x)}
+    spec = _spec([markers, *sides] if markers["layer"] else sides, frame)
+    spec["resolve"] = {"scale": {"y": "independent"}}
+    return spec
+
+
+def _spec(layers: Sequence[Layer], frame: Frame) -> Spec:
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": frame.width,
+        "height": frame.height,
+        "padding": {"left": 4, "right": 8, "top": 6, "bottom": 4},
+        "background": None,
+        "layer": list(layers),
+        "config": {
+            "aria": False,
+            "font": FONT,
+            "view": {"stroke": None},
+            "axis": {
+                "domain": False,
+                "ticks": False,
+                "gridColor": LINE,
+                "labelColor": MUTED,
+                "titleColor": MUTED,
+                "labelFontSize": 12,
+                "titleFontSize": 12,
+                "titleFontWeight": 400,
+                "labelPadding": 8,
+            },
+        },
+    }
+
+
+def _title(text: str, place: str) -> Layer:
+    """An axis title where it is read first: above the axis, level."""
+    if place == "end":
+        return {"title": text, "titleAnchor": "end", "titlePadding": 10}
+    side = {"titleAlign": "left", "titleX": 0} if place == "top" else {"titleAlign": "right", "titleX": 0}
+    return {"title": text, "titleAngle": 0, "titleBaseline": "bottom", "titleY": -12, **side}
+
+
+def _point(document: doc.Document, row: doc.Configuration, key: str) -> dict[str, Any] | None:
+    duration, cost = doc.duration_of(row, key), row.get("costPerMillionUsd")
+    if not duration or not cost:
+        return None
+    role = ""
+    if doc.same_configuration(row, document.get("recommended")):
+        role = "closest" if document.get("verdict") == "GOAL_NOT_MET" else "recommended"
+    elif doc.same_configuration(row, document.get("current")):
+        role = "assumed" if (document.get("current") or {}).get("assumed") else "now"
+    elif doc.same_configuration(row, document.get("safer")):
+        role = "safer"
+    return {
+        "mb": row["memoryMb"],
+        "architecture": row["architecture"],
+        "role": role,
+        "measured": row.get("basis") == "samples",
+        "ms": duration["estimate"],
+        "msLow": duration["low"],
+        "msHigh": duration["high"],
+        "cost": cost["estimate"],
+        "costLow": cost["low"],
+        "costHigh": cost["high"],
+    }
+
+
+def _bounds(point: Mapping[str, Any], field: str) -> tuple[float, ...]:
+    if point["measured"]:
+        return (point[f"{field}Low"], point[f"{field}High"])
+    return (point[field],)
+
+
+def _worth_showing(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Modelled sizes, without those far dearer than all that were measured: they would flatten the rest."""
+    known = [point["cost"] for point in points if point["measured"] or point["role"]]
+    modelled = [point for point in points if not point["measured"] and not point["role"]]
+    return [point for point in modelled if not known or point["cost"] <= DEAREST_RATIO * max(known)]
+
+
+def left_out_of_tradeoff(document: doc.Document) -> list[int]:
+    """Memory sizes in MB that the first picture leaves out because they cost far more than all measured ones."""
+    key = doc.latency_key(document)
+    points = [point for row in doc.configurations_of(document) if (point := _point(document, row, key)) is not None]
+    shown = {(point["architecture"], point["mb"]) for point in _worth_showing(points)}
+    return [
+        point["mb"]
+        for point in points
+        if not point["measured"] and not point["role"] and (point["architecture"], point["mb"]) not in shown
+    ]
+
+
+def _thinned(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of many modelled sizes those that lie evenly over the logarithm of memory."""
+    if len(points) <= MOST_MODELLED_POINTS:
+        return list(points)
+    low, high = math.log(points[0]["mb"]), math.log(points[-1]["mb"])
+    chosen = {}
+    for place in range(MOST_MODELLED_POINTS):
+        target = low + (high - low) * place / (MOST_MODELLED_POINTS - 1)
+        nearest = min(points, key=lambda point: abs(math.log(point["mb"]) - target))
+        chosen[nearest["architecture"], nearest["mb"]] = nearest
+    return list(chosen.values())
+
+
+def _scale(values: Sequence[float], ticks: float, *, logarithmic: bool = True) -> tuple[Layer, Layer]:
+    """A scale over *values* with some air around, and its axis."""
+    low, high = min(values), max(values)
+    if logarithmic and low > 0 and high / low > LOG_FROM_RATIO:
+        domain = [low / 1.12, high * 1.12]
+        steps = _log_ticks(domain, ticks)
+        return (
+            {"type": "log", "domain": domain, "nice": False},
+            {"values": steps, "format": ",~r" if domain[1] < 10 else ",~f", "grid": True},
+        )
+    margin = (high - low) * 0.08 or high * 0.2 or 1.0
+    domain = [max(0.0, low - margin), high + margin]
+    return (
+        {"domain": domain, "nice": False, "zero": False},
+        {"tickCount": max(3, round(ticks)), "format": ",~f" if domain[1] >= 10 else ",.3~r", "grid": True},
+    )
+
+
+def _log_ticks(domain: Sequence[float], most: float) -> list[float]:
+    """Round numbers inside a logarithmic domain, as many as have room."""
+    decades = range(math.floor(math.log10(domain[0])), math.ceil(math.log10(domain[1])) + 1)
+    steps: list[float] = []
+    for multiples in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+        steps = [
+            m * 10.0**decade for decade in decades for m in multiples if domain[0] <= m * 10.0**decade <= domain[1]
+        ]
+        if len(steps) <= max(3.0, most):
+            break
+    return steps
+
+
+def _memory_axis(sizes_mb: Sequence[int]) -> tuple[Layer, tuple[float, float]]:
+    low, high = min(sizes_mb) / 1.08, max(sizes_mb) * 1.08
+    steps = [size for size in MEMORY_TICKS_MB if low <= size <= high]
+    axis: Layer = {"format": ",", "grid": False, **_title("memory, MB", "end")}
+    if len(steps) >= 2:
+        axis["values"] = steps
+    scale: Layer = {"type": "log", "base": 2, "domain": [low, high], "nice": False}
+    return {"field": "mb", "type": "quantitative", "scale": scale, "axis": axis}, (low, high)
+
+
+def _path_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
+    """A faint thread through the sizes in the order of their memory."""
+    return [
+        {
+            "data": {"values": list(points)},
+            "mark": {"type": "line", "color": LINE, "strokeWidth": 1.5},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "order": {"field": "mb", "type": "quantitative"},
+                "detail": {"field": "architecture", "type": "nominal"},
+            },
+        }
+    ]
+
+
+def _points_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer, *, size: int, filled: bool) -> Layer:
+    fill, stroke = (INK, PAPER) if filled else (PAPER, MUTED)
+    return {
+        "data": {"values": list(points)},
+        "mark": {**POINT, "fill": fill, "stroke": stroke, "size": size},
+        "encoding": {"x": x, "y": y, "shape": _shape()},
+    }
+
+
+def _shape() -> Layer:
+    return {
+        "field": "architecture",
+        "type": "nominal",
+        "legend": None,
+        "scale": {"domain": ["arm64", "x86_64"], "range": ["circle", "circle"]},
+    }
+
+
+def _interval_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
+    mark = {"type": "rule", "color": MUTED, "strokeWidth": 1}
+    data = {"values": list(points)}
+    return [
+        {"data": data, "mark": mark, "encoding": {"x": {**x, "field": "msLow"}, "x2": {"field": "msHigh"}, "y": y}},
+        {"data": data, "mark": mark, "encoding": {"x": x, "y": {**y, "field": "costLow"}, "y2": {"field": "costHigh"}}},
+    ]
+
+
+def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
+    layers: list[Layer] = []
+    for point in points:
+        main = point["role"] in ("recommended", "closest")
+        colour = ACCENT if main else INK
+        fill = colour if point["measured"] else PAPER
+        layers.append(
+            {
+                "data": {"values": [point]},
+                "mark": {
+                    "type": "point",
+                    "filled": True,
+                    "fill": fill,
+                    "stroke": PAPER if point["measured"] else colour,
+                    "strokeWidth": 2,
+                    "size": 230 if main else 120,
+                    "opacity": 1,
+                },
+                "encoding": {"x": x, "y": y},
+            }
+        )
+    return layers
+
+
+def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: Frame) -> list[Layer]:
+    """Names of the points: those with a role always, measured ones where there is room."""
+    placed: list[tuple[float, float, float]] = []
+    layers: list[Layer] = []
+    order = {"recommended": 0, "closest": 0, "now": 1, "assumed": 1, "safer": 2, "": 3}
+    for point in sorted(points, key=lambda point: order[point["role"]]):
+        if not point["role"] and not point["measured"]:
+            continue
+        across = _position(point["ms"], x["scale"]) * frame.width
+        down = (1 - _position(point["cost"], y["scale"])) * frame.height
+        main = bool(point["role"])
+        text = formats.megabytes(point["mb"]) if main else f"{point['mb']:,}"
+        width = 7.2 * len(f"{text} {point['role']}") if main else 6.4 * len(text)
+        right = across + width + 16 > frame.width
+        start = across - width - 10 if right else across + 10
+        middle = down - 14 if down > 24 else down + 18
+        if not main and any(
+            abs(middle - other_down) < 15 and start < other_right and other_left < start + width
+            for other_left, other_right, other_down in placed
+        ):
+            continue
+        if main:
+            while any(abs(middle - d) < 16 and start < r and left < start + width for left, r, d in placed):
+                middle -= 17
+        placed.append((start, start + width, middle))
+        colour = ACCENT if point["role"] in ("recommended", "closest") else (INK if main else MUTED)
+        placing = {
+            "align": "right" if right else "left",
+            "dx": -10 if right else 10,
+            "dy": middle - down,
+            "fontSize": 13 if main else 11.5,
+            "fontWeight": 600 if main else 400,
+        }
+        label = f"{text} {point['role']}" if main else text
+        layers.append(_halo_text([{**point, "text": label}], {"x": x, "y": y}, colour, placing))
+    return layers
+
+
+def _position(number: float, scale: Mapping[str, Any]) -> float:
+    """Where a number lies on a scale, 0 at its start and 1 at its end."""
+    low, high = map(float, scale["domain"])
+    if scale.get("type") == "log":
+        return math.log(number / low) / math.log(high / low)
+    return (number - low) / (high - low)
+
+
+def _halo_text(values: Sequence[dict[str, Any]], encoding: Layer, colour: str, placing: Mapping[str, Any]) -> Layer:
+    """Text that stays readable where it crosses a line: once as a halo, once as itself."""
+    base = {"type": "text", "baseline": "middle", "fontSize": 12, **placing}
+    return {
+        "data": {"values": list(values)},
+        "encoding": {**encoding, "text": {"field": "text", "type": "nominal"}},
+        "layer": [
+            {"mark": {**base, "color": PAPER, "stroke": PAPER, "strokeWidth": 4}},
+            {"mark": {**base, "color": colour}},
+        ],
+    }
+
+
+def _goal_label(limit_ms: float, x_scale: Mapping[str, Any], frame: Frame) -> list[Layer]:
+    right = _position(limit_ms, x_scale) > 0.8
+    placing = {"align": "right" if right else "left", "dx": -7 if right else 7, "fontWeight": 600}
+    encoding = {
+        "x": {"field": "ms", "type": "quantitative", "scale": dict(x_scale)},
+        "y": {"value": frame.height - 12},
+    }
+    return [_halo_text([{"ms": limit_ms, "text": f"goal {formats.milliseconds(limit_ms)}"}], encoding, LIMIT, placing)]
+
+
+def _dot_layers(dots: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
+    warm = [dot for dot in dots if not dot["cold"]]
+    cold = [dot for dot in dots if dot["cold"]]
+    if len(dots) > MOST_DOTS:
+        return [_quantile_layer(warm, x, y)]
+    return [
+        {
+            "data": {"values": cold},
+            "mark": {**POINT, "shape": "diamond", "fill": PAPER, "stroke": MUTED, "size": 34},
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "data": {"values": warm},
+            "mark": {"type": "circle", "color": INK, "size": 16, "opacity": 0.6},
+            "encoding": {"x": x, "y": y},
+        },
+    ]
+
+
+def _quantile_layer(warm: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer:
+    """From the 5th to the 95th of a hundred dots at each size."""
+    by_size: dict[int, list[float]] = {}
+    for dot in warm:
+        by_size.setdefault(dot["mb"], []).append(dot["ms"])
+    values = []
+    for size, durations in by_size.items():
+        durations.sort()
+        last = len(durations) - 1
+        values.append({"mb": size, "low": durations[round(last * 0.05)], "high": durations[round(last * 0.95)]})
+    return {
+        "data": {"values": values},
+        "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5, "opacity": 0.6},
+        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+    }
+
+
+def _size_markers(document: doc.Document, x: Layer) -> list[Layer]:
+    """Thin upright lines at today's and the recommended size, with their names."""
+    layers: list[Layer] = []
+    current, recommended = document.get("current"), document.get("recommended")
+    named: list[tuple[doc.Configuration, str, str]] = []
+    if recommended:
+        word = "closest" if document.get("verdict") == "GOAL_NOT_MET" else "recommended"
+        named.append((recommended, word, ACCENT))
+    if current and not doc.same_configuration(current, recommended):
+        named.append((current, "assumed" if current.get("assumed") else "now", MUTED))
+    low, high = x["scale"]["domain"]
+    for configuration, word, colour in named:
+        size = configuration["memoryMb"]
+        if not low <= size <= high:
+            continue
+        data = [{"mb": size, "text": word}]
+        right = _position(size, x["scale"]) > 0.72
+        layers.append(
+            {
+                "data": {"values": data},
+                "mark": {"type": "rule", "color": colour, "strokeWidth": 1, "opacity": 0.7},
+                "encoding": {"x": x},
+            }
+        )
+        line = 8 if colour == ACCENT else 24
+        placing = {"align": "right" if right else "left", "dx": -6 if right else 6}
+        layers.append(_halo_text(data, {"x": x, "y": {"value": line}}, colour, placing))
+    return layers
