@@ -44,3 +44,11 @@ def _structure_memory(data: Any, _: object) -> MemorySpec:
 
 
 _converter.register_structure_hook(MemorySpec, _structure_memory)
+
+
+def _keep(data: Any, _: object) -> Any:
+    return data
+
+
+# Plain JSON values that a field may hold one or the other of.
+_converter.register_structure_hook(str | int | None, _keep)

@@ -16,13 +16,14 @@ def next_payload(weights: Sequence[float], counts: Sequence[int]) -> int:
         counts: How often each has been invoked already.
 
     Returns:
-        The index of the next payload; the first one where several are equal.
+        The index of the next payload; where several are equal, the one that
+        was invoked least, and of those the first.
 
     Example:
-        >>> next_payload([3, 1], [2, 0]), next_payload([3, 1], [2, 1])
-        (1, 0)
+        >>> next_payload([3, 1], [0, 0]), next_payload([3, 1], [1, 0]), next_payload([3, 1], [1, 1])
+        (0, 1, 0)
     """
     total = sum(weights)
     drawn = sum(counts) + 1
     behind = [weight / total * drawn - count for weight, count in zip(weights, counts, strict=True)]
-    return max(range(len(behind)), key=lambda index: (behind[index], -index))
+    return max(range(len(behind)), key=lambda index: (behind[index], -counts[index], -index))

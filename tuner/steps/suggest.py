@@ -109,6 +109,8 @@ def _suggestion(
             elapsed_minutes=elapsed_minutes,
             facts=facts,
         )
+        for damaged in Path(folder).glob("study.log.set-aside-*"):
+            artifacts.all.write(f"functions/{record.target.name}/{artifacts.run_id}.{damaged.name}", damaged.read_bytes())
         artifacts.all.write_unchanged(study_key, journal.read_bytes(), entity_tag)
     return suggestion
 

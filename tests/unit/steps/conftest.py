@@ -1,0 +1,96 @@
+"""A run on in-memory stand-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.unit.steps.fakes import ACCOUNT, REGION, FakeLambda, FakeLogs, FakeS3
+from tuner.aws.artifacts import Artifacts, RunArtifacts
+from tuner.aws.clones import Clones
+from tuner.aws.code import code_key
+from tuner.aws.invoker import Invoker
+from tuner.aws.target import TargetReader
+from tuner.core.model import Batch
+from tuner.steps.create_clones import create_clones
+from tuner.steps.measure import measure
+from tuner.steps.plan import Surroundings, plan_run
+from tuner.steps.run import RunRecord
+from tuner.steps.suggest import suggest_round
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+@dataclass
+class FakeRun:
+    """One run and everything around it."""
+
+    s3: FakeS3 = field(default_factory=FakeS3)
+    aws: FakeLambda = field(default_factory=FakeLambda)
+    logs: FakeLogs = field(default_factory=FakeLogs)
+    slept: list[float] = field(default_factory=list)
+    memory_cap_mb: int = 10_240
+    where: str = "aws"
+
+    def __post_init__(self) -> None:
+        self.artifacts = RunArtifacts(Artifacts(self.s3, "bucket"), "run-1")
+        self.reader = TargetReader(self.aws)
+        self.clones = Clones(self.aws, log_group="/lambda-tuner/clones")
+
+    def plan(self, **request: Any) -> RunRecord:
+        """Plan a run of the function ``theirs``; its package is copied already."""
+        surroundings = Surroundings(self.where, ACCOUNT, REGION, self.memory_cap_mb, NOW)  # type: ignore[arg-type]
+        record = plan_run(
+            self.artifacts,
+            self.reader,
+            {"lambdaARN": "theirs", **request},
+            surroundings,
+            execution_arn="arn:aws:states:eu-west-1:123456789012:execution:lambda-tuner-tune:run-1",
+            started_at=NOW.isoformat(),
+        )
+        self.s3.objects[code_key(record.target.code_sha256)] = b"code"
+        return record
+
+    def invoker(self, timeout_s: int) -> Invoker:
+        """An invoker that waits for nothing."""
+        return Invoker(self.aws, self.logs, log_group="/lambda-tuner/clones", sleep=self.slept.append)
+
+    def suggest(self) -> tuple[int, tuple[Batch, ...]]:
+        """Ask for the next round."""
+        return suggest_round(self.artifacts, now=NOW)
+
+    def measure(self, batch: Batch) -> int:
+        """Measure one batch."""
+        return measure(self.artifacts, self.invoker, batch.round, batch.trial, sleep=self.slept.append)
+
+    def round(self) -> tuple[Batch, ...]:
+        """One turn of the loop; gives the batches, none when the search has ended."""
+        number, batches = self.suggest()
+        if batches:
+            create_clones(self.artifacts, self.reader, self.clones, number)
+            for batch in batches:
+                self.measure(batch)
+        return batches
+
+    def search(self) -> int:
+        """Turn the loop until the search ends; gives the number of rounds."""
+        rounds = 0
+        while self.round():
+            rounds += 1
+            assert rounds <= 100, "the search does not end"
+        return rounds
+
+
+@pytest.fixture
+def run() -> FakeRun:
+    """A run on a function ``theirs`` of 1,024 MB that gets faster with memory."""
+    fake = FakeRun()
+    fake.aws.add("theirs")
+    return fake
+
+
+MakeRun = Callable[..., FakeRun]

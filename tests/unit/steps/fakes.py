@@ -1,0 +1,212 @@
+"""In-memory stand-ins behind the seams of ``tuner.aws``: enough of S3 and Lambda for one run.
+
+They answer as AWS does (shapes and error codes); what they do is small enough to read.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+
+
+def client_error(code: str, message: str = "", **more: Any) -> ClientError:
+    """An error as botocore raises it."""
+    return ClientError({"Error": {"Code": code, "Message": message}, **more}, "Operation")
+
+
+class FakePaginator:
+    """Gives everything in one page."""
+
+    def __init__(self, page: Callable[..., dict[str, Any]]) -> None:
+        self._page = page
+
+    def paginate(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """One page."""
+        yield self._page(**arguments)
+
+
+class FakeS3:
+    """Objects in a dict, with entity tags and conditional writes."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        """As S3 does."""
+        if Key not in self.objects:
+            raise client_error("NoSuchKey")
+        return {"Body": io.BytesIO(self.objects[Key]), "ETag": self._tag(Key)}
+
+    def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        """As S3 does."""
+        if Key not in self.objects:
+            raise client_error("404")
+        return {"ETag": self._tag(Key)}
+
+    def put_object(
+        self,
+        *,
+        Bucket: str,  # noqa: N803
+        Key: str,  # noqa: N803
+        Body: Any,  # noqa: N803
+        IfMatch: str | None = None,  # noqa: N803
+        IfNoneMatch: str | None = None,  # noqa: N803
+        **_: Any,
+    ) -> dict[str, Any]:
+        """As S3 does, with its conditions."""
+        present = Key in self.objects
+        if (IfNoneMatch and present) or (IfMatch and (not present or IfMatch != self._tag(Key))):
+            raise client_error("PreconditionFailed")
+        self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
+        return {"ETag": self._tag(Key)}
+
+    def get_paginator(self, _: str) -> FakePaginator:
+        """Of ``list_objects_v2``."""
+
+        def page(*, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803
+            return {"Contents": [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)]}
+
+        return FakePaginator(page)
+
+    def _tag(self, key: str) -> str:
+        return f'"{hashlib.md5(self.objects[key]).hexdigest()}"'
+
+
+class FakeLambda:
+    """Functions in a dict; what an invocation takes is a function of its memory size."""
+
+    class meta:  # noqa: N801 - botocore's name
+        """What clients know of themselves."""
+
+        region_name = REGION
+
+    def __init__(self, duration_ms: Callable[[int], float] = lambda memory_mb: 100_000 / memory_mb + 20) -> None:
+        self.functions: dict[str, dict[str, Any]] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        self.duration_ms = duration_ms
+        self.calls: list[tuple[str, str]] = []
+        self.before: Callable[[str, str], None] = lambda call, name: None
+        """Called before every call; raises what AWS shall answer."""
+        self.cold: set[str] = set()
+
+    def add(self, name: str, **configuration: Any) -> dict[str, Any]:
+        """Put a function there, as if somebody had deployed it."""
+        self.functions[name] = {
+            "FunctionName": name,
+            "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
+            "Runtime": "python3.13",
+            "Handler": "app.handler",
+            "Role": f"arn:aws:iam::{ACCOUNT}:role/theirs",
+            "MemorySize": 1024,
+            "Timeout": 10,
+            "CodeSha256": base64.b64encode(hashlib.sha256(b"code").digest()).decode(),
+            "Architectures": ["arm64"],
+            "PackageType": "Zip",
+            "State": "Active",
+            "LastUpdateStatus": "Successful",
+            "Environment": {"Variables": {"SECRET": "hunter2"}},
+            "LastModified": "2026-11-01T00:00:00.000+0000",
+            "EphemeralStorage": {"Size": 512},
+            **configuration,
+        }
+        self.cold.add(name)
+        return self.functions[name]
+
+    def _called(self, call: str, name: str) -> dict[str, Any]:
+        self.calls.append((call, name))
+        self.before(call, name)
+        if name not in self.functions:
+            raise client_error("ResourceNotFoundException", f"Function not found: {name}")
+        return self.functions[name]
+
+    def get_function_configuration(self, *, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
+        """As Lambda does."""
+        return dict(self._called("get_function_configuration", FunctionName))
+
+    def get_function(self, *, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
+        """As Lambda does."""
+        configuration = self._called("get_function", FunctionName)
+        return {
+            "Configuration": configuration,
+            "Code": {"Location": "https://example.invalid/code"},
+            "Tags": self.tags.get(FunctionName, {}),
+        }
+
+    def get_function_concurrency(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does."""
+        reserved = self._called("get_function_concurrency", FunctionName).get("_reserved")
+        return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
+
+    def get_policy(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does where there is none."""
+        raise client_error("ResourceNotFoundException")
+
+    def list_tags(self, *, Resource: str) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does."""
+        return {"Tags": self.tags.get(Resource.split(":")[6], {})}
+
+    def get_paginator(self, operation: str) -> FakePaginator:
+        """Of the three listings."""
+        pages: dict[str, Callable[..., dict[str, Any]]] = {
+            "list_functions": lambda: {"Functions": list(self.functions.values())},
+            "list_aliases": lambda **_: {"Aliases": []},
+            "list_versions_by_function": lambda **_: {"Versions": [{"Version": "$LATEST"}]},
+        }
+        return FakePaginator(pages[operation])
+
+    def create_function(self, *, FunctionName: str, Tags: dict[str, str], **request: Any) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does."""
+        self.calls.append(("create_function", FunctionName))
+        self.before("create_function", FunctionName)
+        if FunctionName in self.functions:
+            raise client_error("ResourceConflictException", "Function already exist")
+        self.tags[FunctionName] = Tags
+        return self.add(FunctionName, **request)
+
+    def delete_function(self, *, FunctionName: str) -> None:  # noqa: N803
+        """As Lambda does."""
+        self._called("delete_function", FunctionName)
+        del self.functions[FunctionName]
+
+    def invoke(self, *, FunctionName: str, LogType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does: the REPORT line is in the tail."""
+        configuration = self._called("invoke", FunctionName)
+        request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{FunctionName}{len(self.calls)}"))
+        duration_ms = self.duration_ms(configuration["MemorySize"])
+        init = ""
+        if FunctionName in self.cold:
+            self.cold.remove(FunctionName)
+            init = "Init Duration: 120.00 ms\t"
+        billed_ms = int(duration_ms + (120 if init else 0)) + 1
+        tail = (
+            f"START RequestId: {request_id} Version: $LATEST\nEND RequestId: {request_id}\n"
+            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed_ms} ms\t"
+            f"Memory Size: {configuration['MemorySize']} MB\tMax Memory Used: 60 MB\t{init}\n"
+        )
+        return {
+            "StatusCode": 200,
+            "LogResult": base64.b64encode(tail.encode()).decode(),
+            "Payload": io.BytesIO(b"null"),
+            "ResponseMetadata": {"RequestId": request_id},
+        }
+
+
+class FakeLogs:
+    """A log group that holds what the test puts there."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def filter_log_events(self, *, logGroupName: str, filterPattern: str) -> dict[str, Any]:  # noqa: N803
+        """As CloudWatch Logs does for one quoted string."""
+        wanted = filterPattern.strip('"')
+        return {"events": [{"message": message} for message in self.messages if wanted in message]}

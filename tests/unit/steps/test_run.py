@@ -1,0 +1,376 @@
+"""A whole run, step by step, on in-memory stand-ins."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.steps.conftest import NOW, FakeRun
+from tests.unit.steps.fakes import client_error
+from tuner.core.errors import (
+    CloneFailed,
+    CloneNotReady,
+    FunctionNotFound,
+    FunctionNotTunable,
+    InvalidRequest,
+    PayloadFailed,
+    PermissionDenied,
+    RestoreIncomplete,
+    RunInterrupted,
+    Throttled,
+    TooManyUnmeasured,
+)
+from tuner.core.plan import CLONE_PREFIX
+from tuner.steps.create_clones import create_clones
+from tuner.steps.recommend import recommend_for
+from tuner.steps.report import report
+from tuner.steps.restore import restore
+
+
+def test_run_ends_with_an_answer_and_nothing_left(run: FakeRun) -> None:
+    """Plan, search, recommend, restore and report: the answer is there, the clones are gone, theirs is untouched."""
+    before = dict(run.aws.functions["theirs"])
+    run.plan(goal={"percentile": 95, "limitMs": 200})
+    assert run.search() > 1
+    verdict = recommend_for(run.artifacts)
+    restored = restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
+    output = report(run.artifacts, finished_at=NOW.isoformat())
+    assert verdict == output["verdict"] == "GOAL_MET"
+    assert output["recommended"]["durationMs"]["p95"]["estimate"] <= 200
+    assert output["current"]["memoryMb"] == 1024
+    assert restored.complete
+    assert list(run.aws.functions) == ["theirs"]
+    assert run.aws.functions["theirs"] == before
+    assert {"runs/run-1/report.html", "runs/run-1/report.md", "runs/run-1/report.json"} <= set(run.s3.objects)
+
+
+def test_live_function_is_only_read(run: FakeRun) -> None:
+    """No call that writes, invokes or deletes ever names the function under test."""
+    run.plan()
+    run.search()
+    restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
+    writing = {"create_function", "delete_function", "invoke"}
+    assert {name for call, name in run.aws.calls if call in writing if not name.startswith(CLONE_PREFIX)} == set()
+
+
+def test_secrets_stay_out_of_the_bucket(run: FakeRun) -> None:
+    """The function's environment goes from function to clone, never through an object of ours."""
+    run.plan()
+    run.search()
+    assert not [key for key, body in run.s3.objects.items() if b"hunter2" in body]
+    clone = next(name for name in run.aws.functions if name.startswith(CLONE_PREFIX)) if len(run.aws.functions) > 1 else ""
+    assert run.aws.functions[clone]["Environment"]["Variables"] == {"SECRET": "hunter2"}
+
+
+def test_first_round_is_one_invocation_at_the_current_size(run: FakeRun) -> None:
+    """What cannot work is found out with a single invocation."""
+    run.plan()
+    batches = run.round()
+    assert [(batch.candidate.memory_mb, batch.invocation_count) for batch in batches] == [(1024, 1)]
+
+
+def test_failing_payload_stops_after_one_invocation(run: FakeRun) -> None:
+    """The function's own error type and message are in the sentence."""
+    run.plan()
+
+    def refuse(call: str, name: str) -> None:
+        if call == "invoke":
+            run.aws.functions[name]["fails"] = True
+
+    run.aws.before = refuse
+    invoke = run.aws.invoke
+
+    def failing_invoke(**arguments: object) -> dict[str, object]:
+        answer = invoke(**arguments)  # type: ignore[arg-type]
+        answer["FunctionError"] = "Unhandled"
+        answer["Payload"].read = lambda: json.dumps({"errorType": "KeyError", "errorMessage": "'id'"}).encode()
+        return answer
+
+    run.aws.invoke = failing_invoke  # type: ignore[method-assign]
+    run.round()
+    with pytest.raises(PayloadFailed, match=r"theirs fails .* 1024 MB: KeyError: 'id'"):
+        run.suggest()
+    assert sum(1 for call, _ in run.aws.calls if call == "invoke") == 1
+
+
+def test_throttled_measurement_resumes_without_repeating(run: FakeRun) -> None:
+    """A throttle keeps what was measured; the retry makes only the missing invocations."""
+    run.plan()
+    run.round()
+    number, batches = run.suggest()
+    create_clones(run.artifacts, run.reader, run.clones, number)
+    batch = max(batches, key=lambda row: row.invocation_count)
+    assert batch.invocation_count >= 1
+    seen = 0
+
+    def throttle_once(call: str, name: str) -> None:
+        nonlocal seen
+        if call == "invoke":
+            seen += 1
+            if seen == batch.invocation_count:
+                raise client_error("TooManyRequestsException", "Rate Exceeded.")
+
+    run.aws.before = throttle_once
+    with pytest.raises(Throttled):
+        run.measure(batch)
+    assert run.measure(batch) == batch.invocation_count
+    assert seen == batch.invocation_count + 1
+
+
+def test_crash_in_an_invocation_counts_as_unmeasured(run: FakeRun) -> None:
+    """An invocation that was started and never written down is counted, and not run again."""
+    run.plan()
+    _, batches = run.suggest()
+    create_clones(run.artifacts, run.reader, run.clones, 1)
+
+    def crash(call: str, name: str) -> None:
+        if call == "invoke":
+            raise KeyboardInterrupt
+
+    run.aws.before = crash
+    with pytest.raises(KeyboardInterrupt):
+        run.measure(batches[0])
+    run.aws.before = lambda call, name: None
+    assert run.measure(batches[0]) == 1
+    (invocation,) = run.artifacts.read("observations/001-0000.json")["observation"]["invocations"]
+    assert invocation["outcome"] == "unmeasured"
+
+
+def test_suggest_repeated_gives_the_same_round(run: FakeRun) -> None:
+    """A retried Suggest does not ask for another round while one is open."""
+    run.plan()
+    assert run.suggest() == run.suggest()
+
+
+def test_missing_report_is_looked_up_in_the_logs(run: FakeRun) -> None:
+    """A tail without its REPORT is completed from CloudWatch Logs by request id."""
+    run.plan()
+    _, batches = run.suggest()
+    create_clones(run.artifacts, run.reader, run.clones, 1)
+    invoke = run.aws.invoke
+
+    def cut_invoke(**arguments: object) -> dict[str, object]:
+        import base64
+
+        answer = invoke(**arguments)  # type: ignore[arg-type]
+        run.logs.messages += base64.b64decode(answer["LogResult"]).decode().splitlines(keepends=True)
+        answer["LogResult"] = ""
+        return answer
+
+    run.aws.invoke = cut_invoke  # type: ignore[method-assign]
+    run.measure(batches[0])
+    journal = run.artifacts.read("observations/001-0000.json")
+    (invocation,) = journal["observation"]["invocations"]
+    assert invocation["source"] == "logs"
+    assert invocation["duration_ms"] == pytest.approx(100_000 / 1024 + 20, abs=0.01)
+
+
+def test_many_unmeasured_invocations_end_the_run(run: FakeRun) -> None:
+    """More than a tenth, and at least three, without a record: no answer is better than a wrong one."""
+    run.plan()
+    run.round()
+    invoke = run.aws.invoke
+
+    def silent_invoke(**arguments: object) -> dict[str, object]:
+        return {**invoke(**arguments), "LogResult": ""}  # type: ignore[arg-type]
+
+    run.aws.invoke = silent_invoke  # type: ignore[method-assign]
+    with pytest.raises(TooManyUnmeasured, match="left no REPORT record"):
+        run.search()
+
+
+def test_clone_still_pending_is_waited_for(run: FakeRun) -> None:
+    """A clone that is being made raises what the state machine retries."""
+    run.plan()
+    run.suggest()
+    create = run.aws.create_function
+
+    def pending_create(**arguments: object) -> dict[str, object]:
+        answer = create(**arguments)  # type: ignore[arg-type]
+        answer["State"] = "Pending"
+        return answer
+
+    run.aws.create_function = pending_create  # type: ignore[method-assign]
+    with pytest.raises(CloneNotReady):
+        create_clones(run.artifacts, run.reader, run.clones, 1)
+
+
+def test_accounts_memory_cap_is_learnt_from_the_refusal(run: FakeRun) -> None:
+    """A clone refused for its memory size becomes a fact, not a failure."""
+    run.aws.functions["theirs"]["MemorySize"] = 512
+    run.plan(memory=[512, 3008, 10240])
+
+    def cap(call: str, name: str) -> None:
+        if call == "create_function" and "-10240-" in name:
+            raise client_error(
+                "ValidationException",
+                "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 3008",
+            )
+
+    run.aws.before = cap
+    run.search()
+    assert recommend_for(run.artifacts) == "NO_GOAL"
+    output = report(run.artifacts, finished_at=NOW.isoformat())
+    assert output["recommended"]["memoryMb"] in {512, 3008}
+
+
+def test_deploy_in_the_middle_stops_the_run(run: FakeRun) -> None:
+    """Clones of two versions of the code are never compared."""
+    run.plan()
+    run.round()
+    run.aws.functions["theirs"]["CodeSha256"] = "AAAA"
+    with pytest.raises(CloneFailed, match="was deployed while"):
+        run.search()
+
+
+def test_restore_names_what_it_cannot_remove_and_can_be_repeated(run: FakeRun) -> None:
+    """A refused deletion is an error with a name; the next restore finishes the work."""
+    run.plan()
+    run.round()
+
+    def deny(call: str, name: str) -> None:
+        if call == "delete_function":
+            raise client_error("AccessDeniedException", "no")
+
+    run.aws.before = deny
+    with pytest.raises(RestoreIncomplete, match=CLONE_PREFIX):
+        restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
+    run.aws.before = lambda call, name: None
+    assert restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat()).complete
+    assert restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat()).complete
+    assert list(run.aws.functions) == ["theirs"]
+
+
+def test_restore_shows_what_somebody_else_changed(run: FakeRun) -> None:
+    """The proof compares the function with what it was."""
+    run.plan()
+    run.aws.functions["theirs"]["MemorySize"] = 2048
+    restored = restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
+    assert not restored.complete
+    assert [(check.before, check.after) for check in restored.checks if check.what == "memory size (MB)"] == [
+        (1024, 2048)
+    ]
+
+
+def test_restore_of_a_run_that_never_began_does_nothing(run: FakeRun) -> None:
+    """There is nothing to undo, and that is fine."""
+    assert restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat()).complete
+
+
+def test_stop_request_before_any_measurement_interrupts(run: FakeRun) -> None:
+    """A run that is asked to end before it has measured anything has no answer."""
+    run.plan()
+    run.artifacts.write("stop.json", {})
+    with pytest.raises(RunInterrupted):
+        run.suggest()
+
+
+def test_stop_request_later_ends_with_what_is_known(run: FakeRun) -> None:
+    """A run that is asked to end answers from what it has measured."""
+    run.plan()
+    run.round()
+    run.round()
+    run.artifacts.write("stop.json", {})
+    assert run.round() == ()
+    assert recommend_for(run.artifacts) in {"NO_GOAL", "UNCERTAIN"}
+
+
+def test_dry_run_makes_one_invocation_and_an_estimate(run: FakeRun) -> None:
+    """The estimate never passes the budget."""
+    run.plan(dryRun=True)
+    run.search()
+    assert recommend_for(run.artifacts) == "DRY_RUN"
+    output = report(run.artifacts, finished_at=NOW.isoformat())
+    assert output["verdict"] == "DRY_RUN"
+    assert output["invocations"] == 1
+    assert output["estimate"]["invocations"] == 50
+    assert 0 < output["estimate"]["costUsd"] <= 1
+    assert 0 < output["estimate"]["minutes"] <= 60
+
+
+def test_weighted_payloads_are_drawn_in_proportion(run: FakeRun) -> None:
+    """A mix of 3 to 1 is invoked 3 to 1 at each size, as near as whole invocations allow."""
+    run.plan(payload=[{"payload": "often", "weight": 3}, {"payload": "seldom", "weight": 1}])
+    sent: list[bytes] = []
+    invoke = run.aws.invoke
+
+    def noting_invoke(**arguments: object) -> dict[str, object]:
+        sent.append(arguments["Payload"])  # type: ignore[arg-type]
+        return invoke(**arguments)  # type: ignore[arg-type]
+
+    run.aws.invoke = noting_invoke  # type: ignore[method-assign]
+    run.search()
+    assert sent[0] == b'"often"'
+    assert 0 < sent.count(b'"seldom"') <= sent.count(b'"often"')
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"CapacityProviderConfig": {"x": 1}}, "Managed Instances"),
+        ({"AcceleratorConfig": {"x": 1}}, "GPU"),
+        ({"MasterArn": "arn:aws:lambda:us-east-1:123456789012:function:edge:1"}, "Lambda@Edge"),
+        ({"State": "Failed", "StateReason": "image gone"}, "image gone"),
+        ({"State": "Pending"}, "Pending"),
+        ({"_reserved": 0}, "reserved concurrency is 0"),
+        ({"Timeout": 900}, "900 s"),
+        ({"Environment": {"Error": {"ErrorCode": "AccessDenied"}}}, "decrypted"),
+        ({"DurableConfig": {"x": 1}}, "durable"),
+        ({"LastUpdateStatus": "InProgress"}, "deployment"),
+    ],
+)
+def test_untunable_functions_are_refused_by_reason(run: FakeRun, change: dict[str, object], reason: str) -> None:
+    """Refused before anything is created or invoked."""
+    run.aws.functions["theirs"].update(change)
+    with pytest.raises(FunctionNotTunable, match=reason):
+        run.plan()
+    assert not {call for call, _ in run.aws.calls} & {"create_function", "invoke"}
+
+
+def test_unknown_function_is_named(run: FakeRun) -> None:
+    """The sentence names function and Region."""
+    with pytest.raises(FunctionNotFound, match="no function missing in Region eu-west-1"):
+        run.plan(lambdaARN="missing")
+
+
+def test_refused_permission_names_action_resource_and_role(run: FakeRun) -> None:
+    """AWS's own sentence is taken apart."""
+
+    def deny(call: str, name: str) -> None:
+        raise client_error(
+            "AccessDeniedException",
+            "User: arn:aws:sts::123456789012:assumed-role/plan/x is not authorized to perform: "
+            "lambda:GetFunctionConfiguration on resource: arn:aws:lambda:eu-west-1:123456789012:function:theirs",
+        )
+
+    run.aws.before = deny
+    with pytest.raises(PermissionDenied, match=r"assumed-role/plan/x may not call lambda:GetFunctionConfiguration on arn"):
+        run.plan()
+
+
+def test_budget_below_the_least_possible_is_refused(run: FakeRun) -> None:
+    """Two invocations that run into the time-out must fit."""
+    with pytest.raises(InvalidRequest, match="maxCostUsd"):
+        run.plan(budget={"maxCostUsd": 0.0000001})
+
+
+def test_payload_from_s3_is_read_once_and_refused_when_it_is_no_json(run: FakeRun) -> None:
+    """The object's name is in the sentence."""
+    run.s3.objects["event.json"] = b"{not json"
+    with pytest.raises(InvalidRequest, match=r"s3://elsewhere/event.json, which is not JSON"):
+        run.plan(payloadS3="s3://elsewhere/event.json")
+    with pytest.raises(InvalidRequest, match="no such object"):
+        run.plan(payloadS3="s3://elsewhere/none.json")
+
+
+def test_observed_duration_scales_what_this_machine_measured(run: FakeRun) -> None:
+    """One duration known from AWS anchors a local run."""
+    run.where = "local"
+    run.memory_cap_mb = 3538
+    run.plan(observed={"memoryMb": 1024, "durationMs": 1000})
+    run.search()
+    recommend_for(run.artifacts)
+    output = report(run.artifacts, finished_at=NOW.isoformat())
+    assert output["where"] == "local"
+    assert output["current"]["durationMs"]["p50"]["estimate"] == pytest.approx(1000, rel=0.15)
