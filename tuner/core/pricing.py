@@ -30,7 +30,7 @@ _HINT = "Tune a function of a Region whose prices are known; docs/prices.md list
 class PriceTier:
     """A price that holds for one account's monthly usage from ``above_gb_seconds`` on.
 
-    ``up_to_gb_seconds`` is ``None`` in the last tier, and in the last one known.
+    ``up_to_gb_seconds`` is ``None`` where the price has no upper end.
     """
 
     above_gb_seconds: float
