@@ -11,6 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+from tuner.core.errors import ServiceError
+
 _ROUNDING = 1e-9
 
 
@@ -34,16 +36,31 @@ class CoreQueue:
         self._free = core_count
         self._condition = threading.Condition()
         self._waiting: deque[object] = deque()
+        self._closed = False
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
 
     @contextlib.contextmanager
     def hold(self, core_count: float) -> Iterator[CoreTicket]:
-        """Hold *core_count* cores, all of the machine's at most, once they are free and it is our turn."""
+        """Hold *core_count* cores, all of the machine's at most, once they are free and it is our turn.
+
+        Raises:
+            ServiceError: the queue was closed meanwhile.
+        """
         wanted = min(core_count, self.core_count)
         turn = object()
         with self._condition:
             self._waiting.append(turn)
-            self._condition.wait_for(lambda: self._waiting[0] is turn and self._free + _ROUNDING >= wanted)
-            self._waiting.popleft()
+            self._condition.wait_for(
+                lambda: self._closed or (self._waiting[0] is turn and self._free + _ROUNDING >= wanted)
+            )
+            self._waiting.remove(turn)
+            if self._closed:
+                raise ServiceError("The execution host was closed while an invocation waited for its turn.")
             self._free -= wanted
             self._condition.notify_all()
         ticket = CoreTicket(self, wanted)

@@ -143,8 +143,8 @@ class ExecutionEnvironment:
         self._peak_bytes = 0
         self._was_invoked = False
         self._init_ms: float | None = None
-        self._ending = threading.Lock()
-        self._is_ended = False
+        self._spawning = threading.Lock()
+        self._is_interrupted = False
 
     @property
     def is_warm(self) -> bool:
@@ -177,19 +177,23 @@ class ExecutionEnvironment:
             return self._conclude(request_id, cold=True, duration_ms=repeated_init_s * 1e3, failure=failure)
         return self._run(event, request_id, client_context, cold=cold, spent_s=repeated_init_s)
 
-    def end(self) -> None:
-        """End the worker and everything that it started, and remove its temporary folder."""
-        with self._ending:
-            if self._is_ended:
-                return
-            self._is_ended = True
+    def interrupt(self) -> None:
+        """Kill the worker from another thread: an invocation at work ends with an exit error, and none follows."""
+        with self._spawning:
+            self._is_interrupted = True
             self.is_usable = False
-            self._end_worker()
-            self._api.close()
-            if self._output is not None:
-                self._output.drain()
-            self._log.send()
-            shutil.rmtree(self._dir, ignore_errors=True)
+            if self._tree is not None:
+                self._tree.kill()
+
+    def end(self) -> None:
+        """End the worker and everything that it started, and remove its temporary folder. Not while it is at work."""
+        self.interrupt()
+        self._end_worker()
+        self._api.close()
+        if self._output is not None:
+            self._output.drain()
+        self._log.send()
+        shutil.rmtree(self._dir, ignore_errors=True)
 
     # --- init ---
 
@@ -253,9 +257,9 @@ class ExecutionEnvironment:
 
     def _spawn(self, temporary_dir: Path) -> None:
         spec, settings = self.spec, self._settings
-        with self._ending:
-            if self._is_ended:
-                raise ServiceError(f"The execution host was closed while {spec.name} started.")
+        with self._spawning:
+            if self._is_interrupted:
+                raise ServiceError(f"The execution host was closed before {spec.name} was invoked.")
             read_end, write_end = os.pipe()
             try:
                 self._worker = subprocess.Popen(
@@ -290,10 +294,12 @@ class ExecutionEnvironment:
     def _end_worker(self) -> None:
         if self._worker is None or self._tree is None:
             return
-        self._peak_bytes = max(self._peak_bytes, self._tree.peak_memory_bytes())
-        self._tree.kill()
+        with self._spawning:
+            tree, self._tree = self._tree, None
+        self._peak_bytes = max(self._peak_bytes, tree.peak_memory_bytes())
+        tree.kill()
         self._settings.worker_ended(self._worker.pid)
-        self._worker = self._tree = None
+        self._worker = None
         self._frozen = False
 
     # --- invocation ---
@@ -447,7 +453,7 @@ class ExecutionEnvironment:
             platform_error=failure is not None,
         )
         self._log.add(
-            end_record(report, len(payload), spec.log_format),
+            end_record(report, 0 if failure is not None else len(payload), spec.log_format),
             report_record(report, spec.log_format),
         )
         tail = self._log.tail()

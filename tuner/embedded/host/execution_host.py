@@ -19,6 +19,7 @@ from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
 
 IDLE_LIMIT_S = 600.0
 MOST_IDLE_COUNT = 24
+_CLOSE_PATIENCE_S = 10.0
 
 
 class _Watchdog:
@@ -168,11 +169,17 @@ class ExecutionHost:
             if self._closed:
                 return
             self._closed = True
-            environments = [*self._idle, *self._busy]
-            self._idle = []
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
             self._changed.notify_all()
-        for each in environments:
+        self._cores.close()
+        for each in busy:
+            each.interrupt()
+        for each in idle:
             each.end()
+        with self._changed:
+            # The threads that invoke end their environments themselves.
+            self._changed.wait_for(lambda: not self._busy, _CLOSE_PATIENCE_S)
         self._tender.join()
         self._watchdog.close()
         shutil.rmtree(self._settings.environments_dir, ignore_errors=True)
@@ -195,9 +202,9 @@ class ExecutionHost:
     def _put_back(self, environment: ExecutionEnvironment) -> None:
         ended: list[ExecutionEnvironment] = []
         with self._changed:
-            self._busy.discard(environment)
             if environment.is_usable and not self._closed:
                 environment.idle_since_s = time.monotonic()
+                self._busy.discard(environment)
                 self._idle.append(environment)
                 while len(self._idle) > self._most_idle_count:
                     ended.append(self._idle.pop(0))
@@ -206,6 +213,9 @@ class ExecutionHost:
                 ended.append(environment)
         for each in ended:
             each.end()
+        with self._changed:
+            self._busy.discard(environment)
+            self._changed.notify_all()
 
     def _tend(self) -> None:
         """End environments that have been idle for too long."""

@@ -1,0 +1,371 @@
+"""Which environment serves an invocation, what runs in it, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.integration.host.conftest import ENDPOINT_URL, Workbench, is_alive, wait_until, workbench
+from tuner.core.errors import InvalidRequest, ServiceError
+
+PID = "import os\ndef handler(event, context): return os.getpid()"
+
+
+def test_environment_is_reused(bench: Workbench) -> None:
+    """The second invocation meets the same process, with what the first left in memory."""
+    spec = bench.function(
+        """
+        count = 0
+        def handler(event, context):
+            global count
+            count += 1
+            return count
+        """
+    )
+
+    assert [bench.answer(spec) for _ in range(3)] == [1, 2, 3]
+    assert bench.invoke(spec).environment_id == bench.invoke(spec).environment_id
+
+
+def test_concurrent_invocations_have_environments_of_their_own(bench: Workbench, tmp_path: Path) -> None:
+    """Two invocations at once run in two processes; each waits for the other to prove it."""
+    spec = bench.function(
+        """
+        import os, pathlib, time
+        def handler(event, context):
+            folder = pathlib.Path(event["folder"])
+            (folder / event["mine"]).touch()
+            while not (folder / event["other"]).exists():
+                time.sleep(0.001)
+            return os.getpid()
+        """,
+        memory_mb=128,
+    )
+    events = [
+        {"folder": str(tmp_path), "mine": "a", "other": "b"},
+        {"folder": str(tmp_path), "mine": "b", "other": "a"},
+    ]
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda event: bench.invoke(spec, event), events))
+
+    assert all(result.cold and result.function_error is None for result in results)
+    assert len({result.environment_id for result in results}) == len({result.payload for result in results}) == 2
+
+
+def test_twenty_invocations_at_once(one_bench: Workbench) -> None:
+    """Many threads may invoke together; every one gets its own answer."""
+    spec = one_bench.function("def handler(event, context): return event", memory_mb=128, cpu_limited=False)
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda number: one_bench.answer(spec, number), range(60)))
+
+    assert answers == list(range(60))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"revision": "2"}, {"version": "2"}, {"memory_mb": 2048}, {"environment": {"A": "1"}}]
+)
+def test_another_revision_has_another_environment(one_bench: Workbench, changed: dict[str, object]) -> None:
+    """What was deployed anew starts cold, and the old one is still warm for who asks for it."""
+    spec = one_bench.function(PID)
+    first = one_bench.answer(spec)
+
+    assert one_bench.answer(replace(spec, **changed)) != first  # type: ignore[arg-type]
+    assert one_bench.answer(spec) == first
+
+
+def test_retired_function_starts_cold(one_bench: Workbench) -> None:
+    """Retiring ends a function's environments, and no other function's with a longer name."""
+    spec = one_bench.function(PID)
+    other = one_bench.function(PID, name="other", arn=f"{spec.arn}oo")
+    pid, other_pid = one_bench.answer(spec), one_bench.answer(other)
+
+    one_bench.host.retire(spec.arn)
+
+    assert not is_alive(pid)
+    assert one_bench.invoke(spec).cold
+    assert one_bench.answer(other) == other_pid
+
+
+def test_environment_retired_at_work_ends_after_it(one_bench: Workbench, tmp_path: Path) -> None:
+    """A busy environment gives its answer, and serves no further one."""
+    spec = one_bench.function(
+        """
+        import os, pathlib, time
+        def handler(event, context):
+            folder = pathlib.Path(event)
+            (folder / "begun").touch()
+            while not (folder / "go-on").exists():
+                time.sleep(0.001)
+            return os.getpid()
+        """
+    )
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answer = pool.submit(one_bench.answer, spec, str(tmp_path))
+        wait_until((tmp_path / "begun").exists)
+        one_bench.host.retire(spec.arn)
+        (tmp_path / "go-on").touch()
+        pid = answer.result()
+
+    assert not is_alive(pid)
+    assert one_bench.invoke(spec, str(tmp_path)).cold
+
+
+def test_idle_environments_end(tmp_path: Path) -> None:
+    """An environment that is not used for a while is ended."""
+    with workbench(tmp_path, idle_limit_s=0.05) as bench:
+        pid = bench.answer(bench.function(PID))
+        wait_until(lambda: not is_alive(pid))
+
+
+def test_oldest_idle_environment_makes_room(tmp_path: Path) -> None:
+    """Not more than so many idle environments are kept; the one used least recently goes."""
+    with workbench(tmp_path, most_idle_count=2) as bench:
+        specs = [bench.function(PID, revision=str(number)) for number in range(3)]
+        pids = [bench.answer(spec) for spec in specs]
+
+        assert [is_alive(pid) for pid in pids] == [False, True, True]
+
+
+def test_idle_environment_does_not_run(one_bench: Workbench, tmp_path: Path) -> None:
+    """Between invocations an environment is frozen: its background threads do not go on."""
+    spec = one_bench.function(
+        """
+        import os, threading, time
+        count = 0
+        def work():
+            global count
+            while True:
+                count += 1
+                time.sleep(0.0005)
+        def handler(event, context):
+            if event == "start":
+                threading.Thread(target=work, daemon=True).start()
+                time.sleep(0.01)
+            return [os.getpid(), count]
+        """
+    )
+    pid, before = one_bench.answer(spec, "start")
+    process = psutil.Process(pid)
+
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+    time.sleep(0.1)
+
+    _, after = one_bench.answer(spec)
+    assert before > 0
+    assert after - before < 60  # 200 would have been possible
+
+
+def test_children_are_ended_at_the_time_out(bench: Workbench, tmp_path: Path) -> None:
+    """A time-out ends what the handler started, what has left its process group too."""
+    spec = bench.function(
+        """
+        import pathlib, subprocess, sys, time
+        def handler(event, context):
+            pids = []
+            for apart in (False, True):
+                command = [sys.executable, "-c", "import time; time.sleep(600)"]
+                child = subprocess.Popen(command, start_new_session=apart)
+                pids.append(str(child.pid))
+            pathlib.Path(event).write_text(" ".join(pids))
+            time.sleep(600)
+        """,
+        timeout_s=3,
+    )
+
+    result = bench.invoke(spec, str(tmp_path / "pids"))
+
+    assert result.status == "timeout"
+    pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    wait_until(lambda: not any(map(is_alive, pids)))
+
+
+def test_nothing_runs_after_close(tmp_path: Path) -> None:
+    """Closing the host ends idle and busy environments and the watchdog, and removes their folders."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    with workbench(tmp_path) as bench:
+        bench.answer(bench.function(PID))
+        hanging = bench.function(
+            """
+            import pathlib, time
+            def handler(event, context):
+                pathlib.Path(event).touch()
+                time.sleep(600)
+            """,
+            name="hanging",
+            timeout_s=900,
+        )
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            ending = pool.submit(bench.invoke, hanging, str(tmp_path / "begun"))
+            wait_until((tmp_path / "begun").exists)
+            bench.host.close()
+            assert ending.result().function_error == "Unhandled"
+        assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+        assert list((tmp_path / "work").iterdir()) == []
+        with pytest.raises(ServiceError, match="closed"):
+            bench.invoke(hanging, "")
+
+
+def test_workers_die_with_the_host(tmp_path: Path) -> None:
+    """A host process that is killed takes its workers along, a frozen one and its child too."""
+    (tmp_path / "app.py").write_text(
+        textwrap.dedent(
+            """
+            import os, subprocess, sys
+            def handler(event, context):
+                child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+                return [os.getpid(), child.pid]
+            """
+        )
+    )
+    program = f"""
+import pathlib, sys
+from tuner.embedded.host import ExecutionHost, FunctionSpec
+folder = pathlib.Path({str(tmp_path)!r})
+host = ExecutionHost({ENDPOINT_URL!r}, lambda *_: None, folder / "work", 2)
+spec = FunctionSpec("arn:aws:lambda:us-east-1:1:function:f", "f", "1", folder, "app.handler", 1769, 30)
+print(host.invoke(spec, b"1").payload.decode(), flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as host:
+        assert host.stdout is not None
+        pids = [int(word) for word in host.stdout.readline().strip(" []\n").split(",")]
+        wait_until(lambda: psutil.Process(pids[0]).status() == psutil.STATUS_STOPPED)
+        host.kill()
+
+    wait_until(lambda: not any(map(is_alive, pids)))
+    wait_until(lambda: list((tmp_path / "work").iterdir()) == [])
+
+
+def test_environment_variables_are_lambdas(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function sees what Lambda sets and what it was configured with, and nothing of this machine."""
+    monkeypatch.setenv("MY_SECRET", "of this machine")
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    spec = bench.function(
+        "import os\ndef handler(event, context): return dict(os.environ)",
+        environment={
+            "TABLE": "orders",
+            "AWS_ACCESS_KEY_ID": "AKIAREAL",
+            "AWS_ENDPOINT_URL": "https://elsewhere.example",
+            "LAMBDA_TUNER_LOCAL_NOTE": "for the host",
+        },
+    )
+
+    environment = bench.answer(spec)
+
+    assert environment["TABLE"] == "orders"
+    assert environment["AWS_ENDPOINT_URL"] == ENDPOINT_URL
+    assert environment["AWS_ACCESS_KEY_ID"] == environment["AWS_SECRET_ACCESS_KEY"] == "local"
+    assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"] == "eu-west-1"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "f"
+    assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "1769"
+    assert environment["_HANDLER"] == "app.handler"
+    assert environment["LAMBDA_TASK_ROOT"] == str(spec.code_dir)
+    assert environment["TZ"] == ":UTC"
+    assert environment["_X_AMZN_TRACE_ID"].endswith("Sampled=0")
+    assert Path(environment["HOME"]) == Path(environment["TMPDIR"])
+    assert not environment.keys() & {"MY_SECRET", "AWS_PROFILE", "LAMBDA_TUNER_LOCAL_NOTE", "PYTHONPATH"}
+    assert "3.12" not in environment["AWS_EXECUTION_ENV"]
+
+
+def test_real_aws_is_passed_on_request(one_bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the user's word for it, a function gets the user's own AWS and no endpoint of ours."""
+    monkeypatch.setenv("AWS_PROFILE", "sandbox")
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    spec = one_bench.function(
+        "import os\ndef handler(event, context): return dict(os.environ)",
+        environment={"LAMBDA_TUNER_LOCAL_AWS": "real"},
+    )
+
+    environment = one_bench.answer(spec)
+
+    assert (environment["AWS_PROFILE"], environment["HOME"]) == ("sandbox", "/home/me")
+    assert not environment.keys() & {"AWS_ENDPOINT_URL", "LAMBDA_TUNER_LOCAL_AWS"}
+
+
+def test_code_folder_may_be_read_only_and_stays_clean(bench: Workbench) -> None:
+    """A user's folder gets no byte code; temporary files go to a folder of the environment."""
+    spec = bench.function(
+        """
+        import os, tempfile
+        def handler(event, context):
+            with tempfile.NamedTemporaryFile(delete=False) as file:
+                return [file.name, os.getcwd()]
+        """
+    )
+    spec.code_dir.chmod(0o555)
+
+    name, folder = bench.answer(spec)
+
+    assert sorted(path.name for path in spec.code_dir.iterdir()) == ["app.py"]
+    assert Path(folder) == spec.code_dir
+    assert Path(name).exists()
+    bench.host.retire(spec.arn)
+    assert not Path(name).exists()
+    spec.code_dir.chmod(0o755)
+
+
+def test_interpreter_without_awslambdaric_runs_the_bootstrap(one_bench: Workbench, tmp_path: Path) -> None:
+    """A function may run under another interpreter, with nothing installed but its own."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    python.chmod(0o755)
+    code = """
+        import sys
+        def handler(event, context): return [sys.flags.no_site, "awslambdaric" in sys.modules, context.function_name]
+    """
+
+    by_spec = one_bench.function(code, interpreter=str(python))
+    by_variable = one_bench.function(code, environment={"LAMBDA_TUNER_LOCAL_PYTHON": str(python)})
+
+    assert one_bench.answer(by_spec) == one_bench.answer(by_variable) == [1, False, "f"]
+
+
+def test_missing_interpreter_is_named(one_bench: Workbench, tmp_path: Path) -> None:
+    """An interpreter that is not there, or does not start, is refused with its path."""
+    missing, broken = tmp_path / "no-python", tmp_path / "broken"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+
+    for path in (missing, broken):
+        with pytest.raises(InvalidRequest, match=path.name):
+            one_bench.invoke(one_bench.function(PID, interpreter=str(path)))
+
+
+def test_missing_code_folder_is_named(one_bench: Workbench, tmp_path: Path) -> None:
+    """A function whose code is gone is refused with the folder's name."""
+    with pytest.raises(ServiceError, match="gone"):
+        one_bench.invoke(replace(one_bench.function(PID), code_dir=tmp_path / "gone"))
+
+
+def test_handler_in_a_package(bench: Workbench) -> None:
+    """A handler may be in a package, written with dots or with slashes."""
+    spec = bench.function("")
+    (spec.code_dir / "shop").mkdir()
+    (spec.code_dir / "shop" / "orders.py").write_text("def handler(event, context): return __name__")
+
+    assert bench.answer(replace(spec, handler="shop.orders.handler")) == "shop.orders"
+    assert bench.answer(replace(spec, handler="shop/orders.handler")) == "shop.orders"
+
+
+def test_interrupt_at_the_terminal_does_not_reach_workers(one_bench: Workbench) -> None:
+    """Workers are in a session of their own, so that Ctrl-C is the command's alone."""
+    spec = one_bench.function("import os\ndef handler(event, context): return [os.getpid(), os.getsid(0)]")
+
+    pid, session = one_bench.answer(spec)
+
+    assert session == pid != os.getsid(0)
