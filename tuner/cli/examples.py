@@ -96,6 +96,14 @@ def introduce(example: Example, memory_mb: int) -> None:
     )
 
 
+def deploy_examples(aws: EmbeddedAws) -> None:
+    """Put every example on the embedded AWS as a function ``example-<name>``."""
+    from tuner.embedded.identity import memory_cap_mb
+
+    for example in examples():
+        deploy_example(aws, example, demo_memory_mb(example, memory_cap_mb()))
+
+
 def deploy_example(aws: EmbeddedAws, example: Example, memory_mb: int) -> str:
     """Put the example on the embedded AWS, over one that may be there; gives the function's name."""
     from tuner.embedded.account import deploy_function

@@ -99,9 +99,9 @@ def show_error(name: str, message: str, hint: str) -> None:
     console = error_console()
     label = "Error" if name in _LABELLED_ERROR else name
     console.print(f"[bold red]{label}[/bold red]", end=": ")
-    console.print(message, markup=False)
+    console.print(message, markup=False, soft_wrap=True)
     if hint:
-        console.print(hint, markup=False)
+        console.print(hint, markup=False, soft_wrap=True)
 
 
 def show_failure(run_id: str | None, name: str, message: str, hint: str, *, json_output: bool) -> int:

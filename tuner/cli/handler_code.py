@@ -14,15 +14,6 @@ from pathlib import Path
 
 from tuner.cli.failures import UsageProblem
 
-LARGEST_CODE_MB = 250
-"""Lambda's limit for unzipped code ("Lambda quotas", seen 2026-11)."""
-
-_LEFT_OUT = frozenset(
-    {
-        ".git", ".hg", ".svn", ".aws-sam", ".serverless", ".terraform", ".tox", ".nox", ".idea", ".vscode", "cdk.out",
-        "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".venv",
-    }
-)  # fmt: skip
 _OTHER_LANGUAGES = {
     ".js": "Node.js", ".mjs": "Node.js", ".cjs": "Node.js", ".ts": "TypeScript", ".rb": "Ruby", ".java": "Java",
     ".jar": "Java", ".go": "Go", ".cs": "C#", ".rs": "Rust", ".php": "PHP",
@@ -116,53 +107,6 @@ def function_name_for(name: str) -> str:
     return f"try-{readable or 'handler'}"
 
 
-def copy_code(code_dir: Path, destination: Path) -> None:
-    """Copy the code without what Lambda would not get: environments, caches, version control.
-
-    Raises:
-        UsageProblem: What is left is larger than Lambda takes; names the largest entries.
-    """
-
-    def left_out(folder: str, names: list[str]) -> set[str]:
-        return {
-            name
-            for name in names
-            if name in _LEFT_OUT or (Path(folder) / name / "pyvenv.cfg").is_file() or _unreadable(Path(folder) / name)
-        }
-
-    sizes_bytes = {
-        entry.name: _size_bytes(entry, left_out)
-        for entry in sorted(code_dir.iterdir())
-        if entry.name not in left_out(str(code_dir), [entry.name])
-    }
-    total_mb = sum(sizes_bytes.values()) / 2**20
-    if total_mb > LARGEST_CODE_MB:
-        largest = sorted(sizes_bytes.items(), key=lambda item: -item[1])[:3]
-        named = ", ".join(f"{name} ({size / 2**20:,.0f} MB)" for name, size in largest)
-        raise UsageProblem(
-            f"The code in {code_dir} has {total_mb:,.0f} MB; Lambda takes at most {LARGEST_CODE_MB} MB. "
-            f"Largest: {named}.",
-            hint="Put the handler into a folder of its own; its dependencies come from the interpreter of --python.",
-        )
-    shutil.copytree(code_dir, destination, ignore=left_out, dirs_exist_ok=True)
-
-
-def _unreadable(path: Path) -> bool:
-    """Sockets, pipes and dangling links cannot be part of a zip archive."""
-    return not (path.is_file() or path.is_dir())
-
-
-def _size_bytes(entry: Path, left_out: object) -> int:
-    if entry.is_file():
-        return entry.stat().st_size
-    total = 0
-    for folder, folders, files in os.walk(entry):
-        ignored = left_out(folder, [*folders, *files])  # type: ignore[operator]
-        folders[:] = [name for name in folders if name not in ignored]
-        total += sum((Path(folder) / name).stat().st_size for name in files if name not in ignored)
-    return total
-
-
 @dataclass(frozen=True, slots=True)
 class Interpreter:
     """The Python that runs the user's handler, with the user's dependencies in it."""
@@ -170,6 +114,11 @@ class Interpreter:
     path: str
     version: str
     chosen_because: str
+
+    @property
+    def runtime(self) -> str:
+        """Lambda's name for its version."""
+        return "python" + ".".join(self.version.split(".")[:2])
 
 
 def choose_interpreter(named: str | None, environment: Mapping[str, str]) -> Interpreter:

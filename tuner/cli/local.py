@@ -59,16 +59,17 @@ def local_aws(*, temporary: bool = False) -> Iterator[EmbeddedAws]:
 def start_local(port: int) -> None:
     """Start the embedded AWS and leave it running; prints the ``export`` lines for its clients."""
     require_supported_system()
-    from tuner.embedded.account import start, status
+    from tuner.embedded.account import export_lines, start
 
     home, console = store_home(), error_console()
     home.mkdir(parents=True, exist_ok=True)
-    running = status(home)
-    if running is not None:
-        console.print(f"The embedded AWS runs already: {running.endpoint_url} (pid {running.pid}).", markup=False)
-        aws = running
+    aws = start(home, port)
+    if aws.already_running:
+        console.print(f"The embedded AWS runs already: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
     else:
-        aws = start(home, port)
+        from tuner.cli.examples import deploy_examples
+
+        deploy_examples(aws)
         console.print(f"The embedded AWS is ready: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
         console.print(
             f"Lambda Tuner is deployed in it, and the examples as functions example-….\n"
@@ -78,27 +79,14 @@ def start_local(port: int) -> None:
             soft_wrap=True,
         )
     console.print("The AWS CLI and boto3 reach it with these variables:", markup=False)
-    for name, value in client_environment(aws).items():
-        sys.stdout.write(f"export {name}={value}\n")
+    for line in export_lines(aws):
+        sys.stdout.write(line + "\n")
     console.print(
         f"For example: aws stepfunctions start-execution --state-machine-arn {aws.tune_arn} --name my-first-run "
         '--input \'{"lambdaARN": "example-io-wait"}\'',
         markup=False,
         soft_wrap=True,
     )
-
-
-def client_environment(aws: EmbeddedAws) -> dict[str, str]:
-    """The environment variables that point any AWS client at the embedded AWS."""
-    from tuner.embedded import identity
-
-    return {
-        "AWS_ENDPOINT_URL": aws.endpoint_url,
-        "AWS_REGION": identity.REGION,
-        "AWS_DEFAULT_REGION": identity.REGION,
-        "AWS_ACCESS_KEY_ID": identity.ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": identity.SECRET_ACCESS_KEY,
-    }
 
 
 def local_status() -> Mapping[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,6 @@ from tuner.cli.handler_code import (
     HandlerCode,
     Interpreter,
     choose_interpreter,
-    copy_code,
     function_name_for,
     locate_handler,
 )
@@ -27,8 +25,6 @@ from tuner.cli.template_function import TemplateFunction, read_template_function
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 30
 LONGEST_TIMEOUT_S = 840
-ASSUMED_TAG = "lambda-tuner:assumed-memory"
-"""On a function of ``try``: its memory size was assumed, it has none in any account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +55,14 @@ def plan_function(
     Raises:
         UsageProblem: Something is missing or cannot be used; says what.
     """
-    if target is None and template is None:
-        raise UsageProblem("There is no handler.", hint="Name one: lambda-tuner try path/to/app.py:handler.")
     if logical_id is not None and template is None:
         raise UsageProblem("--function names a function of a template, and there is no --template.")
+    if target is None and template is None:
+        raise UsageProblem("There is no handler.", hint="Name one: lambda-tuner try path/to/app.py:handler.")
     known = read_template_function(template, logical_id) if template is not None else None
     code = locate_handler(target) if target is not None else _code_of_template(known)
-    size_mb = memory_mb or (known.memory_mb if known else None) or DEFAULT_MEMORY_MB
-    limit_s = timeout_s or (known.timeout_s if known else None) or DEFAULT_TIMEOUT_S
+    size_mb = _first(memory_mb, known.memory_mb if known else None, DEFAULT_MEMORY_MB)
+    limit_s = _first(timeout_s, known.timeout_s if known else None, DEFAULT_TIMEOUT_S)
     if not 128 <= size_mb <= 10_240:
         raise UsageProblem(f"--memory {size_mb} is not a memory size: it must be between 128 and 10,240 MB.")
     if not 1 <= limit_s <= LONGEST_TIMEOUT_S:
@@ -89,6 +85,10 @@ def plan_function(
         environment={**(known.environment if known else {}), **environment},
         notices=tuple(notices),
     )
+
+
+def _first(flag: int | None, template: int | None, default: int) -> int:
+    return flag if flag is not None else template if template is not None else default
 
 
 def _code_of_template(known: TemplateFunction | None) -> HandlerCode:
@@ -135,6 +135,8 @@ def run_try(
 ) -> int:
     """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
     require_supported_system()
+    from tuner.steps.plan import ASSUMED_SIZE_VARIABLE
+
     name = function_name_for(planned.code.name)
     request = build_request(name, flags)
     validate_request(request, local=True)
@@ -144,7 +146,7 @@ def run_try(
     console = error_console()
     for notice in planned.notices:
         console.print(notice, markup=False)
-    environment = dict(planned.environment)
+    environment = {**planned.environment, ASSUMED_SIZE_VARIABLE: "true"}
     if real_aws:
         environment["LAMBDA_TUNER_LOCAL_AWS"] = "real"
     console.print(
@@ -154,22 +156,19 @@ def run_try(
         markup=False,
         soft_wrap=True,
     )
-    with tempfile.TemporaryDirectory(prefix="lambda-tuner-") as folder:
-        copied = Path(folder) / "code"
-        copy_code(planned.code.code_dir, copied)
-        # A running embedded AWS has the credentials of the shell that started it, not of this one.
-        with local_aws(temporary=real_aws) as aws:
-            from tuner.embedded.account import client, deploy_function
+    # A running embedded AWS has the credentials of the shell that started it, not of this one.
+    with local_aws(temporary=real_aws) as aws:
+        from tuner.embedded.account import deploy_function
 
-            arn = deploy_function(
-                aws,
-                name=name,
-                code_dir=copied,
-                handler=planned.code.handler,
-                memory_mb=planned.memory_mb,
-                timeout_s=planned.timeout_s,
-                environment=environment,
-                interpreter=planned.interpreter.path,
-            )
-            client(aws, "lambda").tag_resource(Resource=arn, Tags={ASSUMED_TAG: "true"})
-            return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
+        deploy_function(
+            aws,
+            name=name,
+            code_dir=planned.code.code_dir,
+            handler=planned.code.handler,
+            memory_mb=planned.memory_mb,
+            timeout_s=planned.timeout_s,
+            environment=environment,
+            interpreter=planned.interpreter.path,
+            runtime=planned.interpreter.runtime,
+        )
+        return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())

@@ -1,0 +1,168 @@
+"""The command's own words: help, usage errors, exit codes and what goes to which stream."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tuner import __version__
+from tuner.cli.app import app
+from tuner.cli.failures import exit_code_of_error, exit_code_of_verdict, expected_errors
+
+RUNNER = CliRunner()
+SUBCOMMANDS = [
+    ["demo"],
+    ["tune"],
+    ["try"],
+    ["report"],
+    ["list"],
+    ["uninstall"],
+    ["local", "start"],
+    ["local", "status"],
+    ["local", "stop"],
+]
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store of its own, no AWS account, and a terminal wide enough not to break words."""
+    monkeypatch.setenv("LAMBDA_TUNER_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("words", SUBCOMMANDS, ids=" ".join)
+def test_every_subcommand_has_help_with_an_example(words: list[str]) -> None:
+    """Help ends with an example that begins with the command itself."""
+    result = RUNNER.invoke(app, [*words, "--help"])
+    assert result.exit_code == 0
+    assert f"lambda-tuner {' '.join(words)}" in result.stdout.split("Example:", 1)[1]
+
+
+def test_help_documents_the_exit_codes() -> None:
+    """The exit codes are in the help."""
+    assert "3 no size meets the goal" in RUNNER.invoke(app, ["tune", "--help"]).stdout.replace("\n", " ")
+
+
+def test_the_version_is_shown() -> None:
+    """--version shows the version and ends."""
+    result = RUNNER.invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"lambda-tuner {__version__}\n")
+
+
+def test_help_needs_neither_boto3_nor_moto() -> None:
+    """Help loads nothing of AWS: it has to be there at once."""
+    code = (
+        "import sys; sys.argv = ['lambda-tuner', 'tune', '--help']\n"
+        "from tuner.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'boto3', 'botocore', 'moto', 'optuna', 'numpy', 'jinja2', 'cfn_flip', 'psutil'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "loaded: []"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["demo", "--example", "nope"], "There is no example named 'nope'"),
+        (["tune", "f", "--goal", "fast"], "write it as p95=300ms"),
+        (["tune", "f", "--memory", "huge"], "128-3008:64"),
+        (["tune", "f", "--goal", "p20=300ms"], "between 50 and 99.9"),
+        (["tune", "f", "--max-invocations", "1"], "budget.maxInvocations"),
+        (["tune", "f", "--observed", "512=420ms"], "observed is only for runs on the embedded AWS"),
+        (["tune", "f", "--local", "--region", "eu-west-1"], "--local and --region exclude each other"),
+        (["tune", "arn:aws:lambda:eu-west-1:123456789012:layer:x:1"], "layer"),
+        (["tune", "f", "--state-machine", "nonsense"], "not the ARN of a state machine"),
+        (["try"], "There is no handler"),
+        (["try", "index.js:handler"], "Python handlers only"),
+        (["try", "missing.py:handler"], "There is no file"),
+        (["try", "--function", "X"], "no --template"),
+        (["report", "20260101-000000-x-0000"], "There is no report of a run"),
+        (["report", "../../secret"], "There is no report of a run"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_bad_usage_is_a_sentence_and_exit_code_2(words: list[str], sentence: str) -> None:
+    """What cannot be done is refused in a sentence on standard error, without a traceback, with exit code 2."""
+    result = RUNNER.invoke(app, words)
+    assert result.exit_code == 2, result.stderr
+    assert sentence in result.stderr.replace("\n", " ")
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_json_has_the_error_on_standard_output() -> None:
+    """With --json a refusal is the failure's document, and standard output holds nothing else."""
+    result = RUNNER.invoke(app, ["tune", "f", "--goal", "fast", "--json"])
+    assert result.exit_code == 2
+    failure = json.loads(result.stdout)
+    assert failure["runId"] is None
+    assert failure["error"]["name"] == "InvalidRequest"
+    assert "--goal" in failure["error"]["message"]
+
+
+def test_missing_credentials_say_what_to_do() -> None:
+    """Without credentials the error says how to log in and how to do without an account."""
+    result = RUNNER.invoke(app, ["tune", "f", "--region", "eu-west-1", "--yes"])
+    assert result.exit_code == 4
+    assert "no usable AWS credentials" in result.stderr
+    assert "lambda-tuner demo" in result.stderr
+
+
+def test_an_empty_store_is_said_to_be_empty() -> None:
+    """List without runs says so and how to make one."""
+    result = RUNNER.invoke(app, ["list"])
+    assert result.exit_code == 0
+    assert "no run" in result.stderr
+    assert json.loads(RUNNER.invoke(app, ["list", "--json"]).stdout) == {"runs": []}
+
+
+def test_local_status_without_a_server() -> None:
+    """Status says that nothing runs, and how to start it."""
+    result = RUNNER.invoke(app, ["local", "status"])
+    assert (result.exit_code, "local start" in result.stdout) == (0, True)
+    assert json.loads(RUNNER.invoke(app, ["local", "status", "--json"]).stdout)["running"] is False
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [("GOAL_MET", 0), ("NO_GOAL", 0), ("DRY_RUN", 0), ("GOAL_NOT_MET", 3), ("UNCERTAIN", 5), ("nonsense", 4)],
+)
+def test_exit_codes_of_verdicts(verdict: str, code: int) -> None:
+    """Each verdict has its exit code."""
+    assert exit_code_of_verdict(verdict) == code
+
+
+def test_exit_codes_of_errors() -> None:
+    """An invalid request is a usage error, every other failure is a failed run."""
+    assert exit_code_of_error("InvalidRequest") == 2
+    assert exit_code_of_error("PayloadFailed") == 4
+
+
+def test_an_unexpected_error_says_how_to_report_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error that nobody foresaw is no traceback either; --debug is named."""
+    import typer
+
+    @expected_errors
+    def broken() -> None:
+        raise KeyError("surprise")
+
+    with pytest.raises(typer.Exit) as caught:
+        broken()
+    assert caught.value.exit_code == 4
+    shown = capsys.readouterr().err
+    assert "--debug" in shown
+    assert "Traceback" not in shown

@@ -1,0 +1,87 @@
+"""Following a run, and Ctrl-C that never leaves anything behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tests.unit.cli.fakes import RUNNING, RecordingSink, ScriptedRuns
+from tuner.cli.follow import Interrupts, caught_interrupts, follow
+from tuner.cli.runs import ExecutionStatus
+
+DONE = ExecutionStatus("SUCCEEDED", output={"verdict": "GOAL_MET"})
+
+
+def test_a_run_is_followed_to_its_end() -> None:
+    """Progress and states are shown as they come, and the end is given back."""
+    runs = ScriptedRuns([RUNNING, RUNNING, DONE], progresses=[{"round": 1}, {"round": 2}], states=["Plan", "Report"])
+    sink = RecordingSink()
+    end = follow(runs, "run", sink, Interrupts(), poll_s=0, show_states=True)
+    assert (end.status, end.interrupted) == (DONE, False)
+    assert [update["round"] for update in sink.updates] == [1, 2]
+    assert sink.states == ["Plan", "Report"]
+    assert (runs.asked_to_end, runs.stopped, runs.restores) == (0, 0, 0)
+
+
+def test_the_first_interrupt_asks_the_run_to_end_and_waits() -> None:
+    """One Ctrl-C stops nothing by force: the run ends by itself."""
+    interrupts = Interrupts()
+    runs = ScriptedRuns([RUNNING, RUNNING, RUNNING, DONE])
+    runs.on_status = lambda question: interrupts.interrupt() if question == 1 else None
+    sink = RecordingSink()
+    end = follow(runs, "run", sink, interrupts, poll_s=0)
+    assert (end.status, end.interrupted) == (DONE, True)
+    assert (runs.asked_to_end, runs.stopped, runs.restores) == (1, 0, 0)
+    assert "Asked the run to end" in sink.sentences[0]
+
+
+def test_the_second_interrupt_stops_and_restores() -> None:
+    """A second Ctrl-C stops the execution and waits until what it made is removed."""
+    interrupts = Interrupts()
+    runs = ScriptedRuns([RUNNING], restore_statuses=[RUNNING, ExecutionStatus("SUCCEEDED")])
+    runs.on_status = lambda question: interrupts.interrupt() if question <= 2 else None
+    sink = RecordingSink()
+    end = follow(runs, "run", sink, interrupts, poll_s=0)
+    assert (end.status.state, end.interrupted) == ("ABORTED", True)
+    assert (runs.asked_to_end, runs.stopped, runs.restores) == (1, 1, 1)
+    assert sink.sentences[-1] == "Everything that the run made has been removed."
+
+
+def test_two_interrupts_at_once_count_as_two() -> None:
+    """Impatience between two questions is not lost."""
+    interrupts = Interrupts()
+    runs = ScriptedRuns([RUNNING])
+    runs.on_status = lambda question: [interrupts.interrupt() for _ in range(2)] and None if question == 1 else None
+    end = follow(runs, "run", RecordingSink(), interrupts, poll_s=0)
+    assert end.interrupted
+    assert (runs.asked_to_end, runs.stopped, runs.restores) == (1, 1, 1)
+
+
+def test_a_restore_that_fails_is_said_to_have() -> None:
+    """A failed removal is never passed over; the sweeper is named."""
+    interrupts = Interrupts(count=2)
+    runs = ScriptedRuns([RUNNING], restore_statuses=[ExecutionStatus("FAILED", cause="no permission")])
+    sink = RecordingSink()
+    follow(runs, "run", sink, interrupts, poll_s=0)
+    assert "no permission" in sink.sentences[-1]
+    assert "sweeper" in sink.sentences[-1]
+
+
+def test_waiting_for_a_restore_is_bounded() -> None:
+    """A restore that never ends does not hold the user for ever."""
+    seconds = iter(range(0, 10_000, 100))
+    runs = ScriptedRuns([RUNNING], restore_statuses=[RUNNING])
+    sink = RecordingSink()
+    follow(runs, "run", sink, Interrupts(count=2), poll_s=0, clock=lambda: float(next(seconds)))
+    assert "sweeper" in sink.sentences[-1]
+
+
+def test_a_signal_is_counted_and_the_old_handler_comes_back() -> None:
+    """SIGINT and SIGTERM are counted inside the block, and mean what they meant before after it."""
+    before = signal.getsignal(signal.SIGINT)
+    with caught_interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        interrupts.wait(1)
+        assert interrupts.count == 2
+    assert signal.getsignal(signal.SIGINT) is before
