@@ -32,6 +32,7 @@ MOST_DOTS = 2000
 """Above this many invocations a size shows its quantiles in place of every dot."""
 MOST_MODELLED_POINTS = 28
 DEAREST_RATIO = 1.3
+PICKS = ("recommended", "closest", "best guess")
 MEMORY_TICKS_MB = (128, 256, 512, 1024, 2048, 4096, 8192)
 LOG_FROM_RATIO = 3.0
 """Axes whose ends differ by more than this factor are logarithmic."""
@@ -45,7 +46,7 @@ class Frame:
     height: int
 
 
-WIDE, HALF, PHONE = Frame(840, 400), Frame(410, 290), Frame(292, 260)
+WIDE, HALF, PHONE = Frame(840, 360), Frame(410, 290), Frame(292, 260)
 
 
 def draw_svg(spec: Spec, *, identifier: str) -> str:
@@ -97,7 +98,7 @@ def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
         limit = {"datum": goal["limitMs"], "type": "quantitative", "scale": x_scale}
         layers.append(
             {
-                "mark": {"type": "rect", "color": SHADE},
+                "mark": {"type": "rect", "color": SHADE, "opacity": 0.7},
                 "encoding": {"x": limit, "x2": {"datum": x_scale["domain"][1]}},
                 "data": {"values": [{}]},
             }
@@ -188,14 +189,8 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     layers.extend(_dot_layers(dots, x, y))
     layers.extend(_size_markers(document, x))
     if infeasible:
-        top = [{**row, "ms": y_scale["domain"][1]} for row in infeasible]
-        layers.append(
-            {
-                "data": {"values": top},
-                "mark": {"type": "point", "shape": "cross", "angle": 45, "filled": True, "fill": LIMIT, "size": 90},
-                "encoding": {"x": x, "y": y},
-            }
-        )
+        top = [{**row, "ms": y_scale["domain"][1], "text": "×"} for row in infeasible]
+        layers.append(_halo_text(top, {"x": x, "y": y}, LIMIT, {"fontSize": 20, "fontWeight": 700, "dy": 6}))
     return _spec(layers, frame)
 
 
@@ -311,9 +306,9 @@ def _point(document: doc.Document, row: doc.Configuration, key: str) -> dict[str
         return None
     role = ""
     if doc.same_configuration(row, document.get("recommended")):
-        role = "closest" if document.get("verdict") == "GOAL_NOT_MET" else "recommended"
+        role = doc.pick_word(document)
     elif doc.same_configuration(row, document.get("current")):
-        role = "assumed" if (document.get("current") or {}).get("assumed") else "now"
+        role = doc.current_word(document)
     elif doc.same_configuration(row, document.get("safer")):
         role = "safer"
     return {
@@ -455,7 +450,7 @@ def _interval_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> li
 def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
     layers: list[Layer] = []
     for point in points:
-        main = point["role"] in ("recommended", "closest")
+        main = point["role"] in PICKS
         colour = ACCENT if main else INK
         fill = colour if point["measured"] else PAPER
         layers.append(
@@ -480,8 +475,7 @@ def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: F
     """Names of the points: those with a role always, measured ones where there is room."""
     placed: list[tuple[float, float, float]] = []
     layers: list[Layer] = []
-    order = {"recommended": 0, "closest": 0, "now": 1, "assumed": 1, "safer": 2, "": 3}
-    for point in sorted(points, key=lambda point: order[point["role"]]):
+    for point in sorted(points, key=lambda point: (point["role"] not in PICKS, not point["role"])):
         if not point["role"] and not point["measured"]:
             continue
         across = _position(point["ms"], x["scale"]) * frame.width
@@ -501,7 +495,7 @@ def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: F
             while any(abs(middle - d) < 16 and start < r and left < start + width for left, r, d in placed):
                 middle -= 17
         placed.append((start, start + width, middle))
-        colour = ACCENT if point["role"] in ("recommended", "closest") else (INK if main else MUTED)
+        colour = ACCENT if point["role"] in PICKS else (INK if main else MUTED)
         placing = {
             "align": "right" if right else "left",
             "dx": -10 if right else 10,
@@ -587,10 +581,9 @@ def _size_markers(document: doc.Document, x: Layer) -> list[Layer]:
     current, recommended = document.get("current"), document.get("recommended")
     named: list[tuple[doc.Configuration, str, str]] = []
     if recommended:
-        word = "closest" if document.get("verdict") == "GOAL_NOT_MET" else "recommended"
-        named.append((recommended, word, ACCENT))
+        named.append((recommended, doc.pick_word(document), ACCENT))
     if current and not doc.same_configuration(current, recommended):
-        named.append((current, "assumed" if current.get("assumed") else "now", MUTED))
+        named.append((current, doc.current_word(document), MUTED))
     low, high = x["scale"]["domain"]
     for configuration, word, colour in named:
         size = configuration["memoryMb"]

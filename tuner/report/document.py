@@ -99,6 +99,16 @@ def same_configuration(one: Configuration | None, other: Configuration | None) -
     return one is not None and other is not None and configuration_key(one) == configuration_key(other)
 
 
+def pick_word(document: Document) -> str:
+    """What the recommended configuration may honestly be called under this verdict."""
+    return {"GOAL_NOT_MET": "closest", "UNCERTAIN": "best guess"}.get(str(document.get("verdict")), "recommended")
+
+
+def current_word(document: Document) -> str:
+    """What today's configuration is called: "now", or "assumed" where nothing is deployed."""
+    return "assumed" if (document.get("current") or {}).get("assumed") else "now"
+
+
 def was_tried(configuration: Configuration) -> bool:
     """Whether any invocation was made at this configuration."""
     return any(configuration.get(key) for key in ("samples", "failures", "unmeasured", "environments"))

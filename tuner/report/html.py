@@ -78,6 +78,8 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "comparison": tables.comparison(document),
         "current": current,
         "recommended": recommended,
+        "pick_word": doc.pick_word(document),
+        "current_word": doc.current_word(document),
         "same": doc.same_configuration(current, recommended),
         "size_text": lambda configuration: size_text(document, configuration),
         "remark": lambda configuration: tables.remark(document, configuration),

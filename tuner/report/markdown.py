@@ -102,13 +102,12 @@ def _comparison(document: doc.Document) -> list[str]:
     if not rows or not recommended:
         return []
     now = "no size known" if not current else size_text(document, current)
-    assumed = "assumed" if (current or {}).get("assumed") else "now"
-    word = "closest" if document.get("verdict") == "GOAL_NOT_MET" else "recommended"
+    word = doc.pick_word(document)
     if doc.same_configuration(current, recommended):
         body = [[row.label, escape(str(row.recommended))] for row in rows]
         return [_table(["", f"{word}: {size_text(document, recommended)}"], body, "lr")]
     body = [[row.label, escape(str(row.current)), escape(str(row.recommended)), row.difference] for row in rows]
-    head = ["", f"{assumed}: {now}", f"{word}: {size_text(document, recommended)}", "difference"]
+    head = ["", f"{doc.current_word(document)}: {now}", f"{word}: {size_text(document, recommended)}", "difference"]
     return [_table(head, body, "lrrl")]
 
 

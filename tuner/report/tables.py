@@ -164,12 +164,12 @@ def _monthly_row(document: doc.Document, currency: str) -> list[ComparisonRow]:
 def _difference(
     current: Mapping[str, float] | None, recommended: Mapping[str, float] | None, less: str, more: str
 ) -> str:
-    """How much smaller or larger an estimate becomes, in percent and words."""
+    """How much smaller or larger an estimate becomes, in words; intervals that overlap carry no difference."""
     if not current or not recommended or not current["estimate"]:
         return ""
+    if recommended["low"] <= current["high"] and current["low"] <= recommended["high"]:
+        return "no clear difference"
     ratio = 1 - recommended["estimate"] / current["estimate"]
-    if abs(ratio) < 0.005:
-        return "about the same"
     if ratio < -1:
         return f"{recommended['estimate'] / current['estimate']:.1f} × as long"
     return f"{abs(ratio) * 100:.0f}% {less if ratio > 0 else more}"
@@ -188,9 +188,9 @@ def remark(document: doc.Document, configuration: doc.Configuration) -> str:
     """What a configuration is to the reader: today's, recommended, safer, infeasible."""
     words = []
     if doc.same_configuration(configuration, document.get("recommended")):
-        words.append("closest" if document.get("verdict") == "GOAL_NOT_MET" else "recommended")
+        words.append(doc.pick_word(document))
     if doc.same_configuration(configuration, document.get("current")):
-        words.append("assumed today" if (document.get("current") or {}).get("assumed") else "now")
+        words.append(doc.current_word(document))
     if doc.same_configuration(configuration, document.get("safer")):
         words.append("safer")
     if doc.is_infeasible(configuration):

@@ -85,10 +85,9 @@ def _comparison(document: doc.Document) -> Table | None:
         return None
     table = _new_table()
     table.add_column("")
-    word = "assumed" if (current or {}).get("assumed") else "now"
-    table.add_column(f"{word}: {size_text(document, current)}" if current else word, justify="right")
-    closest = document.get("verdict") == "GOAL_NOT_MET"
-    table.add_column(f"{'closest' if closest else 'recommended'}: {size_text(document, recommended)}", justify="right")
+    now = doc.current_word(document)
+    table.add_column(f"{now}: {size_text(document, current)}" if current else now, justify="right")
+    table.add_column(f"{doc.pick_word(document)}: {size_text(document, recommended)}", justify="right")
     table.add_column("")
     for row in rows:
         table.add_row(row.label, _cell(row.current, bounds=False), _cell(row.recommended, bounds=False), row.difference)
