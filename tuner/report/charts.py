@@ -31,6 +31,7 @@ FRACTION = re.compile(r"(\.[0-9])[0-9]+")
 MOST_DOTS = 2000
 """Above this many invocations a size shows its quantiles in place of every dot."""
 MOST_MODELLED_POINTS = 28
+MOST_MARKED_POINTS = 24
 DEAREST_RATIO = 1.3
 PICKS = ("recommended", "closest", "best guess")
 MEMORY_TICKS_MB = (128, 256, 512, 1024, 2048, 4096, 8192)
@@ -212,6 +213,7 @@ def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
     ]
     if len(rows) < 2:
         return None
+    few = sum(1 for row in rows if row["measured"]) <= MOST_MARKED_POINTS
     x, _ = _memory_axis([row["mb"] for row in rows])
     currency = document.get("currency") or "USD"
     sign = formats.CURRENCY_SIGNS.get(currency, currency)
@@ -245,7 +247,7 @@ def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
                         "encoding": {"x": x, "y": y},
                     },
                     {
-                        "data": {"values": [row for row in rows if row["measured"]]},
+                        "data": {"values": [row for row in rows if row["measured"]] if few else []},
                         "mark": {
                             "type": "point",
                             "filled": True,
@@ -474,6 +476,7 @@ def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[L
 def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: Frame) -> list[Layer]:
     """Names of the points: those with a role always, measured ones where there is room."""
     placed: list[tuple[float, float, float]] = []
+    distance = 15 if sum(1 for point in points if point["measured"]) <= MOST_MARKED_POINTS else 44
     layers: list[Layer] = []
     for point in sorted(points, key=lambda point: (point["role"] not in PICKS, not point["role"])):
         if not point["role"] and not point["measured"]:
@@ -485,9 +488,10 @@ def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: F
         width = 7.2 * len(f"{text} {point['role']}") if main else 6.4 * len(text)
         right = across + width + 16 > frame.width
         start = across - width - 10 if right else across + 10
-        middle = down - 14 if down > 24 else down + 18
+        # Below and left of a point nothing can lie on a falling curve; above and right only what is dominated.
+        middle = down + 18 if right and down < frame.height - 24 else max(down - 14, 8)
         if not main and any(
-            abs(middle - other_down) < 15 and start < other_right and other_left < start + width
+            abs(middle - other_down) < distance and start < other_right and other_left < start + width
             for other_left, other_right, other_down in placed
         ):
             continue

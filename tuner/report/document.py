@@ -7,9 +7,10 @@ document may lack almost everything, so nothing here expects more than
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from tuner.core.latency import samples_needed
 
 Document = Mapping[str, Any]
 """The content of report.json; fields and units are described in docs/schema/report.schema.json."""
@@ -17,22 +18,11 @@ Document = Mapping[str, Any]
 Configuration = Mapping[str, Any]
 """One entry of ``configurations``, ``recommended``, ``current`` or ``safer``."""
 
+SEEN_WITH = 0.9
+"""How sure it must be that the largest sample lies above a percentile for the samples to show it: p95 needs 45."""
+
 DEFAULT_PERCENTILE = 95.0
 """The percentile that is shown where no goal names one."""
-
-
-def samples_needed(percentile: float) -> int:
-    """Fewest samples that can carry a percentile.
-
-    With n samples the largest one lies above the percentile with probability
-    1 - (p / 100)^n; below 90 % the samples say nothing about it and only a
-    model can.
-
-    Example:
-        >>> [samples_needed(p) for p in (50, 95, 99, 99.9)]
-        [4, 45, 230, 2302]
-    """
-    return math.ceil(math.log(0.1) / math.log(percentile / 100))
 
 
 def is_modelled(configuration: Configuration, key: str) -> bool:
@@ -45,7 +35,7 @@ def is_modelled(configuration: Configuration, key: str) -> bool:
     samples = int(configuration.get("samples") or 0)
     if key == "mean":
         return samples == 0
-    return samples < samples_needed(float(key[1:]))
+    return samples < samples_needed(float(key[1:]), SEEN_WITH)
 
 
 def goal_of(document: Document) -> Mapping[str, float] | None:

@@ -168,9 +168,8 @@ def _evidence(document: doc.Document) -> list[str]:
     invocations, spent = document.get("invocations"), document.get("spentUsd")
     if invocations is not None and spent is not None:
         cost = formats.money(spent, document.get("currency") or "USD")
-        stopped = document.get("stoppedBecause")
-        reason = f" It ended because {escape(_short(str(stopped)))}." if stopped else ""
-        lines += [f"The run made {formats.count(invocations, 'invocation')}, which cost {cost}.{reason}", ""]
+        reason = escape(_short(str(document.get("stoppedBecause") or "")))
+        lines += [f"The run made {formats.count(invocations, 'invocation')}, which cost {cost}. {reason}", ""]
     restored = document.get("restored")
     if restored:
         lines += [escape(restored_sentence(document)), ""]

@@ -264,6 +264,15 @@ def _safer(document: doc.Document) -> tuple[Sentence, ...]:
 def _local(document: doc.Document) -> tuple[Sentence, ...]:
     if document.get("where") != "local":
         return ()
+    factor = document.get("anchorFactor")
+    if factor:
+        return (
+            (
+                "Measured on this machine, not in AWS; every duration was multiplied by ",
+                Figure(formats.significant(factor), "anchorFactor", factor),
+                ", so that it agrees with the one that you know from AWS.",
+            ),
+        )
     return (
         (
             "Measured on this machine, not in AWS: how sizes compare carries over, the milliseconds and what follows "
@@ -401,8 +410,10 @@ def _dry_run(document: doc.Document) -> Message:
     estimate: Mapping[str, Any] = document.get("estimate") or {}
     invocations, minutes = estimate.get("invocations") or 0, estimate.get("minutes") or 0
     cost = estimate.get("costUsd") or 0.0
+    made = document.get("invocations") or 0
+    opening = f"Only {formats.count(made, 'invocation')} so far" if made else "Nothing was measured"
     headline: Sentence = (
-        "Nothing was measured or changed: this run would take at most ",
+        f"{opening}, nothing was changed: this run would take at most ",
         Figure(formats.count(invocations, "invocation"), "estimate.invocations", invocations, strong=True),
         ", ",
         Figure(formats.money(cost, document.get("currency") or "USD"), "estimate.costUsd", cost, strong=True),

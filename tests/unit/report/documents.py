@@ -174,7 +174,7 @@ def finished_run(
         "confidence": confidence,
         "invocations": len(observations),
         "spentUsd": round(spent, 6),
-        "stoppedBecause": "the best next batch would cost more than it is worth",
+        "stoppedBecause": "The best next batch would cost more than what it could still improve.",
         "report": {
             "html": f"{folder}/report.html",
             "markdown": f"{folder}/report.md",
@@ -280,7 +280,7 @@ def goal_not_met() -> dict[str, Any]:
 def uncertain() -> dict[str, Any]:
     """The budget ended while the goal's probability was still below the asked confidence."""
     document = finished_run(goal=(95, 215), verdict="UNCERTAIN", safer_mb=1152)
-    document["stoppedBecause"] = "the budget of 30 invocations is used up"
+    document["stoppedBecause"] = "The budget of 40 invocations is used up."
     return document
 
 
@@ -349,9 +349,9 @@ def dry_run() -> dict[str, Any]:
         "savingRatio": None,
         "probability": None,
         "confidence": None,
-        "invocations": 0,
-        "spentUsd": 0,
-        "stoppedBecause": "only an estimate was asked for",
+        "invocations": 1,
+        "spentUsd": 0.0000052,
+        "stoppedBecause": "It is a dry run: one invocation and an estimate.",
         "estimate": {"invocations": 50, "costUsd": 0.0214, "minutes": 9.0},
         "report": whole["report"],
         "finishedAt": whole["finishedAt"],
