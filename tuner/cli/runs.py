@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.failures import aws_call
 from tuner.cli.account import Account
+from tuner.core.function_reference import read_function_reference
 
 ExecutionState = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
 REPORT_FILES = ("report.html", "report.md", "report.json")
@@ -43,13 +44,11 @@ def new_run_id(function: str, now: datetime) -> str:
 
     The name is an execution's: at most 80 characters, letters, digits, ``-`` and ``_``.
     """
-    plain_name = function
-    if function.startswith("arn:"):
-        parts = function.split(":")
-        plain_name = parts[6] if len(parts) > 6 else parts[-1]
+    reference, _ = read_function_reference(function)
+    plain_name = reference.name if reference else function
     stamp, ending = now.strftime("%Y%m%d-%H%M%S"), secrets.token_hex(2)
     room = _LONGEST_EXECUTION_NAME - len(stamp) - len(ending) - 2
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", plain_name.split(":")[0]).strip("-")[:room].strip("-") or "function"
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", plain_name).strip("-")[:room].strip("-") or "function"
     return f"{stamp}-{readable}-{ending}"
 
 

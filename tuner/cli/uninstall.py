@@ -59,7 +59,11 @@ def find_remains(account: Account) -> Remains:
     ]
     groups = [
         row["logGroupName"]
-        for prefix in (f"/aws/lambda/{account.stack}-", f"/aws/vendedlogs/states/{account.stack}-", "/lambda-tuner/")
+        for prefix in (
+            f"/aws/lambda/{account.stack}-",
+            f"/aws/vendedlogs/states/{account.stack}-",
+            f"/{account.stack}/",
+        )
         for page in _pages(account, "logs", "describe_log_groups", "logs:DescribeLogGroups", logGroupNamePrefix=prefix)
         for row in page["logGroups"]
     ]
