@@ -1,0 +1,292 @@
+"""No role may do more than its code does: the promise that tuning cannot touch what is tuned."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.util
+import re
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.deployed import ACCOUNT, EVERYTHING_SET, REGION, ROOT, Deployed, definition, states
+from tuner.core.plan import CLONE_PREFIX
+
+CLONES = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{CLONE_PREFIX}*"
+BUCKET = f"arn:aws:s3:::lambda-tuner-artifacts-{ACCOUNT}-{REGION}"
+
+WITHOUT_ARN = {
+    "ec2:DescribeSecurityGroups": "AWS takes no ARN; Lambda asks it of whoever puts a function into a VPC",
+    "ec2:DescribeSubnets": "as above",
+    "ec2:DescribeVpcs": "as above",
+    "lambda:ListFunctions": "AWS takes no ARN",
+    "tag:GetResources": "AWS takes no ARN",
+    "xray:PutTelemetryRecords": "AWS takes no ARN",
+    "xray:PutTraceSegments": "AWS takes no ARN",
+    # Step Functions' own logging ("Logging using CloudWatch Logs", Step Functions Developer Guide).
+    "logs:CreateLogDelivery": "AWS takes no ARN",
+    "logs:DeleteLogDelivery": "AWS takes no ARN",
+    "logs:DescribeLogGroups": "AWS asks for * for vended logs",
+    "logs:DescribeResourcePolicies": "AWS takes no ARN",
+    "logs:GetLogDelivery": "AWS takes no ARN",
+    "logs:ListLogDeliveries": "AWS takes no ARN",
+    "logs:PutResourcePolicy": "AWS takes no ARN",
+    "logs:UpdateLogDelivery": "AWS takes no ARN",
+}
+"""Every action that may stand with the resource ``*``, and why."""
+
+READS = re.compile(r"^[a-z0-9]+:(Get|List|Describe|Filter|BatchGet)")
+
+OUR_OWN = (
+    CLONES,
+    f"{CLONES}:*",
+    f"{BUCKET}/*",
+    f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/lambda-tuner-*",
+    f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:lambda-tuner-*",
+    f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:lambda-tuner-*",
+    f"arn:aws:states:{REGION}:{ACCOUNT}:execution:lambda-tuner-tune:*",
+    f"arn:aws:events:{REGION}:{ACCOUNT}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule",
+)
+"""What may be written, invoked, started, stopped or deleted by anything of ours."""
+
+IMPLIED = {
+    # Asked of whoever calls CreateFunction, according to what the function is made of.
+    "CreateClonesRole": {
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:GetRepositoryPolicy",
+        "elasticfilesystem:DescribeMountTargets",
+        "iam:PassRole",
+        "lambda:GetLayerVersion",
+        "lambda:TagResource",
+    },
+}
+ALWAYS_IMPLIED = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+    # Decides whether a missing object answers 404 or 403.
+    "s3:ListBucket",
+}
+
+
+def statements(deployed: Deployed) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give every statement of every role, with the role's logical id."""
+    for role in deployed.roles:
+        for statement in deployed.statements(role):
+            yield role, statement
+
+
+def granted(deployed: Deployed, role: str, action: str) -> set[str]:
+    """Give the resources on which a role may do something."""
+    found = [one["Resource"] for one in deployed.statements(role) if action in one["Action"]]
+    return {resource for resources in found for resource in resources}
+
+
+@cache
+def packaging() -> ModuleType:
+    """Load packages/build_function.py, which knows what a function's package holds."""
+    spec = importlib.util.spec_from_file_location("build_function", ROOT / "packages" / "build_function.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_statements_only_allow_and_name_their_actions(deployed: Deployed) -> None:
+    """No action is a pattern, and nothing is granted by exclusion."""
+    for role, statement in statements(deployed):
+        assert statement["Effect"] == "Allow"
+        assert not {"NotAction", "NotResource"} & statement.keys()
+        assert not [action for action in statement["Action"] if "*" in action or "?" in action], role
+
+
+def test_star_only_where_aws_takes_no_arn(deployed: Deployed) -> None:
+    """The resource ``*`` stands only with actions that are listed with their reason."""
+    for role, statement in statements(deployed):
+        if "*" in statement["Resource"]:
+            assert set(statement["Action"]) <= WITHOUT_ARN.keys(), role
+
+
+def test_writes_end_at_what_is_ours(deployed: Deployed) -> None:
+    """Whatever changes, starts or removes something names only resources of this stack or temporary functions."""
+    for role, statement in statements(deployed):
+        changing = {one for one in statement["Action"] if not READS.match(one)} - WITHOUT_ARN.keys() - {"iam:PassRole"}
+        for resource in statement["Resource"] if changing else ():
+            assert any(fnmatch.fnmatchcase(resource, ours) for ours in OUR_OWN), f"{role}: {changing} on {resource}"
+
+
+@pytest.mark.parametrize(
+    ("action", "roles"),
+    [
+        ("lambda:CreateFunction", {"CreateClonesRole"}),
+        ("lambda:TagResource", {"CreateClonesRole"}),
+        ("lambda:DeleteFunction", {"RestoreRole", "SweepRole"}),
+    ],
+)
+def test_functions_are_made_and_removed_by_few(action: str, roles: set[str], deployed: Deployed) -> None:
+    """Only temporary functions can be made or removed, and only by those whose work it is."""
+    holders = {role for role, statement in statements(deployed) if action in statement["Action"]}
+    assert holders == roles
+    for role in roles:
+        assert granted(deployed, role, action) == {CLONES}
+
+
+def test_live_functions_are_never_changed(deployed: Deployed) -> None:
+    """No role holds any other action of Lambda that writes."""
+    writes = {
+        action
+        for _, statement in statements(deployed)
+        for action in statement["Action"]
+        if action.startswith("lambda:") and not READS.match(action)
+    }
+    assert writes == {
+        "lambda:CreateFunction",
+        "lambda:DeleteFunction",
+        "lambda:InvokeFunction",
+        "lambda:TagResource",
+    }
+
+
+def test_invocations_go_to_clones_or_to_our_own_steps(deployed: Deployed) -> None:
+    """Measure invokes temporary functions alone; a machine invokes the functions that its definition names."""
+    assert granted(deployed, "MeasureRole", "lambda:InvokeFunction") == {CLONES, f"{CLONES}:*"}
+    holders = {role for role, statement in statements(deployed) if "lambda:InvokeFunction" in statement["Action"]}
+    assert holders == {
+        "MeasureRole",
+        "TuneMachineRole",
+        "RestoreMachineRole",
+        "NightlyMachineRole",
+        "SweepScheduleRole",
+    }
+    for machine in ("tune", "restore", "nightly"):
+        named = {
+            f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{deployed.functions[state['Resource'][2:-4]]['FunctionName']}"
+            for _, state in states(definition(machine))
+            if state["Type"] == "Task" and state["Resource"].endswith("FunctionArn}")
+        }
+        assert granted(deployed, f"{machine.title()}MachineRole", "lambda:InvokeFunction") == named
+
+
+def test_our_own_functions_are_no_clones(deployed: Deployed) -> None:
+    """The pattern that may be written and deleted matches nothing that this stack deploys."""
+    for function in deployed.functions.values():
+        assert not function["FunctionName"].startswith(CLONE_PREFIX)
+
+
+def test_roles_are_passed_by_one_to_lambda_alone(deployed: Deployed) -> None:
+    """iam:PassRole is held by the clones' creator, for Lambda, and for the roles that the parameter names."""
+    holders = [(role, one) for role, one in statements(deployed) if "iam:PassRole" in one["Action"]]
+    ((role, statement),) = holders
+    assert role == "CreateClonesRole"
+    assert statement["Action"] == ["iam:PassRole"]
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+    assert statement["Resource"] == [f"arn:aws:iam::{ACCOUNT}:role/*"]
+
+
+def test_patterns_narrow_what_is_read_and_passed() -> None:
+    """With both patterns given, nothing outside of them is read or passed."""
+    narrow = Deployed({"FunctionPattern": "shop-*", "PassableRoles": "shop/*"})
+    assert granted(narrow, "CreateClonesRole", "iam:PassRole") == {f"arn:aws:iam::{ACCOUNT}:role/shop/*"}
+    for role, statement in statements(narrow):
+        for action in statement["Action"]:
+            if action.startswith("lambda:Get") and action != "lambda:GetLayerVersion":
+                for resource in statement["Resource"]:
+                    assert ":function:shop-*" in resource or resource == CLONES, role
+
+
+def test_payloads_come_from_listed_places() -> None:
+    """An input is not a permission: other buckets are read only where the parameter lists them."""
+    assert granted(Deployed(), "PlanRole", "s3:GetObject") == {f"{BUCKET}/payloads/*", f"{BUCKET}/runs/*"}
+    listed = granted(Deployed(EVERYTHING_SET), "PlanRole", "s3:GetObject") - granted(
+        Deployed(), "PlanRole", "s3:GetObject"
+    )
+    assert listed == {EVERYTHING_SET["PayloadObjects"]}
+
+
+def test_code_is_written_by_one_and_read_by_one(deployed: Deployed) -> None:
+    """A target's package is stored by the copier and read by the clones' creator; nobody else sees it."""
+    holders = {
+        (role, action)
+        for role, statement in statements(deployed)
+        for action in statement["Action"]
+        if f"{BUCKET}/clones/*" in statement["Resource"]
+    }
+    assert holders == {
+        ("CopyCodeRole", "s3:GetObject"),
+        ("CopyCodeRole", "s3:PutObject"),
+        ("CreateClonesRole", "s3:GetObject"),
+    }
+
+
+def test_nothing_is_deleted_from_the_bucket(deployed: Deployed) -> None:
+    """Artifacts go by the life-cycle rules alone: no role may delete an object."""
+    assert not [role for role, one in statements(deployed) if any("s3:Delete" in action for action in one["Action"])]
+
+
+def test_every_grant_is_used(by_default: Deployed) -> None:
+    """Each action that a function's role holds is one that the code in its package names when it calls AWS."""
+    for logical in by_default.functions:
+        name = logical.removesuffix("Function")
+        role = f"{name}Role"
+        entry = f"tuner.handlers.{packaging().handler_name(name)}"
+        modules = packaging().reachable_modules(entry, ROOT)
+        code = "\n".join(packaging().module_path(module, ROOT).read_text(encoding="utf-8") for module in modules)
+        named = set(re.findall(r'"([a-z0-9]+:[A-Z][A-Za-z]+)"', code))
+        held = {action for statement in by_default.statements(role) for action in statement["Action"]}
+        assert held - named - ALWAYS_IMPLIED - IMPLIED.get(role, set()) == set(), role
+
+
+def test_roles_are_assumed_by_this_accounts_services_alone(deployed: Deployed) -> None:
+    """Trust names one service and this account, and for all but Lambda the very resource: no confused deputy."""
+    for name, role in deployed.roles.items():
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Action"] == "sts:AssumeRole"
+        assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+        if trust["Principal"]["Service"] != "lambda.amazonaws.com":
+            source = trust["Condition"]["ArnLike"]["aws:SourceArn"]
+            assert source.split(":")[3:5] == [REGION, ACCOUNT], name
+            assert "*" not in source, name
+
+
+def test_trusted_sources_exist(by_default: Deployed) -> None:
+    """The resource that a trust policy names is one that is deployed."""
+    machines = {
+        f"stateMachine:{one['StateMachineName']}"
+        for one in by_default.of_type("AWS::StepFunctions::StateMachine").values()
+    }
+    rules = {f"rule/{one['Name']}" for one in by_default.of_type("AWS::Events::Rule").values()}
+    groups = {f"schedule-group/{one['Name']}" for one in by_default.of_type("AWS::Scheduler::ScheduleGroup").values()}
+    for schedule in by_default.of_type("AWS::Scheduler::Schedule").values():
+        assert f"schedule-group/{schedule['GroupName']}" in groups
+    for role in by_default.roles.values():
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        if "ArnLike" in trust["Condition"]:
+            assert trust["Condition"]["ArnLike"]["aws:SourceArn"].split(":", 5)[5] in machines | rules | groups
+
+
+def test_boundary_is_on_every_role_or_none(deployed: Deployed) -> None:
+    """A permissions boundary, where given, bounds all of them."""
+    boundary = deployed.parameters["PermissionsBoundaryArn"]
+    for name, role in deployed.roles.items():
+        assert role.get("PermissionsBoundary", "") == boundary, name
+
+
+def test_key_is_for_those_who_use_the_bucket() -> None:
+    """With a key of its own, the bucket's readers and writers may use the key, through S3 alone."""
+    deployed = Deployed(EVERYTHING_SET)
+    (policy,) = deployed.of_type("AWS::IAM::ManagedPolicy").values()
+    users = {role for role, one in statements(deployed) if any(each.startswith(BUCKET) for each in one["Resource"])}
+    assert set(policy["Roles"]) == {f"lambda-tuner-{role}" for role in users}
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == EVERYTHING_SET["ArtifactKeyArn"]
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
+    assert not Deployed().of_type("AWS::IAM::ManagedPolicy")

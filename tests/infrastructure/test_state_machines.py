@@ -1,0 +1,236 @@
+"""The state machines end, retry by name, clean up on every path, and carry little."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.deployed import MACHINES, ROOT, definition, states
+from tuner.core import errors
+
+AWS_ERRORS = {
+    # "Handling errors in Step Functions workflows", Step Functions Developer Guide, seen 2026-11-23.
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ServiceException",
+    "Lambda.TooManyRequestsException",
+    "StepFunctions.ExecutionLimitExceededException",
+    "StepFunctions.ThrottlingException",
+}
+OUR_ERRORS = {
+    name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.TunerError)
+}
+RETRYABLE = {each.__name__ for each in errors.RetryableError.__subclasses__()}
+STARTS_A_RUN = "startExecution.sync:2"
+
+
+def tasks(machine: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give every Task of a machine by name."""
+    return ((name, state) for name, state in states(definition(machine)) if state["Type"] == "Task")
+
+
+def next_names(state: dict[str, Any], *, caught: bool) -> set[str]:
+    """Give the names of the states that may follow, those after an error too where *caught*."""
+    found = {state.get("Next"), state.get("Default"), *(choice["Next"] for choice in state.get("Choices", ()))}
+    if caught:
+        found |= {catcher["Next"] for catcher in state.get("Catch", ())}
+    return {name for name in found if name}
+
+
+def reachable(machine: str, start: str, *, without: str) -> set[str]:
+    """Give the states that can be reached from one, never passing through another."""
+    all_states = definition(machine)["States"]
+    found: set[str] = set()
+    waiting = {start} - {without}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= next_names(all_states[name], caught=True) - found - {without}
+    return found
+
+
+def test_definitions_have_no_loose_ends() -> None:
+    """Statelint finds nothing in any of the three."""
+    ended = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "check-state-machines"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_nothing_runs_for_ever(machine: str) -> None:
+    """The machine has a time limit, and so has each of its tasks, a shorter one."""
+    limit_s = definition(machine)["TimeoutSeconds"]
+    for name, task in tasks(machine):
+        assert 0 < task["TimeoutSeconds"] < limit_s, name
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_retries_name_their_errors(machine: str) -> None:
+    """Every task is retried, by errors that exist, and never by a name that would repeat a user's failure."""
+    for name, task in tasks(machine):
+        retried = {each for retrier in task["Retry"] for each in retrier["ErrorEquals"]}
+        assert retried <= AWS_ERRORS | RETRYABLE, name
+        for retrier in task["Retry"]:
+            assert retrier["IntervalSeconds"] >= 1
+            assert retrier["MaxDelaySeconds"] <= 120
+            assert retrier["MaxAttempts"] <= 90
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_throttles_are_waited_for(machine: str) -> None:
+    """Each of our steps is repeated when AWS asked to slow down."""
+    for name, task in tasks(machine):
+        if STARTS_A_RUN not in task["Resource"]:
+            retried = {each for retrier in task["Retry"] for each in retrier["ErrorEquals"]}
+            assert {"Throttled", "Lambda.TooManyRequestsException", "Lambda.ServiceException"} <= retried, name
+
+
+def test_every_retryable_error_is_retried() -> None:
+    """What errors.py says may succeed later is tried later by some state."""
+    retried = {each for _, task in tasks("tune") for retrier in task["Retry"] for each in retrier["ErrorEquals"]}
+    assert retried >= RETRYABLE
+
+
+def test_waiting_for_a_clone_outlasts_its_making() -> None:
+    """CreateClones is called again for at least 15 minutes: as long as Lambda may take for a SnapStart version."""
+    (retrier,) = (
+        one for one in dict(tasks("tune"))["CreateClones"]["Retry"] if one["ErrorEquals"] == ["CloneNotReady"]
+    )
+    waits_s = (
+        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
+        for attempt in range(retrier["MaxAttempts"])
+    )
+    assert sum(waits_s) >= 15 * 60
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_caught_and_chosen_errors_exist(machine: str) -> None:
+    """A Catch names everything, or an error that exists."""
+    for name, state in states(definition(machine)):
+        for catcher in state.get("Catch", ()):
+            assert set(catcher["ErrorEquals"]) <= {"States.ALL"} | OUR_ERRORS, name
+
+
+def test_every_failure_of_tune_is_caught() -> None:
+    """Each state that can fail hands its failure on; only the last steps of a failed run have nowhere else to go."""
+    for name, state in definition("tune")["States"].items():
+        if state["Type"] in {"Task", "Map"}:
+            assert [catcher["ErrorEquals"] for catcher in state["Catch"]] == [["States.ALL"]], name
+
+
+@pytest.mark.parametrize("name", sorted(definition("tune")["States"].keys()))
+def test_every_failed_run_is_restored_first(name: str) -> None:
+    """There is no way from any state to Failed but through RestoreAfterFailure."""
+    if name not in {"RestoreAfterFailure", "ReportFailure", "Failed"}:
+        assert "Failed" not in reachable("tune", name, without="RestoreAfterFailure")
+
+
+def test_every_successful_run_is_restored_first() -> None:
+    """There is no way from the start to Report but through Restore."""
+    assert "Report" not in reachable("tune", "Plan", without="Restore")
+    assert [name for name, state in definition("tune")["States"].items() if state.get("End")] == ["Report"]
+
+
+def test_a_failed_run_says_why() -> None:
+    """A failed execution ends with the name and the sentence that were found, or with a fixed sentence."""
+    all_states = definition("tune")["States"]
+    assert all_states["Failed"] == {"Type": "Fail", "ErrorPath": "$.explained.name", "CausePath": "$.explained.cause"}
+    assert all_states["ExplainFailure"]["ResultPath"] == all_states["UseFixedSentence"]["ResultPath"] == "$.explained"
+    assert all_states["ExplainFailure"]["Catch"][0]["Next"] == "UseFixedSentence"
+    assert all_states["UseFixedSentence"]["Parameters"].keys() == {"name.$", "cause"}
+
+
+def test_the_request_is_seen_by_plan_alone() -> None:
+    """The payload is in the history's first event; no state after Plan gets it, also not after a failure."""
+    plan = definition("tune")["States"]["Plan"]
+    assert "ResultPath" not in plan
+    assert plan["Catch"][0]["ResultPath"] == "$"
+    for name, task in tasks("tune"):
+        if name != "Plan":
+            assert "$" not in task.get("Parameters", {}).values(), name
+
+
+def test_state_stays_small() -> None:
+    """Results of steps are dropped, but for the batches to measure, the failure's wording and the output."""
+    kept = {
+        name: state.get("ResultPath", "$")
+        for name, state in definition("tune")["States"].items()
+        if state["Type"] in {"Task", "Map"} and state.get("ResultPath", "$") is not None
+    }
+    assert kept == {"Plan": "$", "Suggest": "$.suggestion", "ExplainFailure": "$.explained", "Report": "$"}
+
+
+@pytest.mark.parametrize("machine", ["tune"])
+def test_steps_get_the_run_id_from_the_execution(machine: str) -> None:
+    """The run's id is the execution's name: no state can carry another."""
+    for name, task in tasks(machine):
+        if name != "Measure":  # its Map hands it on
+            assert task["Parameters"]["runId.$"] == "$$.Execution.Name", name
+    assert definition(machine)["States"]["MeasureBatches"]["ItemSelector"]["runId.$"] == "$$.Execution.Name"
+
+
+def test_the_search_loop_is_bounded_by_the_machine() -> None:
+    """After a hundred rounds the run settles with what it has, whatever the search says."""
+    choices = definition("tune")["States"]["SeenEnough"]["Choices"]
+    (limit,) = (choice for choice in choices if choice["Variable"] == "$.suggestion.round")
+    assert (limit["NumericGreaterThan"], limit["Next"]) == (100, "Recommend")
+
+
+def test_measuring_is_bounded_in_parallel() -> None:
+    """At most five batches are measured at once, and three functions tuned."""
+    assert definition("tune")["States"]["MeasureBatches"]["MaxConcurrency"] == 5
+    assert definition("nightly")["States"]["TuneFleet"]["MaxConcurrency"] == 3
+
+
+def test_restore_takes_a_run_id_with_or_without_a_status() -> None:
+    """The rule sends both, the command and the sweeper the run id: the report step gets the input as it is."""
+    all_states = definition("restore")["States"]
+    assert all_states["Restore"]["Parameters"] == {"runId.$": "$.runId"}
+    assert all_states["Restore"]["ResultPath"] is None
+    assert "Parameters" not in all_states["Report"]
+
+
+def test_restore_says_when_it_could_not() -> None:
+    """A restore that left something ends FAILED, after it has said so in the report."""
+    all_states = definition("restore")["States"]
+    assert all_states["Restore"]["Catch"][0]["Next"] == "ReportUnrestored"
+    assert next_names(all_states["ReportUnrestored"], caught=True) == {"NotRestored"}
+    assert all_states["NotRestored"]["Type"] == "Fail"
+
+
+def test_one_functions_failure_is_not_anothers() -> None:
+    """Inside the nightly Map every failure is caught and ends the item well, with the same four fields."""
+    inner = definition("nightly")["States"]["TuneFleet"]["ItemProcessor"]["States"]
+    assert inner["TuneOne"]["Catch"][0]["ErrorEquals"] == ["States.ALL"]
+    assert not [name for name, state in inner.items() if state["Type"] == "Fail"]
+    ends = {name: state for name, state in inner.items() if state.get("End") and name != "TuneOne"}
+    for name, state in ends.items():
+        fields = {field.removesuffix(".$") for field in state["Parameters"]}
+        assert fields == {"name", "functionName", "error", "cause"}, name
+
+
+def test_a_night_starts_each_run_once() -> None:
+    """Only a start that AWS refused is repeated: a run that failed is an answer."""
+    task = dict(tasks("nightly"))["TuneOne"]
+    retried = {each for retrier in task["Retry"] for each in retrier["ErrorEquals"]}
+    assert retried == {"StepFunctions.ThrottlingException", "StepFunctions.ExecutionLimitExceededException"}
+    assert task["Parameters"]["Name.$"] == "$.name"
+
+
+def test_a_night_outlasts_a_run() -> None:
+    """The task that follows a run has a longer limit than the run."""
+    assert dict(tasks("nightly"))["TuneOne"]["TimeoutSeconds"] > definition("tune")["TimeoutSeconds"]
+
+
+def test_a_night_keeps_little_of_each_run() -> None:
+    """Single values of the output, and no dates: a hundred functions fit into the state's 256 KB many times."""
+    selector = dict(tasks("nightly"))["TuneOne"]["ResultSelector"]
+    assert "Date" not in json.dumps(selector)
+    assert "$.Output" not in selector.values()
+    assert all(path.startswith(("$.Output.", "$.Name")) for path in selector.values())
