@@ -131,16 +131,24 @@ def show_end(
 ) -> int:
     """Show a run's result or its failure, and give the exit code."""
     output = end.status.output
-    if end.status.state == "SUCCEEDED" and output is not None:
-        if presentation.json_output:
-            print_json(output)
-        else:
-            show_document(runs.report_document(run_id) or output)
-        code = exit_code_of_verdict(str(output.get("verdict")))
-    else:
+    if output is None:
         name, message, hint = failure_of(runs, run_id, end)
         code = show_failure(run_id, name, message, hint, json_output=presentation.json_output)
-    show_files(runs, run_id, presentation, bucket_folder=bucket_folder)
+    else:
+        code = exit_code_of_verdict(str(output.get("verdict")))
+        if presentation.json_output:
+            print_json(output)
+    files = report_files(runs, run_id, presentation, bucket_folder=bucket_folder)
+    if output is not None and not presentation.json_output:
+        show_document({**(runs.report_document(run_id) or output), "report": files})
+    elif files:
+        error_console().print(f"Report: {', '.join(files.values())}", markup=False, soft_wrap=True)
+    if files and presentation.out is None and bucket_folder is None:
+        error_console().print(
+            f"Copy it here: lambda-tuner report {run_id} --out DIR --region {runs.account.region}",
+            markup=False,
+            soft_wrap=True,
+        )
     return EXIT_INTERRUPTED if end.interrupted else code
 
 
@@ -173,31 +181,24 @@ def show_document(document: Mapping[str, Any]) -> None:
     render_terminal(document, result_console())
 
 
-def save_files(runs: Runs, run_id: str, out: Path) -> list[Path]:
-    """Copy the report's files into a folder; gives the paths of those that there are."""
-    saved = []
-    for name in REPORT_FILES:
-        body = runs.report_file(run_id, name)
-        if body is not None:
-            (out / name).write_bytes(body)
-            saved.append(out / name)
-    return saved
+def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_folder: Path | None) -> dict[str, str]:
+    """Save the report's files where that was asked for, and say where each is.
 
-
-def show_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_folder: Path | None) -> None:
-    """Save the report where it was asked for and say where it is."""
-    console = error_console()
-    if presentation.out is not None:
-        saved = save_files(runs, run_id, presentation.out)
-        if saved:
-            console.print("Report: " + ", ".join(str(path) for path in saved), markup=False, soft_wrap=True)
-        return
-    if runs.artifacts.exists(f"runs/{run_id}/report.html"):
-        where = (
-            str(bucket_folder / "runs" / run_id / "report.html")
-            if bucket_folder is not None
-            else runs.artifacts.uri(f"runs/{run_id}/report.html")
-        )
-        console.print(f"Report: {where}", markup=False, soft_wrap=True)
-        if bucket_folder is None:
-            console.print(f"Copy it here: lambda-tuner report {run_id} --out DIR (with the same --region, --profile)")
+    Returns:
+        Paths on this machine, or ``s3://`` addresses, under the names that the
+        report's own ``report`` field has; without those that the run did not write.
+    """
+    places: dict[str, str] = {}
+    for kind, name in REPORT_FILES.items():
+        if presentation.out is not None:
+            body = runs.report_file(run_id, name)
+            if body is not None:
+                (presentation.out / name).write_bytes(body)
+                places[kind] = str(presentation.out / name)
+        elif runs.artifacts.exists(f"runs/{run_id}/{name}"):
+            places[kind] = (
+                runs.artifacts.uri(f"runs/{run_id}/{name}")
+                if bucket_folder is None
+                else str(bucket_folder / "runs" / run_id / name)
+            )
+    return places

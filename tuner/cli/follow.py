@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tuner.core.errors import TunerError
+from tuner.core.errors import PermissionDenied, TunerError
 
 if TYPE_CHECKING:
     from tuner.cli.runs import ExecutionStatus
 
 _RESTORE_WAIT_S = 300
+_MOST_FAILED_QUESTIONS = 20
 
 
 class FollowedRuns(Protocol):
@@ -124,16 +125,13 @@ def follow(
         show_states: Whether to show each state that the execution enters.
         clock: Seconds, for the bound on waiting for ``restore``.
     """
-    answered, states_shown = 0, 0
+    answered = 0
+    observer = _Observer(runs, run_id, sink, show_states=show_states)
     while True:
-        status = runs.status(run_id)
-        if show_states:
-            entered = runs.entered_states(run_id)
-            for state in entered[states_shown:]:
-                sink.entered(state)
-            states_shown = len(entered)
-        if progress := runs.progress(run_id):
-            sink.update(progress)
+        status = observer.look()
+        if status is None:
+            interrupts.wait(poll_s)
+            continue
         if status.ended:
             return RunEnd(status, interrupted=answered > 0)
         if interrupts.count > answered:
@@ -147,6 +145,55 @@ def follow(
             else:
                 return _stop_and_restore(runs, run_id, sink, interrupts, poll_s=poll_s, clock=clock)
         interrupts.wait(poll_s)
+
+
+@dataclass
+class _Observer:
+    """Asks about a run; an answer that fails to come ends neither the run nor, at once, the following."""
+
+    runs: FollowedRuns
+    run_id: str
+    sink: ProgressSink
+    show_states: bool
+    show_progress: bool = True
+    states_shown: int = 0
+    failed_in_a_row: int = 0
+
+    def look(self) -> ExecutionStatus | None:
+        """Show what is new; ``None`` where the question failed and may be asked again.
+
+        Raises:
+            TunerError: It failed too often, or asking again cannot help.
+        """
+        try:
+            status = self.runs.status(self.run_id)
+        except TunerError as error:
+            self.failed_in_a_row += 1
+            if isinstance(error, PermissionDenied) or self.failed_in_a_row >= _MOST_FAILED_QUESTIONS:
+                raise type(error)(
+                    error.message,
+                    hint=f"The run {self.run_id} goes on without this command. {error.hint}".strip(),
+                ) from error
+            if self.failed_in_a_row == 1:
+                self.sink.say(f"{error.message} Asking again.")
+            return None
+        self.failed_in_a_row = 0
+        if self.show_progress:
+            try:
+                self._show_progress()
+            except TunerError as error:
+                self.show_progress = False
+                self.sink.say(f"No live progress: {error.message}")
+        return status
+
+    def _show_progress(self) -> None:
+        if self.show_states:
+            entered = self.runs.entered_states(self.run_id)
+            for state in entered[self.states_shown :]:
+                self.sink.entered(state)
+            self.states_shown = len(entered)
+        if progress := self.runs.progress(self.run_id):
+            self.sink.update(progress)
 
 
 def _stop_and_restore(

@@ -12,10 +12,13 @@ from tuner.cli.runs import REPORT_FILES
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.core.errors import RunNotFound
 
+_INDEX = "index/"
+"""Each reported run has a small object here, so that listing reads no large one."""
+
 
 def run_ids(artifacts: ArtifactReader) -> list[str]:
     """Ids of the runs that have a report, oldest first (ids begin with the time)."""
-    return sorted({key.split("/")[1] for key in artifacts.keys("runs/") if key.endswith("/report.json")})
+    return sorted(key.removeprefix(_INDEX).removesuffix(".json") for key in artifacts.keys(_INDEX))
 
 
 def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
@@ -45,20 +48,20 @@ def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path
     """Show one run's report again; the exit code is the one that the run had."""
     run_id = find_run(artifacts, wanted, where)
     document: Mapping[str, Any] = artifacts.read_json(f"runs/{run_id}/report.json") or {}
+    files = {kind: artifacts.uri(f"runs/{run_id}/{name}") for kind, name in REPORT_FILES.items()}
+    if out is not None:
+        files = {}
+        for kind, name in REPORT_FILES.items():
+            body = artifacts.read(f"runs/{run_id}/{name}")
+            if body is not None:
+                (out / name).write_bytes(body)
+                files[kind] = str(out / name)
     if json_output:
         print_json(document)
     else:
         from tuner.report.terminal import render_terminal
 
-        render_terminal(document, result_console())
-    if out is not None:
-        saved = []
-        for name in REPORT_FILES:
-            body = artifacts.read(f"runs/{run_id}/{name}")
-            if body is not None:
-                (out / name).write_bytes(body)
-                saved.append(str(out / name))
-        error_console().print("Report: " + ", ".join(saved), markup=False, soft_wrap=True)
+        render_terminal({**document, "report": files}, result_console())
     error = document.get("error")
     if isinstance(error, Mapping):
         return exit_code_of_error(str(error.get("name")))
@@ -67,7 +70,8 @@ def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path
 
 def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output: bool) -> int:
     """List the latest runs, newest first."""
-    rows = [_row(run_id, artifacts) for run_id in reversed(run_ids(artifacts)[-limit:])]
+    found = (artifacts.read_json(f"{_INDEX}{run_id}.json") for run_id in reversed(run_ids(artifacts)[-limit:]))
+    rows = [row for row in found if isinstance(row, dict)]
     if json_output:
         print_json({"runs": rows})
         return EXIT_OK
@@ -80,32 +84,19 @@ def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("run", no_wrap=True)
-    for heading in ("function", "verdict", "goal", "recommended", "saving"):
-        table.add_column(heading)
+    table.add_column("function")
+    table.add_column("verdict")
+    for heading in ("today", "recommended", "saving"):
+        table.add_column(heading, justify="right")
     for row in rows:
-        goal, memory_mb, saving = row["goal"], row["memoryMb"], row["savingRatio"]
+        current_mb, memory_mb, saving = row.get("currentMemoryMb"), row.get("memoryMb"), row.get("savingRatio")
         table.add_row(
-            row["runId"],
-            row["function"] or "",
-            row["verdict"] or row["error"] or "",
-            f"p{goal['percentile']:g} ≤ {goal['limitMs']:g} ms" if goal else "cheapest",
+            str(row["runId"]),
+            str(row.get("functionArn") or "").partition(":function:")[2],
+            str(row.get("verdict") or row.get("error") or ""),
+            f"{current_mb:,} MB" if current_mb else "",
             f"{memory_mb:,} MB" if memory_mb else "",
             f"{saving:.0%}" if saving is not None else "",
         )
     result_console().print(table)
     return EXIT_OK
-
-
-def _row(run_id: str, artifacts: ArtifactReader) -> dict[str, Any]:
-    document = artifacts.read_json(f"runs/{run_id}/report.json") or {}
-    function = document.get("function") or {}
-    return {
-        "runId": run_id,
-        "function": function.get("name") or str(document.get("functionArn") or "").split(":")[-1] or None,
-        "verdict": document.get("verdict"),
-        "error": (document.get("error") or {}).get("name"),
-        "goal": document.get("goal"),
-        "memoryMb": (document.get("recommended") or {}).get("memoryMb"),
-        "savingRatio": document.get("savingRatio"),
-        "startedAt": document.get("startedAt"),
-    }

@@ -37,6 +37,9 @@ class ArtifactReader(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins so, in order."""
 
+    def uri(self, key: str) -> str:
+        """Where a reader finds the object."""
+
 
 class FolderArtifacts:
     """Reads the artifact bucket of the embedded AWS without starting it."""
@@ -58,8 +61,13 @@ class FolderArtifacts:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins so, in order."""
-        if self.folder.is_dir():
-            for path in sorted(self.folder.rglob("*")):
+        first = self.folder / prefix if prefix.endswith("/") else self.folder
+        if first.is_dir():
+            for path in sorted(first.rglob("*")):
                 key = path.relative_to(self.folder).as_posix()
                 if key.startswith(prefix) and path.is_file():
                     yield key
+
+    def uri(self, key: str) -> str:
+        """The object's file."""
+        return str(self.folder / key)

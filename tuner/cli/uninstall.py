@@ -57,13 +57,10 @@ def find_remains(account: Account) -> Remains:
         for row in page["Functions"]
         if row["FunctionName"].startswith(ours)
     ]
+    places = ("/aws/lambda/{}-", "/aws/vendedlogs/states/{}-", "/{}/")
     groups = [
         row["logGroupName"]
-        for prefix in (
-            f"/aws/lambda/{account.stack}-",
-            f"/aws/vendedlogs/states/{account.stack}-",
-            f"/{account.stack}/",
-        )
+        for prefix in (place.format(account.stack) for place in places)
         for page in _pages(account, "logs", "describe_log_groups", "logs:DescribeLogGroups", logGroupNamePrefix=prefix)
         for row in page["logGroups"]
     ]

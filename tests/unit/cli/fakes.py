@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tuner.cli.runs import ExecutionStatus
+from tuner.core.errors import TunerError
 
 RUNNING = ExecutionStatus("RUNNING")
 
@@ -19,6 +20,8 @@ class ScriptedRuns:
     progresses: list[dict[str, Any]] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
     restore_statuses: list[ExecutionStatus] = field(default_factory=lambda: [ExecutionStatus("SUCCEEDED")])
+    failures: list[TunerError] = field(default_factory=list)
+    progress_failure: TunerError | None = None
     asked_to_end: int = 0
     stopped: int = 0
     restores: int = 0
@@ -29,12 +32,16 @@ class ScriptedRuns:
         """The next status of the script."""
         self.questions += 1
         self.on_status(self.questions)
+        if self.failures:
+            raise self.failures.pop(0)
         if self.stopped:
             return ExecutionStatus("ABORTED")
         return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
 
     def progress(self, run_id: str) -> dict[str, Any] | None:
         """The next progress of the script."""
+        if self.progress_failure:
+            raise self.progress_failure
         return self.progresses.pop(0) if self.progresses else None
 
     def entered_states(self, run_id: str) -> list[str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from tests.unit.cli.fakes import RUNNING, RecordingSink, ScriptedRuns
 from tuner.cli.follow import Interrupts, caught_interrupts, follow
 from tuner.cli.runs import ExecutionStatus
+from tuner.core.errors import PermissionDenied, ServiceError, Throttled
 
 DONE = ExecutionStatus("SUCCEEDED", output={"verdict": "GOAL_MET"})
 
@@ -74,6 +77,31 @@ def test_waiting_for_a_restore_is_bounded() -> None:
     sink = RecordingSink()
     follow(runs, "run", sink, Interrupts(count=2), poll_s=0, clock=lambda: float(next(seconds)))
     assert "sweeper" in sink.sentences[-1]
+
+
+def test_a_question_without_an_answer_is_asked_again() -> None:
+    """A network that fails for a moment ends neither the run nor the following."""
+    runs = ScriptedRuns([RUNNING, DONE], failures=[ServiceError("no answer"), Throttled("slow down")])
+    sink = RecordingSink()
+    assert follow(runs, "run", sink, Interrupts(), poll_s=0).status == DONE
+    assert sink.sentences == ["no answer Asking again."]
+
+
+def test_questions_that_are_never_answered_end_the_following() -> None:
+    """After many failures in a row, or where it is not allowed, the command ends and says that the run goes on."""
+    for failures in ([ServiceError("no answer")] * 30, [PermissionDenied("no")]):
+        runs = ScriptedRuns([RUNNING], failures=list(failures))
+        with pytest.raises(type(failures[0])) as caught:
+            follow(runs, "run", RecordingSink(), Interrupts(), poll_s=0)
+        assert "goes on without this command" in caught.value.hint
+
+
+def test_without_permission_to_read_progress_the_run_is_followed_all_the_same() -> None:
+    """Who may not read the bucket still sees the end; it is said once."""
+    runs = ScriptedRuns([RUNNING, RUNNING, DONE], progress_failure=PermissionDenied("may not read"))
+    sink = RecordingSink()
+    assert follow(runs, "run", sink, Interrupts(), poll_s=0).status == DONE
+    assert sink.sentences == ["No live progress: may not read"]
 
 
 def test_a_signal_is_counted_and_the_old_handler_comes_back() -> None:

@@ -40,6 +40,17 @@ def write_run(bucket: Path, run_id: str, document: dict[str, Any]) -> None:
     folder.mkdir(parents=True)
     (folder / "report.json").write_text(json.dumps({**document, "runId": run_id}), encoding="utf-8")
     (folder / "report.html").write_text("<html></html>", encoding="utf-8")
+    index = bucket / "index" / f"{run_id}.json"
+    index.parent.mkdir(exist_ok=True)
+    row = {
+        "runId": run_id,
+        "functionArn": document.get("functionArn"),
+        "verdict": document.get("verdict"),
+        "error": (document.get("error") or {}).get("name"),
+        "memoryMb": (document.get("recommended") or {}).get("memoryMb"),
+        "savingRatio": document.get("savingRatio"),
+    }
+    index.write_text(json.dumps(row), encoding="utf-8")
 
 
 def test_runs_are_found_by_id_beginning_and_latest(store: Path) -> None:
@@ -87,7 +98,7 @@ def test_an_out_that_cannot_be_written_is_refused_first(store: Path, tmp_path: P
 
 
 def test_runs_are_listed_newest_first(store: Path) -> None:
-    """List shows function, verdict or error, goal and recommendation; --limit cuts."""
+    """List shows function, verdict or error, and recommendation; --limit cuts."""
     rows = json.loads(RUNNER.invoke(app, ["list", "--json"]).stdout)["runs"]
     assert [row["runId"][:8] for row in rows] == ["20260103", "20260102", "20260101"]
     assert rows[0]["error"]
