@@ -1,0 +1,178 @@
+"""Each function's package holds what its handler imports, and nothing that it does not need."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import sysconfig
+from functools import cache
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.infrastructure.deployed import ROOT, Deployed
+from tests.infrastructure.test_permissions import packaging
+
+FUNCTIONS = sorted(packaging().DEPENDENCIES)
+SET_BRINGS = {
+    "base": set(),
+    "pydantic": {"pydantic"},
+    "search": {"optuna", "numpy"},
+    "report": {"jinja2", "vl_convert"},
+}
+"""The heavy modules that a set of dependencies is there for."""
+HEAVY = {"pydantic", "optuna", "numpy", "jinja2", "vl_convert"}
+NEVER = {
+    "alembic",
+    "flask",
+    "moto",
+    "pandas",
+    "PIL",
+    "rich",
+    "samtranslator",
+    "scipy",
+    "sqlalchemy",
+    "typer",
+    "werkzeug",
+}
+
+LOAD_ALONE = """
+import importlib, json, os, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top not in allowed and top not in sys.stdlib_module_names and not top.startswith("_sysconfigdata"):
+            raise ModuleNotFoundError(f"{name} is not in this function's package", name=name)
+
+package, site_packages, entry, allowed = sys.argv[1], sys.argv[2], sys.argv[3], set(sys.argv[4].split(","))
+sys.path = [package, *(path for path in sys.path if path and "site-packages" not in path), site_packages]
+sys.meta_path.insert(0, Refuse())
+module = importlib.import_module(entry)
+assert callable(module.handler)
+assert module.__file__.startswith(package), module.__file__
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+"""Imports a handler from a folder, with only the packages allowed that are in the function's set."""
+
+
+def requirements(dependencies: str) -> set[str]:
+    """Give the distributions of a set, by their canonical names."""
+    text = (ROOT / "packages" / f"{dependencies}.txt").read_text(encoding="utf-8")
+    found = {canonicalize_name(name) for name in re.findall(r"^([a-z0-9_.-]+)==", text, flags=re.MULTILINE)}
+    return found | (requirements("base") if "-r base.txt" in text else set())
+
+
+@cache
+def runtime_distributions() -> frozenset[str]:
+    """Give what Lambda's Python brings along: boto3 and what it depends on."""
+    found: set[str] = set()
+    waiting = ["boto3"]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name not in found:
+            found.add(name)
+            needed = [Requirement(one) for one in distribution(name).requires or ()]
+            waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return frozenset(found)
+
+
+@cache
+def importable(dependencies: str) -> frozenset[str]:
+    """Give the top-level modules that a function with this set can import, the standard library aside."""
+    present = requirements(dependencies) | runtime_distributions()
+    by_module = packages_distributions()
+    return frozenset({"tuner"} | {name for name, of in by_module.items() if present & set(map(canonicalize_name, of))})
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_handler_loads_from_its_package_alone(function: str, tmp_path: Path) -> None:
+    """A fresh interpreter imports the handler from what is packaged, and loads no heavy module that is not its own."""
+    package = tmp_path / "package"
+    packaging().copy_source(function, ROOT, package)
+    dependencies = packaging().DEPENDENCIES[function]
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-I", "-S", "-c", LOAD_ALONE, str(package), sysconfig.get_path("purelib")),
+            *(f"tuner.handlers.{packaging().handler_name(function)}", ",".join(sorted(importable(dependencies)))),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_XRAY_SDK_ENABLED": "false",
+            "POWERTOOLS_METRICS_NAMESPACE": "LambdaTuner",
+            "POWERTOOLS_SERVICE_NAME": "lambda-tuner",
+        },
+    )
+    assert ended.returncode == 0, ended.stderr
+    loaded = set(json.loads(ended.stdout))
+    assert loaded & HEAVY <= SET_BRINGS[dependencies]
+    assert not loaded & NEVER
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_later_imports_are_packaged_too(function: str) -> None:
+    """What a function imports only when it is needed, inside of functions, is in its set of dependencies."""
+    packages = packaging()
+    entry = f"tuner.handlers.{packages.handler_name(function)}"
+    allowed = importable(packages.DEPENDENCIES[function]) | sys.stdlib_module_names
+    for module in packages.reachable_modules(entry, ROOT):
+        tree = ast.parse(packages.module_path(module, ROOT).read_text(encoding="utf-8"))
+        for node in packages.statements_at_run_time(tree):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            assert not [name for name in names if name.partition(".")[0] not in allowed], module
+
+
+@pytest.mark.parametrize("dependencies", sorted(SET_BRINGS))
+def test_sets_are_complete(dependencies: str) -> None:
+    """The build installs without resolving: everything that a set's members need is in it or in Lambda's runtime."""
+    present = requirements(dependencies) | runtime_distributions()
+    left_out = {
+        "alembic",  # Optuna's SQL storage: studies are kept in its journal
+        "sqlalchemy",
+        "pyyaml",  # Optuna's own command
+    }
+    for name in requirements(dependencies):
+        for needed in map(Requirement, distribution(name).requires or ()):
+            if needed.marker is None or needed.marker.evaluate({"extra": "", "python_version": "3.13"}):
+                assert canonicalize_name(needed.name) in present | left_out, f"{name} needs {needed}"
+
+
+def test_every_function_has_a_set(by_default: Deployed) -> None:
+    """The template's functions and the packaging's are the same."""
+    assert {f"{name}Function" for name in FUNCTIONS} == by_default.functions.keys()
+
+
+def test_only_the_search_carries_optuna() -> None:
+    """Optuna and numpy are in the packages of the two functions that search, and pydantic in one."""
+    by_set = {name: {one for one in FUNCTIONS if packaging().DEPENDENCIES[one] == name} for name in SET_BRINGS}
+    assert by_set["search"] == {"Suggest", "Recommend"}
+    assert by_set["pydantic"] == {"Plan"}
+    assert by_set["report"] == {"Report", "Digest"}
+
+
+def test_data_files_travel_with_their_package(tmp_path: Path) -> None:
+    """The price table and the report's templates are beside the modules that read them."""
+    packaging().copy_source("Plan", ROOT, tmp_path)
+    assert (tmp_path / "tuner" / "core" / "data" / "prices.csv").is_file()
+    assert not (tmp_path / "tuner" / "cli").exists()
+    assert not (tmp_path / "tuner" / "embedded").exists()
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_an_unknown_function_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """A function that was added to the template alone is told where else to add it."""
+    with pytest.raises(SystemExit, match="Add it to DEPENDENCIES"):
+        packaging().build("NewFunction", tmp_path, "arm64")
