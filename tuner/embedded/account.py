@@ -131,10 +131,12 @@ def start(
         )
     server = _launch(home, port, ready, log, application=application, parameters=parameters, parent_pid=None)
     try:
-        return _wait_until_ready(server, ready, log, home)
+        aws = _wait_until_ready(server, ready, log, home)
     except BaseException:
         _end(server)
         raise
+    server.returncode = 0  # it is meant to outlive this process: no warning that it still runs
+    return aws
 
 
 def status(home: Path) -> EmbeddedAws | None:

@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 LOG = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class BucketFolder:
         """List the keys of all objects kept."""
         for path in sorted(self._root.rglob("*")):
             if path.is_file() and not path.name.startswith(".unfinished-"):
-                yield "/".join(unquote(part) for part in PurePosixPath(path.relative_to(self._root).as_posix()).parts)
+                yield "/".join("" if part == "%" else unquote(part) for part in path.relative_to(self._root).parts)
 
     def read(self, key: str) -> bytes:
         """Read an object."""

@@ -1,4 +1,4 @@
-"""Deploy the application on the embedded account: the template that ``sam deploy`` takes, without Docker and the cloud."""
+"""Deploy the template that ``sam deploy`` takes on the embedded account, without Docker and the cloud."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuner.embedded.identity import ACCOUNT_ID, CODE_BUCKET, REGION, STACK, memo
 
 Clients = Callable[[str], Any]
 
-OWN_CODE_FOLDERS = ("core", "aws", "handlers", "report")
+OWN_CODE_FOLDERS = ("core", "aws", "handlers", "report", "steps")
 """The parts of the package that functions of the stack import; the command and this one stay at home."""
 
 _MANAGED_POLICIES = (
@@ -114,8 +114,10 @@ def transform(
     Raises:
         DeploymentFailed: The template is not a valid SAM template; lists the reasons.
     """
+    import boto3
     from samtranslator.model.exceptions import InvalidDocumentException
-    from samtranslator.translator.transform import transform as sam_transform
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
 
     prepared = copy.deepcopy(template)
     common = (prepared.get("Globals") or {}).get("Function") or {}
@@ -129,22 +131,13 @@ def transform(
         elif resource["Type"] == "AWS::Serverless::StateMachine" and isinstance(properties.get("DefinitionUri"), str):
             properties["Definition"] = _definition(root / properties.pop("DefinitionUri"))
     policies = {name.rpartition("/")[2]: f"arn:aws:iam::aws:policy/{name}" for name in _MANAGED_POLICIES}
-    pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT_ID, "AWS::StackName": stack, "AWS::Partition": "aws"}
+    pseudo = {"AWS::AccountId": ACCOUNT_ID, "AWS::StackName": stack}
+    translator = Translator(policies, Parser(), boto_session=boto3.Session(region_name=REGION))
     try:
-        return dict(sam_transform(prepared, {**parameters, **pseudo}, _ManagedPolicies(policies)))
+        return dict(translator.translate(prepared, {**parameters, **pseudo}))
     except InvalidDocumentException as error:
         reasons = "; ".join(cause.message for cause in error.causes) or error.message
         raise DeploymentFailed(f"{root / 'template.yaml'} is not valid: {reasons}", hint="Run sam validate.") from error
-
-
-class _ManagedPolicies:
-    """Stands for the AWS call that lists managed policies."""
-
-    def __init__(self, arns: Mapping[str, str]) -> None:
-        self._arns = arns
-
-    def load(self) -> dict[str, str]:
-        return dict(self._arns)
 
 
 def _definition(path: Path) -> dict[str, Any]:

@@ -252,6 +252,7 @@ def mend_function_from_cloudformation(hooks: Hooks) -> None:
 
     def create(
         cls: type[Any],
+        /,
         resource_name: str,
         cloudformation_json: Any,
         account_id: str,
@@ -265,6 +266,7 @@ def mend_function_from_cloudformation(hooks: Hooks) -> None:
 
     def update(
         cls: type[Any],
+        /,
         original_resource: Any,
         new_resource_name: str,
         cloudformation_json: Any,
@@ -584,6 +586,7 @@ def mend_state_machines_from_cloudformation(hooks: Hooks) -> None:
 
     def create(
         cls: type[Any],
+        /,
         resource_name: str,
         cloudformation_json: Any,
         account_id: str,
@@ -679,7 +682,7 @@ def mend_execution_end(hooks: Hooks) -> None:
     original_logic = ExecutionWorker._execution_logic
 
     def announce(execution: Any) -> None:
-        emit_event(hooks, _status_event(execution))
+        emit_event(_status_event(execution))
 
     def start(self: Any) -> None:
         self.lambda_tuner_ending = threading.Lock()
@@ -1024,17 +1027,17 @@ def mend_interpreter_noise(hooks: Hooks) -> None:
 # --- EventBridge and Scheduler --------------------------------------------------------------------------------------
 
 
-def emit_event(hooks: Hooks, event: dict[str, Any]) -> None:
+def emit_event(event: dict[str, Any]) -> None:
     """Give an event of an AWS service to the rules of the default bus; never fails."""
     from moto.events.models import events_backends
 
-    try:
-        bus = events_backends[event["account"]][event["region"]].event_buses["default"]
-        for rule in list(bus.rules.values()):
+    bus = events_backends[event["account"]][event["region"]].event_buses["default"]
+    for rule in list(bus.rules.values()):
+        try:
             if rule.event_pattern.get_pattern():
-                rule.send_to_targets(event)
-    except Exception:
-        LOG.exception("an event of %s found no way to its rules", event.get("source"))
+                rule.send_to_targets(copy.deepcopy(event))
+        except Exception:
+            LOG.exception("an event of %s did not reach the rule %s", event["source"], rule.name)
 
 
 def mend_event_targets(hooks: Hooks) -> None:
@@ -1054,8 +1057,10 @@ def mend_event_targets(hooks: Hooks) -> None:
         if rest:
             others = copy.copy(self)
             others.targets = rest
+            moment = original_event["time"]  # moto's own targets want seconds
+            seconds = datetime.fromisoformat(moment).timestamp() if isinstance(moment, str) else moment
             with contextlib.suppress(NotImplementedError):
-                original(others, {"ingestion-time": 0.0, **original_event}, transform_input)
+                original(others, {"ingestion-time": seconds, **original_event, "time": seconds}, transform_input)
 
     Rule.send_to_targets = send_to_targets
 
@@ -1098,7 +1103,12 @@ def mend_schedules_from_cloudformation(hooks: Hooks) -> None:
             **kwargs: Any,
         ) -> Any:
             properties = cloudformation_json["Properties"]
-            schedule = scheduler_backends[account_id][region_name].create_schedule(
+            backend = scheduler_backends[account_id][region_name]
+            group = properties.get("GroupName")
+            if group and group not in backend.schedule_groups:
+                # moto skips AWS::Scheduler::ScheduleGroup as well: the group comes with its first schedule.
+                backend.create_schedule_group(name=group, tags=[])
+            schedule = backend.create_schedule(
                 action_after_completion=None, name=resource_name, **cls._settings(properties)
             )
             return cls(resource_name, properties.get("GroupName"), schedule.arn)

@@ -1,0 +1,558 @@
+# ruff: noqa: D103 - the names of helpers and probes say what they do
+"""Each mend of moto: it works, and moto without it is still wrong (else the mend can go)."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import inspect
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from tests.integration.embedded.conftest import Account, unique, wait_for
+from tuner.embedded import moto_patches
+from tuner.embedded.identity import memory_cap_mb
+
+Probe = Callable[[Account], None]
+PROBES: list[tuple[str, Probe]] = []
+
+WITHOUT_PROBE = {
+    "mend_interpreter_clients": "shows only in time; see test_interpreter_clients_are_made_once",
+    "mend_interpreter_noise": "shows only in the log; see test_failures_print_no_syntax_tree",
+    "mend_object_store": "is an addition; see test_bucket_folder.py",
+    "mend_unknown_resources": "shows only in warnings; the stack of the tests' application has an alarm",
+}
+
+
+def probe(mend: str) -> Callable[[Probe], Probe]:
+    def register(function: Probe) -> Probe:
+        PROBES.append((mend, function))
+        return function
+
+    return register
+
+
+@contextlib.contextmanager
+def refused(code: str, text: str = "") -> Any:
+    with pytest.raises(ClientError) as caught:
+        yield
+    assert caught.value.response["Error"]["Code"] == code
+    assert text in caught.value.response["Error"]["Message"]
+
+
+# --- Lambda ---------------------------------------------------------------------------------------------------------
+
+
+@probe("mend_function_settings")
+def settings_are_kept(account: Account) -> None:
+    name = account.function(
+        LoggingConfig={"LogFormat": "JSON", "LogGroup": "/shared"},
+        DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"},
+        FileSystemConfigs=[{"Arn": "arn:aws:elasticfilesystem:us-east-1:1:access-point/a", "LocalMountPath": "/mnt/a"}],
+        SnapStart={"ApplyOn": "PublishedVersions"},
+    )
+    kept = account.client("lambda").get_function_configuration(FunctionName=name)
+    assert kept["LoggingConfig"]["LogFormat"] == "JSON"
+    assert kept["LoggingConfig"]["LogGroup"] == "/shared"
+    assert kept["DeadLetterConfig"]["TargetArn"].endswith(":dead")
+    assert kept["FileSystemConfigs"][0]["LocalMountPath"] == "/mnt/a"
+    assert kept["SnapStart"]["ApplyOn"] == "PublishedVersions"
+    assert kept["State"] == "Active"
+    assert kept["LastUpdateStatus"] == "Successful"
+
+
+@probe("mend_function_settings")
+def updates_are_kept(account: Account) -> None:
+    name = account.function()
+    updated = account.client("lambda").update_function_configuration(
+        FunctionName=name, TracingConfig={"Mode": "Active"}, EphemeralStorage={"Size": 1024}
+    )
+    assert (updated["TracingConfig"]["Mode"], updated["EphemeralStorage"]["Size"]) == ("Active", 1024)
+
+
+@probe("mend_function_settings")
+def revisions_are_named_and_checked(account: Account) -> None:
+    functions = account.client("lambda")
+    name = account.function()
+    first = functions.get_function_configuration(FunctionName=name)["RevisionId"]
+    second = functions.update_function_configuration(FunctionName=name, MemorySize=256, RevisionId=first)["RevisionId"]
+    assert second != first
+    with refused("PreconditionFailedException"):
+        functions.update_function_configuration(FunctionName=name, MemorySize=512, RevisionId=first)
+
+
+@probe("mend_function_settings")
+def memory_above_the_limit_is_refused(account: Account) -> None:
+    with refused("ValidationException", "less than or equal to 10240"):
+        account.function(MemorySize=20_000)
+
+
+@probe("mend_function_settings")
+def memory_above_this_machine_is_refused(account: Account) -> None:
+    cap = min(memory_cap_mb(), 10_239)
+    with refused("InvalidParameterValueException", "'MemorySize' value failed to satisfy constraint: Member must have"):
+        account.function(MemorySize=cap + 1)
+
+
+@probe("mend_function_settings")
+def long_names_are_refused(account: Account) -> None:
+    with refused("ValidationException", "length less than or equal to 64"):
+        account.function(FunctionName="x" * 65)
+
+
+@probe("mend_function_code_location")
+def code_can_be_downloaded(account: Account) -> None:
+    answer = account.client("lambda").get_function(FunctionName=account.function())
+    assert answer["Code"]["Location"].startswith("http://127.0.0.1:")
+    with urllib.request.urlopen(answer["Code"]["Location"]) as response:
+        content = response.read()
+    assert base64.b64encode(hashlib.sha256(content).digest()).decode() == answer["Configuration"]["CodeSha256"]
+
+
+@probe("mend_function_code_location")
+def a_concurrency_of_zero_is_named(account: Account) -> None:
+    name = account.function()
+    account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    assert account.client("lambda").get_function(FunctionName=name)["Concurrency"]["ReservedConcurrentExecutions"] == 0
+
+
+@probe("mend_function_from_cloudformation")
+def templates_reach_the_function(account: Account) -> None:
+    name = unique("function")
+    account.stack(
+        {
+            "Function": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "FunctionName": name,
+                    "Role": account.role_arn,
+                    "Handler": "index.handler",
+                    "Runtime": "python3.11",
+                    "Code": {"ZipFile": "def handler(event, context): return 1"},
+                    "Architectures": ["arm64"],
+                    "TracingConfig": {"Mode": "Active"},
+                    "Tags": [{"Key": "team", "Value": "tuning"}],
+                    "Environment": {"Variables": {"SIZE": 5}},
+                },
+            }
+        }
+    )
+    answer = account.client("lambda").get_function(FunctionName=name)
+    assert answer["Configuration"]["Architectures"] == ["arm64"]
+    assert answer["Configuration"]["TracingConfig"]["Mode"] == "Active"
+    assert answer["Configuration"]["Environment"]["Variables"] == {"SIZE": "5"}
+    assert answer["Tags"]["team"] == "tuning"
+
+
+@probe("mend_function_versions")
+def a_version_number_is_given_once(account: Account) -> None:
+    functions = account.client("lambda")
+    name = account.function()
+    for memory_mb in (256, 512):
+        functions.publish_version(FunctionName=name)
+        functions.update_function_configuration(FunctionName=name, MemorySize=memory_mb)
+    functions.delete_function(FunctionName=name, Qualifier="1")
+    assert functions.publish_version(FunctionName=name)["Version"] == "3"
+
+
+@probe("mend_function_lookup")
+def another_region_is_refused(account: Account) -> None:
+    name = account.function()
+    with refused("ResourceNotFoundException", "not reachable in this region"):
+        account.client("lambda").get_function(FunctionName=f"arn:aws:lambda:eu-west-1:123456789012:function:{name}")
+
+
+@probe("mend_function_lookup")
+def another_account_is_refused(account: Account) -> None:
+    name = account.function()
+    with refused("AccessDeniedException", "lambda:GetFunction"):
+        account.client("lambda").get_function(FunctionName=f"arn:aws:lambda:us-east-1:999999999999:function:{name}")
+
+
+@probe("mend_invoke")
+def a_qualifier_is_run(account: Account) -> None:
+    functions = account.client("lambda")
+    name = account.function(MemorySize=128, Environment={"Variables": {"COLOUR": "red"}})
+    functions.publish_version(FunctionName=name)
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"COLOUR": "blue"}})
+    for qualifier, colour, version in (("1", "red", "1"), ("live", "red", "1"), ("$LATEST", "blue", "$LATEST")):
+        answer = functions.invoke(FunctionName=name, Qualifier=qualifier, Payload=b"{}")
+        payload = json.load(answer["Payload"])
+        assert (payload["colour"], payload["version"], answer["ExecutedVersion"]) == (colour, version, version)
+
+
+@probe("mend_invoke")
+def the_request_id_is_the_logs(account: Account) -> None:
+    functions, logs = account.client("lambda"), account.client("logs")
+    name = account.function()
+    answer = functions.invoke(FunctionName=name, Payload=b'{"a": 1}', LogType="Tail")
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    tail = base64.b64decode(answer["LogResult"]).decode()
+    assert f"REPORT RequestId: {request_id}\t" in tail
+    found = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern=f'"{request_id}"')["events"]
+    assert [event["message"].split()[0] for event in found] == ["START", "END", "REPORT"]
+
+
+@probe("mend_invoke")
+def errors_are_unhandled(account: Account) -> None:
+    answer = account.client("lambda").invoke(FunctionName=account.function(), Payload=b'{"fail": true}')
+    payload = json.load(answer["Payload"])
+    assert answer["FunctionError"] == "Unhandled"
+    assert (payload["errorType"], payload["errorMessage"]) == ("Wrong", "on purpose")
+
+
+@probe("mend_invoke")
+def a_concurrency_of_zero_throttles(account: Account) -> None:
+    name = account.function()
+    account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    with refused("TooManyRequestsException", "Rate Exceeded"):
+        account.client("lambda").invoke(FunctionName=name)
+
+
+@probe("mend_invoke")
+def payloads_are_checked(account: Account) -> None:
+    name = account.function()
+    with refused("InvalidRequestContentException"):
+        account.client("lambda").invoke(FunctionName=name, Payload=b"{not json")
+    with refused("RequestTooLargeException"):
+        account.client("lambda").invoke(FunctionName=name, Payload=json.dumps("x" * 6_300_000).encode())
+
+
+@probe("mend_function_policy")
+def a_policy_belongs_to_its_qualifier(account: Account) -> None:
+    functions = account.client("lambda")
+    name = account.function()
+    functions.publish_version(FunctionName=name)
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    may = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+    functions.add_permission(FunctionName=name, Qualifier="live", **may)
+    with refused("ResourceNotFoundException", "The resource you requested does not exist."):
+        functions.get_policy(FunctionName=name)
+    policy = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])
+    assert policy["Statement"][0]["Sid"] == "s"
+    assert policy["Statement"][0]["Resource"].endswith(f":function:{name}:live")
+
+
+@probe("mend_function_listing")
+def functions_are_paged(account: Account) -> None:
+    names = {account.function() for _ in range(3)}
+    pages = list(account.client("lambda").get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2}))
+    assert len(pages) > 1
+    assert names <= {function["FunctionName"] for page in pages for function in page["Functions"]}
+
+
+@probe("mend_function_questions")
+def questions_about_a_function_are_answered(account: Account) -> None:
+    functions = account.client("lambda")
+    name = account.function()
+    assert functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"] == 1000
+    assert functions.list_provisioned_concurrency_configs(FunctionName=name)["ProvisionedConcurrencyConfigs"] == []
+    assert functions.list_function_url_configs(FunctionName=name)["FunctionUrlConfigs"] == []
+    assert functions.get_runtime_management_config(FunctionName=name)["UpdateRuntimeOn"] == "Auto"
+    assert "ReservedConcurrentExecutions" not in functions.get_function_concurrency(FunctionName=name)
+
+
+# --- Step Functions -------------------------------------------------------------------------------------------------
+
+
+@probe("mend_state_machines_from_cloudformation")
+def a_templates_state_machine_runs(account: Account) -> None:
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${Colour}", "End": True}}}
+    properties = {
+        "StateMachineName": unique("machine"),
+        "RoleArn": account.role_arn,
+        "DefinitionString": json.dumps(definition),
+        "DefinitionSubstitutions": {"Colour": 'r"ed'},
+    }
+    outputs = account.stack(
+        {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}},
+        {"Arn": {"Value": {"Fn::GetAtt": ["Machine", "Arn"]}}},
+    )
+    described = account.finish(account.start(outputs["Arn"], name=unique("run")))
+    assert json.loads(described["output"]) == 'r"ed'
+
+
+@probe("mend_start_execution")
+def executions_without_a_name_get_one(account: Account) -> None:
+    machine = account.machine({"A": {"Type": "Pass", "End": True}})
+    first, second = account.start(machine), account.start(machine)
+    assert first != second
+    assert account.finish(second)["status"] == "SUCCEEDED"
+
+
+@probe("mend_start_execution")
+def wrong_names_are_refused(account: Account) -> None:
+    with refused("InvalidName"):
+        account.start(account.machine({"A": {"Type": "Pass", "End": True}}), name="a b")
+
+
+@probe("mend_execution_times")
+def the_start_time_is_text(account: Account) -> None:
+    states = {"A": {"Type": "Pass", "Parameters": {"at.$": "$$.Execution.StartTime"}, "End": True}}
+    assert account.output(states)["at"].endswith("Z")
+
+
+@probe("mend_execution_end")
+def a_stop_keeps_error_and_cause(account: Account) -> None:
+    execution = account.start(account.machine({"A": {"Type": "Wait", "Seconds": 60, "End": True}}), name=unique("run"))
+    account.client("stepfunctions").stop_execution(executionArn=execution, error="Enough", cause="by hand")
+    described = account.finish(execution)
+    assert (described["status"], described["error"], described["cause"]) == ("ABORTED", "Enough", "by hand")
+    assert described["stopDate"]
+
+
+@probe("mend_execution_end")
+def a_status_change_is_an_event(account: Account) -> None:
+    group = f"/events/{unique('status')}"
+    machine = account.machine({"A": {"Type": "Fail", "Error": "Planned", "Cause": "to see it"}})
+    account.client("logs").create_log_group(logGroupName=group)
+    pattern = {"source": ["aws.states"], "detail": {"stateMachineArn": [machine], "status": ["FAILED"]}}
+    rule = unique("rule")
+    account.client("events").put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    target = {"Id": "log", "Arn": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"}
+    account.client("events").put_targets(Rule=rule, Targets=[target])
+    execution = account.start(machine, {"a": 1}, name=unique("run"))
+    account.finish(execution)
+    events = wait_for(lambda: account.client("logs").filter_log_events(logGroupName=group)["events"], within_s=3)
+    detail = json.loads(events[0]["message"])["detail"]
+    assert (detail["executionArn"], detail["error"]) == (execution, "Planned")
+    assert json.loads(detail["input"]) == {"a": 1}
+
+
+@probe("mend_execution_answers")
+def the_history_is_paged_and_turned(account: Account) -> None:
+    execution = account.start(account.machine({"A": {"Type": "Pass", "End": True}}), name=unique("run"))
+    account.finish(execution)
+    page = account.client("stepfunctions").get_execution_history(
+        executionArn=execution, reverseOrder=True, maxResults=1
+    )
+    assert [event["type"] for event in page["events"]] == ["ExecutionSucceeded"]
+    assert page["nextToken"]
+
+
+@probe("mend_execution_answers")
+def a_timed_out_execution_has_a_stop_date(account: Account) -> None:
+    definition = {
+        "StartAt": "A",
+        "TimeoutSeconds": 1,
+        "States": {"A": {"Type": "Wait", "Seconds": 30, "End": True}},
+    }
+    created = account.client("stepfunctions").create_state_machine(
+        name=unique("machine"), definition=json.dumps(definition), roleArn=account.role_arn
+    )
+    described = account.finish(account.start(created["stateMachineArn"], name=unique("run")))
+    assert described["status"] == "TIMED_OUT"
+    assert described["stopDate"]
+
+
+def nested(child: str, action: str = "startExecution.sync:2", **parameters: Any) -> dict[str, Any]:
+    return {
+        "A": {
+            "Type": "Task",
+            "Resource": f"arn:aws:states:::states:{action}",
+            "Parameters": {"StateMachineArn": child, "Input": {"a": 1}, **parameters},
+            "End": True,
+        }
+    }
+
+
+@probe("mend_nested_executions")
+def a_child_gives_its_output(account: Account) -> None:
+    child = account.machine({"A": {"Type": "Pass", "End": True}})
+    name = unique("child")
+    output = account.output(nested(child, Name=name))
+    assert (output["Name"], output["Status"], output["Output"]) == (name, "SUCCEEDED", {"a": 1})
+
+
+@probe("mend_nested_executions")
+def a_started_child_is_named(account: Account) -> None:
+    child = account.machine({"A": {"Type": "Pass", "End": True}})
+    output = account.output(nested(child, action="startExecution"))
+    assert output["ExecutionArn"].startswith(child.replace(":stateMachine:", ":execution:"))
+
+
+@probe("mend_nested_executions")
+def a_child_is_stopped_with_its_parent(account: Account) -> None:
+    states = account.client("stepfunctions")
+    child = account.machine({"A": {"Type": "Wait", "Seconds": 60, "End": True}})
+    parent = account.start(account.machine(nested(child)), name=unique("run"))
+    running = wait_for(lambda: states.list_executions(stateMachineArn=child)["executions"], within_s=3)
+    states.stop_execution(executionArn=parent)
+    wait_for(
+        lambda: states.describe_execution(executionArn=running[0]["executionArn"])["status"] == "ABORTED", within_s=5
+    )
+
+
+@probe("mend_nested_executions")
+def dates_in_answers_are_text(account: Account) -> None:
+    s3 = account.client("s3")
+    bucket = unique("bucket")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:s3:listObjectsV2",
+        "Parameters": {"Bucket": bucket},
+        "End": True,
+    }
+    assert account.output({"A": task})["Contents"][0]["LastModified"].endswith("Z")
+
+
+@probe("mend_error_names")
+def states_all_does_not_catch_runtime_errors(account: Account) -> None:
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Parameters": {"QueueUrl.$": "$.missing"},
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
+        "End": True,
+    }
+    described = account.run({"A": task, "Caught": {"Type": "Pass", "End": True}})
+    assert (described["status"], described["error"]) == ("FAILED", "States.Runtime")
+
+
+@probe("mend_error_names")
+def a_branchs_time_out_can_be_caught(account: Account) -> None:
+    child = account.machine({"A": {"Type": "Wait", "Seconds": 60, "End": True}})
+    slow = nested(child, "startExecution.waitForTaskToken", Input={"token.$": "$$.Task.Token"})["A"]
+    branch = {"StartAt": "Slow", "States": {"Slow": {**slow, "TimeoutSeconds": 1}}}
+    parallel = {
+        "Type": "Parallel",
+        "Branches": [branch],
+        "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "Caught"}],
+        "End": True,
+    }
+    described = account.run({"A": parallel, "Caught": {"Type": "Pass", "Result": "caught", "End": True}})
+    assert described["status"] == "SUCCEEDED", described
+    assert json.loads(described["output"]) == "caught"
+
+
+@probe("mend_json_paths")
+def an_index_gives_one_value(account: Account) -> None:
+    states = {"A": {"Type": "Pass", "Parameters": {"b.$": "$.x[0].b", "all.$": "$.x[*].b"}, "End": True}}
+    assert account.output(states, {"x": [{"b": 1}]}) == {"b": 1, "all": [1]}
+
+
+# --- Events, schedules, logs ----------------------------------------------------------------------------------------
+
+
+@probe("mend_event_targets")
+def an_event_starts_a_state_machine(account: Account) -> None:
+    events, states = account.client("events"), account.client("stepfunctions")
+    machine = account.machine({"A": {"Type": "Pass", "End": True}})
+    rule, source = unique("rule"), unique("source")
+    events.put_rule(Name=rule, EventPattern=json.dumps({"source": [source]}))
+    transformer = {"InputPathsMap": {"run": "$.detail.name"}, "InputTemplate": '{"runId": <run>, "note": "of <run>"}'}
+    events.put_targets(Rule=rule, Targets=[{"Id": "m", "Arn": machine, "InputTransformer": transformer}])
+    events.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": json.dumps({"name": 'a"b'})}])
+    started = wait_for(lambda: states.list_executions(stateMachineArn=machine)["executions"], within_s=5)
+    described = account.finish(started[0]["executionArn"])
+    assert json.loads(described["input"]) == {"runId": 'a"b', "note": 'of a"b'}
+
+
+@probe("mend_event_targets")
+def an_event_invokes_a_function(account: Account) -> None:
+    events, logs = account.client("events"), account.client("logs")
+    name = account.function()
+    arn = account.client("lambda").get_function_configuration(FunctionName=name)["FunctionArn"]
+    rule, source = unique("rule"), unique("source")
+    events.put_rule(Name=rule, EventPattern=json.dumps({"source": [source]}))
+    events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": arn, "InputPath": "$.detail"}])
+    events.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": json.dumps({"seen": source})}])
+
+    def logged() -> Any:
+        with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
+            return logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern=f'"{source}"')["events"]
+
+    assert wait_for(logged, within_s=5)
+
+
+@probe("mend_schedules_from_cloudformation")
+def a_template_makes_schedules(account: Account) -> None:
+    name = unique("schedule")
+    properties = {
+        "Name": name,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ScheduleExpression": "cron(0 3 * * ? *)",
+        "ScheduleExpressionTimezone": "Europe/Berlin",
+        "State": "DISABLED",
+        "Target": {"Arn": "arn:aws:lambda:us-east-1:123456789012:function:x", "RoleArn": account.role_arn},
+    }
+    outputs = account.stack(
+        {"Schedule": {"Type": "AWS::Scheduler::Schedule", "Properties": properties}},
+        {"Arn": {"Value": {"Fn::GetAtt": ["Schedule", "Arn"]}}},
+    )
+    schedule = account.client("scheduler").get_schedule(Name=name)
+    assert (schedule["State"], schedule["ScheduleExpressionTimezone"]) == ("DISABLED", "Europe/Berlin")
+    assert schedule["Arn"] == outputs["Arn"]
+
+
+@probe("mend_log_filter")
+def filters_are_applied(account: Account) -> None:
+    logs = account.client("logs")
+    group = f"/filter/{unique('group')}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    moment_ms = int(time.time() * 1000)
+    messages = ["REPORT RequestId: 1-a Duration: 3 ms", "START RequestId: 1-a", '{"type": "platform.report", "ms": 3}']
+    logs.put_log_events(
+        logGroupName=group,
+        logStreamName="s",
+        logEvents=[{"timestamp": moment_ms, "message": message} for message in messages],
+    )
+
+    def found(pattern: str) -> list[str]:
+        events = logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+        return [event["message"] for event in events]
+
+    assert found('"1-a" "REPORT"') == messages[:1]
+    assert found('?"REPORT" ?"START"') == messages[:2]
+    assert found("1-a") == messages[:2]
+    assert found('{ $.type = "platform.report" }') == messages[2:]
+
+
+@pytest.mark.parametrize(("mend", "works"), PROBES, ids=[function.__name__ for _, function in PROBES])
+def test_the_mend_works(mend: str, works: Probe, account: Account) -> None:
+    """With the mend the embedded AWS answers as AWS does."""
+    works(account)
+
+
+@pytest.mark.parametrize(("mend", "works"), PROBES, ids=[function.__name__ for _, function in PROBES])
+def test_moto_still_needs_the_mend(mend: str, works: Probe, plain_account: Account) -> None:
+    """Without the mend the same question gets another answer; else the mend can go."""
+    with pytest.raises(
+        (AssertionError, ResponseParserError, ClientError, KeyError, OSError, ValueError, pytest.fail.Exception)
+    ):
+        works(plain_account)
+
+
+def test_every_mend_is_probed() -> None:
+    """No mend is without a test that fails when moto no longer needs it."""
+    mends = {mend.__name__ for mend in moto_patches.MENDS}
+    assert {mend for mend, _ in PROBES} | set(WITHOUT_PROBE) == mends
+    assert not {mend for mend, _ in PROBES} & set(WITHOUT_PROBE)
+
+
+def test_interpreter_clients_are_made_once() -> None:
+    """Moto still makes a boto client for every state."""
+    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+    assert not hasattr(boto_client_for, "cache_info")
+    assert "boto3.client(" in inspect.getsource(boto_client_for)
+
+
+def test_failures_print_no_syntax_tree() -> None:
+    """Moto still writes the syntax tree of what failed at the level of errors."""
+    from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+
+    assert "LOG.error" in inspect.getsource(EvalComponent._log_failure_event_exception)
+    assert "repr(self)" in inspect.getsource(EvalComponent._log_exception)

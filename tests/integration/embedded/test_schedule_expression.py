@@ -1,0 +1,70 @@
+"""EventBridge's schedule expressions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tuner.embedded.schedule_expression import CronExpression, InvalidSchedule, is_due
+
+
+@pytest.mark.parametrize(
+    ("expression", "moments", "others"),
+    [
+        ("0 3 * * ? *", ["2026-01-31T03:00"], ["2026-01-31T03:01", "2026-01-31T04:00"]),
+        ("0/15 * * * ? *", ["2026-01-31T03:45"], ["2026-01-31T03:50"]),
+        ("0 18 ? * MON-FRI *", ["2026-02-02T18:00", "2026-02-06T18:00"], ["2026-02-01T18:00"]),
+        ("0 18 ? * 1 *", ["2026-02-01T18:00"], ["2026-02-02T18:00"]),
+        ("0 0 L * ? *", ["2026-02-28T00:00", "2024-02-29T00:00"], ["2026-02-27T00:00"]),
+        ("0 0 ? * 6L *", ["2026-01-30T00:00"], ["2026-01-23T00:00"]),
+        ("0 0 ? * TUE#2 *", ["2026-01-13T00:00"], ["2026-01-06T00:00", "2026-01-20T00:00"]),
+        ("0 0 15W * ? *", ["2026-02-16T00:00", "2026-05-15T00:00"], ["2026-02-15T00:00"]),
+        ("0 0 1W * ? *", ["2026-02-02T00:00", "2026-08-03T00:00"], ["2026-02-01T00:00"]),
+        ("0 0 LW * ? *", ["2026-01-30T00:00"], ["2026-01-31T00:00"]),
+        ("0 8,20 1 JAN,JUL ? 2026-2027", ["2026-07-01T20:00"], ["2028-07-01T20:00", "2026-02-01T20:00"]),
+        ("0 22 ? * FRI-MON *", ["2026-02-01T22:00", "2026-01-30T22:00"], ["2026-02-03T22:00"]),
+    ],
+)
+def test_cron_names_its_minutes(expression: str, moments: list[str], others: list[str]) -> None:
+    """Each of the six fields, with names, ranges, steps and AWS's own letters."""
+    cron = CronExpression.parse(expression)
+    assert all(cron.matches(datetime.fromisoformat(moment)) for moment in moments)
+    assert not any(cron.matches(datetime.fromisoformat(moment)) for moment in others)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["cron(0 3 * * *)", "cron(60 3 * * ? *)", "cron(0 3 1 * MON *)", "cron(0 3 * FOO ? *)", "rate(0 minutes)",
+     "rate(5 parsecs)", "at(soon)", "0 3 * * ? *"],
+)  # fmt: skip
+def test_wrong_expressions_are_refused(expression: str) -> None:
+    """The error names the expression."""
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    with pytest.raises(InvalidSchedule, match="is not a schedule expression"):
+        is_due(expression, after=now - timedelta(minutes=1), until=now, created_at=now)
+
+
+@pytest.mark.parametrize(("month", "hour"), [(1, 2), (7, 1)])
+def test_cron_follows_the_time_zone(month: int, hour: int) -> None:
+    """03:00 in Berlin is 02:00 UTC in winter and 01:00 UTC in summer."""
+    until = datetime(2026, month, 15, hour, 0, tzinfo=UTC)
+    due = {
+        offset: is_due(
+            "cron(0 3 * * ? *)",
+            after=until + timedelta(hours=offset, seconds=-1),
+            until=until + timedelta(hours=offset),
+            created_at=until,
+            timezone="Europe/Berlin",
+        )
+        for offset in (-1, 0, 1)
+    }
+    assert due == {-1: False, 0: True, 1: False}
+
+
+def test_at_is_due_once() -> None:
+    """A single moment, in the schedule's time zone."""
+    until = datetime(2026, 1, 31, 7, 0, tzinfo=UTC)
+    berlin = {"created_at": until, "timezone": "Europe/Berlin"}
+    assert is_due("at(2026-01-31T08:00:00)", after=until - timedelta(seconds=1), until=until, **berlin)  # type: ignore[arg-type]
+    assert not is_due("at(2026-01-31T08:00:00)", after=until, until=until + timedelta(days=1), **berlin)  # type: ignore[arg-type]

@@ -1,0 +1,243 @@
+# ruff: noqa: D103 - the names of helpers and probes say what they do
+"""The embedded AWS as a whole: the application deployed, run, stopped, kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.embedded.conftest import APPLICATION, Account, unique, wait_for
+from tuner.embedded import account as embedded
+from tuner.embedded.account import EmbeddedAws, EmbeddedAwsFailed, deploy_function, embedded_aws
+from tuner.embedded.deploy import DeploymentFailed
+from tuner.embedded.identity import memory_cap_mb
+
+
+def test_the_application_is_deployed(aws: EmbeddedAws, account: Account) -> None:
+    """Functions, state machines, schedule, bucket and log group of the template are there when it is ready."""
+    machines = account.client("stepfunctions").list_state_machines()["stateMachines"]
+    assert {aws.tune_arn, aws.restore_arn} <= {machine["stateMachineArn"] for machine in machines}
+    assert account.client("scheduler").get_schedule(Name="lambda-tuner-nightly")["State"] == "DISABLED"
+    assert aws.bucket in {bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]}
+    groups = account.client("logs").describe_log_groups(logGroupNamePrefix="/lambda-tuner/clones")["logGroups"]
+    assert groups[0]["retentionInDays"] == 14
+    echo = account.client("lambda").get_function(FunctionName="lambda-tuner-echo")
+    assert echo["Configuration"]["LoggingConfig"]["LogFormat"] == "JSON"
+    assert echo["Tags"]["team"] == "tuning"
+
+
+def test_a_state_machine_calls_a_real_process(aws: EmbeddedAws, account: Account) -> None:
+    """A Task runs the function's own code and gives its answer to the execution."""
+    described = account.finish(account.start(aws.tune_arn, {"a": 1}))
+    answer = json.loads(described["output"])["answer"]
+    assert answer["event"] == {"a": 1}
+    assert answer["capMb"] == str(memory_cap_mb())
+
+
+def test_a_failed_run_starts_restore(aws: EmbeddedAws, account: Account) -> None:
+    """The status change of a failed execution reaches the rule's state machine with name and status."""
+    name = unique("run")
+    described = account.finish(account.start(aws.tune_arn, {"fail": True}, name=name))
+    assert (described["status"], described["error"]) == ("FAILED", "Wrong")
+    wait_for(lambda: {"restored": name, "status": "FAILED"} in outputs(account, aws.restore_arn))
+
+
+def test_a_stopped_run_starts_restore(aws: EmbeddedAws, account: Account) -> None:
+    """A stop takes effect at once, while the function still runs, and restore follows."""
+    name = unique("run")
+    execution = account.start(aws.tune_arn, {"sleepS": 5}, name=name)
+    account.client("stepfunctions").stop_execution(executionArn=execution, error="Enough", cause="by hand")
+    described = account.client("stepfunctions").describe_execution(executionArn=execution)
+    assert (described["status"], described["cause"]) == ("ABORTED", "by hand")
+    wait_for(lambda: {"restored": name, "status": "ABORTED"} in outputs(account, aws.restore_arn), within_s=4)
+
+
+def test_a_deleted_function_is_not_found(aws: EmbeddedAws, account: Account) -> None:
+    """Deleting a function while it runs ends nothing else; afterwards it is unknown."""
+    functions = account.client("lambda")
+    name = account.function()
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"sleepS": 2}')
+    functions.delete_function(FunctionName=name)
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.invoke(FunctionName=name)
+    assert account.finish(account.start(aws.tune_arn))["status"] == "SUCCEEDED"
+
+
+def test_an_updated_function_runs_anew(aws: EmbeddedAws, account: Account) -> None:
+    """A change of the configuration reaches the next invocation."""
+    functions = account.client("lambda")
+    name = account.function(Environment={"Variables": {"COLOUR": "red"}})
+    assert invoke(account, name)["colour"] == "red"
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"COLOUR": "blue"}})
+    assert invoke(account, name)["colour"] == "blue"
+
+
+def test_functions_are_deployed_and_replaced(aws: EmbeddedAws, account: Account, tmp_path: Path) -> None:
+    """``deploy_function`` packs a folder, sets everything asked, and replaces what has the name."""
+    (tmp_path / "app.py").write_text("import os\ndef handler(event, context): return [os.environ['A'], 1]\n")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "large").write_bytes(b"x")
+    name = unique("example")
+    arn = deploy_function(
+        aws, name=name, code_dir=tmp_path, handler="app.handler", memory_mb=256, environment={"A": "1"}, tags={"k": "v"}
+    )
+    assert arn.endswith(f":function:{name}")
+    assert invoke(account, name) == ["1", 1]
+    (tmp_path / "app.py").write_text("import os\ndef handler(event, context): return [os.environ['A'], 2]\n")
+    deploy_function(aws, name=name, code_dir=tmp_path, handler="app.handler", environment={"A": "2"})
+    assert invoke(account, name) == ["2", 2]
+    assert account.client("lambda").get_function(FunctionName=name)["Tags"] == {"k": "v"}
+
+
+def test_what_cannot_be_a_function_is_refused(aws: EmbeddedAws, tmp_path: Path) -> None:
+    """A missing folder and a size beyond this machine are refused with a sentence."""
+    with pytest.raises(DeploymentFailed, match="There is no folder"):
+        deploy_function(aws, name="x", code_dir=tmp_path / "none", handler="a.b")
+    with pytest.raises(EmbeddedAwsFailed, match="'MemorySize' value failed to satisfy constraint"):
+        deploy_function(aws, name="x", code_dir=tmp_path, handler="a.b", memory_mb=min(memory_cap_mb() + 1, 10_241))
+
+
+def test_layers_are_on_the_path(aws: EmbeddedAws, account: Account, tmp_path: Path) -> None:
+    """A layer's ``python`` folder can be imported from."""
+    import io
+    import zipfile
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("python/from_layer.py", "VALUE = 7\n")
+    layer = account.client("lambda").publish_layer_version(LayerName="l", Content={"ZipFile": packed.getvalue()})
+    (tmp_path / "app.py").write_text(
+        "def handler(event, context):\n    import from_layer\n    return from_layer.VALUE\n"
+    )
+    name = unique("layered")
+    deploy_function(
+        aws, name=name, code_dir=tmp_path, handler="app.handler", layers=[layer["LayerVersionArn"]], memory_mb=256
+    )
+    assert invoke(account, name) == 7
+
+
+def test_the_bucket_survives_a_killed_server(tmp_path: Path) -> None:
+    """What was put is in the folder at once and comes back at the next start; what was deleted does not."""
+    with embedded_aws(home=tmp_path, application=APPLICATION) as aws:
+        s3 = embedded.client(aws, "s3")
+        s3.put_object(Bucket=aws.bucket, Key="runs/1/report.html", Body=b"<p>", ContentType="text/html")
+        s3.put_object(Bucket=aws.bucket, Key="runs/1/large.bin", Body=b"x" * 700_000)
+        s3.put_object(Bucket=aws.bucket, Key="runs/2/gone.json", Body=b"{}")
+        s3.delete_object(Bucket=aws.bucket, Key="runs/2/gone.json")
+        assert s3.get_object(Bucket=aws.bucket, Key="runs/1/large.bin")["Body"].read() == b"x" * 700_000
+        assert (aws.bucket_folder / "runs" / "1" / "report.html").read_bytes() == b"<p>"
+        os.kill(aws.pid, signal.SIGKILL)
+    with embedded_aws(home=tmp_path, application=APPLICATION) as aws:
+        s3 = embedded.client(aws, "s3")
+        listed = s3.list_objects_v2(Bucket=aws.bucket)["Contents"]
+        assert [(entry["Key"], entry["Size"]) for entry in listed] == [
+            ("runs/1/large.bin", 700_000),
+            ("runs/1/report.html", 3),
+        ]
+        report = s3.get_object(Bucket=aws.bucket, Key="runs/1/report.html")
+        assert (report["Body"].read(), report["ContentType"]) == (b"<p>", "text/html")
+        s3.put_object(Bucket=aws.bucket, Key="runs/1/report.html", Body=b"new")
+        assert (aws.bucket_folder / "runs" / "1" / "report.html").read_bytes() == b"new"
+
+
+def test_a_lasting_server_is_started_found_and_stopped(tmp_path: Path) -> None:
+    """The second start finds the first one; ``stop`` ends it and its workers; then there is none."""
+    first = embedded.start(tmp_path, port=0, application=APPLICATION)
+    try:
+        assert not first.already_running
+        second = embedded.start(tmp_path, port=0, application=APPLICATION)
+        assert second.already_running
+        assert (second.pid, second.endpoint_url) == (first.pid, first.endpoint_url)
+        account = Account(first.endpoint_url)
+        invoke(account, "lambda-tuner-echo")
+        workers = psutil.Process(first.pid).children(recursive=True)
+        assert workers
+        found = embedded.status(tmp_path)
+        assert found is not None
+        assert found.pid == first.pid
+    finally:
+        assert embedded.stop(tmp_path)
+    assert embedded.status(tmp_path) is None
+    assert not embedded.stop(tmp_path)
+    wait_for(lambda: not any(alive(worker) for worker in workers))
+
+
+def test_a_temporary_server_ends_with_its_parent(tmp_path: Path) -> None:
+    """When the process that started it is killed, the server and its workers end."""
+    script = (
+        "import time\n"
+        "from pathlib import Path\n"
+        "from tuner.embedded.account import embedded_aws\n"
+        f"with embedded_aws(home=Path({str(tmp_path)!r}), application=Path({str(APPLICATION)!r})) as a:\n"
+        "    print(a.pid, a.endpoint_url, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid, endpoint_url = parent.stdout.readline().split()
+    invoke(Account(endpoint_url), "lambda-tuner-echo")
+    server = psutil.Process(int(pid))
+    family = [server, *server.children(recursive=True)]
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: not any(alive(member) for member in family))
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """The error ends with the log's last lines."""
+    (tmp_path / "template.yaml").write_text("Resources: {}\n")
+    with (
+        pytest.raises(EmbeddedAwsFailed, match="holds no resources"),
+        embedded_aws(home=tmp_path, application=tmp_path),
+    ):
+        pass
+
+
+def test_a_used_port_is_named(aws: EmbeddedAws, tmp_path: Path) -> None:
+    """A lasting server does not start where another home's server answers."""
+    port = int(aws.endpoint_url.rpartition(":")[2])
+    with pytest.raises(EmbeddedAwsFailed, match=f"Port {port} is used by an embedded AWS whose home is"):
+        embedded.start(tmp_path, port=port, application=APPLICATION)
+
+
+def test_export_lines_work_in_a_shell(aws: EmbeddedAws) -> None:
+    """The lines give boto3 the endpoint, the Region and credentials, and nothing of the user's own."""
+    script = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
+    lines = "\n".join(embedded.export_lines(aws))
+    shell = subprocess.run(
+        ["sh", "-c", f'{lines}\n"{sys.executable}" -c "{script}"'],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "AWS_PROFILE": "someone"},
+    )
+    assert shell.stdout.strip() == "123456789012"
+
+
+def outputs(account: Account, machine_arn: str) -> list[Any]:
+    states = account.client("stepfunctions")
+    found = states.list_executions(stateMachineArn=machine_arn, statusFilter="SUCCEEDED")["executions"]
+    return [json.loads(states.describe_execution(executionArn=each["executionArn"])["output"]) for each in found]
+
+
+def invoke(account: Account, name: str) -> Any:
+    answer = account.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    payload = json.load(answer["Payload"])
+    assert "FunctionError" not in answer, payload
+    return payload
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
