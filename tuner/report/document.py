@@ -56,7 +56,7 @@ def percentile_keys(document: Document) -> list[str]:
 
 def is_failed(document: Document) -> bool:
     """Whether the run ended in an error instead of a verdict."""
-    return bool(document.get("error"))
+    return document.get("error") is not None
 
 
 def function_name(document: Document) -> str:

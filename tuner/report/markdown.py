@@ -65,7 +65,7 @@ def _short(text: str) -> str:
 
 def _code(text: str) -> str:
     """Text that may stand between backticks, also inside a table."""
-    return " ".join(text.split()).replace("`", "'").replace("|", "¦")
+    return " ".join(text.split()).translate(str.maketrans("`|<>", "'¦‹›"))
 
 
 def _marked(sentence: Sentence) -> str:

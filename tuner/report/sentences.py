@@ -71,11 +71,11 @@ def verdict_message(document: doc.Document) -> Message:
     verdict = document.get("verdict")
     if verdict == "DRY_RUN":
         return _dry_run(document)
-    if not document.get("recommended"):
+    wording = {"GOAL_MET": _goal_met, "GOAL_NOT_MET": _goal_not_met, "UNCERTAIN": _uncertain, "NO_GOAL": _no_goal}
+    if not document.get("recommended") or verdict not in wording:
         return Message(
             "No answer", "caution", ("The run ended before there was an answer; what it measured until then is below.",)
         )
-    wording = {"GOAL_MET": _goal_met, "GOAL_NOT_MET": _goal_not_met, "UNCERTAIN": _uncertain, "NO_GOAL": _no_goal}
     return wording[str(verdict)](document)
 
 

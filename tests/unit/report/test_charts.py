@@ -1,0 +1,124 @@
+"""The pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.report import documents
+from tuner.report import charts
+
+
+def values(spec: Any) -> list[dict[str, Any]]:
+    """Every datum of a specification."""
+    found = list(spec.get("data", {}).get("values", []))
+    for layer in spec.get("layer", []):
+        found.extend(values(layer))
+    return found
+
+
+def tradeoff(document: Any) -> Any:
+    """The first picture's specification."""
+    spec = charts.tradeoff_spec(document, charts.WIDE)
+    assert spec is not None
+    return spec
+
+
+def test_every_measured_size_is_a_point_with_the_documents_numbers() -> None:
+    """The picture shows what the document says."""
+    document = documents.goal_met()
+    points = {datum["mb"]: datum for datum in values(tradeoff(document)) if datum.get("measured")}
+    measured = [row for row in document["configurations"] if row["samples"]]
+    assert set(points) == {row["memoryMb"] for row in measured}
+    for row in measured:
+        point = points[row["memoryMb"]]
+        assert point["ms"] == row["durationMs"]["p95"]["estimate"]
+        assert (point["costLow"], point["costHigh"]) == (
+            row["costPerMillionUsd"]["low"],
+            row["costPerMillionUsd"]["high"],
+        )
+
+
+def test_now_recommended_and_goal_are_named() -> None:
+    """Two labels and the goal's line."""
+    texts = {datum["text"] for datum in values(tradeoff(documents.goal_met())) if "text" in datum}
+    assert {"1,024 MB recommended", "3,008 MB now", "goal 225 ms"} <= texts
+
+
+def test_the_pick_of_an_unmet_goal_is_not_called_recommended() -> None:
+    """A picture promises no more than the verdict."""
+    texts = {datum["text"] for datum in values(tradeoff(documents.goal_not_met())) if "text" in datum}
+    assert "1,856 MB closest" in texts
+    assert not [text for text in texts if "recommended" in text]
+
+
+def test_sizes_far_dearer_than_all_measured_are_left_out_and_named() -> None:
+    """They would flatten the rest; the page says which they are."""
+    document = documents.goal_met()
+    left_out = charts.left_out_of_tradeoff(document)
+    assert 10240 in left_out
+    drawn = {
+        datum["mb"]
+        for datum in values(tradeoff(document))
+        if "text" not in datum and "mb" in datum and datum.get("role") is not None
+    }
+    measured_dearest = max(row["costPerMillionUsd"]["estimate"] for row in document["configurations"] if row["samples"])
+    costs = {row["memoryMb"]: row["costPerMillionUsd"]["estimate"] for row in document["configurations"]}
+    assert all(costs[size] <= 1.6 * measured_dearest for size in drawn)
+
+
+def test_each_invocation_is_a_dot_cold_apart_from_warm() -> None:
+    """Every successful invocation is in the curve's picture once."""
+    document = documents.goal_met()
+    spec = charts.curve_spec(document, charts.HALF)
+    dots = [datum for datum in values(spec) if "cold" in datum]
+    assert len(dots) == len(document["observations"])
+    assert sum(dot["cold"] for dot in dots) == sum(row["cold"] for row in document["observations"])
+
+
+def test_thousands_of_invocations_become_quantiles() -> None:
+    """A size's spread is drawn as one line where dots would be too many."""
+    spec = charts.curve_spec(documents.hundred_sizes(), charts.HALF)
+    assert not [datum for datum in values(spec) if "cold" in datum]
+    assert spec is not None
+    assert any(set(datum) == {"mb", "low", "high"} for datum in values(spec))
+
+
+def test_infeasible_sizes_are_marked() -> None:
+    """A size that ran out of memory has a cross in the curve's picture."""
+    spec = charts.curve_spec(documents.no_goal(), charts.HALF)
+    assert [datum["mb"] for datum in values(spec) if datum.get("text") == "×"] == [128, 128][:1]
+
+
+@pytest.mark.parametrize("draw", [charts.curve_spec, charts.crossing_spec])
+def test_one_size_has_no_curve(draw: Any) -> None:
+    """There is no line through one point."""
+    assert draw(documents.one_size(), charts.HALF) is None
+
+
+def test_nothing_measured_has_no_picture() -> None:
+    """A failed run has no chart, not an empty one."""
+    assert charts.tradeoff_spec(documents.failed_run(), charts.WIDE) is None
+
+
+@pytest.mark.parametrize("make", [documents.goal_met, documents.no_goal, documents.one_size])
+@pytest.mark.parametrize("frame", [charts.WIDE, charts.PHONE])
+def test_a_drawn_picture_keeps_the_pages_colours_and_needs_nothing(make: Any, frame: charts.Frame) -> None:
+    """Colours stay variables, the size is the page's, ids have their prefix."""
+    svg = charts.draw_svg(
+        tradeoff(make()) if frame is charts.WIDE else charts.tradeoff_spec(make(), frame) or {}, identifier="t"
+    )
+    assert svg.startswith('<svg aria-hidden="true" focusable="false"')
+    assert "var(--accent)" in svg
+    assert ' width="' not in svg.split(">", 1)[0]
+    assert "viewBox" in svg.split(">", 1)[0]
+    assert "http" not in svg.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_ticks_are_round_and_inside() -> None:
+    """Logarithmic axes carry numbers that people use."""
+    _, axis = charts._scale([120.0, 1500.0], 9)
+    assert axis["values"] == [150, 200, 300, 400, 500, 700, 1000, 1500]
+    _, axis = charts._scale([0.9, 9000.0], 5)
+    assert axis["values"] == [1, 10, 100, 1000, 10_000]

@@ -1,0 +1,79 @@
+"""report.md: fits a comment, and what users wrote stays text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.report import documents
+from tuner.report.markdown import MOST_CHARACTERS, escape, render_markdown
+
+
+@pytest.mark.parametrize("make", [*documents.EXAMPLES.values(), documents.one_size, documents.hundred_sizes])
+def test_it_fits_a_comment(make: Any) -> None:
+    """Whatever the run did, the text is below GitHub's bound."""
+    assert len(render_markdown(make()).encode()) <= MOST_CHARACTERS
+
+
+def test_it_fits_a_comment_with_long_texts() -> None:
+    """Long warnings and errors are cut, and no fold or code block stays open."""
+    document = documents.goal_met()
+    document["warnings"] = ["\N{GRINNING FACE}" * 5000] * 500
+    document["assumptions"] = ["`<" * 5000] * 500
+    document["versions"] = {f"part-{index}": "1" * 200 for index in range(500)}
+    text = render_markdown(document)
+    assert len(text.encode()) <= MOST_CHARACTERS
+    assert text.count("<details>") == text.count("</details>")
+    assert text.count("```") % 2 == 0
+    assert "The rest is in report.html" in text
+
+
+@pytest.mark.parametrize("name", documents.EXAMPLES)
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(name: str) -> None:
+    """Tables do not fall apart."""
+    text = render_markdown(documents.EXAMPLES[name]())
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+        counts = {len(re.findall(r"(?<!\\)\|", line)) for line in table.strip().splitlines()}
+        assert len(counts) == 1
+
+
+@given(st.text())
+def test_escaped_text_holds_nothing_that_markdown_or_html_reads(text: str) -> None:
+    """No tag, no link, no emphasis, no mention, one line."""
+    escaped = escape(text)
+    assert "\n" not in escaped
+    assert "<" not in escaped
+    assert ">" not in escaped
+    assert "@" not in escaped
+    assert not re.search(r"(?<!\\)(?:\\\\)*[*_`\[\]|]", escaped)
+
+
+def test_hostile_names_and_errors_stay_text() -> None:
+    """A function's error cannot draw a picture, mention a person or open a fold."""
+    document = documents.failed_run()
+    document["function"]["name"] = "a`|<details>"
+    document["error"]["message"] = "<img src=https://example.org/x.png> ![x](https://example.org) @octocat </details>"
+    text = render_markdown(document)
+    assert "<img" not in text
+    assert not re.search(r"(?<!\\)\]\(", text)
+    assert "@octocat" not in text
+    assert text.count("<details>") == text.count("</details>") == 1
+
+
+def test_the_payload_is_not_shown() -> None:
+    """A comment is public; the payload is not."""
+    document = documents.goal_met()
+    document["request"]["payload"] = {"password": "correct horse"}
+    assert "correct horse" not in render_markdown(document)
+
+
+def test_the_verdict_comes_first_and_the_rest_is_folded() -> None:
+    """The first lines are the answer, the tables of evidence are on demand."""
+    lines = render_markdown(documents.goal_met()).splitlines()
+    assert lines[0] == "### Lambda Tuner: `thumbnail-api`"
+    assert lines[2].startswith("✅ **Goal met.** Change the memory size from **3,008 MB** to **1,024 MB**")
+    assert "<details><summary>How we know</summary>" in lines

@@ -1,0 +1,165 @@
+"""The verdict in words."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.report import documents
+from tuner.report.sentences import Figure, plain, restored_sentence, verdict_message
+
+
+def headline(document: dict[str, Any]) -> str:
+    """The first sentence as text."""
+    return plain(verdict_message(document).headline)
+
+
+def at(document: Any, path: str) -> Any:
+    """The field at a dotted path."""
+    for step in path.split("."):
+        document = document[int(step)] if isinstance(document, list) else document[step]
+    return document
+
+
+def test_a_met_goal_names_both_sizes_latency_cost_saving_and_confidence() -> None:
+    """Everything that the decision needs is in the first sentence."""
+    assert headline(documents.goal_met()) == (
+        "Change the memory size from 3,008 MB to 1,024 MB: a modelled p95 of 212 ms (200–225) meets the goal of "
+        "225 ms, and a million invocations cost $2.84 instead of $5.10, 44% less. Confidence 96%."
+    )
+
+
+def test_an_unmet_goal_is_said_to_be_unmet_and_by_how_much() -> None:
+    """The closest size and its distance from the goal are named."""
+    text = headline(documents.goal_not_met())
+    assert text.startswith("No memory size from 128 to 10,240 MB meets p95 ≤ 100 ms: the closest is 1,856 MB")
+    assert "33.7 ms (34%) over the goal" in text
+    assert verdict_message(documents.goal_not_met()).tone == "bad"
+
+
+def test_uncertainty_is_said_with_the_probability_and_the_safe_side() -> None:
+    """The reader learns what was asked, what was reached and what would be safe."""
+    message = verdict_message(documents.uncertain())
+    assert "could not tell for sure" in plain(message.headline)
+    assert "with a probability of 66%, where 90% was asked for" in plain(message.headline)
+    assert plain(message.support[0]).startswith("On the safe side: 1,152 MB")
+
+
+def test_without_a_goal_the_price_in_latency_is_named() -> None:
+    """A cheaper but slower size is not sold as a plain gain."""
+    text = headline(documents.no_goal())
+    assert "from 1,024 MB to 256 MB, the cheapest" in text
+    assert "instead of a modelled p95 of 193 ms it has a modelled p95 of 564 ms" in text
+    assert "no latency goal was asked for" in text
+
+
+def test_a_dry_run_promises_nothing() -> None:
+    """It says what was done and the most that a run would take."""
+    text = headline(documents.dry_run())
+    assert text.startswith("Only 1 invocation so far, nothing was changed: this run would take at most 50 invocations")
+
+
+def test_a_failed_run_says_what_where_and_what_next() -> None:
+    """The error's own words, what it had cost, and the hint."""
+    message = verdict_message(documents.failed_run())
+    assert message.label == "Failed: PayloadFailed"
+    assert "KeyError: 'image'" in plain(message.headline)
+    assert [plain(line) for line in message.support] == [
+        "It had made 1 invocation, which cost $0.000006.",
+        "The function is as it was, and nothing of the run is left.",
+    ]
+    assert message.next_step.startswith("Give a payload")
+
+
+def test_a_document_that_knows_nothing_still_gets_a_sentence() -> None:
+    """A run that ended before it knew anything is said to be that."""
+    assert "before there was an answer" in headline({"schemaVersion": 1, "runId": "r"})
+    assert headline({"schemaVersion": 1, "runId": "r", "error": {}}) == "The run failed: No reason is known."
+
+
+def test_a_local_verdict_speaks_of_this_machine_only() -> None:
+    """Milliseconds of a laptop are never presented as those of AWS."""
+    message = verdict_message(documents.local_run())
+    assert "on this machine" in plain(message.headline)
+    assert any("not in AWS" in plain(line) for line in message.support)
+
+
+def test_an_anchored_local_verdict_says_by_what_it_was_scaled() -> None:
+    """The factor that turned this machine's milliseconds into AWS's is named."""
+    message = verdict_message({**documents.local_run(), "anchorFactor": 1.37})
+    assert any("multiplied by 1.37" in plain(line) for line in message.support)
+
+
+def test_the_size_stays_where_it_is_best() -> None:
+    """No change is said as plainly as a change."""
+    document = documents.finished_run(recommended_mb=1024, current_mb=1024)
+    assert headline(document).startswith("Keep 1,024 MB, the cheapest size that meets the goal:")
+    assert headline(documents.one_size()).startswith("Keep 512 MB, the only size that was allowed:")
+
+
+def test_a_dearer_recommendation_says_why() -> None:
+    """More money is asked for only with the reason: today's size misses the goal."""
+    message = verdict_message(documents.local_run())
+    assert "12% more" in plain(message.headline)
+    assert plain(message.support[0]).startswith("The assumed 128 MB misses it with a modelled p95 of 1,597 ms")
+
+
+def test_a_month_is_priced_only_where_the_traffic_is_known() -> None:
+    """A monthly figure is never invented."""
+    assert any("a month" in plain(line) for line in verdict_message(documents.no_goal()).support)
+    assert not any("a month" in plain(line) for line in verdict_message(documents.goal_met()).support)
+
+
+def test_another_architecture_is_part_of_the_sizes_name() -> None:
+    """With two architectures in the space, each size says which it is of."""
+    document = documents.goal_met()
+    other = copy.deepcopy(document["recommended"])
+    other["architecture"] = "x86_64"
+    document["current"] = {**other, "memoryMb": 3008, "assumed": False}
+    document["configurations"].append(other)
+    assert headline(document).startswith("Change memory size and architecture from 3,008 MB x86_64 to 1,024 MB arm64")
+
+
+@given(samples=st.integers(0, 400), percentile=st.sampled_from([50.0, 90.0, 95.0, 99.0, 99.9]))
+def test_a_percentile_that_the_samples_cannot_carry_is_called_modelled(samples: int, percentile: float) -> None:
+    """p95 needs 45 samples, p99 230; below that the word stands before it."""
+    document = documents.goal_met()
+    document["goal"] = {"percentile": percentile, "limitMs": 300}
+    recommended = {**document["recommended"], "samples": samples}
+    recommended["durationMs"] = {f"p{percentile:g}": {"estimate": 200.0, "low": 190.0, "high": 210.0}}
+    document["recommended"] = recommended
+    carried = 1 - (percentile / 100) ** samples >= 0.9
+    assert (f"a modelled p{percentile:g} of" in headline(document)) is not carried
+
+
+@pytest.mark.parametrize("name", documents.EXAMPLES)
+def test_every_figure_is_the_documents_own(name: str) -> None:
+    """A figure with a path carries exactly the value that stands there."""
+    document = documents.EXAMPLES[name]()
+    message = verdict_message(document)
+    figures = [
+        piece
+        for sentence in (message.headline, *message.support)
+        for piece in sentence
+        if isinstance(piece, Figure) and piece.path
+    ]
+    assert figures
+    for figure in figures:
+        assert figure.path is not None
+        assert at(document, figure.path) == figure.value
+
+
+def test_what_could_not_be_restored_is_named() -> None:
+    """A trace that was left is never hidden in a sentence of success."""
+    document = documents.goal_met()
+    assert restored_sentence(document).startswith("Nothing is left behind")
+    document["restored"]["remaining"] = ["lambda-tuner-clone-1-512-arm"]
+    document["restored"]["checks"][0]["same"] = False
+    assert restored_sentence(document) == (
+        "Look at this: could not be removed: lambda-tuner-clone-1-512-arm; "
+        "differs from before the run: memory size (MB)."
+    )

@@ -1,0 +1,71 @@
+"""The summary on a terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.unit.report import documents
+from tuner.report.terminal import MOST_ROWS, render_terminal
+
+
+def printed(document: dict[str, Any], *, width: int = 80, **options: Any) -> str:
+    """What a console of this width shows."""
+    console = Console(file=io.StringIO(), width=width, **options)
+    render_terminal(document, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("make", [*documents.EXAMPLES.values(), documents.one_size, documents.hundred_sizes])
+def test_it_fits_eighty_columns(make: Any) -> None:
+    """Only addresses and commands, which are there to be copied, may be longer."""
+    document = make()
+    addresses = tuple((document.get("report") or {}).values())
+    for line in printed(document).splitlines():
+        assert len(line) <= 80 or line.endswith(addresses) or "aws lambda" in line
+
+
+def test_it_begins_with_the_verdict_and_ends_with_the_files() -> None:
+    """The order of a reader's questions."""
+    lines = printed(documents.goal_met()).strip().splitlines()
+    assert lines[0] == "Goal met  thumbnail-api"
+    assert lines[1].startswith("Change the memory size from 3,008 MB to 1,024 MB")
+    assert lines[-1].endswith("report.json")
+
+
+def test_without_a_terminal_there_are_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file or a pipe gets text; so does a terminal with NO_COLOR, which keeps bold."""
+    assert "\x1b" not in printed(documents.goal_met(), force_terminal=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = printed(documents.goal_met(), force_terminal=True)
+    assert "\x1b[32m" not in text
+    assert "\x1b[1;32m" not in text
+
+
+def test_a_log_line_cannot_steer_the_terminal() -> None:
+    """Escape sequences and console markup of a function's error are shown, not obeyed."""
+    document = documents.failed_run()
+    document["error"]["message"] = "\x1b]0;owned\x07 [bold red]x[/] [link=https://example.org]y[/link]"
+    text = printed(document, width=200, force_terminal=True, color_system=None)
+    assert "\x1b]" not in text
+    assert "\x07" not in text
+    assert "[bold red]x[/]" in text
+
+
+def test_many_sizes_are_thinned_and_the_important_ones_stay() -> None:
+    """Today's and the recommended size are always among the rows."""
+    text = printed(documents.hundred_sizes())
+    assert "recommended" in text
+    assert "now" in text
+    assert f"{100 - MOST_ROWS} more measured sizes" in text
+
+
+def test_what_was_left_behind_is_said() -> None:
+    """A temporary function that could not be removed is not passed over."""
+    document = documents.goal_met()
+    document["restored"].update(complete=False, remaining=["lambda-tuner-clone-1-512-arm"])
+    assert "lambda-tuner-clone-1-512-arm" in printed(document)
