@@ -17,12 +17,15 @@ from tuner.steps.plan import Surroundings, plan_run
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Take ``input``, ``runId``, ``executionArn`` and ``startedAt``; give ``runId`` and ``dryRun``."""
     region, account = context.invoked_function_arn.split(":")[3:5]
+    local = is_local()
     surroundings = Surroundings(
-        where="local" if is_local() else "aws",
+        where="local" if local else "aws",
         account=account,
         region=region,
         memory_cap_mb=int(os.environ["TUNER_MEMORY_CAP_MB"]),
         now=now(),
+        cores=os.cpu_count() if local else None,
+        load=os.getloadavg()[0] if local else None,
     )
     record = plan_run(
         run_artifacts(event["runId"]),

@@ -32,6 +32,9 @@ LEAST_INVOCATIONS = 2
 ASSUMED_SIZE_VARIABLE = "LAMBDA_TUNER_LOCAL_ASSUMED_SIZE"
 """Set on the embedded AWS where a handler was never deployed and its size is a guess."""
 
+_CALM_LOAD_SHARE = 0.75
+"""A load above this share of the cores competes with what is measured."""
+
 _PARALLEL_SHARE = 0.1
 """Of the function's reserved concurrency, what a run may take at the same time."""
 
@@ -45,6 +48,10 @@ class Surroundings:
     region: str
     memory_cap_mb: int
     now: datetime
+    cores: int | None = None
+    """Of the machine that measures, where it is the user's own."""
+    load: float | None = None
+    """How many processes wanted a core in the last minute, before the run began."""
 
 
 def plan_run(
@@ -91,7 +98,7 @@ def plan_run(
         target=target,
         problem=problem,
         outside=outside,
-        warnings=warnings,
+        warnings=(*warnings, *_machine_warnings(surroundings)),
         assumptions=_assumptions(request, surroundings),
         versions={"lambda-tuner": __version__, "python": platform.python_version()},
         assumed_size=_is_assumed(configuration, surroundings),
@@ -212,6 +219,16 @@ def _check_budget(problem: SearchProblem) -> None:
         )
     if problems:
         raise InvalidRequest(problems)
+
+
+def _machine_warnings(surroundings: Surroundings) -> tuple[str, ...]:
+    cores, load = surroundings.cores, surroundings.load
+    if cores is None or load is None or load <= cores * _CALM_LOAD_SHARE:
+        return ()
+    return (
+        f"This machine was busy when the run began (load {load:.1f} on {cores} cores): durations are longer and "
+        "noisier than on a calm one.",
+    )
 
 
 def _assumptions(request: TuningRequest, surroundings: Surroundings) -> tuple[str, ...]:
