@@ -11,16 +11,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 STATE_MEANINGS = {
-    "Plan": "reads the function and writes down how to undo everything",
-    "CopyCode": "copies the function's code, so that the function itself is never touched",
-    "Suggest": "decides which memory sizes are worth an invocation next",
-    "CreateClones": "makes a temporary copy of the function at each of these sizes",
-    "Measure": "invokes the copies and reads the duration of each invocation",
+    "Plan": "reads the function, writes down how to undo everything",
+    "CopyCode": "copies the code, so that the function is never touched",
+    "Suggest": "decides which memory sizes to try next",
+    "CreateClones": "makes a temporary copy of the function at each of them",
+    "Measure": "invokes the copies and reads how long each one took",
     "Recommend": "chooses the cheapest size that meets the goal",
-    "Restore": "removes every temporary copy and checks that the function is as it was",
+    "Restore": "removes the copies, checks that the function is as it was",
     "Report": "writes the report",
     "ExplainFailure": "words what went wrong",
-    "RestoreAfterFailure": "removes every temporary copy",
+    "RestoreAfterFailure": "removes the copies",
     "ReportFailure": "writes down what is known",
 }
 
@@ -30,7 +30,7 @@ class Display:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last_line = ""
+        self._last_round: object = None
         self._states_shown: dict[str, int] = {}
         self._progress: Progress | None = None
         if console.is_terminal:
@@ -68,16 +68,18 @@ class Display:
                 total=progress.get("maxInvocations") or 50,
                 spent=f"${float(progress.get('spentUsd') or 0):.6f}",
             )
-        elif line != self._last_line:
+        elif progress.get("round") and progress["round"] != self._last_round:
+            # Sizes of a round are measured side by side: a line for each change would only flicker.
+            self._last_round = progress["round"]
             self._console.print(
-                f"{line} · {progress.get('invocations') or 0} of at most {progress.get('maxInvocations') or '?'} "
+                f"  {line} · {progress.get('invocations') or 0} of at most {progress.get('maxInvocations') or '?'} "
                 f"invocations · ${float(progress.get('spentUsd') or 0):.6f}",
                 markup=False,
+                soft_wrap=True,
             )
-        self._last_line = line
 
     def entered(self, state: str) -> None:
-        """Show a state at its first three entries; a loop repeats them many times."""
+        """Explain a state when it is first entered; the loop enters some many times."""
         self._states_shown[state] = count = self._states_shown.get(state, 0) + 1
         if state in STATE_MEANINGS and count == 1:
             self._console.print(f"  [bold]{escape(state):<14}[/bold] {escape(STATE_MEANINGS[state])}")

@@ -43,15 +43,15 @@ def test_progress_is_worded() -> None:
 
 
 def test_without_a_terminal_progress_is_lines_that_do_not_repeat() -> None:
-    """Where nothing can move, each change is one plain line."""
+    """Where nothing can move, each round is one plain line."""
     stream = io.StringIO()
     with Display(Console(file=stream, width=200)) as display:
         for invocations in (1, 1, 2):
             display.update({"round": 1, "memoryMb": 128, "invocations": invocations, "maxInvocations": 50})
         display.update({"round": 2, "memoryMb": 256, "invocations": 3, "maxInvocations": 50})
     assert stream.getvalue().splitlines() == [
-        "round 1 · 128 MB · 1 of at most 50 invocations · $0.000000",
-        "round 2 · 256 MB · 3 of at most 50 invocations · $0.000000",
+        "  round 1 · 128 MB · 1 of at most 50 invocations · $0.000000",
+        "  round 2 · 256 MB · 3 of at most 50 invocations · $0.000000",
     ]
 
 
