@@ -1,0 +1,1 @@
+"""Benchmarks: the search against its peers on measured curves, and the CPU share of the embedded AWS."""

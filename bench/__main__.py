@@ -1,0 +1,36 @@
+"""``python -m bench``: ``search`` and, on Linux, ``cpu``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+
+# One core a worker: otherwise the CPU time of a suggestion is that of waiting threads.
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+
+def main() -> int:
+    """Parse the command line and run one benchmark."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["cpu"] and importlib.util.find_spec("bench.cpu_share") is not None:
+        from bench import cpu_share
+
+        sys.argv = ["python -m bench cpu", *arguments[1:]]
+        result = cpu_share.main()
+        return int(result or 0)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    from bench import search
+
+    search.add_arguments(commands.add_parser("search", help="the search against its peers, on measured curves"))
+    if importlib.util.find_spec("bench.cpu_share") is not None:
+        commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)
+    parsed = parser.parse_args(arguments)
+    return search.run(parsed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Our search, through the same functions as a run: plan, believe, decide."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from bench.algorithms.answer import Answer
+from bench.replay import Replay
+from bench.truth import Task
+from tuner.core.model import Facts, Invocation, Observation
+from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
+from tuner.core.search.decision import decide
+from tuner.core.search.planning import PlannedBatch, plan_round
+
+
+def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
+    """Rounds until the search stops by itself or the budget ends it."""
+    problem = replace(task.problem, seed=seed)
+    observations: list[Observation] = []
+    suggest_ms = []
+    trial = 0
+    while True:
+        start = time.process_time()
+        plan = plan_round(problem, observations, elapsed_minutes=0.0, facts=Facts())
+        suggest_ms.append(1000 * (time.process_time() - start))
+        if not plan.batches:
+            break
+        round_number = len(suggest_ms)
+        for batch in plan.batches:
+            observations.append(_measure(task, replay, batch, round_number, trial))
+            trial += 1
+    start = time.process_time()
+    belief = believe(problem, observations, Facts(), draw_count=FINAL_DRAW_COUNT)
+    decision = decide(problem, belief)
+    suggest_ms.append(1000 * (time.process_time() - start))
+    return Answer(
+        pick=decision.pick,
+        verdict=decision.verdict,
+        confidence=decision.confidence,
+        goal_probability=decision.probability["goalMet"],
+        within_5_percent=decision.probability["within5Percent"],
+        suggest_ms=tuple(suggest_ms),
+        round_count=len(suggest_ms) - 2,
+    )
+
+
+def _measure(task: Task, replay: Replay, batch: PlannedBatch, round_number: int, trial: int) -> Observation:
+    index = task.problem.candidates.index(batch.candidate)
+    invocations = []
+    for number in range(batch.invocation_count):
+        slot = number % batch.environment_count
+        duration_ms = replay.invoke(index, slot)
+        invocations.append(Invocation(f"{trial}-{number}", "ok", False, duration_ms, environment=f"{index}-{slot}"))
+    return Observation(round_number, trial, batch.candidate, tuple(invocations))

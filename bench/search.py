@@ -1,0 +1,191 @@
+"""``python -m bench search``: the table of the search against its peers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bench.algorithms import ALGORITHMS
+from bench.curves import Curve, MeasuredNoise, read_curves, read_noise
+from bench.replay import Replay
+from bench.scoring import Run, calibration_table, figures, score
+from bench.synthetic import FAMILIES
+from bench.truth import Truth, raw_truth, smooth_truth, tasks_of
+from tuner.core.model import TuningBudget
+
+TRUTHS = ("raw", "smooth")
+
+
+@dataclass(frozen=True)
+class Work:
+    """One function for one worker: all goals, algorithms and seeds on it."""
+
+    truth_kind: str
+    curve: Curve | None
+    noise: MeasuredNoise | None
+    position: int
+    algorithms: tuple[str, ...]
+    seeds: int
+    max_invocations: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--curves", type=Path, help="JSON lines: {id, points: [{memory_mb, mean_ms}, …]}")
+    parser.add_argument("--noise", type=Path, help="JSON lines with p50_ms and p95_ms per size of some curves")
+    parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="comma separated")
+    parser.add_argument("--truth", default="raw,smooth", help="raw, smooth, synthetic, or families by name")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the rows here")
+    parser.add_argument("--runs", type=Path, help="write every run here, as JSON lines")
+    parser.add_argument("--quick", action="store_true", help="every sixth curve, one seed")
+    parser.add_argument("--max-invocations", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the benchmark and print the table; 2 where the arguments make no sense."""
+    algorithms = tuple(arguments.algorithms.split(","))
+    unknown = [name for name in algorithms if name not in ALGORITHMS]
+    kinds = [kind for part in arguments.truth.split(",") for kind in (FAMILIES if part == "synthetic" else [part])]
+    unknown += [kind for kind in kinds if kind not in (*TRUTHS, *FAMILIES)]
+    if unknown:
+        print(f"Unknown: {', '.join(unknown)}. Algorithms: {', '.join(ALGORITHMS)}; truths: "
+              f"{', '.join((*TRUTHS, 'synthetic', *FAMILIES))}.", file=sys.stderr)  # fmt: skip
+        return 2
+    if any(kind in TRUTHS for kind in kinds) and arguments.curves is None:
+        print("--curves FILE is needed for the raw and smooth truths.", file=sys.stderr)
+        return 2
+    try:
+        curves = read_curves(arguments.curves) if arguments.curves else []
+        noise = read_noise(arguments.noise) if arguments.noise else {}
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    work = list(_work(kinds, curves, noise, algorithms, arguments))
+    runs = _run_all(work, arguments.jobs)
+    rows = rows_of(runs)
+    print_table(rows)
+    _print_calibration([run for run in runs if run.algorithm == "ours"])
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    if arguments.runs:
+        arguments.runs.write_text("".join(json.dumps(run.__dict__) + "\n" for run in runs), encoding="utf-8")
+    return 0
+
+
+def _work(
+    kinds: Iterable[str], curves: list[Curve], noise: dict[str, MeasuredNoise], algorithms: tuple[str, ...],
+    arguments: argparse.Namespace,
+) -> Iterator[Work]:  # fmt: skip
+    stride = 6 if arguments.quick else 1
+    seeds = 1 if arguments.quick else arguments.seeds
+    for kind in kinds:
+        if kind in TRUTHS:
+            for position, curve in list(enumerate(curves))[::stride]:
+                yield Work(kind, curve, noise.get(curve.name), position, algorithms, seeds, arguments.max_invocations)
+        else:
+            for position in range(3 if arguments.quick else 12):
+                yield Work(kind, None, None, position, algorithms, seeds, arguments.max_invocations)
+
+
+def _truth_of(work: Work) -> Truth:
+    if work.curve is None:
+        return FAMILIES[work.truth_kind](work.position)
+    make = raw_truth if work.truth_kind == "raw" else smooth_truth
+    return make(work.curve, work.noise, work.position)
+
+
+def run_work(work: Work) -> list[Run]:
+    """All runs on one function; a noise stream of its own for every seed, goal and curve."""
+    runs = []
+    tasks = tasks_of(
+        _truth_of(work), TuningBudget(max_invocations=work.max_invocations, max_cost_usd=1e9, max_minutes=1e9)
+    )
+    for goal_number, task in enumerate(tasks):
+        for seed in range(work.seeds):
+            for algorithm in work.algorithms:
+                stream = (seed, goal_number, zlib.crc32(f"{task.truth.name}/{work.truth_kind}".encode()))
+                replay = Replay(task, stream)
+                answer = ALGORITHMS[algorithm](task, replay, seed)
+                runs.append(
+                    score(algorithm, work.truth_kind, task, seed, answer, replay.invocation_count, replay.spent)
+                )
+    return runs
+
+
+def _run_all(work: list[Work], jobs: int) -> list[Run]:
+    runs: list[Run] = []
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress, ProcessPoolExecutor(max_workers=jobs) as pool:
+        bar = progress.add_task("functions", total=len(work))
+        futures = [pool.submit(run_work, item) for item in work]
+        for future in as_completed(futures):
+            runs.extend(future.result())
+            progress.advance(bar)
+    return runs
+
+
+def rows_of(runs: list[Run]) -> list[dict[str, object]]:
+    """One row for each algorithm and truth, in the order of their registration."""
+    kinds = list(dict.fromkeys(run.truth_kind for run in sorted(runs, key=lambda run: _rank(run.truth_kind))))
+    return [
+        figures(chosen)
+        for kind in kinds
+        for algorithm in ALGORITHMS
+        if (chosen := [run for run in runs if run.algorithm == algorithm and run.truth_kind == kind])
+    ]
+
+
+def _rank(kind: str) -> int:
+    return (*TRUTHS, *FAMILIES).index(kind)
+
+
+def print_table(rows: list[dict[str, object]]) -> None:
+    """The table on standard output."""
+    table = Table(box=None, header_style="bold")
+    headers = ("truth", "search", "runs", "invocations", "spend", "extra cost median / p90", "missed", "> 2 %", "> 5 %",
+               "uncertain", "right at ≥ 0.9", "ms median / p99")  # fmt: skip
+    for header in headers:
+        table.add_column(header, justify="left" if header in ("truth", "search") else "right")
+    for row in rows:
+        table.add_row(
+            str(row["truth"]), str(row["algorithm"]), str(row["runs"]), f"{row['invocations_mean']:.1f}",
+            f"{row['spend_optimal_invocations_median']:.1f}",
+            f"{_percent(row['extra_cost_median'], 2)} / {_percent(row['extra_cost_p90'])}",
+            _percent(row["goal_missed"]),
+            _percent(row["goal_missed_over_2pct"]),
+            _percent(row["goal_missed_over_5pct"]),
+            _percent(row["uncertain"]), _percent(row["calibration"]),
+            "" if row["suggest_ms_median"] is None else f"{row['suggest_ms_median']:.0f} / {row['suggest_ms_p99']:.0f}",
+        )  # fmt: skip
+    Console(width=150).print(table)
+
+
+def _percent(ratio: object, digits: int = 1) -> str:
+    return "" if ratio is None else f"{100 * float(str(ratio)):.{digits}f} %"
+
+
+def _print_calibration(runs: list[Run]) -> None:
+    if not runs:
+        return
+    table = Table(
+        box=None, header_style="bold", title="Our claims: predicted probability that the goal is met, and the truth"
+    )
+    for header in ("from", "to", "runs", "predicted", "met"):
+        table.add_column(header, justify="right")
+    for row in calibration_table(runs):
+        table.add_row(*("" if value is None else f"{value:.3g}" for value in row.values()))
+    Console(width=150).print(table)
