@@ -197,5 +197,5 @@ def test_what_is_no_duration_is_refused_by_name(statistic) -> None:
 )
 def test_arguments_out_of_bounds_are_refused(call) -> None:
     """Percentiles and confidences that do not exist raise."""
-    with pytest.raises(ValueError, match="must lie|no quantile"):
+    with pytest.raises(ValueError, match=r"must lie|no quantile"):
         call()

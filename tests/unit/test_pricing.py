@@ -1,5 +1,6 @@
 """Prices and the cost of invocations."""
 
+import itertools
 import math
 import subprocess
 import sys
@@ -176,7 +177,7 @@ def test_the_table_is_well_formed() -> None:
     for region in known_regions("x86_64"):
         tiers = tiers_for(region, "x86_64")
         assert tiers[0].above_gb_seconds == 0
-        assert all(low.up_to_gb_seconds == high.above_gb_seconds for low, high in zip(tiers, tiers[1:], strict=False))
+        assert all(low.up_to_gb_seconds == high.above_gb_seconds for low, high in itertools.pairwise(tiers))
         assert transition_price_usd(region) > 0
 
 

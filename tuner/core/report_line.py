@@ -507,7 +507,7 @@ def _json_number(metrics: Mapping[str, Any], name: str) -> float | None:
     given = metrics.get(name)
     if given is None:
         return None
-    if isinstance(given, bool) or not isinstance(given, int | float):
+    if isinstance(given, bool) or not isinstance(given, int | float) or not -_MAX_MS <= given <= _MAX_MS:
         raise _Refused
     return given
 
