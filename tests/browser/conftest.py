@@ -1,0 +1,90 @@
+"""A real Chromium, and pages of the report opened in it from disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tuner.report.html import render_html
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# It must not phone home: the tests run without internet, and every request would be noise in them.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium: the one named by LAMBDA_TUNER_CHROMIUM, else one on PATH."""
+    named = os.environ.get("LAMBDA_TUNER_CHROMIUM")
+    return named or next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of a worker; without a Chromium they are skipped, or fail where one is required."""
+    executable = find_chromium()
+    if executable is None:
+        reason = f"no Chromium found (looked for {', '.join(NAMES)}; LAMBDA_TUNER_CHROMIUM names another)"
+        if os.environ.get("LAMBDA_TUNER_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"LAMBDA_TUNER_REQUIRE_BROWSER=1, but {reason}")
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        yield launched
+        launched.close()
+
+
+@dataclass
+class OpenPage:
+    """A page with what happened while it was open."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@lru_cache(maxsize=64)
+def _rendered(document: str) -> str:
+    """The page of a document given as JSON; most tests open the same ones."""
+    return render_html(json.loads(document))
+
+
+@pytest.fixture
+def open_report(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., OpenPage]]:
+    """Open a document's page from disk; keyword arguments are the browser context's options."""
+    contexts = []
+
+    def open_(document: Mapping[str, Any] | str, **options: Any) -> OpenPage:
+        path = tmp_path / f"report-{len(contexts)}.html"
+        page = document if isinstance(document, str) else _rendered(json.dumps(document))
+        path.write_text(page, encoding="utf-8")
+        context = browser.new_context(**options)
+        contexts.append(context)
+        opened = OpenPage(context.new_page())
+        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        opened.page.on("console", lambda message: opened.complaints.append(f"{message.type}: {message.text}"))
+        opened.page.on("pageerror", lambda error: opened.complaints.append(f"error: {error}"))
+        opened.page.on("dialog", lambda dialog: (opened.complaints.append("dialog"), dialog.dismiss()))
+        opened.page.goto(path.as_uri())
+        opened.requests.remove(path.as_uri())
+        return opened
+
+    yield open_
+    for context in contexts:
+        context.close()

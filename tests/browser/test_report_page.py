@@ -1,0 +1,276 @@
+"""report.html in a real browser."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import OpenPage
+from tests.unit.report import documents
+from tuner.report import formats
+from tuner.report.sentences import plain, verdict_message
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., OpenPage]
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "docs/schema/examples").glob("*.json")
+    if path.stem != "execution-output"
+)
+WIDTHS = (320, 390, 768, 1280, 1920)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """An example document."""
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
+def at(document: Any, path: str) -> Any:
+    """The field at a dotted path; a percentile's key may itself hold a dot."""
+    steps = path.split(".")
+    while steps:
+        if isinstance(document, list):
+            document = document[int(steps.pop(0))]
+            continue
+        length = next(n for n in range(1, len(steps) + 1) if ".".join(steps[:n]) in document)
+        document = document[".".join(steps[:length])]
+        del steps[:length]
+    return document
+
+
+def shown(path: str, value: Any, currency: str) -> set[str]:
+    """How a field's value may be written on the page."""
+    if path.endswith("memoryMb"):
+        return {formats.megabytes(value)}
+    if "durationMs" in path or "coldStartMs" in path or path == "goal.limitMs":
+        return {formats.milliseconds(value)}
+    if "Usd" in path:
+        return {formats.money(value, currency)}
+    if path == "savingRatio":
+        return {formats.change(value)}
+    if path == "confidence" or path.endswith("goalProbability"):
+        return {formats.probability(value)}
+    if path == "estimate.invocations":
+        return {formats.count(value, "invocation")}
+    if path == "estimate.minutes":
+        return {formats.count(value, "minute")}
+    if path == "error.message":
+        return {value}
+    return {f"{value:,}"}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_page_is_silent(path: Path, open_report: Open) -> None:
+    """No request to anywhere, no message of the console, no error."""
+    opened = open_report(load(path))
+    opened.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert opened.requests == []
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_figure_on_the_page_is_the_documents(path: Path, open_report: Open) -> None:
+    """Number for number: each figure's exact value and its text come from report.json."""
+    document = load(path)
+    figures = open_report(document).page.evaluate(
+        "[...document.querySelectorAll('data[data-path]')]"
+        ".map(each => [each.dataset.path, each.value, each.textContent])"
+    )
+    assert figures
+    for place, value, text in figures:
+        expected = at(document, place)
+        assert str(expected) == value, place
+        written = shown(place, expected, document.get("currency", "USD"))
+        architecture = place.endswith("memoryMb") and any(
+            text == f"{name} {arch}" for name in written for arch in ("arm64", "x86_64")
+        )
+        assert text in written or architecture, place
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_nothing_of_the_answer_is_missing(path: Path, open_report: Open) -> None:
+    """Each size's mean, latency and cost, each invocation's request id, each assumption and warning is on the page."""
+    document = load(path)
+    page = open_report(document).page
+    places = set(page.evaluate("[...document.querySelectorAll('data[data-path]')].map(each => each.dataset.path)"))
+    key = f"p{document['goal']['percentile']:g}" if document.get("goal") else "p95"
+    for index, row in enumerate(document.get("configurations", [])):
+        for field in ("mean", key):
+            if row["durationMs"]:
+                assert f"configurations.{index}.durationMs.{field}.estimate" in places
+        if row["costPerMillionUsd"]:
+            assert f"configurations.{index}.costPerMillionUsd.estimate" in places
+    text = page.evaluate("document.body.textContent")
+    for row in document.get("observations", []):
+        assert row["requestId"] in text
+    for field in ("assumptions", "warnings", "leftUndone"):
+        for sentence in document.get(field, []):
+            assert sentence in text
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_page_works_without_scripts(path: Path, open_report: Open) -> None:
+    """With JavaScript off the verdict is read and the folds open."""
+    document = load(path)
+    page = open_report(document, java_script_enabled=False).page
+    sentence = page.locator("h1").inner_text().replace("\u2060", "")
+    assert sentence == " ".join(plain(verdict_message(document).headline).split())
+    fold = page.locator("details:has(summary:text('Do it again'))")
+    body = fold.locator(".body")
+    assert not body.is_visible()
+    fold.locator("summary").click()
+    assert body.is_visible()
+
+
+def test_folds_open_from_the_keyboard(open_report: Open) -> None:
+    """Every fold is reached by Tab and opened by Enter."""
+    page = open_report(documents.goal_met()).page
+    summaries = page.locator("summary").count()
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.tagName + ':' + document.activeElement.textContent.trim()")
+        if focused.startswith("SUMMARY:") and focused not in reached:
+            reached.add(focused)
+            page.keyboard.press("Enter")
+    assert len(reached) == summaries
+    assert page.locator("details[open]").count() == summaries
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "make",
+    [documents.goal_met, documents.no_goal, documents.failed_run, documents.one_size, documents.hundred_sizes],
+)
+def test_nothing_sticks_out_at_any_width(make: Any, scheme: str, open_report: Open) -> None:
+    """From a small phone to a large screen the page never scrolls sideways, with all folds open."""
+    page = open_report(make(), color_scheme=scheme).page
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures_take_the_pages_colours(scheme: str, open_report: Open) -> None:
+    """The recommended size has the accent colour in the light and in the dark."""
+    page = open_report(documents.goal_met(), color_scheme=scheme).page
+    accent = {"light": "rgb(11, 107, 98)", "dark": "rgb(92, 201, 185)"}[scheme]
+    fills = page.evaluate("[...document.querySelectorAll('.wide svg path')].map(each => getComputedStyle(each).fill)")
+    assert accent in fills
+    assert (
+        page.evaluate("getComputedStyle(document.body).backgroundColor")
+        == {
+            "light": "rgb(253, 253, 251)",
+            "dark": "rgb(19, 22, 25)",
+        }[scheme]
+    )
+
+
+def test_a_phone_gets_its_own_pictures(open_report: Open) -> None:
+    """Text in the charts keeps its size on a phone."""
+    page = open_report(documents.goal_met(), viewport={"width": 390, "height": 844}).page
+    assert page.locator("figure .phone svg").first.is_visible()
+    assert not page.locator("figure .wide svg").first.is_visible()
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.phone svg text')].map(each => each.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 11
+
+
+def test_on_paper_the_folds_are_open(open_report: Open) -> None:
+    """What was assumed, spent and restored is printed; the list of every invocation is not."""
+    page = open_report(documents.goal_met()).page
+    page.emulate_media(media="print")
+    visible = page.evaluate(
+        """[...document.querySelectorAll('details')].map(each => [
+            each.querySelector('summary').textContent,
+            each.querySelector('.body').checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})
+              && each.querySelector('.body').getBoundingClientRect().height > 0])"""
+    )
+    state = {title.split("  ")[0].strip(): is_visible for title, is_visible in visible}
+    assert [value for title, value in state.items() if title.startswith("What was assumed")] == [True]
+    assert [value for title, value in state.items() if title.startswith("The function is as it was")] == [True]
+    assert [value for title, value in state.items() if title.startswith("Every invocation")] == [False]
+    assert len(page.pdf()) > 10_000
+
+
+HOSTILE = (
+    "<script>window.hacked = 1</script>",
+    "</title><script>window.hacked = 2</script>",
+    "</style><img src=x onerror='window.hacked = 3'>",
+    '"><svg onload="window.hacked = 4">',
+    "<iframe srcdoc='<script>parent.hacked = 5</script>'></iframe>",
+    "<a href='javascript:window.hacked = 6' autofocus onfocus='window.hacked = 7'>x</a>",
+    "<meta http-equiv=refresh content='0;url=https://example.org/'>",
+)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_nothing_of_a_users_text_runs(hostile: str, open_report: Open) -> None:
+    """Names, errors, hints and log texts are shown as they are written and have no effect."""
+    document = copy.deepcopy(documents.failed_run())
+    document["function"]["name"] = hostile
+    document["error"] = {"name": hostile, "message": hostile, "hint": hostile}
+    document["observations"][0].update(errorType=hostile, errorMessage=hostile)
+    document["warnings"] = document["assumptions"] = document["leftUndone"] = [hostile]
+    document["runId"] = hostile
+    opened = open_report(document)
+    page = opened.page
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img, iframe, script, a[href^='javascript'], svg[onload]").count() == 0
+    assert opened.requests == []
+    assert opened.complaints == []
+    assert " ".join(hostile.split()) in " ".join(page.locator("h1").inner_text().split())
+    assert page.title().startswith(" ".join(hostile.split()))
+
+
+def test_a_script_that_got_in_would_not_run(open_report: Open) -> None:
+    """The page's own policy forbids scripts and requests, should escaping ever fail."""
+    from tuner.report.html import render_html
+
+    page = render_html(documents.goal_met()).replace(
+        "</main>", "<script>window.hacked = 1</script><img src='https://example.org/x.png'></main>"
+    )
+    opened = open_report(page)
+    assert opened.page.evaluate("window.hacked") is None
+    assert any("Content Security Policy" in complaint for complaint in opened.complaints)
+    assert opened.page.evaluate("document.querySelector('img').naturalWidth") == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "make", [documents.goal_met, documents.uncertain, documents.goal_not_met, documents.failed_run, documents.dry_run]
+)
+def test_axe_finds_no_serious_problem(make: Any, scheme: str, open_report: Open) -> None:
+    """Contrast, names, roles, headings and tables are right for those who do not see the page."""
+    page = open_report(make(), color_scheme=scheme).page
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    violations = Axe().run(page).response["violations"]
+    assert [
+        (each["id"], each["impact"], each["nodes"][0]["html"][:200])
+        for each in violations
+        if each["impact"] in ("serious", "critical", "moderate")
+    ] == []
+
+
+def test_nothing_moves_while_the_page_opens(open_report: Open) -> None:
+    """There is no layout shift."""
+    page = open_report(documents.goal_met()).page
+    shift = page.evaluate(
+        """new Promise(resolve => {
+            let sum = 0;
+            new PerformanceObserver(list => list.getEntries().forEach(each => { sum += each.value; }))
+              .observe({type: 'layout-shift', buffered: true});
+            requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
+        })"""
+    )
+    assert shift == 0
