@@ -19,7 +19,6 @@ import re
 import sys
 import threading
 import uuid
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,6 +63,46 @@ def apply(hooks: Hooks) -> None:
     """Put on every mend. To be called once in a process."""
     for mend in MENDS:
         mend(hooks)
+
+
+# --- Start ----------------------------------------------------------------------------------------------------------
+
+
+def mend_start(hooks: Hooks) -> None:
+    """Load CloudFormation without EC2's catalogues: half a second and 40 MB at each start that nobody asks for.
+
+    moto reads every instance type and its offerings, and botocore's largest
+    service model for the names of Regions, as soon as its CloudFormation is
+    imported.
+    """
+    import boto3
+    from moto.utilities import utils
+
+    original_load = utils.load_resource
+    original_regions = boto3.Session.get_available_regions
+
+    def load_resource(resource: str) -> Any:
+        return (
+            {}
+            if resource.endswith("instance_types.json")
+            else []
+            if "offerings" in resource
+            else original_load(resource)
+        )
+
+    def get_available_regions(self: Any, service_name: str, *args: Any, **kwargs: Any) -> list[str]:
+        regions: list[str] = (
+            ["us-east-1"] if service_name == "ec2" else original_regions(self, service_name, *args, **kwargs)
+        )
+        return regions
+
+    utils.load_resource = load_resource
+    boto3.Session.get_available_regions = get_available_regions  # type: ignore[method-assign]
+    try:
+        import moto.cloudformation.parsing  # noqa: F401 - the import is the point
+    finally:
+        utils.load_resource = original_load
+        boto3.Session.get_available_regions = original_regions  # type: ignore[method-assign]
 
 
 # --- Lambda ---------------------------------------------------------------------------------------------------------
@@ -1065,26 +1104,124 @@ def mend_event_targets(hooks: Hooks) -> None:
     Rule.send_to_targets = send_to_targets
 
 
-def mend_schedules_from_cloudformation(hooks: Hooks) -> None:
-    """Create ``AWS::Scheduler::Schedule``: moto skips it with a warning."""
-    from moto.core.common_models import CloudFormationModel
-    from moto.scheduler.models import scheduler_backends
+def mend_schedules(hooks: Hooks) -> None:
+    """Create schedules and their groups from a template, and refuse a schedule in a group that is not there.
 
-    class ScheduleResource(CloudFormationModel):  # type: ignore[misc]
-        def __init__(self, name: str, group: str | None, arn: str) -> None:
-            self.name, self.group, self.arn = name, group, arn
+    moto's CloudFormation skips both with a warning; its API answers 500 for
+    an unknown group.
+    """
+    from moto.scheduler.exceptions import ScheduleGroupNotFound
+    from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
+
+    original_create = EventBridgeSchedulerBackend.create_schedule
+
+    def create_schedule(self: Any, *args: Any, **kwargs: Any) -> Any:
+        group = kwargs.get("group_name") or "default"
+        if group not in self.schedule_groups:
+            raise ScheduleGroupNotFound(group)
+        return original_create(self, *args, **kwargs)
+
+    def settings_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "description": properties.get("Description"),
+            "start_date": properties.get("StartDate"),
+            "end_date": properties.get("EndDate"),
+            "flexible_time_window": properties.get("FlexibleTimeWindow"),
+            "group_name": properties.get("GroupName"),
+            "kms_key_arn": properties.get("KmsKeyArn"),
+            "schedule_expression": properties["ScheduleExpression"],
+            "schedule_expression_timezone": properties.get("ScheduleExpressionTimezone"),
+            "state": properties.get("State"),
+            "target": properties["Target"],
+        }
+
+    def create(backends: Any, name: str, properties: Mapping[str, Any]) -> str:
+        return str(backends.create_schedule(name=name, action_after_completion=None, **settings_of(properties)).arn)
+
+    def update(backends: Any, name: str, properties: Mapping[str, Any]) -> str:
+        return str(backends.update_schedule(name=name, **settings_of(properties)).arn)
+
+    def delete(backends: Any, name: str, properties: Mapping[str, Any]) -> None:
+        backends.delete_schedule(properties.get("GroupName"), name)
+
+    EventBridgeSchedulerBackend.create_schedule = create_schedule
+    _add_resource("AWS::Scheduler::Schedule", scheduler_backends, create, delete, update)
+    _add_resource(
+        "AWS::Scheduler::ScheduleGroup",
+        scheduler_backends,
+        lambda backend, name, properties: str(backend.create_schedule_group(name, properties.get("Tags") or []).arn),
+        lambda backend, name, _: backend.delete_schedule_group(name),
+    )
+
+
+def mend_bucket_policies(hooks: Hooks) -> None:
+    """Put bucket policies from a template, and do not apply a condition's statement as if it had none.
+
+    moto skips the resource with a warning, and evaluates no conditions: the
+    usual ``Deny`` of what is not TLS then denies everything, here where all
+    is loopback.
+    """
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket, s3_backends
+
+    def get_permission(self: Any, action: str, resource: str) -> Any:
+        if self.policy is None:
+            return PermissionResult.NEUTRAL
+        document = json.loads(self.policy)
+        statements = document["Statement"]
+        statements = statements if isinstance(statements, list) else [statements]
+        unconditional = [statement for statement in statements if not statement.get("Condition")]
+        if not unconditional:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps({**document, "Statement": unconditional})).is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = get_permission
+
+    def create(backend: Any, name: str, properties: Mapping[str, Any]) -> str:
+        backend.put_bucket_policy(properties["Bucket"], json.dumps(properties["PolicyDocument"]).encode())
+        return f"arn:aws:s3:::{properties['Bucket']}"
+
+    _add_resource(
+        "AWS::S3::BucketPolicy",
+        s3_backends,
+        create,
+        lambda backend, _, properties: backend.delete_bucket_policy(properties["Bucket"]),
+        name_property=None,
+    )
+
+
+def _add_resource(
+    resource_type: str,
+    backends: Any,
+    create: Callable[[Any, str, Mapping[str, Any]], str],
+    delete: Callable[[Any, str, Mapping[str, Any]], None],
+    update: Callable[[Any, str, Mapping[str, Any]], str] | None = None,
+    *,
+    name_property: str | None = "Name",
+) -> None:
+    """Teach moto's CloudFormation a type of resource; *create* and *update* return its ARN."""
+    from moto.cloudformation import parsing
+    from moto.core.common_models import CloudFormationModel
+
+    def backend_of(account_id: str, region_name: str) -> Any:
+        account = backends[account_id]
+        return account[region_name] if region_name in account else account["aws"]
+
+    class AddedResource(CloudFormationModel):  # type: ignore[misc]
+        def __init__(self, name: str, arn: str) -> None:
+            self.name, self.arn = name, arn
 
         @property
         def physical_resource_id(self) -> str:
             return self.name
 
         @staticmethod
-        def cloudformation_name_type() -> str:
-            return "Name"
+        def cloudformation_name_type() -> str | None:
+            return name_property
 
         @staticmethod
         def cloudformation_type() -> str:
-            return "AWS::Scheduler::Schedule"
+            return resource_type
 
         @classmethod
         def has_cfn_attr(cls, attr: str) -> bool:
@@ -1095,23 +1232,10 @@ def mend_schedules_from_cloudformation(hooks: Hooks) -> None:
 
         @classmethod
         def create_from_cloudformation_json(
-            cls,
-            resource_name: str,
-            cloudformation_json: Any,
-            account_id: str,
-            region_name: str,
-            **kwargs: Any,
+            cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
         ) -> Any:
-            properties = cloudformation_json["Properties"]
-            backend = scheduler_backends[account_id][region_name]
-            group = properties.get("GroupName")
-            if group and group not in backend.schedule_groups:
-                # moto skips AWS::Scheduler::ScheduleGroup as well: the group comes with its first schedule.
-                backend.create_schedule_group(name=group, tags=[])
-            schedule = backend.create_schedule(
-                action_after_completion=None, name=resource_name, **cls._settings(properties)
-            )
-            return cls(resource_name, properties.get("GroupName"), schedule.arn)
+            backend = backend_of(account_id, region_name)
+            return cls(resource_name, create(backend, resource_name, cloudformation_json["Properties"]))
 
         @classmethod
         def update_from_cloudformation_json(
@@ -1122,55 +1246,60 @@ def mend_schedules_from_cloudformation(hooks: Hooks) -> None:
             account_id: str,
             region_name: str,
         ) -> Any:
-            settings = cls._settings(cloudformation_json["Properties"])
-            scheduler_backends[account_id][region_name].update_schedule(name=original_resource.name, **settings)
+            backend, name = backend_of(account_id, region_name), original_resource.name
+            (update or create)(backend, name, cloudformation_json["Properties"])
             return original_resource
 
         @classmethod
         def delete_from_cloudformation_json(
             cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
         ) -> None:
-            group = cloudformation_json["Properties"].get("GroupName")
-            with contextlib.suppress(Exception):
-                scheduler_backends[account_id][region_name].delete_schedule(group, resource_name)
+            with contextlib.suppress(Exception):  # what is gone already is deleted
+                delete(backend_of(account_id, region_name), resource_name, cloudformation_json["Properties"])
 
-        @staticmethod
-        def _settings(properties: Mapping[str, Any]) -> dict[str, Any]:
-            return {
-                "description": properties.get("Description"),
-                "start_date": properties.get("StartDate"),
-                "end_date": properties.get("EndDate"),
-                "flexible_time_window": properties.get("FlexibleTimeWindow"),
-                "group_name": properties.get("GroupName"),
-                "kms_key_arn": properties.get("KmsKeyArn"),
-                "schedule_expression": properties["ScheduleExpression"],
-                "schedule_expression_timezone": properties.get("ScheduleExpressionTimezone"),
-                "state": properties.get("State"),
-                "target": properties["Target"],
-            }
-
-    from moto.cloudformation import parsing
-
-    parsing.lambda_tuner_schedule = ScheduleResource  # keeps the class alive: moto finds models by their subclasses
+    _ADDED_RESOURCES.append(AddedResource)
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         cached.cache_clear()
 
 
-def mend_unknown_resources(hooks: Hooks) -> None:
-    """Skip what the local account has no use for (alarms, metric filters) with one line in the log."""
-    from moto.cloudformation import parsing
+_ADDED_RESOURCES: list[Any] = []
+"""Keeps the classes alive: moto finds its models among the subclasses that exist."""
 
-    original = parsing.parse_resource
 
-    def parse_resource(resource_json: dict[str, Any], resources_map: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            resource = original(resource_json, resources_map)
-        if resource is None:
-            LOG.info("the local account skips a resource of type %s", resource_json["Type"])
-        return resource
+def mend_stack_contents(hooks: Hooks) -> None:
+    """Let a stack hold what the local account has no use for (alarms): it is listed, and does nothing.
 
-    parsing.parse_resource = parse_resource
+    moto skips it, warns, and then describes the stack with rows that have
+    neither name nor type, also for resources whose condition is false.
+    """
+    from moto.cloudformation import models, parsing
+
+    original = parsing.resource_class_from_type
+    models.Stack.stack_resources = property(
+        lambda self: [resource for resource in self.resource_map.values() if resource is not None]
+    )
+
+    def resource_class_from_type(resource_type: str) -> Any:
+        if resource_type in parsing.get_model_map() or resource_type in parsing.NULL_MODELS:
+            return original(resource_type)
+        LOG.info("the local account holds resources of type %s without effect", resource_type)
+        _add_resource(
+            resource_type,
+            _NoBackends(),
+            lambda backend, name, properties: f"arn:aws:local:::{name}",
+            lambda backend, name, properties: None,
+            name_property=None,
+        )
+        return original(resource_type)
+
+    parsing.resource_class_from_type = resource_class_from_type
+
+
+class _NoBackends(dict[str, Any]):
+    """Stands where a service's memory would be, for resources without one."""
+
+    def __missing__(self, key: str) -> Any:
+        return {"aws": None}
 
 
 # --- CloudWatch Logs and S3 -----------------------------------------------------------------------------------------
@@ -1213,6 +1342,7 @@ def mend_object_store(hooks: Hooks) -> None:
 
 
 MENDS: tuple[Callable[[Hooks], None], ...] = (
+    mend_start,
     mend_function_settings,
     mend_function_code_location,
     mend_function_from_cloudformation,
@@ -1233,8 +1363,9 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_interpreter_clients,
     mend_interpreter_noise,
     mend_event_targets,
-    mend_schedules_from_cloudformation,
-    mend_unknown_resources,
+    mend_schedules,
+    mend_bucket_policies,
+    mend_stack_contents,
     mend_log_filter,
     mend_object_store,
 )

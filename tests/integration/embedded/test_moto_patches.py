@@ -8,6 +8,8 @@ import contextlib
 import hashlib
 import inspect
 import json
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -28,7 +30,7 @@ WITHOUT_PROBE = {
     "mend_interpreter_clients": "shows only in time; see test_interpreter_clients_are_made_once",
     "mend_interpreter_noise": "shows only in the log; see test_failures_print_no_syntax_tree",
     "mend_object_store": "is an addition; see test_bucket_folder.py",
-    "mend_unknown_resources": "shows only in warnings; the stack of the tests' application has an alarm",
+    "mend_start": "shows only in time and memory; see test_the_catalogues_are_still_loaded",
 }
 
 
@@ -476,7 +478,7 @@ def an_event_invokes_a_function(account: Account) -> None:
     assert wait_for(logged, within_s=5)
 
 
-@probe("mend_schedules_from_cloudformation")
+@probe("mend_schedules")
 def a_template_makes_schedules(account: Account) -> None:
     name = unique("schedule")
     properties = {
@@ -494,6 +496,85 @@ def a_template_makes_schedules(account: Account) -> None:
     schedule = account.client("scheduler").get_schedule(Name=name)
     assert (schedule["State"], schedule["ScheduleExpressionTimezone"]) == ("DISABLED", "Europe/Berlin")
     assert schedule["Arn"] == outputs["Arn"]
+
+
+@probe("mend_schedules")
+def a_schedule_needs_its_group(account: Account) -> None:
+    target = {"Arn": "arn:aws:lambda:us-east-1:123456789012:function:x", "RoleArn": account.role_arn}
+    with refused("ResourceNotFoundException", "none"):
+        account.client("scheduler").create_schedule(
+            Name=unique("schedule"),
+            GroupName="none",
+            ScheduleExpression="rate(1 hour)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=target,
+        )
+
+
+@probe("mend_schedules")
+def a_template_makes_schedule_groups(account: Account) -> None:
+    group, name = unique("group"), unique("schedule")
+    properties = {
+        "Name": name,
+        "GroupName": group,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ScheduleExpression": "rate(1 hour)",
+        "Target": {"Arn": "arn:aws:lambda:us-east-1:123456789012:function:x", "RoleArn": account.role_arn},
+    }
+    account.stack(
+        {
+            "Schedule": {"Type": "AWS::Scheduler::Schedule", "DependsOn": "Group", "Properties": properties},
+            "Group": {"Type": "AWS::Scheduler::ScheduleGroup", "Properties": {"Name": group}},
+        }
+    )
+    assert account.client("scheduler").get_schedule(Name=name, GroupName=group)["State"] == "ENABLED"
+
+
+@probe("mend_bucket_policies")
+def a_template_puts_bucket_policies(account: Account) -> None:
+    bucket = unique("bucket")
+    policy = {"Version": "2012-10-17", "Statement": []}
+    account.stack(
+        {
+            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}},
+            "Policy": {
+                "Type": "AWS::S3::BucketPolicy",
+                "Properties": {"Bucket": {"Ref": "Bucket"}, "PolicyDocument": policy},
+            },
+        }
+    )
+    assert json.loads(account.client("s3").get_bucket_policy(Bucket=bucket)["Policy"]) == policy
+
+
+@probe("mend_bucket_policies")
+def a_denial_of_plain_http_does_not_close_the_bucket(account: Account) -> None:
+    s3 = account.client("s3")
+    bucket = unique("bucket")
+    s3.create_bucket(Bucket=bucket)
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    only_tls = {**statement, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [only_tls]}))
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    with refused("403"):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"2")
+
+
+@probe("mend_stack_contents")
+def a_stack_with_an_alarm_can_be_described(account: Account) -> None:
+    name = unique("stack")
+    template = {
+        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {
+            "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {}},
+            "Topic": {"Type": "AWS::SNS::Topic", "Condition": "Never"},
+        },
+    }
+    cloudformation = account.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    [row] = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    assert (row["ResourceType"], row["LogicalResourceId"]) == ("AWS::CloudWatch::Alarm", "Alarm")
+    cloudformation.delete_stack(StackName=name)
 
 
 @probe("mend_log_filter")
@@ -548,6 +629,13 @@ def test_interpreter_clients_are_made_once() -> None:
 
     assert not hasattr(boto_client_for, "cache_info")
     assert "boto3.client(" in inspect.getsource(boto_client_for)
+
+
+def test_the_catalogues_are_still_loaded() -> None:
+    """Moto still reads EC2's catalogues where nobody asked for EC2."""
+    script = "import moto.cloudformation.parsing, moto.ec2.models.instance_types as t; print(len(t.INSTANCE_TYPES))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(result.stdout) > 100
 
 
 def test_failures_print_no_syntax_tree() -> None:
