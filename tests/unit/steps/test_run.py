@@ -59,7 +59,9 @@ def test_secrets_stay_out_of_the_bucket(run: FakeRun) -> None:
     run.plan()
     run.search()
     assert not [key for key, body in run.s3.objects.items() if b"hunter2" in body]
-    clone = next(name for name in run.aws.functions if name.startswith(CLONE_PREFIX)) if len(run.aws.functions) > 1 else ""
+    clone = (
+        next(name for name in run.aws.functions if name.startswith(CLONE_PREFIX)) if len(run.aws.functions) > 1 else ""
+    )
     assert run.aws.functions[clone]["Environment"]["Variables"] == {"SECRET": "hunter2"}
 
 
@@ -345,7 +347,9 @@ def test_refused_permission_names_action_resource_and_role(run: FakeRun) -> None
         )
 
     run.aws.before = deny
-    with pytest.raises(PermissionDenied, match=r"assumed-role/plan/x may not call lambda:GetFunctionConfiguration on arn"):
+    with pytest.raises(
+        PermissionDenied, match=r"assumed-role/plan/x may not call lambda:GetFunctionConfiguration on arn"
+    ):
         run.plan()
 
 
