@@ -134,7 +134,7 @@ def check_memory(
 
 def _check_range(spec: Mapping[str, Any], field: str) -> tuple[MemorySpec | None, list[str]]:
     problems = [
-        f'{field}.{name} is not a field of {field}: it has "min", "max" and "step"'
+        f'{field}.{shown_json(name)[1:-1]} is not a field: there are "min", "max" and "step"'
         for name in spec
         if name not in ("min", "max", "step")
     ]

@@ -335,7 +335,7 @@ def _unknown(path: str, name: str, owner: type[_Input]) -> str:
         close = difflib.get_close_matches(name.lower(), known, n=1)
         likely = known[close[0]] if close else None
     if likely:
-        return f"{shown} is not a field: did you mean {likely}?"
+        return f"{shown} is not a field (did you mean {likely}?)"
     if owner is ExecutionInput:
         return f"{shown} is not a field of a request"
     return f"{shown} is not a field: there are {' and '.join(owner.model_fields)}"
@@ -348,4 +348,4 @@ def _in_field_order(problems: list[str]) -> list[str]:
         head = problem.split(" ", 1)[0].split(".", 1)[0].split("[", 1)[0]
         return order.get(head, len(order))
 
-    return sorted(problems, key=position)
+    return sorted(dict.fromkeys(problems), key=position)

@@ -168,13 +168,12 @@ class TuningRequest:
         if self.payload_s3 is not None:
             shown["payloadS3"] = self.payload_s3
         elif with_payload:
-            plain = len(self.payloads) == 1 and not is_weighted_mix(self.payloads[0].payload)
+            first = self.payloads[0]
+            plain = len(self.payloads) == 1 and first.weight == 1 and not is_weighted_mix(first.payload)
             shown["payload"] = (
-                self.payloads[0].payload
-                if plain
-                else [{"payload": item.payload, "weight": item.weight} for item in self.payloads]
+                first.payload if plain else [{"payload": item.payload, "weight": item.weight} for item in self.payloads]
             )
-        return {name: given for name, given in shown.items() if given is not None}
+        return {name: given for name, given in shown.items() if given is not None or name == "payload"}
 
 
 def is_weighted_mix(payload: Any) -> bool:

@@ -1,0 +1,124 @@
+"""The validated request as it travels between steps."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuner.core.errors import InvalidRequest
+from tuner.core.model import LatencyGoal, TuningBudget
+from tuner.core.request import parse_request
+from tuner.core.tuning_request import (
+    MAX_PAYLOAD_BYTES,
+    MemoryRange,
+    ObservedDuration,
+    TuningRequest,
+    WeightedPayload,
+    is_weighted_mix,
+    read_payloads,
+)
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+requests = st.builds(
+    TuningRequest,
+    lambda_arn=st.just("resize:live"),
+    goal=st.none() | st.builds(LatencyGoal, st.floats(50, 99.9), st.floats(1, 1e5)),
+    payloads=st.lists(st.builds(WeightedPayload, json_values, st.floats(0.1, 10)), min_size=1, max_size=3).map(tuple),
+    memory=st.builds(MemoryRange, st.integers(128, 512), st.integers(512, 10_240), st.integers(1, 512))
+    | st.lists(st.integers(128, 10_240), min_size=1, unique=True).map(lambda sizes: tuple(sorted(sizes))),
+    architectures=st.sampled_from([None, ("arm64",), ("x86_64", "arm64")]),
+    budget=st.builds(TuningBudget, st.integers(2, 10_000), st.floats(0.01, 100), st.floats(0.1, 240)),
+    confidence=st.floats(0.5, 0.999),
+    tolerance=st.floats(0, 0.5),
+    cold_start_share=st.none() | st.floats(0, 1),
+    monthly_invocations=st.none() | st.floats(0, 1e12),
+    parallel_invocation=st.booleans(),
+    sleep_between_invocations_ms=st.integers(0, 60_000),
+    dry_run=st.booleans(),
+    observed=st.none() | st.builds(ObservedDuration, st.integers(128, 10_240), st.floats(0.1, 1e6)),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(requests)
+def test_json_and_back(request: TuningRequest) -> None:
+    """What is written is read back as it was, through real JSON."""
+    assert TuningRequest.from_json(json.loads(json.dumps(request.to_json(), allow_nan=False))) == request
+
+
+@settings(max_examples=40, deadline=None)
+@given(requests)
+def test_the_shown_input_means_the_same(request: TuningRequest) -> None:
+    """A request, written as an input and read again, is the same request."""
+    assert parse_request(json.loads(json.dumps(request.to_input(with_payload=True))), local=True) == request
+
+
+def test_the_shown_input_leaves_payloads_out() -> None:
+    """They may hold what must not be shown."""
+    secret = TuningRequest("resize", payloads=(WeightedPayload({"token": "s3cr3t"}),))
+    assert "s3cr3t" not in json.dumps(secret.to_input())
+    assert secret.to_input(with_payload=True)["payload"] == {"token": "s3cr3t"}
+    stored = TuningRequest("resize", payloads=(), payload_s3="s3://bucket/some/key.json")
+    assert stored.to_input()["payloadS3"] == "s3://bucket/some/key.json"
+    assert stored.payload_s3_location == ("bucket", "some/key.json")
+    assert secret.payload_s3_location is None
+
+
+def test_a_weighted_mix_has_exactly_payload_and_weight() -> None:
+    """Anything else is an event of its own, whatever its fields are called."""
+    assert is_weighted_mix([{"payload": 1, "weight": 2}])
+    for event in ({"payload": 1, "weight": 2}, [{"payload": 1}], [{"payload": 1, "weight": 2, "x": 3}], [1], "text"):
+        assert not is_weighted_mix(event)
+        assert read_payloads(event) == (WeightedPayload(event, 1.0),)
+    assert read_payloads([{"payload": None, "weight": 3}, {"payload": [], "weight": 0.5}]) == (
+        WeightedPayload(None, 3.0),
+        WeightedPayload([], 0.5),
+    )
+
+
+def test_bad_mixes_list_every_problem() -> None:
+    """Weights must be positive numbers."""
+    bad = [{"payload": 1, "weight": weight} for weight in (0, -1, True, "1", None, math.nan, math.inf, 10**400)]
+    with pytest.raises(InvalidRequest) as caught:
+        read_payloads(bad, field="the object")
+    assert len(caught.value.problems) == len(bad)
+    assert caught.value.problems[0].startswith("the object[0].weight is 0: it must be a number above 0")
+    with pytest.raises(InvalidRequest, match="empty list"):
+        read_payloads([])
+
+
+@pytest.mark.parametrize(
+    "payload", [math.nan, {"a": [math.inf]}, {1, 2}, "\ud800", [{"payload": math.nan, "weight": 1}]]
+)
+def test_what_is_not_json_is_refused(payload) -> None:
+    """NaN, infinity, lone surrogates: Lambda would not take them."""
+    with pytest.raises(InvalidRequest, match="is not JSON"):
+        read_payloads(payload)
+
+
+def test_a_payload_has_a_limit() -> None:
+    """Lambda takes 6 MB in one invocation."""
+    assert read_payloads("x" * (MAX_PAYLOAD_BYTES - 2))
+    with pytest.raises(InvalidRequest, match="6,291,457 bytes"):
+        read_payloads("x" * (MAX_PAYLOAD_BYTES - 1))
+
+
+def test_reading_a_request_back_needs_no_pydantic() -> None:
+    """Only the step that validates pays for the import."""
+    code = (
+        "import sys; from tuner.core.tuning_request import TuningRequest as T; T.from_json(T('f').to_json());"
+        "assert not {'pydantic', 'numpy', 'optuna'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
