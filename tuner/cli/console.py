@@ -5,9 +5,11 @@ from __future__ import annotations
 from rich.console import Console
 
 
-def result_console() -> Console:
-    """The console of standard output."""
-    return Console(highlight=False)
+def result_console(*, least_width: int = 0) -> Console:
+    """The console of standard output; a table that must not be cut asks for a width, and the terminal wraps."""
+    console = Console(highlight=False)
+    console.width = max(console.width, least_width)
+    return console
 
 
 def error_console() -> Console:

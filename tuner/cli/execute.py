@@ -142,7 +142,7 @@ def show_end(
     if output is not None and not presentation.json_output:
         show_document({**(runs.report_document(run_id) or output), "report": files})
     elif files:
-        error_console().print(f"Report: {', '.join(files.values())}", markup=False, soft_wrap=True)
+        error_console().print(f"Report: {files.get('html') or files['json']}", markup=False, soft_wrap=True)
     if files and presentation.out is None and bucket_folder is None:
         error_console().print(
             f"Copy it here: lambda-tuner report {run_id} --out DIR --region {runs.account.region}",

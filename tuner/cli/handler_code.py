@@ -140,18 +140,20 @@ def choose_interpreter(named: str | None, environment: Mapping[str, str]) -> Int
         candidates.append((shutil.which("python3", path=environment.get("PATH")), "python3 on PATH"))
         candidates.append((sys.executable, "lambda-tuner's own"))
     for path, reason in candidates:
-        if path and (version := _python_version(path)):
-            return Interpreter(path, version, reason)
+        if path and (answer := _ask_python(path)):
+            version, executable = answer
+            return Interpreter(executable or path, version, reason)
     raise UsageProblem(
         f"{candidates[0][0]} is not a Python 3 that can be run.", hint="Name another one with --python PATH."
     )
 
 
-def _python_version(path: str) -> str | None:
-    question = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+def _ask_python(path: str) -> tuple[str, str] | None:
+    """Ask for version and program: what is on the path may be a shim that chooses anew at each start."""
+    question = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)"
     try:
         answer = subprocess.run([path, "-I", "-c", question], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    version = answer.stdout.strip()
-    return version if answer.returncode == 0 and version.startswith("3.") else None
+    version, _, executable = answer.stdout.strip().partition("\n")
+    return (version, executable.strip()) if answer.returncode == 0 and version.startswith("3.") else None

@@ -12,6 +12,7 @@ from tuner.cli.runs import REPORT_FILES
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.core.errors import RunNotFound
 
+_LIST_WIDTH = 110
 _INDEX = "index/"
 """Each reported run has a small object here, so that listing reads no large one."""
 
@@ -84,19 +85,22 @@ def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("run", no_wrap=True)
-    table.add_column("function")
-    table.add_column("verdict")
-    for heading in ("today", "recommended", "saving"):
-        table.add_column(heading, justify="right")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("memory", no_wrap=True)
+    table.add_column("saving", justify="right", no_wrap=True)
     for row in rows:
-        current_mb, memory_mb, saving = row.get("currentMemoryMb"), row.get("memoryMb"), row.get("savingRatio")
+        saving = row.get("savingRatio")
         table.add_row(
             str(row["runId"]),
-            str(row.get("functionArn") or "").partition(":function:")[2],
             str(row.get("verdict") or row.get("error") or ""),
-            f"{current_mb:,} MB" if current_mb else "",
-            f"{memory_mb:,} MB" if memory_mb else "",
+            _memory_change(row.get("currentMemoryMb"), row.get("memoryMb")),
             f"{saving:.0%}" if saving is not None else "",
         )
-    result_console().print(table)
+    result_console(least_width=_LIST_WIDTH).print(table)
     return EXIT_OK
+
+
+def _memory_change(current_mb: int | None, recommended_mb: int | None) -> str:
+    if not recommended_mb:
+        return ""
+    return f"{current_mb:,} → {recommended_mb:,} MB" if current_mb else f"{recommended_mb:,} MB"

@@ -141,7 +141,7 @@ class Runs:
             answer = self._machines.start_execution(
                 stateMachineArn=self.account.restore_arn,
                 name=f"{run_id[: _LONGEST_EXECUTION_NAME - 13]}-stop-{secrets.token_hex(3)}",
-                input=json.dumps({"runId": run_id}),
+                input=json.dumps({"runId": run_id, "status": "ABORTED"}),
             )
         return str(answer["executionArn"])
 

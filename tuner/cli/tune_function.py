@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tuner.aws.artifacts import Artifacts
 from tuner.cli.account import account_names, deployed_account, embedded_account
@@ -13,6 +14,9 @@ from tuner.cli.failures import EXIT_OK, NotConfirmed, UsageProblem
 from tuner.cli.local import bucket_of_store, local_aws
 from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.store import ArtifactReader, FolderArtifacts
+
+if TYPE_CHECKING:
+    from tuner.embedded.account import EmbeddedAws
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,41 @@ def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentati
     prepare_out(presentation.out)
     if where.local:
         with local_aws() as aws:
+            offer_examples(aws, function)
             return execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
     account = deployed_account(
         region=where.region, profile=where.profile, stack=where.stack, state_machine=where.state_machine
     )
     confirm_side_effects(function, request, account.name, yes=yes)
     return execute(account, function, request, presentation)
+
+
+def offer_examples(aws: EmbeddedAws, function: str) -> None:
+    """Put the example that *function* names on an embedded AWS that has it not yet.
+
+    Raises:
+        UsageProblem: It is no example, and the embedded AWS has no such function.
+    """
+    from tuner.cli.examples import demo_memory_mb, deploy_example, examples
+    from tuner.core.function_reference import read_function_reference
+    from tuner.embedded.account import client
+    from tuner.embedded.identity import memory_cap_mb
+
+    reference, _ = read_function_reference(function)
+    functions = client(aws, "lambda")
+    try:
+        functions.get_function_configuration(FunctionName=reference.name if reference else function)
+    except functions.exceptions.ResourceNotFoundException as error:
+        for example in examples():
+            if reference and example.function_name == reference.name:
+                deploy_example(aws, example, demo_memory_mb(example, memory_cap_mb()))
+                return
+        raise UsageProblem(
+            f"The embedded AWS has no function {function}.",
+            hint=f"It has the examples ({', '.join(example.function_name for example in examples())}). "
+            "Start a lasting one with `lambda-tuner local start` and create yours there, "
+            "or give the handler itself: lambda-tuner try path/to/app.py:handler.",
+        ) from error
 
 
 def artifacts_of(where: AccountFlags) -> tuple[ArtifactReader, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,14 @@ from tuner.cli.failures import EXIT_FAILED, EXIT_OK
 from tuner.core.errors import ServiceError
 from tuner.core.plan import CLONE_PREFIX
 
+FUNCTION_NAMES = (
+    "plan", "copy-code", "suggest", "create-clones", "measure", "recommend", "restore", "report", "explain-failure",
+    "sweep", "list-fleet", "digest",
+)  # fmt: skip
+STATE_MACHINE_NAMES = ("tune", "restore", "nightly")
+"""What the template names behind ``<stack>-``; a test compares them."""
+
+_LOG_GROUP_PLACES = ("/aws/lambda/{}-", "/aws/vendedlogs/states/{}-", "/{}/")
 _DELETE_WAIT_S = 1800
 _RUN_WAIT_S = 900
 _POLL_S = 3.0
@@ -48,27 +56,47 @@ class Remains:
         return found
 
 
+def log_group_names(stack: str) -> set[str]:
+    """Name every log group of a stack."""
+    return {
+        f"/{stack}/clones",
+        *(f"/aws/lambda/{stack}-{name}" for name in FUNCTION_NAMES),
+        *(f"/aws/vendedlogs/states/{stack}-{name}" for name in STATE_MACHINE_NAMES),
+    }
+
+
+def _is_clone_of(stack: str, function: Mapping[str, Any]) -> bool:
+    """Tell this stack's temporary functions from another stack's by where they log."""
+    group = (function.get("LoggingConfig") or {}).get("LogGroup")
+    return function["FunctionName"].startswith(CLONE_PREFIX) and group in {None, f"/{stack}/clones"}
+
+
 def find_remains(account: Account) -> Remains:
-    """Look up everything whose name or tag says that it is the application's."""
-    ours = (f"{account.stack}-", CLONE_PREFIX)
+    """Look up everything whose name says that it is this stack's; names that only begin alike are other people's."""
+    own = {f"{account.stack}-{name}" for name in FUNCTION_NAMES}
     functions = [
         row["FunctionName"]
         for page in _pages(account, "lambda", "list_functions", "lambda:ListFunctions")
         for row in page["Functions"]
-        if row["FunctionName"].startswith(ours)
+        if row["FunctionName"] in own or _is_clone_of(account.stack, row)
     ]
-    places = ("/aws/lambda/{}-", "/aws/vendedlogs/states/{}-", "/{}/")
+    expected = log_group_names(account.stack)
     groups = [
         row["logGroupName"]
-        for prefix in (place.format(account.stack) for place in places)
+        for prefix in (
+            f"/aws/lambda/{account.stack}-",
+            f"/aws/vendedlogs/states/{account.stack}-",
+            f"/{account.stack}/",
+        )
         for page in _pages(account, "logs", "describe_log_groups", "logs:DescribeLogGroups", logGroupNamePrefix=prefix)
         for row in page["logGroups"]
+        if row["logGroupName"] in expected
     ]
     machines = [
         row["name"]
         for page in _pages(account, "stepfunctions", "list_state_machines", "states:ListStateMachines")
         for row in page["stateMachines"]
-        if row["name"] in {f"{account.stack}-{name}" for name in ("tune", "restore", "nightly")}
+        if row["name"] in {f"{account.stack}-{name}" for name in STATE_MACHINE_NAMES}
     ]
     return Remains(
         stack=account.stack if _stack_status(account) else None,
@@ -121,7 +149,7 @@ def uninstall(
         return EXIT_FAILED
     result_console().print(
         f"Nothing of Lambda Tuner is left in {account.name}: no stack {account.stack}, no bucket {account.bucket}, "
-        f"no function {account.stack}-… or {CLONE_PREFIX}…, no state machine, no log group.",
+        "no function of ours or temporary one, no state machine, no log group.",
         markup=False,
         soft_wrap=True,
     )
@@ -173,7 +201,7 @@ def _stop_runs(account: Account) -> int:
                 machines.start_execution(
                     stateMachineArn=account.restore_arn,
                     name=f"uninstall-{row['name']}"[:80],
-                    input=json.dumps({"runId": row["name"]}),
+                    input=json.dumps({"runId": row["name"], "status": "ABORTED"}),
                 )
             stopped += 1
     return stopped

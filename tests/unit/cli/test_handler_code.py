@@ -111,6 +111,13 @@ def test_python3_on_the_path_comes_next_and_ours_last(tmp_path: Path) -> None:
     assert choose_interpreter(None, {"PATH": str(tmp_path / "empty")}).path == sys.executable
 
 
+def test_a_shim_is_looked_through(tmp_path: Path) -> None:
+    """A program that only chooses an interpreter is replaced by the one it chooses."""
+    write(tmp_path / "bin" / "python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n').chmod(0o755)
+    assert Path(choose_interpreter(None, {"PATH": str(tmp_path / "bin")}).path).name.startswith("python")
+    assert choose_interpreter(None, {"PATH": str(tmp_path / "bin")}).path != str(tmp_path / "bin" / "python3")
+
+
 def test_a_named_interpreter_is_the_only_one_tried(tmp_path: Path) -> None:
     """--python must be a Python 3; nothing else is taken in its place."""
     with pytest.raises(UsageProblem, match="not a program"):
