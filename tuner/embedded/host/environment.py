@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import math
@@ -13,7 +14,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,8 +53,9 @@ class HostSettings:
     log_sink: LogSink
     environments_dir: Path
     core_count: float
-    worker_started: Callable[[int], None]
+    worker_started: Callable[[int, str], None]
     worker_ended: Callable[[int], None]
+    own_environment: Mapping[str, str]
     force_bootstrap: bool = False
 
 
@@ -133,8 +135,8 @@ class ExecutionEnvironment:
         self._log_group = spec.log_group or f"/aws/lambda/{spec.name}"
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{spec.version}]{self.environment_id}"
         self._log = EnvironmentLog(settings.log_sink, self._log_group, stream)
-        self._dir = settings.environments_dir / self.environment_id
-        self._dir.mkdir(parents=True)
+        # A short name: sockets below TMPDIR (multiprocessing makes some) may have 108 characters in all.
+        self._dir = settings.environments_dir / self.environment_id[:8]
         self._api = RuntimeApi()
         self._tree: ProcessTree | None = None
         self._worker: subprocess.Popen[bytes] | None = None
@@ -150,6 +152,16 @@ class ExecutionEnvironment:
     def is_warm(self) -> bool:
         """Whether an init has been made."""
         return self._was_invoked
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether the worker still runs; something outside may have ended an idle one."""
+        return self._worker is not None and self._worker.poll() is None
+
+    def cpu_s(self) -> float:
+        """CPU seconds that the worker has used so far, its init too; may be asked from another thread."""
+        tree = self._tree
+        return 0.0 if tree is None else tree.cpu_s()
 
     def invoke(
         self,
@@ -224,11 +236,10 @@ class ExecutionEnvironment:
     def _start(self, limit_s: float) -> tuple[_Failure | None, float]:
         api = self._api
         api.reset()
-        temporary_dir = self._dir / "tmp"
-        shutil.rmtree(temporary_dir, ignore_errors=True)
-        temporary_dir.mkdir()
+        shutil.rmtree(self._dir, ignore_errors=True)
+        self._dir.mkdir(parents=True)
         started_s = time.monotonic()
-        self._spawn(temporary_dir)
+        self._spawn()
         assert self._worker is not None
         assert self._tree is not None
         assert self._output is not None
@@ -255,7 +266,7 @@ class ExecutionEnvironment:
                 too_much_memory = True
                 self._tree.kill()
 
-    def _spawn(self, temporary_dir: Path) -> None:
+    def _spawn(self) -> None:
         spec, settings = self.spec, self._settings
         with self._spawning:
             if self._is_interrupted:
@@ -271,9 +282,9 @@ class ExecutionEnvironment:
                         log_group=self._log_group,
                         log_stream=self._log.stream,
                         endpoint_url=settings.endpoint_url,
-                        temporary_dir=temporary_dir,
+                        temporary_dir=self._dir,
                         interpreter=self._interpreter,
-                        own_environment=os.environ,
+                        own_environment=settings.own_environment,
                     ),
                     stdin=subprocess.DEVNULL,
                     stdout=write_end,
@@ -287,9 +298,10 @@ class ExecutionEnvironment:
                 ) from error
             finally:
                 os.close(write_end)
-            settings.worker_started(self._worker.pid)
+            mark = f"AWS_LAMBDA_LOG_STREAM_NAME={self._log.stream}"
+            settings.worker_started(self._worker.pid, mark)
             self._output = _WorkerOutput(read_end, self._log)
-            self._tree = process_tree(self._worker)
+            self._tree = process_tree(self._worker, mark)
 
     def _end_worker(self) -> None:
         if self._worker is None or self._tree is None:
@@ -386,10 +398,13 @@ class ExecutionEnvironment:
         )
 
     def _await_polling(self, worker: subprocess.Popen[bytes]) -> None:
-        """After a response the runtime needs a moment to ask for the next event."""
+        """After a response the runtime needs a moment to ask for the next event; one that does not ask is ended."""
+        give_up_s = time.monotonic() + self.spec.timeout_s
         with self._api.changed:
             while not self._api.is_polling and worker.poll() is None:
                 self._api.changed.wait(0.02)
+                if time.monotonic() >= give_up_s:
+                    worker.kill()
 
     def _headers(self, deadline_s: float, client_context: str | None) -> dict[str, str]:
         deadline_ms = int((time.time() + deadline_s - time.monotonic()) * 1000)
@@ -400,7 +415,7 @@ class ExecutionEnvironment:
             "Lambda-Runtime-Trace-Id": trace,
         }
         if client_context is not None:
-            headers["Lambda-Runtime-Client-Context"] = client_context
+            headers["Lambda-Runtime-Client-Context"] = _as_json(client_context)
         return headers
 
     def _conclude(
@@ -510,6 +525,13 @@ class ExecutionEnvironment:
             reason = f"Runtime exited with error: exit status {code}"
         payload = _error_payload("Runtime.ExitError", f"{_request(request_id)}Error: {reason}")
         return _Failure("error", "Runtime.OutOfMemory" if out_of_memory else "Runtime.ExitError", payload)
+
+
+def _as_json(client_context: str) -> str:
+    """Invoke's header is base64; the runtime gets the JSON in it."""
+    with contextlib.suppress(ValueError):
+        return base64.b64decode(client_context, validate=True).decode()
+    return client_context
 
 
 def _request(request_id: str | None) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from tuner.core.errors import ServiceError
@@ -20,6 +22,7 @@ from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
 IDLE_LIMIT_S = 600.0
 MOST_IDLE_COUNT = 24
 _CLOSE_PATIENCE_S = 10.0
+_SWITCH_INTERVAL_S = 0.0005
 
 
 class _Watchdog:
@@ -35,8 +38,8 @@ class _Watchdog:
             start_new_session=True,
         )
 
-    def started(self, pid: int) -> None:
-        self._tell(f"+{pid}\n")
+    def started(self, pid: int, mark: str) -> None:
+        self._tell(f"+{pid} {mark}\n")
 
     def ended(self, pid: int) -> None:
         self._tell(f"-{pid}\n")
@@ -64,6 +67,11 @@ class ExecutionHost:
         work_dir: Where environments have their temporary folders.
         cores: Cores of this machine that functions may use together.
         force_bootstrap: Use our own runtime client where AWS's is there, too.
+        own_environment: Where ``LAMBDA_TUNER_LOCAL_AWS=real`` finds the user's
+            ``AWS_*`` variables and home; this process's environment by default.
+        idle_limit_s: After how long an unused environment ends.
+        most_idle_count: How many unused environments are kept; the one used
+            least recently goes first.
 
     Example:
         >>> import tempfile
@@ -83,12 +91,17 @@ class ExecutionHost:
         cores: float,
         *,
         force_bootstrap: bool = False,
+        own_environment: Mapping[str, str] | None = None,
         idle_limit_s: float = IDLE_LIMIT_S,
         most_idle_count: int = MOST_IDLE_COUNT,
     ) -> None:
-        environments_dir = work_dir / f"environments-{uuid.uuid4().hex[:12]}"
+        environments_dir = work_dir / uuid.uuid4().hex[:8]
         environments_dir.mkdir(parents=True)
         self._watchdog = _Watchdog(environments_dir)
+        # The threads that time and stop workers share the interpreter with those that serve the embedded
+        # AWS. With Python's own interval of 5 ms a response may be noticed that much later.
+        self._switch_interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(min(_SWITCH_INTERVAL_S, self._switch_interval_s))
         self._settings = HostSettings(
             endpoint_url=endpoint_url,
             log_sink=log_sink,
@@ -96,6 +109,7 @@ class ExecutionHost:
             core_count=cores,
             worker_started=self._watchdog.started,
             worker_ended=self._watchdog.ended,
+            own_environment=os.environ if own_environment is None else own_environment,
             force_bootstrap=force_bootstrap,
         )
         self._cores = CoreQueue(cores)
@@ -120,7 +134,8 @@ class ExecutionHost:
         Args:
             spec: The version of the function.
             event: JSON, handed on as it is.
-            client_context: JSON of the mobile SDKs' client context, not base64.
+            client_context: JSON of the mobile SDKs' client context, in base64
+                as Invoke's header has it, or plain.
 
         Returns:
             The result; whatever the function does is in it, never raised.
@@ -137,7 +152,7 @@ class ExecutionHost:
             # An init runs at full speed, so it takes a whole core from the others.
             wanted = spec.cpu_share if environment.is_warm else max(1.0, spec.cpu_share)
             queued_at_s = time.monotonic()
-            with self._cores.hold(wanted) as ticket:
+            with self._cores.hold(wanted, used_cpu_s=environment.cpu_s) as ticket:
                 queued_ms = (time.monotonic() - queued_at_s) * 1e3
                 result = environment.invoke(
                     event,
@@ -182,15 +197,14 @@ class ExecutionHost:
             self._changed.wait_for(lambda: not self._busy, _CLOSE_PATIENCE_S)
         self._tender.join()
         self._watchdog.close()
+        sys.setswitchinterval(self._switch_interval_s)
         shutil.rmtree(self._settings.environments_dir, ignore_errors=True)
 
     def _take(self, spec: FunctionSpec) -> ExecutionEnvironment:
-        with self._changed:
-            for position in range(len(self._idle) - 1, -1, -1):
-                if self._idle[position].spec == spec:
-                    environment = self._idle.pop(position)
-                    self._busy.add(environment)
-                    return environment
+        while (warm := self._take_idle(spec)) is not None:
+            if warm.has_worker:
+                return warm
+            self._put_back(warm, is_usable=False)
         environment = ExecutionEnvironment(spec, self._settings)
         with self._changed:
             if not self._closed:
@@ -199,10 +213,20 @@ class ExecutionHost:
         environment.end()
         raise ServiceError(f"The execution host is closed; {spec.name} was not invoked.")
 
-    def _put_back(self, environment: ExecutionEnvironment) -> None:
+    def _take_idle(self, spec: FunctionSpec) -> ExecutionEnvironment | None:
+        """The environment of *spec* that was used last, now busy; ``None`` where all are at work."""
+        with self._changed:
+            for position in range(len(self._idle) - 1, -1, -1):
+                if self._idle[position].spec == spec:
+                    environment = self._idle.pop(position)
+                    self._busy.add(environment)
+                    return environment
+        return None
+
+    def _put_back(self, environment: ExecutionEnvironment, *, is_usable: bool = True) -> None:
         ended: list[ExecutionEnvironment] = []
         with self._changed:
-            if environment.is_usable and not self._closed:
+            if is_usable and environment.is_usable and not self._closed:
                 environment.idle_since_s = time.monotonic()
                 self._busy.discard(environment)
                 self._idle.append(environment)

@@ -11,11 +11,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Protocol
 
 import psutil
+
+from tuner.embedded.host.watchdog import kill_all, relatives
 
 CLOCK_LAG_S = 0.005
 """How far the CPU clock of a running process may lag behind: one tick of a kernel with HZ=250, and a bit."""
@@ -52,9 +55,13 @@ class ProcessTree(Protocol):
         """End every process, those that have left the process group too; returns when the worker is reaped."""
 
 
-def process_tree(worker: subprocess.Popen[bytes]) -> ProcessTree:
-    """The tree of *worker* in the best way that this system offers."""
-    return LinuxProcessTree(worker) if sys.platform == "linux" else PortableProcessTree(worker)
+def process_tree(worker: subprocess.Popen[bytes], mark: str) -> ProcessTree:
+    """The tree of *worker* in the best way that this system offers.
+
+    *mark* is an environment variable, ``NAME=text``, that no other worker has:
+    it tells which daemons came from this one.
+    """
+    return LinuxProcessTree(worker, mark) if sys.platform == "linux" else PortableProcessTree(worker, mark)
 
 
 def _signal_quietly(pid: int, number: int, *, group: bool = False) -> None:
@@ -65,8 +72,9 @@ def _signal_quietly(pid: int, number: int, *, group: bool = False) -> None:
 class _SignalledTree:
     """What both ways share: signals to the process group and to children that have left it."""
 
-    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
+    def __init__(self, worker: subprocess.Popen[bytes], mark: str) -> None:
         self.worker = worker
+        self._mark = mark.encode()
         self.pid = worker.pid
         self.peak_bytes = 0
 
@@ -89,8 +97,9 @@ class _SignalledTree:
     def kill(self) -> None:
         """End every process; a stopped one dies too."""
         children = self.children()
-        _signal_quietly(self.pid, signal.SIGKILL, group=True)
-        for pid in {*children, *self.children()}:
+        if self.worker.poll() is None:  # else the number may be another process's by now
+            kill_all(self.pid, self._mark)
+        for pid in {*children, *relatives(self.pid, self._mark)}:
             _signal_quietly(pid, signal.SIGKILL)
         self.worker.wait()
 
@@ -105,12 +114,13 @@ def _group_of(pid: int) -> int | None:
 class LinuxProcessTree(_SignalledTree):
     """Reads ``/proc`` and the process CPU clock."""
 
-    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
-        super().__init__(worker)
+    def __init__(self, worker: subprocess.Popen[bytes], mark: str) -> None:
+        super().__init__(worker, mark)
         self._clock_s: dict[int, float] = {}
         self._children: list[int] = []
         self._children_read_at = 0.0
         self._core_count = os.cpu_count() or 1
+        self._lock = threading.Lock()
 
     def children(self) -> list[int]:
         """Every descendant's pid, read at most every 10 ms."""
@@ -145,13 +155,14 @@ class LinuxProcessTree(_SignalledTree):
 
     def cpu_s(self) -> float:
         """CPU seconds of the tree. Lags by up to a tick for a running process, exact for a stopped or sleeping one."""
-        for pid in (self.pid, *self.children()):
-            try:
-                # The CPU clock of another process: CPUCLOCK_SCHED (2) over ~pid (clock_getcpuclockid(3)).
-                self._clock_s[pid] = time.clock_gettime((~pid << 3) | 2)
-            except OSError:
-                continue  # it has ended: what it used stays in the sum
-        return sum(self._clock_s.values())
+        with self._lock:
+            for pid in (self.pid, *self.children()):
+                try:
+                    # The CPU clock of another process: CPUCLOCK_SCHED (2) over ~pid (clock_getcpuclockid(3)).
+                    self._clock_s[pid] = time.clock_gettime((~pid << 3) | 2)
+                except OSError:
+                    continue  # it has ended: what it used stays in the sum
+            return sum(self._clock_s.values())
 
     def threads(self) -> tuple[int, int]:
         """Threads of the tree, and those in state R."""
@@ -229,12 +240,13 @@ class LinuxProcessTree(_SignalledTree):
 class PortableProcessTree(_SignalledTree):
     """Asks psutil: for macOS, where CPU time of another process comes from ``proc_pidinfo``."""
 
-    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
-        super().__init__(worker)
+    def __init__(self, worker: subprocess.Popen[bytes], mark: str) -> None:
+        super().__init__(worker, mark)
         self._process = psutil.Process(worker.pid)
         self._cpu_s: dict[int, float] = {}
         self._children: list[psutil.Process] = []
         self._children_read_at = 0.0
+        self._lock = threading.Lock()
 
     def _processes(self) -> list[psutil.Process]:
         now = time.monotonic()
@@ -250,11 +262,12 @@ class PortableProcessTree(_SignalledTree):
 
     def cpu_s(self) -> float:
         """CPU seconds of the tree, as fine as the system tells."""
-        for process in self._processes():
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                self._cpu_s[process.pid] = times.user + times.system
-        return sum(self._cpu_s.values())
+        with self._lock:
+            for process in self._processes():
+                with contextlib.suppress(psutil.Error):
+                    times = process.cpu_times()
+                    self._cpu_s[process.pid] = times.user + times.system
+            return sum(self._cpu_s.values())
 
     def threads(self) -> tuple[int, int]:
         """Threads of the tree; without a cheap look at each, every process not asleep counts as one running."""

@@ -1,11 +1,14 @@
 """Ends the workers of a host that died without ending them. Standard library alone; run by its path.
 
-Reads lines from standard input: ``+pid`` when a worker has started, ``-pid``
-when it was ended. The end of the input means that the host is gone: a worker
-cannot notice that itself while it is stopped (which is how CPU time is
-limited), so it is killed from here, with its process group and its children.
-The folder given as argument is removed then.
+Reads lines from standard input: ``+pid mark`` when a worker has started,
+``-pid mark`` when it was ended; *mark* is an environment variable that only
+this worker and its descendants have. The end of the input means that the host
+is gone: a worker cannot notice that itself while it is stopped (which is how
+CPU time is limited), so it is killed from here, with all that it started. The
+folder given as argument is removed then.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
@@ -15,39 +18,53 @@ import signal
 import sys
 
 
-def descendants(pid: int) -> list[int]:
-    """The pids below *pid* where the system has ``/proc``, else none."""
-    parents = {}
+def relatives(pid: int, mark: bytes) -> set[int]:
+    """The processes that came from the worker *pid*, where the system has ``/proc``; the worker is not among them.
+
+    Its children and theirs, and daemons that have cut every other tie: they
+    still carry *mark*, ``NAME=text``, in their environment.
+    """
+    parents: dict[int, int] = {}
+    marked: set[int] = set()
     with contextlib.suppress(OSError):
         for folder in pathlib.Path("/proc").iterdir():
             if folder.name.isdigit():
                 with contextlib.suppress(OSError, ValueError, IndexError):
                     parents[int(folder.name)] = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
-    found, to_look_at = [], [pid]
+                    if mark in (folder / "environ").read_bytes().split(b"\0"):
+                        marked.add(int(folder.name))
+    found: set[int] = set()
+    to_look_at = [pid, *marked]
     while to_look_at:
         parent = to_look_at.pop()
-        children = [child for child, its_parent in parents.items() if its_parent == parent]
-        found += children
+        children = {child for child, its_parent in parents.items() if its_parent == parent} - found
+        found |= children
         to_look_at += children
-    return found
+    return (found | marked) - {pid, os.getpid()}
+
+
+def kill_all(pid: int, mark: bytes) -> None:
+    """Kill a worker, its process group and whatever else came from it."""
+    family = relatives(pid, mark)
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+    # What was started between the look and the kill is found by a second look.
+    for relative in family | relatives(pid, mark):
+        with contextlib.suppress(OSError):
+            os.kill(relative, signal.SIGKILL)
 
 
 def main() -> None:
     """Follow the host until it is gone."""
-    workers: set[int] = set()
-    for line in sys.stdin:
-        pid = int(line[1:])
-        if line[0] == "+":
-            workers.add(pid)
+    workers: dict[int, bytes] = {}
+    for line in sys.stdin.buffer:
+        pid, _, mark = line[1:].rstrip(b"\n").partition(b" ")
+        if line[:1] == b"+":
+            workers[int(pid)] = mark
         else:
-            workers.discard(pid)
-    for pid in workers:
-        children = descendants(pid)
-        with contextlib.suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
-        for child in children:
-            with contextlib.suppress(OSError):
-                os.kill(child, signal.SIGKILL)
+            workers.pop(int(pid), None)
+    for worker, mark in workers.items():
+        kill_all(worker, mark)
     shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 

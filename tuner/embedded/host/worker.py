@@ -36,7 +36,7 @@ try:
     has_client = sys.platform == "linux"
 except Exception:
     has_client = False
-print(json.dumps([list(sys.version_info[:3]), has_client]))
+print(json.dumps([list(sys.version_info[:3]), has_client, sys.executable]))
 """
 
 
@@ -88,10 +88,13 @@ def _probe(path: str, changed_at_ns: int) -> Interpreter:  # noqa: ARG001 - part
             capture_output=True,
             check=True,
             cwd="/",
-            env={"PATH": os.defpath, "PYTHONNOUSERSITE": "1"},
+            env={
+                **{name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
+                "PYTHONNOUSERSITE": "1",
+            },
             timeout=30,
         )
-        version, has_client = json.loads(done.stdout.splitlines()[-1])
+        version, has_client, executable = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         raise InvalidRequest(
             [f"the interpreter {path} does not start: {error}"], hint="Name a working Python 3.9 or newer."
@@ -100,6 +103,8 @@ def _probe(path: str, changed_at_ns: int) -> Interpreter:  # noqa: ARG001 - part
         raise InvalidRequest(
             [f"the interpreter {path} is Python {'.'.join(map(str, version))}"], hint="Name a Python 3.9 or newer."
         )
+    if Path(path).parent.name == "shims":
+        path = executable  # pyenv's and asdf's stand-ins need the user's environment, which a worker does not have
     return Interpreter(path, ".".join(map(str, version)), bool(has_client))
 
 
@@ -160,6 +165,8 @@ def worker_environment(
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LAMBDA_TASK_ROOT": str(spec.code_dir),
         "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
         "TMPDIR": str(temporary_dir),
@@ -167,8 +174,10 @@ def worker_environment(
     if spec.log_format == "JSON":
         environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
     if spec.environment.get(f"{STEERING_PREFIX}AWS") == "real":
-        theirs = {name: text for name, text in own_environment.items() if name.startswith("AWS_")}
-        environment |= {name: text for name, text in theirs.items() if not name.startswith("AWS_LAMBDA_")}
+        # What the function is configured with goes before what this process has.
+        for source in (own_environment, spec.environment):
+            theirs = {name: text for name, text in source.items() if name.startswith("AWS_")}
+            environment |= {name: text for name, text in theirs.items() if not name.startswith("AWS_LAMBDA_")}
         environment["HOME"] = own_environment.get("HOME", str(temporary_dir))
         return environment
     return environment | {
