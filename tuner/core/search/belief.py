@@ -44,15 +44,30 @@ class Belief:
     pick: int
     known_environment: IntArray
 
-    def loss_under(self, weight: FloatArray, actions: IntArray) -> FloatArray:
-        """Expected loss of *actions* under rows of weights over the draws, undecided verdicts included."""
+    def loss_under(self, after: FloatArray, now: FloatArray, actions: IntArray) -> ExpectedLoss:
+        """Expected loss of *actions* under weights over the draws, undecided verdicts included.
+
+        Args:
+            after: Outcomes × draws, each row a posterior after that outcome.
+            now: Draws: the posterior before it.
+            actions: Candidates that might be picked.
+        """
+        weight = np.concatenate([after, now[None]])
         expected: FloatArray = weight @ self.loss[:, actions]
         if self.met is not None and self.unreachable is not None:
             decided = (weight @ self.met[:, actions] >= self.confidence) | (
                 (weight @ self.unreachable)[:, None] >= self.confidence
             )
             expected = expected + UNDECIDED_LOSS * ~decided
-        return expected
+        return ExpectedLoss(expected[:-1], expected[-1])
+
+
+@dataclass(frozen=True)
+class ExpectedLoss:
+    """Loss of each action: after each outcome (outcomes × actions), and now (actions)."""
+
+    after: FloatArray
+    now: FloatArray
 
 
 def generator_of(problem: SearchProblem, evidence: Evidence, purpose: str) -> np.random.Generator:
@@ -61,7 +76,7 @@ def generator_of(problem: SearchProblem, evidence: Evidence, purpose: str) -> np
 
 
 def believe(
-    problem: SearchProblem, observations: Sequence[Observation], facts: Facts, *, draw_count: int = DRAW_COUNT
+    problem: SearchProblem, observations: Sequence[Observation], facts: Facts, *, draw_count: int | None = None
 ) -> Belief:
     """Fit the posterior to *observations* and choose under it.
 
@@ -72,7 +87,7 @@ def believe(
     evidence = read_evidence(space, observations)
     reasons = ruled_out(problem, observations, facts)
     allowed = np.array([candidate not in reasons for candidate in problem.candidates])
-    draws = Posterior(space, evidence).draw(draw_count, generator_of(problem, evidence, "draw"))
+    draws = Posterior(space, evidence).draw(draw_count or DRAW_COUNT, generator_of(problem, evidence, "draw"))
     outlook = outlook_of(space, draws, problem.goal)
     size = len(space.candidates)
     known = _known_environment(evidence, size)
@@ -92,10 +107,10 @@ def believe(
         space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
         loss, met, unreachable, np.empty(0), 0, known,
     )  # fmt: skip
-    uniform = np.full((1, len(loss)), 1 / len(loss))
+    uniform = np.full(len(loss), 1 / len(loss))
     actions = np.flatnonzero(allowed)
     expected = np.full(size, np.inf)
-    expected[actions] = belief.loss_under(uniform, actions)[0]
+    expected[actions] = belief.loss_under(np.empty((0, len(loss))), uniform, actions).now
     pick = choice.choose_cheapest_meeting(expected)
     return Belief(
         space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,

@@ -29,6 +29,12 @@ def normal_cdf(x: FloatArray) -> FloatArray:
     return result
 
 
+def normal_quantile(share: FloatArray) -> FloatArray:
+    """Inverse of :func:`normal_cdf`, by the same table."""
+    result: FloatArray = np.interp(share, _CDF, _GRID)
+    return result
+
+
 def log_quantile(percentile: float, spread: FloatArray, tail_share: FloatArray) -> FloatArray:
     """Logarithm of a percentile over the core's median, for each pair of spread and tail share.
 
