@@ -15,8 +15,8 @@ from tuner.embedded.identity import ACCOUNT_ID, CODE_BUCKET, REGION, STACK, memo
 
 Clients = Callable[[str], Any]
 
-OWN_CODE_FOLDERS = ("core", "aws", "handlers", "report", "steps")
-"""The parts of the package that functions of the stack import; the command and this one stay at home."""
+STAY_AT_HOME = ("cli", "embedded", "_application")
+"""The parts of the package that no function of the stack imports."""
 
 _MANAGED_POLICIES = (
     "service-role/AWSLambdaBasicExecutionRole",
@@ -164,9 +164,8 @@ def own_code_archive(package: Path | None = None) -> bytes:
     Lambda runtime brings boto3.
     """
     root = package or Path(__file__).resolve().parent.parent
-    sources = [root / "__init__.py", *(path for folder in OWN_CODE_FOLDERS for path in (root / folder).rglob("*"))]
-    files = {f"{root.name}/{path.relative_to(root).as_posix()}": path for path in sources if _is_source(path)}
-    return _pack(files)
+    files = {f"{root.name}/{path.relative_to(root).as_posix()}": path for path in _walk(root)}
+    return _pack({name: path for name, path in files.items() if name.split("/")[1] not in STAY_AT_HOME})
 
 
 def pack_folder(folder: Path, *, limit_bytes: int | None = None) -> bytes:
@@ -217,10 +216,6 @@ def _walk(folder: Path) -> list[Path]:
         elif path.is_file() and path.suffix != ".pyc":
             found.append(path)
     return found
-
-
-def _is_source(path: Path) -> bool:
-    return path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
 
 
 def _pack(files: Mapping[str, Path]) -> bytes:

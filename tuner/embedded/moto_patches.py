@@ -18,6 +18,7 @@ import logging
 import re
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -747,9 +748,9 @@ def mend_execution_end(hooks: Hooks) -> None:
             self.error, self.cause = error or None, cause or None
 
         end_once(self, conclude)
-        worker = self.exec_worker
-        if worker and worker.env:
-            worker.stop(stop_date=stop_date, cause=cause, error=error)
+        interrupt = threading.Thread(target=_interrupt, args=(self.exec_worker, stop_date, error, cause), daemon=True)
+        interrupt.start()
+        interrupt.join(0.2)
 
     def _execution_logic(self: Any) -> None:
         execution = self._execution_communication.execution
@@ -786,6 +787,16 @@ def mend_execution_end(hooks: Hooks) -> None:
     ExecutionWorker._execution_logic = _execution_logic
     models.StateMachine.stop_execution = stop_execution_of
     responses.StepFunctionResponse.stop_execution = stop_execution
+
+
+def _interrupt(worker: Any, stop_date: datetime, error: str | None, cause: str | None) -> None:
+    """Tell the interpreter to stop, as soon as it can be told: while it still reads its definition it forgets it."""
+    deadline = time.monotonic() + 10.0
+    while time.monotonic() < deadline:
+        if worker.env is not None and worker.env.program_state() is not None:
+            worker.stop(stop_date=stop_date, cause=cause, error=error)
+            return
+        time.sleep(0.01)
 
 
 def _status_event(execution: Any) -> dict[str, Any]:
@@ -1004,13 +1015,7 @@ def mend_json_paths(hooks: Hooks) -> None:
             return found[0].value if len(found) == 1 else value
         return value
 
-    for module in list(sys.modules.values()):
-        if (
-            getattr(module, "__name__", "").startswith("moto.stepfunctions.")
-            and getattr(module, "extract_json", None) is original
-        ):
-            module.extract_json = extract_json  # type: ignore[attr-defined]
-    json_path.extract_json = extract_json
+    _replace_everywhere("extract_json", original, extract_json)
 
 
 def mend_interpreter_clients(hooks: Hooks) -> None:
@@ -1043,13 +1048,28 @@ def mend_interpreter_clients(hooks: Hooks) -> None:
         with making:
             return client(region, service, boto_client.moto_server_port())
 
-    original = boto_client.boto_client_for
+    _replace_everywhere("boto_client_for", boto_client.boto_client_for, boto_client_for)
+
+
+def mend_interpreter_memory(hooks: Hooks) -> None:
+    """Forget threads that have ended: moto keeps every thread of every state, with all that it held."""
+    from moto.stepfunctions.parser import utils
+
+    class Forgetful(list[threading.Thread]):
+        def append(self, thread: threading.Thread) -> None:
+            """Keep nothing: the threads are daemons, and nobody reads the list."""
+
+    _replace_everywhere("TMP_THREADS", utils.TMP_THREADS, Forgetful())
+
+
+def _replace_everywhere(name: str, original: Any, replacement: Any) -> None:
+    """Replace what moto's interpreter modules have imported by its name."""
     for module in list(sys.modules.values()):
         if (
             getattr(module, "__name__", "").startswith("moto.stepfunctions.")
-            and getattr(module, "boto_client_for", None) is original
+            and getattr(module, name, None) is original
         ):
-            module.boto_client_for = boto_client_for  # type: ignore[attr-defined]
+            setattr(module, name, replacement)
 
 
 def mend_interpreter_noise(hooks: Hooks) -> None:
@@ -1361,6 +1381,7 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_error_names,
     mend_json_paths,
     mend_interpreter_clients,
+    mend_interpreter_memory,
     mend_interpreter_noise,
     mend_event_targets,
     mend_schedules,

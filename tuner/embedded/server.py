@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event) -> None:
     """Build the account from the inside out, tell that it is ready, and take it down in the reverse order."""
-    os.environ.update(AWS_DEFAULT_REGION=identity.REGION, AWS_REGION=identity.REGION)
+    os.environ.update(AWS_DEFAULT_REGION=identity.REGION, AWS_REGION=identity.REGION, MOTO_DISABLE_GLOBAL_CORS="1")
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)
     from moto.core.config import default_user_config
@@ -92,8 +92,10 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     folder = BucketFolder(options.home / "bucket")
 
     class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
-        def log_request(self, *args: Any, **kwargs: Any) -> None:
-            """Leave requests out of the log."""
+        def log_request(self, code: Any = "-", size: Any = "-") -> None:  # noqa: ARG002 - the name is werkzeug's
+            """Log requests at DEBUG only; the client's name tells whose they are."""
+            target = self.headers.get("X-Amz-Target", "-")
+            LOG.debug("%s %s %s %s %s", self.command, self.path, code, target, self.headers.get("User-Agent", "-"))
 
     application = _with_own_pages(DomainDispatcherApplication(create_backend_app), code, options.home)
     server = make_server("127.0.0.1", options.port, application, threaded=True, request_handler=QuietHandler)
@@ -189,10 +191,17 @@ def _keep(folder: Any, record: Any, keep: Callable[[Any, Any], None]) -> None:
 
 
 def _with_own_pages(moto: Any, code: CodeStore, home: Path) -> Any:
-    """Put two pages before moto's: whether this server is up, and the code of functions for download."""
+    """Put two pages before moto's: whether this server is up, and the code of functions for download.
+
+    What a web page sends is refused: whoever may create and invoke functions
+    here may run any code, and a page that the user looks at can reach loopback.
+    """
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
+        if not is_from_a_program(environ):
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"The embedded AWS answers programs on this machine, not web pages.\n"]
         if path == STATUS_PATH:
             body = json.dumps({"pid": os.getpid(), "home": str(home.resolve())}).encode()
             start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
@@ -209,6 +218,22 @@ def _with_own_pages(moto: Any, code: CodeStore, home: Path) -> Any:
         return answer
 
     return application
+
+
+def is_from_a_program(environ: Mapping[str, Any]) -> bool:
+    """Tell a request of boto3 or the AWS CLI from one that a web page makes a browser send.
+
+    Browsers name a page's origin with everything but plain reading; a page
+    that points its own name at this machine (DNS rebinding) gives itself away
+    by the host that it asks for. To look at an object in a browser is allowed.
+    """
+    host = str(environ.get("HTTP_HOST", "")).rsplit(":", 1)[0].strip("[]").lower()
+    is_local = host in ("127.0.0.1", "localhost", "::1") or host.endswith(".localhost")
+    return (
+        is_local
+        and "HTTP_ORIGIN" not in environ
+        and environ.get("HTTP_SEC_FETCH_SITE", "none") in ("none", "same-origin")
+    )
 
 
 def _write_ready_file(path: Path, endpoint_url: str, port: int) -> None:

@@ -28,6 +28,7 @@ PROBES: list[tuple[str, Probe]] = []
 
 WITHOUT_PROBE = {
     "mend_interpreter_clients": "shows only in time; see test_interpreter_clients_are_made_once",
+    "mend_interpreter_memory": "shows only in memory; see test_threads_are_still_kept",
     "mend_interpreter_noise": "shows only in the log; see test_failures_print_no_syntax_tree",
     "mend_object_store": "is an addition; see test_bucket_folder.py",
     "mend_start": "shows only in time and memory; see test_the_catalogues_are_still_loaded",
@@ -310,6 +311,23 @@ def a_stop_keeps_error_and_cause(account: Account) -> None:
     described = account.finish(execution)
     assert (described["status"], described["error"], described["cause"]) == ("ABORTED", "Enough", "by hand")
     assert described["stopDate"]
+
+
+@probe("mend_execution_end")
+def a_stop_right_after_the_start_stops(account: Account) -> None:
+    states = {"A": {"Type": "Wait", "Seconds": 1, "Next": "B"}, "B": {"Type": "Pass", "End": True}}
+    machine = account.machine(states)
+    for _ in range(3):
+        execution = account.start(machine, name=unique("run"))
+        account.client("stepfunctions").stop_execution(executionArn=execution, cause="at once")
+        described = account.client("stepfunctions").describe_execution(executionArn=execution)
+        assert (described["status"], described["cause"]) == ("ABORTED", "at once")
+
+    def aborted() -> bool:
+        events = account.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
+        return events[-1]["type"] == "ExecutionAborted"
+
+    wait_for(aborted, within_s=5)
 
 
 @probe("mend_execution_end")
@@ -629,6 +647,13 @@ def test_interpreter_clients_are_made_once() -> None:
 
     assert not hasattr(boto_client_for, "cache_info")
     assert "boto3.client(" in inspect.getsource(boto_client_for)
+
+
+def test_threads_are_still_kept() -> None:
+    """Moto still collects the threads of all states in a list that nobody empties."""
+    from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+
+    assert "TMP_THREADS.append(thread)" in inspect.getsource(execute_state)
 
 
 def test_the_catalogues_are_still_loaded() -> None:

@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +209,56 @@ def test_a_used_port_is_named(aws: EmbeddedAws, tmp_path: Path) -> None:
     port = int(aws.endpoint_url.rpartition(":")[2])
     with pytest.raises(EmbeddedAwsFailed, match=f"Port {port} is used by an embedded AWS whose home is"):
         embedded.start(tmp_path, port=port, application=APPLICATION)
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, 200),
+        ({"Origin": "https://example.com"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "rebound.example.com"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Host": "localhost:1"}, 200),
+    ],
+)
+def test_web_pages_are_refused(aws: EmbeddedAws, headers: dict[str, str], code: int) -> None:
+    """A page in the user's browser cannot use the account; programs and the address line can."""
+    request = urllib.request.Request(f"{aws.endpoint_url}/_lambda-tuner/status", headers=headers)
+    try:
+        answer = urllib.request.urlopen(request)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        assert answer.status == code
+
+
+def test_it_listens_on_loopback_only(aws: EmbeddedAws) -> None:
+    """No socket of the server or its workers can be reached from another machine."""
+    server = psutil.Process(aws.pid)
+    listening = [
+        connection.laddr.ip
+        for process in (server, *server.children(recursive=True))
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_stack_is_deleted_with_what_it_holds(tmp_path: Path) -> None:
+    """After the bucket is emptied, deleting the stack leaves nothing of it, in the folder either."""
+    with embedded_aws(home=tmp_path, application=APPLICATION) as aws:
+        s3, cloudformation = embedded.client(aws, "s3"), embedded.client(aws, "cloudformation")
+        s3.put_object(Bucket=aws.bucket, Key="runs/1/a", Body=b"1")
+        s3.delete_objects(Bucket=aws.bucket, Delete={"Objects": [{"Key": "runs/1/a"}]})
+        cloudformation.delete_stack(StackName="lambda-tuner")
+        assert cloudformation.list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"] == []
+        assert embedded.client(aws, "lambda").list_functions()["Functions"] == []
+        assert embedded.client(aws, "stepfunctions").list_state_machines()["stateMachines"] == []
+        assert embedded.client(aws, "scheduler").list_schedules()["Schedules"] == []
+        assert aws.bucket not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+        assert list(aws.bucket_folder.rglob("*")) == []
 
 
 def test_export_lines_work_in_a_shell(aws: EmbeddedAws) -> None:
