@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -43,7 +43,7 @@ class Clones:
         configuration: Mapping[str, Any],
         code: Mapping[str, str],
         tags: Mapping[str, str],
-    ) -> None:
+    ) -> bool:
         """Create the temporary function, or find that it is there already.
 
         Args:
@@ -53,20 +53,23 @@ class Clones:
             code: ``S3Bucket`` and ``S3Key``, or ``ImageUri``.
             tags: Which run it belongs to and until when; none of the target's.
 
+        Returns:
+            Whether it can be invoked at once.
+
         Raises:
             MemoryCapReached: The account allows no such memory size.
             CloneFailed: AWS refuses this function; says why.
         """
         with aws_call("lambda:CreateFunction", name):
             try:
-                self._lambda.create_function(**self._request(name, candidate, configuration, code, tags))
+                answer = self._lambda.create_function(**self._request(name, candidate, configuration, code, tags))
             except ClientError as error:
                 cap = _CAP.search(error_text(error))
                 if cap:
                     raise MemoryCapReached(int(cap["cap"])) from error
                 match error_code(error):
                     case "ResourceConflictException":
-                        return
+                        return False
                     case "InvalidParameterValueException" | "ValidationException":
                         raise CloneFailed(
                             f"AWS refuses a copy of {configuration['FunctionName']} at {candidate}: "
@@ -76,20 +79,26 @@ class Clones:
                     case _:
                         raise
 
-    def is_active(self, name: str) -> bool:
-        """Whether the temporary function can be invoked; ``False`` while it is being made.
+        return bool(answer.get("State") == "Active")
+
+    def state(self, name: str) -> Literal["absent", "pending", "active"]:
+        """Whether the temporary function is there, and can be invoked.
 
         Raises:
             CloneFailed: It will never become active; says why.
         """
         with aws_call("lambda:GetFunctionConfiguration", name):
-            answer = self._lambda.get_function_configuration(FunctionName=name)
+            try:
+                answer = self._lambda.get_function_configuration(FunctionName=name)
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    return "absent"
+                raise
         state = answer.get("State") or "Active"
         if state == "Failed":
-            raise CloneFailed(
-                f"The temporary function {name} did not start: {answer.get('StateReason') or 'no reason given'}"
-            )
-        return bool(state == "Active" and answer.get("LastUpdateStatus") != "InProgress")
+            why = answer.get("StateReason") or "no reason given"
+            raise CloneFailed(f"The temporary function {name} did not start: {why}")
+        return "active" if state == "Active" and answer.get("LastUpdateStatus") != "InProgress" else "pending"
 
     def delete(self, name: str) -> bool:
         """Delete a temporary function; ``False`` where it was gone already."""
@@ -98,17 +107,6 @@ class Clones:
         with aws_call("lambda:DeleteFunction", name):
             try:
                 self._lambda.delete_function(FunctionName=name)
-            except ClientError as error:
-                if error_code(error) == "ResourceNotFoundException":
-                    return False
-                raise
-        return True
-
-    def exists(self, name: str) -> bool:
-        """Whether the temporary function is there."""
-        with aws_call("lambda:GetFunctionConfiguration", name):
-            try:
-                self._lambda.get_function_configuration(FunctionName=name)
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":
                     return False

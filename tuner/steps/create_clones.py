@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
@@ -11,7 +11,7 @@ from tuner.aws.code import code_key
 from tuner.aws.target import TargetReader
 from tuner.core.codec import to_json
 from tuner.core.errors import CloneFailed, CloneNotReady
-from tuner.core.model import Batch, Observation
+from tuner.core.model import Batch, Candidate, Observation
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG, clone_name
 from tuner.core.target import TargetFunction
 from tuner.steps.run import Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
@@ -36,29 +36,38 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     tags = {RUN_TAG: record.run_id, EXPIRES_TAG: plan.expires_at}
     configuration: dict[str, Any] | None = None
     code: dict[str, str] = {}
-    names: list[str] = []
+    ready = waiting = 0
     cap_mb = memory_caps(artifacts)
-    for batch in batches:
-        name = clone_name(record.run_id, batch.candidate)
-        if cap_mb is not None and batch.candidate.memory_mb > cap_mb:
-            _set_aside(artifacts, batch)
+    known = {step.name for step in plan.steps}
+    for candidate, asked in _by_candidate(batches).items():
+        name = clone_name(record.run_id, candidate)
+        if cap_mb is not None and candidate.memory_mb > cap_mb:
+            _set_aside(artifacts, asked)
             continue
-        if not clones.exists(name):
+        # What the plan did not hold before this call cannot be there yet: no need to ask.
+        state = clones.state(name) if name in known else "absent"
+        if state == "absent":
             if configuration is None:
                 configuration = reader.configuration(record.target.name, record.target.qualifier)
                 code = _code(artifacts, reader, record.target, configuration)
             try:
-                clones.create(name, batch.candidate, configuration, code, tags)
+                state = "active" if clones.create(name, candidate, configuration, code, tags) else "pending"
             except MemoryCapReached as reached:
                 cap_mb = reached.cap_mb
                 artifacts.write("facts.json", {"memory_cap_mb": cap_mb})
-                _set_aside(artifacts, batch)
+                _set_aside(artifacts, asked)
                 continue
-        names.append(name)
-    waiting = [name for name in names if not clones.is_active(name)]
+        ready, waiting = ready + (state == "active"), waiting + (state != "active")
     if waiting:
-        raise CloneNotReady(f"{len(waiting)} of {len(names)} temporary functions are still being made.")
-    return len(names)
+        raise CloneNotReady(f"{waiting} of {ready + waiting} temporary functions are still being made.")
+    return ready
+
+
+def _by_candidate(batches: Sequence[Batch]) -> dict[Candidate, list[Batch]]:
+    rows: dict[Candidate, list[Batch]] = {}
+    for batch in batches:
+        rows.setdefault(batch.candidate, []).append(batch)
+    return rows
 
 
 def _code(
@@ -75,7 +84,8 @@ def _code(
     return {"S3Bucket": artifacts.all.bucket, "S3Key": code_key(target.code_sha256)}
 
 
-def _set_aside(artifacts: RunArtifacts, batch: Batch) -> None:
+def _set_aside(artifacts: RunArtifacts, batches: Sequence[Batch]) -> None:
     # Nothing was invoked: the search learns from the cap, and does not ask again.
-    observation = Observation(batch.round, batch.trial, batch.candidate, ())
-    artifacts.write(journal_name(batch.round, batch.trial), to_json(Journal(observation, 0, complete=True)))
+    for batch in batches:
+        observation = Observation(batch.round, batch.trial, batch.candidate, ())
+        artifacts.write(journal_name(batch.round, batch.trial), to_json(Journal(observation, 0, complete=True)))

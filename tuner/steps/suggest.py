@@ -110,7 +110,9 @@ def _suggestion(
             facts=facts,
         )
         for damaged in Path(folder).glob("study.log.set-aside-*"):
-            artifacts.all.write(f"functions/{record.target.name}/{artifacts.run_id}.{damaged.name}", damaged.read_bytes())
+            artifacts.all.write(
+                f"functions/{record.target.name}/{artifacts.run_id}.{damaged.name}", damaged.read_bytes()
+            )
         artifacts.all.write_unchanged(study_key, journal.read_bytes(), entity_tag)
     return suggestion
 
