@@ -224,9 +224,15 @@ def test_old_time_out() -> None:
         record = find_report(log, A)
         assert record is not None
         assert record.timed_out
-    other = find_report(f"{line.replace(A, B)}\n{report}", A)
-    assert other is not None
-    assert other.status is None
+    for unrelated in (
+        line.replace(A, B),
+        line.replace(A, ""),
+        line.replace("3.00", "300.00"),
+        line.replace("3.00", "1.00"),
+    ):
+        other = find_report(f"{unrelated}\n{report}", A)
+        assert other is not None
+        assert other.status is None
 
 
 def test_a_function_that_talks_of_time_outs_did_not_time_out() -> None:
@@ -266,7 +272,22 @@ def test_a_forged_record_before_the_end_does_not_count() -> None:
     assert find_report(f"{FORGED_A}\n{END_A}\n{REPORT_A}", A) == ReportRecord(A, 46.84, 47, 192, 72)
     for cut in (f"{START_A}\n{FORGED_A}\n{END_A}\n{REPORT_A[:60]}", f"{START_A}\n{FORGED_A}", f"{FORGED_A}\n{END_A}"):
         assert find_report(cut, A) is None
-        assert parse_log(cut) == []
+        assert parse_log(cut, request_id=A) == []
+
+
+def test_a_log_without_any_end_has_been_filtered() -> None:
+    """Whoever keeps only STARTs and REPORTs of a log still gets them; one invocation's tail is not filtered."""
+    filtered = f"{START_A}\n{REPORT_A}\n{START_A.replace(A, B)}\n{REPORT_A.replace(A, B)}"
+    assert len(parse_log(filtered)) == 2
+    assert find_report(filtered, A) is None
+
+
+def test_any_error_type() -> None:
+    """Runtimes name errors as their languages do."""
+    for name in ("Runtime.ExitError", "*errors.errorString", "alloc::string::String", "Function<Error>"):
+        record = find_report(f"{REPORT_A}Status: error\tError Type: {name}", A)
+        assert record is not None
+        assert record.error_type == name
 
 
 def test_without_start_and_end_the_last_record_counts() -> None:
@@ -342,7 +363,7 @@ def test_retries_of_one_request_are_all_kept() -> None:
             "+46.84",
         )
     ]
-    + [(" 47 ", f" {number} ") for number in ("-47", "47.5", "NaN", "99999999", "4", "")]
+    + [(" 47 ", f" {number} ") for number in ("-47", "47.5", "NaN", "99999999", "")]
     + [(" 192 ", f" {number} ") for number in ("-1", "0", "NaN", "19.5", "99999", "30")]
     + [(" 72 ", " 7200 "), (" MB", " KB"), ("84 ms", "84 s"), ("84 ms", "84"), ("Duration: 46.84 ms", "Duration:")],
 )

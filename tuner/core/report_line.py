@@ -148,7 +148,8 @@ def parse_log(text: str, *, request_id: str | None = None) -> list[Record]:
       *about* a record.
     - Where START and END lines show the course of a request: only the last
       record after END, since the function that could forge one has ended by
-      then; and only a record in the format of those lines.
+      then; and only a record in the format of those lines. (A whole log
+      without any END has been filtered, and is taken as it is.)
 
     Args:
         text: Log lines without prefixes; ``iter_log_events`` takes prefixes off.
@@ -158,7 +159,7 @@ def parse_log(text: str, *, request_id: str | None = None) -> list[Record]:
         >>> parse_log("INIT_REPORT Init Duration: 137.69 ms\tPhase: init\tStatus: error")
         [InitReport(init_ms=137.69, phase='init', status='error', error_type=None)]
     """
-    course = _Course(request_id)
+    course = _Course(request_id, has_ends=request_id is not None or _END.search(text) is not None)
     if not _read_json_document(text, course):
         _read_lines(text.split("\n"), request_id, course)
     records = course.records()
@@ -213,8 +214,9 @@ class _Request:
 class _Course:
     """Collects records and drops those that cannot be the platform's own."""
 
-    def __init__(self, request_id: str | None) -> None:
+    def __init__(self, request_id: str | None, *, has_ends: bool) -> None:
         self._only = request_id
+        self._has_ends = has_ends
         self._requests: dict[str, _Request] = {}
         self._found: list[tuple[Record, bool]] = []
         self._dropped: set[int] = set()
@@ -233,7 +235,7 @@ class _Course:
         request.markers.add(is_json)
         if began:
             self._settle(request)
-            request.running = not is_json
+            request.running = self._has_ends and not is_json
         else:
             # What stands before END was written while the function ran.
             self._dropped.update(request.pending)
@@ -269,6 +271,7 @@ class _Course:
 # --- Text -----------------------------------------------------------------------------------------------------------
 
 _MARKER = re.compile(r"(START|END)[ \t]+RequestId:[ \t]*([^\s]+)")
+_END = re.compile(r"^END[ \t]+RequestId:", re.MULTILINE)
 _HEAD = re.compile(r"REPORT[ \t]+RequestId:[ \t]*([^\s]+)")
 
 # Longer labels stand before those that they end in.
@@ -282,7 +285,7 @@ _FIELD = re.compile(
     rf"({'|'.join(_MILLISECONDS)}):[ \t]*{_NUMBER}[ \t]*ms"
     rf"|({'|'.join(_MEGABYTES)}):[ \t]*{_NUMBER}[ \t]*MB"
     r"|(Status|Phase):[ \t]*([a-z][a-z_-]*)"
-    r"|(Error Type):[ \t]*([A-Za-z0-9_.$:-]+)"
+    r"|(Error Type):[ \t]*([^\s]+)"
     r"|(XRAY TraceId|SegmentId|Sampled):[ \t]*([A-Za-z0-9-]+)"
     r")"
 )
@@ -548,12 +551,11 @@ def _whole(given: str | float | None, highest: int) -> int | None:
 def _checked(record: ReportRecord) -> ReportRecord:
     """Refuse a record whose numbers exclude each other.
 
-    Billed is never below the duration, but for time-outs of the old style:
-    there it is the time-out, whole seconds, and the duration some ms more.
+    How billed and duration relate is not among what is checked: billed was
+    rounded to 100 ms once, may contain init or restore, and is less than the
+    duration at time-outs of the old style.
     """
-    billed, used, size = record.billed_ms, record.max_memory_used_mb, record.memory_size_mb
-    if billed is not None and billed < math.floor(record.duration_ms) and billed % 1_000 and record.status != "timeout":
-        raise _Refused
+    used, size = record.max_memory_used_mb, record.memory_size_mb
     if size is not None and (size == 0 or (used is not None and used > 2 * size)):
         raise _Refused
     return record
@@ -561,7 +563,7 @@ def _checked(record: ReportRecord) -> ReportRecord:
 
 # --- How invocations ended before records said so -------------------------------------------------------------------
 
-_TIMED_OUT = re.compile(r"(?<![^\s])([^\s]{1,128}) Task timed out after ([0-9]+(?:\.[0-9]+)?) seconds")
+_TIMED_OUT = re.compile(r" Task timed out after ([0-9]{1,4}(?:\.[0-9]{1,3})?) seconds")
 _KILLED = re.compile(r"^RequestId: ([^\s]+) Error: Runtime exited with error: signal: killed", re.MULTILINE)
 
 
@@ -571,11 +573,13 @@ def _infer_old_endings(text: str, records: list[Record]) -> None:
     Time-outs: China's and GovCloud's Regions may still write the old style.
     ``signal: killed`` is the kernel's answer to a process that passes its
     memory limit. A line of the function's own that says the same is not
-    believed where the record's duration is below the time-out.
+    believed where the record's duration is not about the time-out.
     """
-    timeouts: dict[str, float] = {}
-    if "Task timed out after " in text:
-        timeouts = {match[1]: float(match[2][:12]) * 1_000 for match in _TIMED_OUT.finditer(text)}
+    timeouts: dict[str, list[float]] = {}
+    for match in _TIMED_OUT.finditer(text):
+        words = text[max(0, match.start() - 200) : match.start()].split()
+        if words:
+            timeouts.setdefault(words[-1], []).append(float(match[1]) * 1_000)
     killed: set[str] = set()
     if "signal: killed" in text:
         killed = {match[1] for match in _KILLED.finditer(text)}
@@ -584,8 +588,8 @@ def _infer_old_endings(text: str, records: list[Record]) -> None:
     for index, record in enumerate(records):
         if not isinstance(record, ReportRecord) or record.status is not None:
             continue
-        timeout_ms = timeouts.get(record.request_id)
-        if timeout_ms is not None and record.duration_ms >= timeout_ms:
+        duration_ms = record.duration_ms
+        if any(limit_ms <= duration_ms <= limit_ms * 1.1 + 500 for limit_ms in timeouts.get(record.request_id, ())):
             records[index] = replace(record, status="timeout")
         elif record.request_id in killed:
             records[index] = replace(record, status="error", error_type="Runtime.OutOfMemory")
