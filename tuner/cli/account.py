@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ def account_names(
             if typed is not None and typed != named:
                 raise UsageProblem(f"{flag} {typed} contradicts --state-machine, which says {named}.")
         region, stack = found["region"], found["stack"]
-    session = boto3.Session(region_name=region, profile_name=profile)
+    # As the AWS CLI does; boto3 by itself reads AWS_DEFAULT_REGION only.
+    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
     configuration = Config(
         user_agent_extra=USER_AGENT,
         connect_timeout=5,

@@ -25,6 +25,9 @@ STATE_MEANINGS = {
 }
 
 
+_WIDTH_FOR_A_BAR = 120
+
+
 class Display:
     """Shows a run's progress; also when nobody can see it move."""
 
@@ -37,12 +40,14 @@ class Display:
             self._progress = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
-                BarColumn(bar_width=20),
+                *([BarColumn(bar_width=20)] if console.width >= _WIDTH_FOR_A_BAR else []),
                 TextColumn("{task.completed:.0f} of at most {task.total:.0f} invocations"),
                 TextColumn("{task.fields[spent]}"),
                 TimeElapsedColumn(),
                 console=console,
                 transient=True,
+                # Few: the machine that draws is the machine that measures.
+                refresh_per_second=4,
             )
             self._task = self._progress.add_task("starting", total=50, spent="$0")
 

@@ -23,7 +23,8 @@ from tuner.cli.failures import (
 from tuner.cli.follow import RunEnd, caught_interrupts, follow
 from tuner.cli.runs import REPORT_FILES, Runs, new_run_id
 
-_POLL_S = {"local": 0.3, "aws": 2.0}
+_POLL_S = {"local": 1.0, "aws": 2.0}
+"""On this machine every question takes CPU time from what is being measured."""
 _DEFAULT_BUDGET = {"maxInvocations": 50, "maxCostUsd": 1.0, "maxMinutes": 60}
 
 
