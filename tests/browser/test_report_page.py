@@ -121,7 +121,7 @@ def test_the_page_works_without_scripts(path: Path, open_report: Open) -> None:
     """With JavaScript off the verdict is read and the folds open."""
     document = load(path)
     page = open_report(document, java_script_enabled=False).page
-    sentence = page.locator("h1").inner_text().replace("\u2060", "")
+    sentence = " ".join(page.locator("h1").inner_text().replace("\u2060", "").split())
     assert sentence == " ".join(plain(verdict_message(document).headline).split())
     fold = page.locator("details:has(summary:text('Do it again'))")
     body = fold.locator(".body")

@@ -527,7 +527,7 @@ def _halo_text(values: Sequence[dict[str, Any]], encoding: Layer, colour: str, p
         "data": {"values": list(values)},
         "encoding": {**encoding, "text": {"field": "text", "type": "nominal"}},
         "layer": [
-            {"mark": {**base, "color": PAPER, "stroke": PAPER, "strokeWidth": 4}},
+            {"mark": {**base, "color": PAPER, "stroke": PAPER, "strokeWidth": 4, "strokeJoin": "round"}},
             {"mark": {**base, "color": colour}},
         ],
     }

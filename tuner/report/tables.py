@@ -124,20 +124,19 @@ def comparison(document: doc.Document) -> list[ComparisonRow]:
             _difference((current or {}).get("coldStartMs"), recommended.get("coldStartMs"), "faster", "slower"),
         )
     )
-    saving = document.get("savingRatio")
     rows.append(
         ComparisonRow(
             "Cost per million",
             cost_cell(current, "current", currency),
             cost_cell(recommended, "recommended", currency),
-            "" if saving is None else formats.change(saving),
+            _cost_difference(document),
         )
     )
     rows.extend(_monthly_row(document, currency))
     if doc.goal_of(document):
         rows.append(
             ComparisonRow(
-                "Probability of the goal",
+                "Meets the goal",
                 probability_cell(current, "current"),
                 probability_cell(recommended, "recommended"),
             )
@@ -158,7 +157,21 @@ def _monthly_row(document: doc.Document, currency: str) -> list[ComparisonRow]:
     for which in ("current", "recommended"):
         cost = doc.estimate_of((document.get(which) or {}).get("costPerMillionUsd"))
         cells.append(UNKNOWN if cost is None else Cell(formats.money(cost * invocations / 1_000_000, currency)))
-    return [ComparisonRow(f"Cost per month at {formats.count(invocations, 'invocation')}", cells[0], cells[1])]
+    return [ComparisonRow("Cost per month", cells[0], cells[1])]
+
+
+def _cost_difference(document: doc.Document) -> str:
+    """The saving, with a word where the two costs' bounds overlap."""
+    saving = document.get("savingRatio")
+    if saving is None:
+        return ""
+    one, other = ((document.get(which) or {}).get("costPerMillionUsd") for which in ("current", "recommended"))
+    overlap = bool(one and other and _overlap(one, other)) and abs(saving) >= 0.005
+    return formats.change(saving) + (", bounds overlap" if overlap else "")
+
+
+def _overlap(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    return one["low"] <= other["high"] and other["low"] <= one["high"]
 
 
 def _difference(
@@ -167,7 +180,7 @@ def _difference(
     """How much smaller or larger an estimate becomes, in words; intervals that overlap carry no difference."""
     if not current or not recommended or not current["estimate"]:
         return ""
-    if recommended["low"] <= current["high"] and current["low"] <= recommended["high"]:
+    if _overlap(current, recommended):
         return "no clear difference"
     ratio = 1 - recommended["estimate"] / current["estimate"]
     if ratio < -1:
