@@ -95,13 +95,13 @@ def monotone_cubic(x: Sequence[float] | FloatArray, y: Sequence[float] | FloatAr
             derivative[i] = (before + after) / (before / slope[i - 1] + after / slope[i])
     derivative[0] = _end_derivative(step[0], step[1], slope[0], slope[1])
     derivative[-1] = _end_derivative(step[-1], step[-2], slope[-1], slope[-2])
-    i = np.clip(np.searchsorted(xs, at, side="right") - 1, 0, len(step) - 1)
-    t = (at - xs[i]) / step[i]
+    left = np.clip(np.searchsorted(xs, at, side="right") - 1, 0, len(step) - 1)
+    t = (at - xs[left]) / step[left]
     result: FloatArray = (
-        ys[i] * (1 + 2 * t) * (1 - t) ** 2
-        + derivative[i] * step[i] * t * (1 - t) ** 2
-        + ys[i + 1] * t**2 * (3 - 2 * t)
-        + derivative[i + 1] * step[i] * t**2 * (t - 1)
+        ys[left] * (1 + 2 * t) * (1 - t) ** 2
+        + derivative[left] * step[left] * t * (1 - t) ** 2
+        + ys[left + 1] * t**2 * (3 - 2 * t)
+        + derivative[left + 1] * step[left] * t**2 * (t - 1)
     )
     return result
 

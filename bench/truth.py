@@ -9,14 +9,14 @@ from functools import lru_cache
 import numpy as np
 
 from bench.curves import Curve, FloatArray, MeasuredNoise, monotone_cubic, sizes_of
-from tuner.core.model import ArchitecturePrices, Candidate, LatencyGoal, SearchProblem, TuningBudget
+from tuner.core.model import Architecture, ArchitecturePrices, Candidate, LatencyGoal, SearchProblem, TuningBudget
 from tuner.core.search.space import space_of
 
 PERCENTILE = 95.0
 GOAL_SHARES = (None, 0.15, 0.5)
 """Where a limit lies between the fastest and the slowest size, in log; None is no goal."""
 LEAST_RANGE = 1.15
-PRICES = {"x86_64": ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309)}
+PRICES: dict[Architecture, ArchitecturePrices] = {"x86_64": ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309)}
 """us-east-1, first tier (AWS Lambda pricing, seen 2026-11)."""
 TAIL_LOW, TAIL_HIGH = 2.0, 5.0
 SMOOTH_ERROR = 0.04
@@ -133,13 +133,17 @@ def smooth_truth(curve: Curve, noise: MeasuredNoise | None, position: int) -> Tr
 
 def _family(log_memory: FloatArray) -> FloatArray:
     """``a + b · max((1/m)^k, (1/c)^k)`` on a dense grid of its three shape parameters, in log."""
-    rows = []
-    for floor in (0.0, *np.geomspace(0.002, 0.95, 22)):
-        for exponent in np.linspace(0.4, 1.9, 16):
-            for saturation_mb in np.geomspace(300, 10_240, 24):
-                scaled = np.minimum(log_memory, math.log(saturation_mb)) - math.log(128)
-                rows.append(np.log(floor + (1 - floor) * np.exp(-exponent * scaled)))
-    return np.array(rows)
+    return _family_at(tuple(log_memory))
+
+
+@lru_cache(maxsize=64)
+def _family_at(log_memory: tuple[float, ...]) -> FloatArray:
+    floor = np.array([0.0, *np.geomspace(0.002, 0.95, 22)])[:, None, None, None]
+    exponent = np.linspace(0.4, 1.9, 16)[:, None, None]
+    saturation = np.log(np.geomspace(300, 10_240, 24))[:, None]
+    scaled = np.minimum(np.array(log_memory), saturation) - math.log(128)
+    shapes: FloatArray = np.log(floor + (1 - floor) * np.exp(-exponent * scaled))
+    return shapes.reshape(-1, len(log_memory))
 
 
 def noise_of(curve: Curve, measured: MeasuredNoise | None, position: int) -> Noise:

@@ -67,4 +67,5 @@ def _fit(sizes: FloatArray, samples: dict[int, FloatArray]) -> FloatArray:
         if solution[1] >= 0 and error < best_error:
             best_error = error
             best = solution[0] + solution[1] * np.exp(-sizes / scale_mb)
-    return np.maximum(best, 0.01)
+    fitted_ms: FloatArray = np.maximum(best, 0.01)
+    return fitted_ms

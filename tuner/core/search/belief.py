@@ -44,31 +44,6 @@ class Belief:
     pick: int
     known_environment: IntArray
 
-    def loss_under(self, after: FloatArray, now: FloatArray, actions: IntArray) -> ExpectedLoss:
-        """Expected loss of *actions* under weights over the draws, undecided verdicts included.
-
-        Args:
-            after: Outcomes × draws, each row a posterior after that outcome.
-            now: Draws: the posterior before it.
-            actions: Candidates that might be picked.
-        """
-        weight = np.concatenate([after, now[None]])
-        expected: FloatArray = weight @ self.loss[:, actions]
-        if self.met is not None and self.unreachable is not None:
-            decided = (weight @ self.met[:, actions] >= self.confidence) | (
-                (weight @ self.unreachable)[:, None] >= self.confidence
-            )
-            expected = expected + UNDECIDED_LOSS * ~decided
-        return ExpectedLoss(expected[:-1], expected[-1])
-
-
-@dataclass(frozen=True)
-class ExpectedLoss:
-    """Loss of each action: after each outcome (outcomes × actions), and now (actions)."""
-
-    after: FloatArray
-    now: FloatArray
-
 
 def generator_of(problem: SearchProblem, evidence: Evidence, purpose: str) -> np.random.Generator:
     """A random stream that depends on the seed and on what was seen, never on the order it came in."""
@@ -103,14 +78,10 @@ def believe(
     if problem.goal is not None and outlook.percentile_ms is not None:
         met = (outlook.percentile_ms <= problem.goal.limit_ms).astype(np.float64)
         unreachable = (np.where(allowed, met, 0.0).max(axis=1) == 0).astype(np.float64)
-    belief = Belief(
-        space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
-        loss, met, unreachable, np.empty(0), 0, known,
-    )  # fmt: skip
-    uniform = np.full(len(loss), 1 / len(loss))
-    actions = np.flatnonzero(allowed)
-    expected = np.full(size, np.inf)
-    expected[actions] = belief.loss_under(np.empty((0, len(loss))), uniform, actions).now
+    expected = loss.mean(axis=0)
+    if met is not None and unreachable is not None:
+        undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
+        expected = expected + UNDECIDED_LOSS * undecided
     pick = choice.choose_cheapest_meeting(expected)
     return Belief(
         space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,

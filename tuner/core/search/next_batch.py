@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.search.belief import Belief
+from tuner.core.search.belief import UNDECIDED_LOSS, Belief
 from tuner.core.search.noise import normal_quantile
 from tuner.core.search.space import FloatArray, IntArray
 
 FANTASY_COUNT = 32
-ACTION_LIMIT = 40
+ACTION_LIMIT = 28
+ACTION_DISTANCE = 0.02
+"""Candidates nearer than this, in log memory, are one action."""
+FINALIST_LIMIT = 7
 SITE_LIMIT = 22
 WARM_COUNTS = (1, 2, 4)
 PRICE_PER_INVOCATION = 0.0007
@@ -44,27 +47,71 @@ def best_options(
 ) -> list[Option]:
     """Options by falling worth over price.
 
+    All sites are looked at with one warm invocation first, the best of them
+    again with more fantasies and more invocations.
+
     Args:
         belief: What is known now.
         cold_count: For each candidate, how many invocations of a batch are lost to cold starts.
         affordable: For each candidate, how many invocations still fit the budget.
         generator: Source of the fantasised outcomes.
     """
-    actions = np.argsort(belief.expected_loss, kind="stable")[:ACTION_LIMIT]
-    actions = actions[belief.allowed[actions]]
+    stakes = _stakes_of(belief, generator)
     cost = belief.outlook.cost_per_million_usd.mean(axis=0)
     relative_cost = cost / cost[belief.pick]
-    fantasies = _fantasies(len(belief.loss), generator)
-    options = []
-    for site in _sites(belief):
-        for warm_count in WARM_COUNTS:
-            invocation_count = warm_count + int(cold_count[site])
-            if invocation_count > affordable[site]:
-                continue
-            gain = _gain(belief, int(site), warm_count, actions, fantasies)
-            price = PRICE_PER_INVOCATION * invocation_count * (0.5 + 0.5 * float(relative_cost[site]))
-            options.append(Option(int(site), warm_count, invocation_count, gain, price))
+
+    def option(site: int, warm_count: int, fantasies: _Fantasies) -> Option:
+        invocation_count = warm_count + int(cold_count[site])
+        price = PRICE_PER_INVOCATION * invocation_count * (0.5 + 0.5 * float(relative_cost[site]))
+        return Option(site, warm_count, invocation_count, _gain(belief, stakes, site, warm_count, fantasies), price)
+
+    few = _fantasies(len(belief.loss), FANTASY_COUNT // 2, generator)
+    sites = [int(site) for site in _sites(belief) if 1 + cold_count[site] <= affordable[site]]
+    glances = sorted((option(site, 1, few) for site in sites), key=lambda glance: (-glance.ratio, glance.candidate))
+    many = _fantasies(len(belief.loss), FANTASY_COUNT, generator)
+    options = [
+        option(glance.candidate, warm_count, many)
+        for glance in glances[:FINALIST_LIMIT]
+        for warm_count in WARM_COUNTS
+        if warm_count + int(cold_count[glance.candidate]) <= affordable[glance.candidate]
+    ]
     return sorted(options, key=lambda option: (-option.ratio, option.candidate, option.warm_count))
+
+
+@dataclass(frozen=True)
+class _Stakes:
+    """What depends on the next batch, in two halves of the draws.
+
+    Columns: the loss of each action, whether it meets the goal, and one for
+    "no candidate does"; the last two only where there is a goal.
+    """
+
+    halves: tuple[IntArray, IntArray]
+    columns: tuple[FloatArray, FloatArray]
+    action_count: int
+    confidence: float
+
+    def expected_loss(self, means: FloatArray) -> FloatArray:
+        """Loss of each action where the columns have these means; an undecided verdict is part of it."""
+        loss = means[..., : self.action_count]
+        if means.shape[-1] == self.action_count:
+            return loss
+        met, unreachable = means[..., self.action_count : -1], means[..., -1:]
+        undecided = (met < self.confidence) & (unreachable < self.confidence)
+        result: FloatArray = loss + UNDECIDED_LOSS * undecided
+        return result
+
+
+def _stakes_of(belief: Belief, generator: np.random.Generator) -> _Stakes:
+    order = np.argsort(belief.expected_loss, kind="stable")
+    actions = _spread_apart(belief, order[belief.allowed[order]], ACTION_LIMIT, ACTION_DISTANCE)
+    columns = [belief.loss[:, actions]]
+    if belief.met is not None and belief.unreachable is not None:
+        columns += [belief.met[:, actions], belief.unreachable[:, None]]
+    table = np.concatenate(columns, axis=1)
+    by_chance = generator.permutation(len(table))
+    halves = (by_chance[: len(table) // 2], by_chance[len(table) // 2 :])
+    return _Stakes(halves, (table[halves[0]], table[halves[1]]), len(actions), belief.confidence)
 
 
 @dataclass(frozen=True)
@@ -74,19 +121,16 @@ class _Fantasies:
     world: IntArray
     scatter: FloatArray
     """Standard normal, stratified: where the outcome lies within its noise."""
-    chi_square_unit: FloatArray
-    """Uniform: where the outcome's own spread lies within its distribution."""
-    half: IntArray
-    """Splits the draws in two by chance: 0 or 1 for each."""
+    own_spread: FloatArray
+    """Standard normal: where the outcome's own spread lies within its distribution."""
 
 
-def _fantasies(draw_count: int, generator: np.random.Generator) -> _Fantasies:
-    strata = (generator.permutation(FANTASY_COUNT) + 0.5) / FANTASY_COUNT
+def _fantasies(draw_count: int, count: int, generator: np.random.Generator) -> _Fantasies:
+    strata = (generator.permutation(count) + 0.5) / count
     return _Fantasies(
-        world=np.linspace(0, draw_count - 1, FANTASY_COUNT).astype(np.int64),
+        world=np.linspace(0, draw_count - 1, count).astype(np.int64),
         scatter=normal_quantile(strata),
-        chi_square_unit=generator.standard_normal(FANTASY_COUNT),
-        half=generator.permutation(draw_count) % 2,
+        own_spread=generator.standard_normal(count),
     )
 
 
@@ -121,7 +165,7 @@ def _spread_apart(belief: Belief, order: IntArray, limit: int, distance: float) 
     return np.array(taken, dtype=np.int64)
 
 
-def _gain(belief: Belief, site: int, warm_count: int, actions: IntArray, fantasies: _Fantasies) -> float:
+def _gain(belief: Belief, stakes: _Stakes, site: int, warm_count: int, fantasies: _Fantasies) -> float:
     """Expected fall of the pick's loss after *warm_count* warm invocations at *site*.
 
     Outcomes are drawn from some of the draws; each re-weights all of them by
@@ -129,6 +173,28 @@ def _gain(belief: Belief, site: int, warm_count: int, actions: IntArray, fantasi
     batch, since there are only some hundred; to choose with one half and judge
     with the other slights it. The truth lies between, and the mean is taken.
     """
+    weight = _weights(belief, site, warm_count, fantasies)
+    parts = [weight[:, half] for half in stakes.halves]
+    sums = [part @ columns for part, columns in zip(parts, stakes.columns, strict=True)]
+    masses = [np.maximum(part.sum(axis=1, keepdims=True), 1e-30) for part in parts]
+    whole = (sums[0] + sums[1]) / (masses[0] + masses[1])
+    halves = [total / mass for total, mass in zip(sums, masses, strict=True)]
+    # Before the outcome the means are those after it, averaged: so only being told counts.
+    after = stakes.expected_loss(whole)
+    now = stakes.expected_loss(whole.mean(axis=0))
+    flattering = now.min() - after.min(axis=1).mean()
+    rows = np.arange(len(weight))
+    slighting = 0.0
+    for chooser, judge in (halves, halves[::-1]):
+        chosen_after = stakes.expected_loss(chooser).argmin(axis=1)
+        chosen_now = stakes.expected_loss(chooser.mean(axis=0)).argmin()
+        judged_now = stakes.expected_loss(judge.mean(axis=0))[chosen_now]
+        slighting += 0.5 * float(judged_now - stakes.expected_loss(judge)[rows, chosen_after].mean())
+    return FLATTERY * float(flattering) + (1 - FLATTERY) * slighting
+
+
+def _weights(belief: Belief, site: int, warm_count: int, fantasies: _Fantasies) -> FloatArray:
+    """Outcomes × draws: the likelihood of each fantasised outcome in each draw, up to a factor per row."""
     draws = belief.outlook.draws
     centre = draws.log_median[:, site]
     variance = draws.noise**2 / warm_count
@@ -140,26 +206,13 @@ def _gain(belief: Belief, site: int, warm_count: int, actions: IntArray, fantasi
     world = fantasies.world
     outcome = centre[world] + np.sqrt(variance[world]) * fantasies.scatter
     wide = variance + (_KERNEL_RATIO * centre.std()) ** 2
-    log_weight = -0.5 * (outcome[:, None] - centre[None, :]) ** 2 / wide - 0.5 * np.log(wide)
+    log_weight = (outcome[:, None] - centre[None, :]) ** 2 * (-0.5 / wide) - 0.5 * np.log(wide)
     if warm_count > 1:
         freedom = warm_count - 1
         # Wilson and Hilferty's approximation of a chi-square from a normal.
-        cube = 1 - 2 / (9 * freedom) + fantasies.chi_square_unit * math.sqrt(2 / (9 * freedom))
+        cube = 1 - 2 / (9 * freedom) + fantasies.own_spread * math.sqrt(2 / (9 * freedom))
         seen = draws.noise[world] ** 2 * freedom * np.maximum(cube, 0.05) ** 3
-        log_weight = log_weight - 0.5 * seen[:, None] / draws.noise**2 - freedom * np.log(draws.noise)
-    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
-    halves = [belief.loss_under(*_normalised(weight * (fantasies.half == half)), actions) for half in (0, 1)]
-    whole = belief.loss_under(*_normalised(weight), actions)
-    flattering = whole.now.min() - whole.after.min(axis=1).mean()
-    rows = np.arange(len(world))
-    slighting = 0.0
-    for chooser, judge in (halves, halves[::-1]):
-        chosen = chooser.after.argmin(axis=1)
-        slighting += 0.5 * float(judge.now[chooser.now.argmin()] - judge.after[rows, chosen].mean())
-    return FLATTERY * float(flattering) + (1 - FLATTERY) * slighting
-
-
-def _normalised(weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weights after each outcome, and their mean: the same before it, so that only being told counts."""
-    after = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
-    return after, after.mean(axis=0)
+        log_weight -= seen[:, None] * (0.5 / draws.noise**2) + freedom * np.log(draws.noise)
+    log_weight -= log_weight.max(axis=1, keepdims=True)
+    weight: FloatArray = np.exp(log_weight)
+    return weight

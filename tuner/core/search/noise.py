@@ -45,9 +45,13 @@ def log_quantile(percentile: float, spread: FloatArray, tail_share: FloatArray) 
     """
     target = percentile / 100
     shifts = np.log(TAIL_FACTORS)[:, None]
-    low = -8 * spread - 0.01
-    high = 8 * spread + math.log(TAIL_FACTORS[-1])
-    for _ in range(26):
+    # The mixture lies above its core, and below the core that had to make up for the tail.
+    core_alone = normal_quantile(np.full(len(spread), target)) * spread
+    low = core_alone
+    high = np.minimum(
+        normal_quantile(np.minimum(target / (1 - tail_share), 1.0)) * spread, core_alone + math.log(TAIL_FACTORS[-1])
+    )
+    for _ in range(14):
         middle = (low + high) / 2
         core = normal_cdf(middle / spread)
         tail = normal_cdf((middle - shifts) / spread).mean(axis=0)

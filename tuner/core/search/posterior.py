@@ -247,8 +247,8 @@ class Posterior:
         whiten = np.linalg.inv(factor)
         inverse = np.swapaxes(whiten, 1, 2) @ whiten
         residual = groups.mean - self._centre - self._shapes[:, groups.candidate] - COLD_OFFSET * groups.cold
-        square = np.einsum("chg,sg->chs", whiten, residual)
-        quadratic = (square**2).sum(axis=1)
+        square = whiten @ residual.T
+        quadratic = np.einsum("chs,chs->cs", square, square)
         log_determinant = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
         log_evidence = -0.5 * (quadratic + log_determinant[:, None] + size * math.log(2 * math.pi))
         variance = grid.noise**2
