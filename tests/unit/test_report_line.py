@@ -135,6 +135,20 @@ def test_separators(separator: str) -> None:
     assert record == ReportRecord(A, 46.84, 47, 192, 72)
 
 
+def test_wrapped_records() -> None:
+    """A record that was broken into lines between fields is read to its end."""
+    whole = REPORT_A + "Init Duration: 5.00 ms\tStatus: error\tError Type: Runtime.OutOfMemory"
+    expected = find_report(whole, A)
+    assert expected is not None
+    assert expected.init_ms == 5
+    for log in (
+        whole.replace("\tBilled", "\nBilled").replace("\tInit", "\nInit"),
+        whole.replace("\tDuration", "\t\nDuration").replace("\tInit", "\nInit"),
+        whole.replace("\tMax", "\nMax"),
+    ):
+        assert find_report(f"{log}\nDuration: 5 ms of something", A) == expected
+
+
 def test_any_order_of_fields() -> None:
     """No field is found by its column; unknown ones do not matter."""
     line = (
@@ -601,6 +615,9 @@ def prefixed(prefix: str) -> str:
         prefixed(f"2026-11-23T10:00:00.123000+00:00 {STREAM} "),
         prefixed(f"\x1b[32m2026-11-23T10:00:00.123000+00:00\x1b[0m \x1b[36m{STREAM}\x1b[0m "),
         prefixed("2026-11-23T10:00:00 "),
+        prefixed("2026-11-23 10:00:00,123  "),
+        prefixed("10:00:00 "),
+        "\t".join(["INIT_START Runtime Version: python:3.13.v1\n", *MESSAGES]),
         prefixed(f"{STREAM} 2026-11-23T10:00:00.123000 "),
         prefixed(f"EVENTS\t38291\t1763890000000\t{STREAM}\t"),
         json.dumps(
@@ -622,6 +639,9 @@ def prefixed(prefix: str) -> str:
         "tail",
         "coloured",
         "short",
+        "viewer",
+        "clock",
+        "tabs",
         "sam",
         "text",
         "filter",

@@ -305,7 +305,7 @@ def _text_report(lines: list[str], position: int, request_id: str | None) -> Rep
     if head is None or (request_id is not None and head[1] != request_id):
         return None
     try:
-        fields = _text_fields(line, head.end())
+        fields, _ = _text_fields(line, head.end())
         spread = line[head.end() :].strip() == ""
         for following in lines[position + 1 : position + 14]:
             trace = _XRAY.match(following)
@@ -314,11 +314,14 @@ def _text_report(lines: list[str], position: int, request_id: str | None) -> Rep
                 break
             if not spread and "Max Memory Used" in fields:
                 break
-            # One field a line, as some viewers copy them: a line of nothing but fields goes on with the record.
-            match = _FIELD.match(following)
-            if match is None or following[match.end() :].strip():
+            # Wrapped, as some viewers copy it: a line of nothing but fields goes on with the record.
+            if _FIELD.match(following) is None:
                 break
-            _merge(fields, _text_fields(following, 0))
+            more, glued = _text_fields(following, 0)
+            if glued:
+                break
+            _merge(fields, more)
+            spread = True
         duration = fields.get("Duration")
         if duration is None:
             return None
@@ -344,12 +347,12 @@ def _text_report(lines: list[str], position: int, request_id: str | None) -> Rep
 def _text_phase_report(line: str) -> InitReport | RestoreReport | None:
     try:
         if line.startswith("INIT_REPORT "):
-            fields = _text_fields(line, len("INIT_REPORT"))
+            fields, _ = _text_fields(line, len("INIT_REPORT"))
             init = fields.get("Init Duration")
             if init is not None:
                 return InitReport(_ms(float(init)), fields.get("Phase"), fields.get("Status"), fields.get("Error Type"))
         elif line.startswith("RESTORE_REPORT "):
-            fields = _text_fields(line, len("RESTORE_REPORT"))
+            fields, _ = _text_fields(line, len("RESTORE_REPORT"))
             restore = fields.get("Restore Duration")
             if restore is not None:
                 return RestoreReport(_ms(float(restore)), fields.get("Status"), fields.get("Error Type"))
@@ -358,8 +361,11 @@ def _text_phase_report(line: str) -> InitReport | RestoreReport | None:
     return None
 
 
-def _text_fields(line: str, position: int) -> dict[str, str]:
+def _text_fields(line: str, position: int) -> tuple[dict[str, str], str]:
     """Read fields one after the other until something that is none: text that was glued to the line.
+
+    Returns:
+        The fields, and the text after them.
 
     Raises:
         _Refused: What ends them is a field after all, but a cut or impossible
@@ -379,13 +385,13 @@ def _text_fields(line: str, position: int) -> dict[str, str]:
             continue
         rest = line[position:].strip()
         if not rest:
-            return fields
+            return fields, ""
         for label in _LABELS:
             if rest.startswith(label + ":") or label.startswith(rest):
                 raise _Refused
         unknown = _UNKNOWN_FIELD.match(line, position)
         if unknown is None or "RequestId" in unknown[1]:
-            return fields
+            return fields, rest
         position = unknown.end()
 
 
@@ -597,12 +603,15 @@ def _infer_old_endings(text: str, records: list[Record]) -> None:
 
 # --- Logs as users have them at hand --------------------------------------------------------------------------------
 
-_TIME = r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)"
+_TIME = (
+    r"(?P<time>(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ])?[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?"
+    r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?)"
+)
 _STREAM = r"(?P<stream>[^\s]*[0-9]{4}/[0-9]{2}/[0-9]{2}/[^\s]*\[[^\]\s]+\][^\s]*)"
 _PREFIXES = (
-    re.compile(rf"{_TIME} {_STREAM} "),  # aws logs tail
-    re.compile(rf"{_STREAM} {_TIME} "),  # sam logs
-    re.compile(rf"{_TIME} "),  # aws logs tail --format short
+    re.compile(rf"{_TIME} +{_STREAM} "),  # aws logs tail
+    re.compile(rf"{_STREAM} +{_TIME} "),  # sam logs
+    re.compile(rf"{_TIME} +"),  # aws logs tail --format short, and other viewers
     re.compile(r"EVENTS\t(?:[0-9]+\t){1,2}(?:(?P<stream>[^\s]*\[[^\]\s]+\][^\s]*)\t)?"),  # --output text
 )
 _PLATFORM_LINE = re.compile(
@@ -632,7 +641,9 @@ def iter_log_events(text: str) -> Iterator[LogEvent]:
         lines = [_ANSI.sub("", line) for line in lines]
     prefix = _prefix_of(lines)
     if prefix is None:
-        for line in lines:
+        tabbed = _are_tabbed(lines)
+        for whole_line in lines:
+            line = whole_line.removeprefix("\t") if tabbed else whole_line
             event = _json_line_event(line)
             yield event if event is not None else LogEvent(line)
         return
@@ -664,6 +675,12 @@ def _prefix_of(lines: Sequence[str]) -> re.Pattern[str] | None:
         if _PLATFORM_LINE.match(line, match.end() if match else 0):
             balance += 1 if match else -1
     return prefix if balance >= 0 else None
+
+
+def _are_tabbed(lines: Sequence[str]) -> bool:
+    """Tell whether messages are apart by tabs, as ``--query 'events[].message' --output text`` writes them."""
+    tabbed = sum(line[:1] == "\t" and _PLATFORM_LINE.match(line, 1) is not None for line in lines)
+    return tabbed > 1 and tabbed > sum(_PLATFORM_LINE.match(line) is not None for line in lines)
 
 
 def _one_line(message: str) -> str:
