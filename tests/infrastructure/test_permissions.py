@@ -205,7 +205,11 @@ def test_patterns_narrow_what_is_read_and_passed() -> None:
 
 def test_payloads_come_from_listed_places() -> None:
     """An input is not a permission: other buckets are read only where the parameter lists them."""
-    assert granted(Deployed(), "PlanRole", "s3:GetObject") == {f"{BUCKET}/payloads/*", f"{BUCKET}/runs/*"}
+    assert granted(Deployed(), "PlanRole", "s3:GetObject") == {
+        f"{BUCKET}/payloads/*",
+        f"{BUCKET}/runs/*",
+        f"{BUCKET}/functions/*/open/*",
+    }
     listed = granted(Deployed(EVERYTHING_SET), "PlanRole", "s3:GetObject") - granted(
         Deployed(), "PlanRole", "s3:GetObject"
     )
@@ -228,8 +232,13 @@ def test_code_is_written_by_one_and_read_by_one(deployed: Deployed) -> None:
 
 
 def test_nothing_is_deleted_from_the_bucket(deployed: Deployed) -> None:
-    """Artifacts go by the life-cycle rules alone: no role may delete an object."""
-    assert not [role for role, one in statements(deployed) if any("s3:Delete" in action for action in one["Action"])]
+    """Artifacts go by the life-cycle rules alone: the mark of an open run is all that a role may delete."""
+    deleting = [
+        (role, one["Resource"])
+        for role, one in statements(deployed)
+        if any("s3:Delete" in action for action in one["Action"])
+    ]
+    assert deleting == [("RestoreRole", [f"{BUCKET}/functions/*/open/*"])]
 
 
 def test_every_grant_is_used(by_default: Deployed) -> None:

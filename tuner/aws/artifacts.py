@@ -76,6 +76,11 @@ class Artifacts:
                     raise StudyBusy(f"{self.uri(key)} was written by another run at the same moment.") from error
                 raise
 
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is fine."""
+        with aws_call("s3:DeleteObject", self.uri(key)):
+            self._s3.delete_object(Bucket=self.bucket, Key=key)
+
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
         with aws_call("s3:GetObject", self.uri(key)):

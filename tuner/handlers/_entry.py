@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from urllib.parse import urlsplit
@@ -12,6 +15,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.clients import client
 from tuner.aws.clones import Clones
+from tuner.aws.failures import aws_call
 from tuner.aws.target import TargetReader
 
 logger = Logger()
@@ -52,3 +56,19 @@ def is_local() -> bool:
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def restorer() -> Callable[[str], None]:
+    """Starts the state machine ``restore`` for a run id; once a second at most for the same run."""
+
+    def start(run_id: str) -> None:
+        digest = hashlib.sha256(run_id.encode()).hexdigest()[:12]
+        restore_arn = os.environ["TUNER_RESTORE_ARN"]
+        with aws_call("states:StartExecution", restore_arn):
+            client("stepfunctions").start_execution(
+                stateMachineArn=restore_arn,
+                name=f"overdue-{digest}-{now():%Y%m%dT%H%M%S}",
+                input=json.dumps({"runId": run_id}),
+            )
+
+    return start

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tuner.handlers._entry import is_local, logger, metrics, now, run_artifacts, target_reader, tracer
+from tuner.handlers._entry import is_local, logger, metrics, now, restorer, run_artifacts, target_reader, tracer
 from tuner.steps.plan import Surroundings, plan_run
 
 
@@ -34,6 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         surroundings,
         execution_arn=event["executionArn"],
         started_at=event["startedAt"],
+        start_restore=restorer(),
     )
     metrics.add_metric(name="RunsPlanned", unit="Count", value=1)
     return {"runId": record.run_id, "dryRun": record.request.dry_run}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -23,6 +23,7 @@ from tuner.core.pricing import invocation_cost_usd, prices_for
 from tuner.core.request import parse_request
 from tuner.core.target import TargetFunction, check_tunable, read_target
 from tuner.core.tuning_request import TuningRequest, WeightedPayload, check_payloads
+from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
 from tuner.steps.run import PAYLOADS, RECORD, Outside, RunRecord, save_plan
 
@@ -62,10 +63,12 @@ def plan_run(
     *,
     execution_arn: str,
     started_at: str,
+    start_restore: Callable[[str], None],
 ) -> RunRecord:
     """Validate the request, read the function and write the run's record and plan.
 
-    Nothing is changed and nothing is invoked here.
+    Nothing is changed and nothing is invoked here. Earlier runs of the same
+    function that nobody restored are restored first.
 
     Raises:
         InvalidRequest: Lists every problem of the input.
@@ -103,13 +106,15 @@ def plan_run(
         versions={"lambda-tuner": __version__, "python": platform.python_version()},
         assumed_size=_is_assumed(configuration, surroundings),
     )
-    expires_at = surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)
+    expires_at = (surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)).isoformat()
     snapshot = fingerprint(reader.snapshot(reference.name, reference.qualifier))
+    restore_overdue(artifacts.all, reference.name, start_restore, now=surroundings.now.isoformat())
+    mark_open(artifacts.all, reference.name, artifacts.run_id, expires_at=expires_at)
     artifacts.write(PAYLOADS, to_json(payloads))
     artifacts.write(RECORD, to_json(record))
     save_plan(
         artifacts,
-        Plan(artifacts.run_id, reference.name, reference.qualifier, expires_at.isoformat(), snapshot),
+        Plan(artifacts.run_id, reference.name, reference.qualifier, expires_at, snapshot),
     )
     return record
 

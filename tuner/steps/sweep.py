@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from tuner.aws.clones import Clones
-from tuner.aws.failures import aws_call
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG
 
 
@@ -24,15 +21,13 @@ class Swept:
     """Temporary functions of runs that are still within their time."""
 
 
-def sweep(clones: Clones, states: Any, restore_arn: str, *, now: str, execution_name: Callable[[str], str]) -> Swept:
+def sweep(clones: Clones, start_restore: Callable[[str], None], *, now: str) -> Swept:
     """Start ``restore`` for every run that has outlived itself.
 
     Args:
         clones: Lists temporary functions and reads their tags.
-        states: A Step Functions client.
-        restore_arn: The ``restore`` state machine.
+        start_restore: Starts ``restore`` for a run id.
         now: The time, ISO 8601 in UTC.
-        execution_name: Names the restoring execution of a run, unique in time.
     """
     overdue: dict[str, None] = {}
     orphans: list[str] = []
@@ -47,9 +42,6 @@ def sweep(clones: Clones, states: Any, restore_arn: str, *, now: str, execution_
         else:
             orphans.append(name)
     for run_id in overdue:
-        with aws_call("states:StartExecution", restore_arn):
-            states.start_execution(
-                stateMachineArn=restore_arn, name=execution_name(run_id), input=json.dumps({"runId": run_id})
-            )
+        start_restore(run_id)
     removed = tuple(name for name in orphans if clones.delete(name))
     return Swept(tuple(overdue), removed, kept)

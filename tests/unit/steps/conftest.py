@@ -33,6 +33,7 @@ class FakeRun:
     aws: FakeLambda = field(default_factory=FakeLambda)
     logs: FakeLogs = field(default_factory=FakeLogs)
     slept: list[float] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
     memory_cap_mb: int = 10_240
     where: str = "aws"
 
@@ -51,6 +52,7 @@ class FakeRun:
             surroundings,
             execution_arn="arn:aws:states:eu-west-1:123456789012:execution:lambda-tuner-tune:run-1",
             started_at=NOW.isoformat(),
+            start_restore=self.restarted.append,
         )
         self.s3.objects[code_key(record.target.code_sha256)] = b"code"
         return record

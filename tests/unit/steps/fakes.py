@@ -52,6 +52,10 @@ class FakeS3:
             raise client_error("404")
         return {"ETag": self._tag(Key)}
 
+    def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
+        """As S3 does: what is not there is fine."""
+        self.objects.pop(Key, None)
+
     def put_object(
         self,
         *,

@@ -26,6 +26,7 @@ from tuner.steps.create_clones import create_clones
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
+from tuner.steps.sweep import sweep
 
 
 def test_run_ends_with_an_answer_and_nothing_left(run: FakeRun) -> None:
@@ -378,3 +379,28 @@ def test_observed_duration_scales_what_this_machine_measured(run: FakeRun) -> No
     output = report(run.artifacts, finished_at=NOW.isoformat())
     assert output["where"] == "local"
     assert output["current"]["durationMs"]["p50"]["estimate"] == pytest.approx(1000, rel=0.15)
+
+
+def test_overdue_run_of_the_same_function_is_restored_first(run: FakeRun) -> None:
+    """A run that nobody restored is found by the next run of its function; a restored one leaves no mark."""
+    run.s3.objects["functions/theirs/open/lost.json"] = b'{"expires_at": "2026-11-01T00:00:00+00:00"}'
+    run.s3.objects["functions/theirs/open/busy.json"] = b'{"expires_at": "2027-01-01T00:00:00+00:00"}'
+    run.plan()
+    assert run.restarted == ["lost"]
+    assert "functions/theirs/open/run-1.json" in run.s3.objects
+    restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
+    assert "functions/theirs/open/run-1.json" not in run.s3.objects
+
+
+def test_sweep_restores_overdue_runs_and_removes_orphans(run: FakeRun) -> None:
+    """By their tags: still in time, overdue, or of no run at all."""
+    for name, tags in {
+        "1-128-arm": {"lambda-tuner:run": "busy", "lambda-tuner:expires": "2027-01-01T00:00:00+00:00"},
+        "2-128-arm": {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-01-01T00:00:00+00:00"},
+        "3-128-arm": {},
+    }.items():
+        run.aws.add(CLONE_PREFIX + name)
+        run.aws.tags[CLONE_PREFIX + name] = tags
+    swept = sweep(run.clones, run.restarted.append, now=NOW.isoformat())
+    assert (swept.restarted, swept.removed, swept.kept) == (("lost",), (CLONE_PREFIX + "3-128-arm",), 1)
+    assert run.restarted == ["lost"]
