@@ -33,6 +33,7 @@ class Run:
     confidence: float | None
     goal_probability: float | None
     within_5_percent: float | None
+    expected_loss: float | None
     suggest_ms: tuple[float, ...]
     round_count: int
 
@@ -46,7 +47,7 @@ def score(
     return Run(
         algorithm, truth_kind, task.truth.name, task.goal_share, seed, invocations, spend,
         float(task.cost[answer.pick] / task.cost[task.best] - 1), excess, feasible,
-        answer.verdict, answer.confidence, answer.goal_probability, answer.within_5_percent,
+        answer.verdict, answer.confidence, answer.goal_probability, answer.within_5_percent, answer.expected_loss,
         answer.suggest_ms, answer.round_count,
     )  # fmt: skip
 

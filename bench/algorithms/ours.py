@@ -40,6 +40,7 @@ def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
         confidence=decision.confidence,
         goal_probability=decision.probability["goalMet"],
         within_5_percent=decision.probability["within5Percent"],
+        expected_loss=float(belief.expected_loss[decision.pick]),
         suggest_ms=tuple(suggest_ms),
         round_count=len(suggest_ms) - 2,
     )

@@ -82,9 +82,14 @@ def test_few_sizes(tmp_path: Path, sizes: tuple[int, ...], goal: LatencyGoal | N
 
 @pytest.mark.parametrize(
     ("duration_ms", "spread"),
-    [(lambda _: 100.0, 0.0), (lambda m: 0.4 * 128 / m + 0.05, 0.1), (lambda m: 5000 * 128 / m, 1.3), (lambda _: 0.0, 0.0)],
+    [
+        (lambda _: 100.0, 0.0),
+        (lambda m: 0.4 * 128 / m + 0.05, 0.1),
+        (lambda m: 5000 * 128 / m, 1.3),
+        (lambda _: 0.0, 0.0),
+    ],
     ids=["constant", "under a millisecond", "noise above 100 %", "zero"],
-)  # fmt: skip
+)
 def test_odd_durations(tmp_path: Path, duration_ms: object, spread: float) -> None:
     """Constant durations, durations under 1 ms and wild noise end with finite estimates."""
     function = SimulatedFunction(duration_ms=duration_ms, spread=spread)  # type: ignore[arg-type]
@@ -224,7 +229,7 @@ def test_what_always_holds(
     max_parallel: int,
     data: st.DataObject,
 ) -> None:
-    """Never past the budget even at the worst; every ask is in the space and not ruled out; GOAL_MET is under its goal."""
+    """Never past the budget at its worst; no ask outside the space or at a ruled-out size; GOAL_MET is under its goal."""
     sizes = data.draw(st.lists(st.sampled_from(ALL_SIZES), min_size=1, max_size=12, unique=True))
     budget = TuningBudget(max_invocations=max_invocations, max_cost_usd=max_cost_usd, max_minutes=500)
     goal = LatencyGoal(95, limit_ms) if limit_ms else None

@@ -12,7 +12,7 @@ from tuner.core.model import Candidate, Facts, LatencyGoal, Observation, SearchP
 from tuner.core.search import choice
 from tuner.core.search.evidence import Evidence, read_evidence
 from tuner.core.search.feasibility import ruled_out
-from tuner.core.search.outlook import Outlook, outlook_of
+from tuner.core.search.outlook import Outlook, cold_starts_of, outlook_of
 from tuner.core.search.posterior import Posterior
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, space_of
 
@@ -62,8 +62,10 @@ def believe(
     evidence = read_evidence(space, observations)
     reasons = ruled_out(problem, observations, facts)
     allowed = np.array([candidate not in reasons for candidate in problem.candidates])
-    draws = Posterior(space, evidence).draw(draw_count or DRAW_COUNT, generator_of(problem, evidence, "draw"))
-    outlook = outlook_of(space, draws, problem.goal)
+    draws = Posterior(space, evidence, problem.payload_weights).draw(
+        draw_count or DRAW_COUNT, generator_of(problem, evidence, "draw")
+    )
+    outlook = outlook_of(space, draws, problem, cold_starts_of(problem, observations))
     size = len(space.candidates)
     known = _known_environment(evidence, size)
     if not allowed.any():

@@ -11,7 +11,7 @@ import numpy as np
 from tuner.core.model import SearchProblem, Verdict
 from tuner.core.search import choice
 from tuner.core.search.belief import Belief
-from tuner.core.search.noise import TAIL_FACTORS
+from tuner.core.search.outlook import slowest_ms
 from tuner.core.search.space import FloatArray
 
 PROVABLE_EXCEEDANCES = 0.15
@@ -79,9 +79,8 @@ def _is_provable(problem: SearchProblem, belief: Belief) -> bool:
     if exceedances >= PROVABLE_EXCEEDANCES:
         return True
     # Far from the limit even the slowest tail that was ever assumed does not matter.
-    draws = belief.outlook.draws
-    slowest_ms = np.exp(draws.log_median[:, belief.pick] + 2 * draws.spread) * TAIL_FACTORS[-1]
-    return bool((slowest_ms <= problem.goal.limit_ms).mean() >= problem.confidence)
+    slow_ms = slowest_ms(belief.outlook.draws, belief.pick)
+    return bool((slow_ms <= problem.goal.limit_ms).mean() >= problem.confidence)
 
 
 def samples_to_show(percentile: float, confidence: float) -> int:

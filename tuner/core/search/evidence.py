@@ -25,6 +25,8 @@ class Evidence:
     environment: IntArray
     """Numbers execution environments; unique over candidates."""
     cold: BoolArray
+    payload: IntArray
+    """Which of the run's payloads each invocation got."""
     environment_candidate: IntArray
     """The candidate that each environment belongs to."""
 
@@ -52,23 +54,26 @@ def read_evidence(space: Space, observations: Sequence[Observation]) -> Evidence
     Raises:
         InvalidRequest: A duration is negative, infinite or not a number; it is named.
     """
-    rows: list[tuple[int, str, bool, float]] = []
+    rows: list[tuple[int, str, bool, int, float]] = []
     for observation in observations:
         index = space.index_of(observation.candidate)
         for invocation in observation.invocations:
             if invocation.outcome != "ok" or invocation.duration_ms is None:
                 continue
             duration_ms = checked_duration_ms(observation, invocation)
-            rows.append((index, invocation.environment or "", invocation.cold, math.log(duration_ms)))
+            rows.append(
+                (index, invocation.environment or "", invocation.cold, invocation.payload_index, math.log(duration_ms))
+            )
     rows.sort()
     environments: dict[tuple[int, str], int] = {}
-    for index, environment, _, _ in rows:
+    for index, environment, *_ in rows:
         environments.setdefault((index, environment), len(environments))
     return Evidence(
-        log_ms=np.array([row[3] for row in rows]),
+        log_ms=np.array([row[4] for row in rows]),
         candidate=np.array([row[0] for row in rows], dtype=np.int64),
         environment=np.array([environments[row[0], row[1]] for row in rows], dtype=np.int64),
         cold=np.array([row[2] for row in rows], dtype=np.bool_),
+        payload=np.array([row[3] for row in rows], dtype=np.int64),
         environment_candidate=np.array([index for index, _ in environments], dtype=np.int64),
     )
 

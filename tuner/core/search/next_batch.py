@@ -196,7 +196,7 @@ def _gain(belief: Belief, stakes: _Stakes, site: int, warm_count: int, fantasies
 def _weights(belief: Belief, site: int, warm_count: int, fantasies: _Fantasies) -> FloatArray:
     """Outcomes × draws: the likelihood of each fantasised outcome in each draw, up to a factor per row."""
     draws = belief.outlook.draws
-    centre = draws.log_median[:, site]
+    centre = np.einsum("sp,p->s", draws.log_median[:, :, site], draws.payload_share)
     variance = draws.noise**2 / warm_count
     known = belief.known_environment[site]
     if known >= 0:

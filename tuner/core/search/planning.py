@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuner.core.model import Candidate, Facts, Observation, SearchProblem
+from tuner.core.payload_mix import next_payload
 from tuner.core.search.belief import Belief, believe, generator_of
-from tuner.core.search.evidence import round_number
+from tuner.core.search.evidence import is_single_payload, round_number
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.next_batch import Option, best_options
 from tuner.core.search.space import Space, space_of
@@ -18,6 +19,7 @@ from tuner.core.search.spending import Purse, purse_of
 
 FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
 OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
+MIX_LIMIT = 8
 BATCHES_PER_ROUND = 2
 SECOND_BATCH_RATIO = 2.0
 """A further batch of the same round must be worth this many times its price: it cannot see the first one's outcome."""
@@ -83,7 +85,7 @@ def _first_design(
         measured = any(observation.candidate == candidate for observation in observations)
         if measured and not problem.first_invocation_cold:
             continue
-        count = 1 + _cold_count(problem, known=measured)
+        count = _mix_count(problem) + _cold_count(problem, known=measured)
         if purse.affordable_count(problem, space, candidate) < count:
             continue
         purse = purse.less(problem, space, candidate, count)
@@ -91,13 +93,22 @@ def _first_design(
     return tuple(batches)
 
 
+def _mix_count(problem: SearchProblem) -> int:
+    """Invocations that a size takes until each payload was drawn once, in stratified proportion."""
+    counts = [0] * len(problem.payload_weights)
+    while not all(counts) and sum(counts) < MIX_LIMIT:
+        counts[next_payload(problem.payload_weights, counts)] += 1
+    return sum(counts)
+
+
 def _first_candidates(problem: SearchProblem, excluded: set[Candidate]) -> list[Candidate]:
-    """The candidates nearest to the first sizes, each once, ascending."""
+    """The candidates nearest to the first sizes, today's and those that must be measured, each once, ascending."""
     chosen: set[Candidate] = set()
     for architecture in sorted({candidate.architecture for candidate in problem.candidates}):
         free = [c for c in problem.candidates if c.architecture == architecture and c not in excluded]
         own = architecture == problem.current.architecture
-        for size_mb in FIRST_SIZES_MB if own else OTHER_ARCHITECTURE_SIZES_MB:
+        first_sizes_mb = FIRST_SIZES_MB if is_single_payload(problem) else FIRST_SIZES_MB[::2]
+        for size_mb in first_sizes_mb if own else OTHER_ARCHITECTURE_SIZES_MB:
             if not free:
                 continue
             nearest = min(free, key=lambda c: (abs(math.log(c.memory_mb / size_mb)), c.memory_mb))
@@ -105,6 +116,8 @@ def _first_candidates(problem: SearchProblem, excluded: set[Candidate]) -> list[
                 chosen.add(nearest)
         if own and free:
             chosen.add(free[0])
+    # Every answer is a comparison with today's size, and an anchor is worth what was measured at it.
+    chosen.update(c for c in (problem.current, *problem.must_measure) if c not in excluded)
     return sorted(chosen)
 
 

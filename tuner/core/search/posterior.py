@@ -5,7 +5,8 @@ the logarithm of the duration::
 
     log duration = level + shape(m) + misfit(m) [+ cold offset] + environment + noise
 
-* level: nearly flat prior, integrated out exactly;
+* level: nearly flat prior, integrated out exactly; one for each payload, which
+  share the shape up to a misfit of their own;
 * shape: 256 curves of a broad prior (``shapes.py``);
 * misfit: a Gaussian process over log memory, its spread mixed over a grid;
 * environment: a factor that invocations on one execution environment share;
@@ -19,6 +20,7 @@ curves come from conditioning draws of the prior on the data (Matheron's rule).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -36,6 +38,10 @@ ARCHITECTURE_MISFIT_VARIANCE = 0.03**2
 COLD_OFFSET = 0.5
 COLD_OFFSET_VARIANCE = 0.8**2
 COLD_NOISE_VARIANCE = 0.25**2
+PAYLOAD_LEVEL_VARIANCE = 2.0**2
+"""A payload may well take fifty times as long as another."""
+PAYLOAD_MISFIT_VARIANCE = 0.2**2
+"""Payloads of one function may scale differently: one waits where another computes."""
 MISFIT_LENGTH = 0.4
 MISFIT_SPREADS = (0.01, 0.03, 0.08, 0.2)
 MISFIT_PRIOR = (0.25, 0.35, 0.27, 0.13)
@@ -50,23 +56,36 @@ _SHORT_LOG_MS = math.log(20.0)
 
 @dataclass(frozen=True)
 class _Groups:
-    """Invocations that share candidate, environment and temperature, as their sufficient statistics."""
+    """Invocations that share candidate, environment, payload and temperature, as their sufficient statistics."""
 
     mean: FloatArray
     count: FloatArray
     candidate: IntArray
     environment: IntArray
     cold: BoolArray
+    payload: IntArray
     within: float
     """Sum of squares of warm invocations around the means of their groups."""
     within_count: int
 
 
+_Key = tuple[int, int, bool, int]
+
+
+def _key(evidence: Evidence, row: int) -> _Key:
+    return (
+        int(evidence.candidate[row]),
+        int(evidence.environment[row]),
+        bool(evidence.cold[row]),
+        int(evidence.payload[row]),
+    )
+
+
 def _group(evidence: Evidence, kept: BoolArray) -> _Groups:
     """Reduce the kept invocations; cold ones stay single, their noise is another."""
-    keys: dict[tuple[int, int, int], list[float]] = {}
+    keys: dict[_Key, list[float]] = {}
     for row in np.flatnonzero(kept):
-        key = (int(evidence.candidate[row]), int(evidence.environment[row]), int(evidence.cold[row]))
+        key = _key(evidence, int(row))
         keys.setdefault(key, []).append(float(evidence.log_ms[row]))
     means = np.array([sum(rows) / len(rows) for rows in keys.values()])
     within = sum(
@@ -80,6 +99,7 @@ def _group(evidence: Evidence, kept: BoolArray) -> _Groups:
         candidate=np.array([key[0] for key in keys], dtype=np.int64),
         environment=np.array([key[1] for key in keys], dtype=np.int64),
         cold=np.array([bool(key[2]) for key in keys]),
+        payload=np.array([key[3] for key in keys], dtype=np.int64),
         within=float(within),
         within_count=sum(len(rows) - 1 for key, rows in keys.items() if not key[2]),
     )
@@ -141,13 +161,20 @@ class Draws:
     """Joint draws: every row is one world that the data leave possible."""
 
     log_median: FloatArray
-    """Draws × candidates: the core's median over environments."""
+    """Draws × payloads × candidates: the core's median over environments."""
+    payload_share: FloatArray
     noise: FloatArray
     environment_spread: FloatArray
     tail_share: FloatArray
     environment: FloatArray
     """Draws × known environments: their factors' logarithms."""
     cold_offset: FloatArray
+
+    @property
+    def typical_log_ms(self) -> FloatArray:
+        """Draws × candidates: the payloads' medians, averaged by their share."""
+        result: FloatArray = np.einsum("spj,p->sj", self.log_median, self.payload_share)
+        return result
 
     @property
     def spread(self) -> FloatArray:
@@ -159,7 +186,9 @@ class Draws:
 class Posterior:
     """What is known about durations after some evidence; immutable once made."""
 
-    def __init__(self, space: Space, evidence: Evidence) -> None:
+    def __init__(self, space: Space, evidence: Evidence, payload_weights: Sequence[float] = (1.0,)) -> None:
+        self._payload_count = len(payload_weights)
+        self._payload_share = np.array(payload_weights) / sum(payload_weights)
         self._space = space
         self._evidence = evidence
         typical = float(np.median(evidence.log_ms)) if len(evidence.log_ms) else 4.0
@@ -201,13 +230,13 @@ class Posterior:
         residual = residual - COLD_OFFSET * groups.cold
         inverse = hypothesis.inverse[combination]
         leave_out = (inverse @ residual) / np.diag(inverse)
+        columns = (groups.candidate, groups.environment, groups.cold, groups.payload)
         keys = {
-            (int(c), int(e), bool(k)): i
-            for i, (c, e, k) in enumerate(zip(groups.candidate, groups.environment, groups.cold, strict=True))
+            (int(c), int(e), bool(k), int(p)): number for number, (c, e, k, p) in enumerate(zip(*columns, strict=True))
         }
         excess = np.full(len(evidence.log_ms), -np.inf)
         for row in np.flatnonzero(kept & ~evidence.cold):
-            group = keys[int(evidence.candidate[row]), int(evidence.environment[row]), False]
+            group = keys[_key(evidence, int(row))]
             count = groups.count[group]
             inside = evidence.log_ms[row] - groups.mean[group]
             if count > 1:
@@ -222,10 +251,13 @@ class Posterior:
         grid = self._grid
         other = self._space.other_architecture[groups.candidate]
         cold = groups.cold.astype(np.float64)
+        same_payload = (groups.payload[:, None] == groups.payload[None, :]).astype(np.float64)
         fixed = LEVEL_VARIANCE + ARCHITECTURE_VARIANCE * np.outer(other, other)
         fixed = fixed + COLD_OFFSET_VARIANCE * np.outer(cold, cold) + COLD_NOISE_VARIANCE * np.diag(cold)
         kernel = self._kernel[np.ix_(groups.candidate, groups.candidate)]
         fixed = fixed + ARCHITECTURE_MISFIT_VARIANCE * np.outer(other, other) * kernel
+        if self._payload_count > 1:
+            fixed = fixed + same_payload * (PAYLOAD_LEVEL_VARIANCE + PAYLOAD_MISFIT_VARIANCE * kernel)
         shared = (groups.environment[:, None] == groups.environment[None, :]).astype(np.float64)
         return np.asarray(
             fixed[None]
@@ -284,6 +316,7 @@ class Posterior:
         ]
         return Draws(
             log_median=np.concatenate([part.log_median for part in parts]),
+            payload_share=self._payload_share,
             noise=np.concatenate([part.noise for part in parts]),
             environment_spread=np.concatenate([part.environment_spread for part in parts]),
             tail_share=np.concatenate([part.tail_share for part in parts]),
@@ -303,25 +336,29 @@ class Posterior:
         environment_spread = grid.environment[combination]
 
         size = len(space.candidates)
-        level = math.sqrt(LEVEL_VARIANCE) * generator.standard_normal(count)
+        payloads = self._payload_count
+        level = math.sqrt(LEVEL_VARIANCE) * generator.standard_normal((count, 1))
         architecture = math.sqrt(ARCHITECTURE_VARIANCE) * generator.standard_normal(count)
-        smooth = generator.standard_normal((count, self._factor.shape[1])) @ self._factor.T
-        own = generator.standard_normal((count, self._factor.shape[1])) @ self._factor.T
+        rank = self._factor.shape[1]
+        smooth = generator.standard_normal((count, rank)) @ self._factor.T
+        own = generator.standard_normal((count, rank)) @ self._factor.T
         cold_offset = math.sqrt(COLD_OFFSET_VARIANCE) * generator.standard_normal(count)
         environment = environment_spread[:, None] * generator.standard_normal(
             (count, len(self._evidence.environment_candidate))
         )
         other = space.other_architecture
-        curve = (
-            level[:, None]
-            + other * (architecture[:, None] + math.sqrt(ARCHITECTURE_MISFIT_VARIANCE) * own)
-            + misfit[:, None] * smooth
-        )
+        common = other * (architecture[:, None] + math.sqrt(ARCHITECTURE_MISFIT_VARIANCE) * own)
+        common = common + misfit[:, None] * smooth
+        curve = np.repeat((level + common)[:, None, :], payloads, axis=1)
+        if payloads > 1:
+            curve = curve + math.sqrt(PAYLOAD_LEVEL_VARIANCE) * generator.standard_normal((count, payloads, 1))
+            apart = generator.standard_normal((count, payloads, rank)) @ self._factor.T
+            curve = curve + math.sqrt(PAYLOAD_MISFIT_VARIANCE) * apart
         if len(groups.mean):
             cold = groups.cold.astype(np.float64)
             scatter = np.sqrt(noise[:, None] ** 2 / groups.count + COLD_NOISE_VARIANCE * cold)
             simulated = (
-                curve[:, groups.candidate]
+                curve[:, groups.payload, groups.candidate]
                 + environment[:, groups.environment]
                 + cold_offset[:, None] * cold
                 + scatter * generator.standard_normal((count, len(groups.mean)))
@@ -332,19 +369,24 @@ class Posterior:
             weight = np.einsum("sgh,sh->sg", hypothesis.inverse[combination], residual)
             kernel = self._kernel[:, groups.candidate]
             outer = np.outer(other, other[groups.candidate])
-            common = LEVEL_VARIANCE + outer * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
-            curve = curve + weight @ common.T + (misfit**2)[:, None] * (weight @ kernel.T)
+            shared = LEVEL_VARIANCE + outer * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
+            curve = curve + (weight @ shared.T + (misfit**2)[:, None] * (weight @ kernel.T))[:, None, :]
+            for payload in range(payloads if payloads > 1 else 0):
+                of_it = weight * (groups.payload == payload)
+                curve[:, payload] += PAYLOAD_LEVEL_VARIANCE * of_it.sum(axis=1, keepdims=True)
+                curve[:, payload] += PAYLOAD_MISFIT_VARIANCE * (of_it @ kernel.T)
             cold_offset = cold_offset + COLD_OFFSET_VARIANCE * (weight @ cold)
             known = np.arange(environment.shape[1])[:, None] == groups.environment[None, :]
             environment = environment + (environment_spread**2)[:, None] * (weight @ known.T.astype(np.float64))
-        assert curve.shape == (count, size)
+        assert curve.shape == (count, payloads, size)
         a, b = TAIL_PRIOR
         outliers = len(hypothesis.outliers)
         tail_share = generator.beta(a + outliers, b + self._evidence.warm_count - outliers, size=count)
         # Between the grid's points: the true spread is continuous.
         between = np.exp((generator.random(count) - 0.5) * math.log(NOISE_SPREADS[1] / NOISE_SPREADS[0]))
         return Draws(
-            log_median=self._centre + self._shapes[shape] + curve,
+            log_median=self._centre + self._shapes[shape][:, None, :] + curve,
+            payload_share=self._payload_share,
             noise=noise * between,
             environment_spread=environment_spread,
             tail_share=tail_share,

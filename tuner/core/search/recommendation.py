@@ -105,13 +105,13 @@ def _in_words(invocation: Invocation) -> str:
 def _estimates(
     problem: SearchProblem, observations: Sequence[Observation], belief: Belief, decision: Decision
 ) -> tuple[ConfigurationEstimate, ...]:
-    draws = belief.outlook.draws
-    durations_ms = {"mean": _intervals(mean_of(draws))}
+    draws, cold = belief.outlook.draws, belief.outlook.cold
+    durations_ms = {"mean": _intervals(mean_of(draws, cold))}
     percentiles = [50.0, 95.0, 99.0]
     if problem.goal is not None and problem.goal.percentile not in percentiles:
         percentiles.append(problem.goal.percentile)
     for percentile in percentiles:
-        durations_ms[f"p{percentile:g}"] = _intervals(percentile_of(draws, percentile))
+        durations_ms[f"p{percentile:g}"] = _intervals(percentile_of(draws, percentile, cold))
     costs = _intervals(belief.outlook.cost_per_million_usd)
     size = len(problem.candidates)
     samples = belief.evidence.warm_counts(size)
@@ -192,8 +192,20 @@ def _notes(
         notes.append(
             "Durations and costs are of warm invocations; the share of cold starts in production is not known."
         )
+    elif problem.cold_start_share > 0:
+        notes.append(
+            f"Durations and costs include cold starts, {problem.cold_start_share:.2%} of the requests, "
+            f"with {belief.outlook.cold.init_ms:,.0f} ms of init each."
+        )
     if not is_single_payload(problem):
-        notes.append("Durations are over the mix of payloads as they were drawn.")
+        drawn = np.bincount(belief.evidence.payload, minlength=len(problem.payload_weights))
+        listed = ", ".join(
+            f"{share:.0%} of payload {number} (measured {_counted(int(count), 'time')})"
+            for number, (share, count) in enumerate(
+                zip(belief.outlook.draws.payload_share, drawn, strict=True), start=1
+            )
+        )
+        notes.append(f"Durations and costs are of the mix: {listed}.")
     if decision.safer is not None:
         safer = problem.candidates[decision.safer]
         notes.append(f"{safer} would meet the goal with the asked confidence.")
