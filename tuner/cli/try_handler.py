@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from tuner.cli.account import embedded_account
 from tuner.cli.console import error_console
 from tuner.cli.execute import Presentation, execute, prepare_out, validate_request
-from tuner.cli.failures import NotConfirmed, UsageProblem
+from tuner.cli.failures import EXIT_FAILED, NotConfirmed, UsageProblem
 from tuner.cli.handler_code import (
     HandlerCode,
     Interpreter,
@@ -130,6 +131,14 @@ def confirm_real_aws(*, yes: bool) -> None:
         raise NotConfirmed("Nothing was started.")
 
 
+def _own_region() -> dict[str, str]:
+    """The Region that the user's AWS configuration names; without it the handler would be in the embedded one's."""
+    import boto3
+
+    region = os.environ.get("AWS_REGION") or boto3.Session().region_name
+    return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
+
+
 def run_try(
     planned: TriedFunction, flags: RequestFlags, presentation: Presentation, *, real_aws: bool, yes: bool
 ) -> int:
@@ -148,7 +157,7 @@ def run_try(
         console.print(notice, markup=False)
     environment = {**planned.environment, ASSUMED_SIZE_VARIABLE: "true"}
     if real_aws:
-        environment["LAMBDA_TUNER_LOCAL_AWS"] = "real"
+        environment |= {"LAMBDA_TUNER_LOCAL_AWS": "real", **_own_region()}
     console.print(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
@@ -171,4 +180,11 @@ def run_try(
             interpreter=planned.interpreter.path,
             runtime=planned.interpreter.runtime,
         )
-        return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
+        code = execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
+    if code == EXIT_FAILED:
+        console.print(
+            "If a module is missing, name the Python that has it with --python; if a variable is, set it with --env.",
+            markup=False,
+            soft_wrap=True,
+        )
+    return code
