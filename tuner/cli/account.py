@@ -33,6 +33,8 @@ class Account:
     bucket: str
     client: Callable[[str], Any]
     """Gives a boto3 client for a service."""
+    flags: str = ""
+    """The command's flags that name this account again."""
 
     @property
     def name(self) -> str:
@@ -109,6 +111,11 @@ def account_names(
         restore_arn=f"{(state_machine or machines + '-tune').removesuffix('-tune')}-restore",
         bucket=f"{name}-artifacts-{account_id}-{region_name}",
         client=client,
+        flags=" ".join(
+            [f"--region {region_name}"]
+            + ([f"--profile {profile}"] if profile else [])
+            + ([f"--stack {name}"] if name != DEFAULT_STACK else [])
+        ),
     )
 
 

@@ -86,7 +86,10 @@ MaxMinutesFlag = Annotated[
 ParallelFlag = Annotated[
     bool,
     typer.Option(
-        "--parallel", help="Invoke several at once, so that more execution environments are seen.", rich_help_panel=HOW
+        "--parallel",
+        metavar="",
+        help="Invoke several at once, so that more execution environments are seen.",
+        rich_help_panel=HOW,
     ),
 ]
 SleepFlag = Annotated[
@@ -95,7 +98,9 @@ SleepFlag = Annotated[
 ]
 DryRunFlag = Annotated[
     bool,
-    typer.Option("--dry-run", help="Check everything, invoke once, and estimate; nothing more.", rich_help_panel=HOW),
+    typer.Option(
+        "--dry-run", metavar="", help="Check everything, invoke once, and estimate; nothing more.", rich_help_panel=HOW
+    ),
 ]
 ObservedFlag = Annotated[
     str | None,
@@ -138,9 +143,11 @@ OutFlag = Annotated[
 ]
 JsonFlag = Annotated[
     bool,
-    typer.Option("--json", help="Standard output is the result as JSON and nothing else.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--json", metavar="", help="Standard output is the result as JSON and nothing else.", rich_help_panel=OUTPUT
+    ),
 ]
-YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=HOW)]
+YesFlag = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.", rich_help_panel=HOW)]
 
 
 def _show_version(asked: bool) -> None:
@@ -154,9 +161,10 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[  # noqa: ARG001 - its callback ends the command
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, metavar="", help="Show the version and end."),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", metavar="", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Take the flags that stand before a subcommand."""
     debug_requested.set(debug)
@@ -236,7 +244,10 @@ def tune(
     local: Annotated[
         bool,
         typer.Option(
-            "--local", help="On the embedded AWS: the running one, else a temporary one.", rich_help_panel=PLACE
+            "--local",
+            metavar="",
+            help="On the embedded AWS: the running one, else a temporary one.",
+            rich_help_panel=PLACE,
         ),
     ] = False,
     out: OutFlag = None,
@@ -355,6 +366,7 @@ def try_command(
         bool,
         typer.Option(
             "--real-aws",
+            metavar="",
             help="Let the handler reach your AWS account. Default: an embedded one.",
             rich_help_panel=HOW,
         ),

@@ -146,7 +146,7 @@ def show_end(
         error_console().print(f"Report: {files.get('html') or files['json']}", markup=False, soft_wrap=True)
     if files and presentation.out is None and bucket_folder is None:
         error_console().print(
-            f"Copy it here: lambda-tuner report {run_id} --out DIR --region {runs.account.region}",
+            f"Copy it here: lambda-tuner report {run_id} --out DIR {runs.account.flags}",
             markup=False,
             soft_wrap=True,
         )

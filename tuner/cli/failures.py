@@ -132,8 +132,11 @@ def expected_errors(command: Callable[Arguments, None]) -> Callable[Arguments, N
         except KeyboardInterrupt as error:
             show_error("Interrupted", "Nothing was started, or what was started has been undone.", "")
             raise typer.Exit(EXIT_INTERRUPTED) from error
-        except (typer.Exit, typer.Abort, typer.BadParameter):
+        except (typer.Exit, typer.BadParameter):
             raise
+        except typer.Abort as error:  # Ctrl-C at a question
+            show_error("Interrupted", "Nothing was started.", "")
+            raise typer.Exit(EXIT_INTERRUPTED) from error
         except Exception as error:  # noqa: BLE001 - the last stop: a sentence, and the traceback on request
             _end_unexpectedly(error, json_output=json_output)
 
