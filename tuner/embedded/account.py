@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -171,24 +173,49 @@ def stop(home: Path) -> bool:
 
 
 def session(aws: EmbeddedAws) -> boto3.Session:
-    """Make a boto3 session with the embedded account's credentials; clients still need the endpoint's address."""
-    import boto3
+    """Make a boto3 session with the embedded account's credentials; clients still need the endpoint's address.
 
+    It reads neither the user's profiles nor their configuration.
+    """
+    import boto3
+    import botocore.session
+
+    nothing: dict[str, tuple[str | None, str | None, str | None, None]] = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
     return boto3.Session(
         aws_access_key_id=identity.ACCESS_KEY_ID,
         aws_secret_access_key=identity.SECRET_ACCESS_KEY,
         region_name=aws.region,
+        botocore_session=botocore.session.Session(session_vars=nothing),
     )
 
 
 def client(aws: EmbeddedAws, service: str, **options: Any) -> Any:
-    """Make a boto3 client of the embedded account.
+    """Make a boto3 client of the embedded account; goes through no proxy.
 
     Example::
 
         client(aws, "stepfunctions").start_execution(stateMachineArn=aws.tune_arn, input="{}")
     """
-    return session(aws).client(service, endpoint_url=aws.endpoint_url, **options)  # type: ignore[call-overload]
+    from botocore.config import Config
+
+    config = Config(proxies={}).merge(options.pop("config", Config()))
+    with _MAKING_CLIENTS:
+        made = _shared_session(aws.region)
+        return made.client(service, endpoint_url=aws.endpoint_url, config=config, **options)  # type: ignore[call-overload]
+
+
+_MAKING_CLIENTS = threading.Lock()
+"""boto3 sessions make clients in one thread at a time."""
+
+
+@functools.cache
+def _shared_session(region: str) -> boto3.Session:
+    """Keep one session for all clients: it has read AWS's service descriptions once."""
+    return session(EmbeddedAws("", 0, Path(), region=region))
 
 
 def export_lines(aws: EmbeddedAws) -> list[str]:
@@ -348,10 +375,15 @@ def _launch(
 
 
 def _server_environment() -> dict[str, str]:
-    """Give the server this process's environment, able to import this package, and without the user's AWS."""
+    """Give the server this process's environment, able to import this package.
+
+    The user's ``AWS_*`` variables stay in it for functions that ask for the
+    real AWS; the server itself sets them aside.
+    """
     package_root = str(Path(__file__).resolve().parents[2])
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
+    environment.setdefault("MALLOC_ARENA_MAX", "2")  # glibc's arena for each thread would cost tens of megabytes
     return environment
 
 
@@ -382,10 +414,13 @@ def _end(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
+_WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def _identify(endpoint_url: str) -> dict[str, Any] | None:
     """Ask who answers at an address; ``None`` when it is nobody, or not an embedded AWS of ours."""
     try:
-        with urllib.request.urlopen(f"{endpoint_url}{_STATUS_PATH}", timeout=2) as response:  # noqa: S310 - loopback
+        with _WITHOUT_PROXY.open(f"{endpoint_url}{_STATUS_PATH}", timeout=5) as response:
             answer = json.load(response)
     except (OSError, ValueError, urllib.error.URLError):
         return None

@@ -35,10 +35,18 @@ class Invocation:
 
 
 class FunctionRunner:
-    """Runs functions of the embedded account on the execution host."""
+    """Runs functions of the embedded account on execution hosts.
 
-    def __init__(self, host: Host, code: CodeStore) -> None:
-        self._host = host
+    Args:
+        own: Runs the stack's own functions.
+        measured: Runs all others; two hosts, so that how many environments
+            the one keeps warm does not depend on the other.
+        code: Where their code lies.
+    """
+
+    def __init__(self, own: Host, measured: Host, code: CodeStore) -> None:
+        self._own = own
+        self._measured = measured
         self._code = code
 
     def invoke(self, function: Any, event: bytes, client_context: str | None) -> Invocation:
@@ -49,13 +57,16 @@ class FunctionRunner:
             event: The payload, JSON.
             client_context: The header's value as it came, base64.
         """
-        result = self._host.invoke(self._spec_of(function), event, client_context=client_context)
+        spec = self._spec_of(function)
+        host = self._measured if spec.cpu_limited else self._own
+        result = host.invoke(spec, event, client_context=client_context)
         tail = result.log_tail.encode()[-LOG_TAIL_BYTES:].decode(errors="ignore")
         return Invocation(result.request_id, result.payload, result.function_error, tail)
 
     def retire(self, function_arn: str) -> None:
         """End the execution environments of a function that was changed or deleted."""
-        self._host.retire(function_arn)
+        for host in (self._own, self._measured):
+            host.retire(function_arn)
 
     def _spec_of(self, function: Any) -> FunctionSpec:
         environment = {name: str(value) for name, value in (function.environment_vars or {}).items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import json
 import logging
 import os
@@ -33,6 +34,9 @@ LOG = logging.getLogger("tuner.embedded.server")
 
 STATUS_PATH = "/_lambda-tuner/status"
 _CODE_PATH = "/_lambda-tuner/code/"
+
+_MOST_IDLE_OWN_ENVIRONMENTS = 6
+"""Suggest, CreateClones and five of Measure take turns in a run, one of them is busy; each holds some 75 MB."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,9 +77,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event) -> None:
     """Build the account from the inside out, tell that it is ready, and take it down in the reverse order."""
-    os.environ.update(AWS_DEFAULT_REGION=identity.REGION, AWS_REGION=identity.REGION, MOTO_DISABLE_GLOBAL_CORS="1")
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        os.environ.pop(name, None)
+    users_environment = dict(os.environ)
+    _forget_the_users_aws()
     from moto.core.config import default_user_config
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
@@ -103,11 +106,15 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     endpoint_url = f"http://127.0.0.1:{server.port}"
     os.environ["MOTO_PORT"] = str(server.port)
     clients = client_factory(endpoint_url)
-    host_work = work_dir / "host"
-    host_work.mkdir()
-    host = ExecutionHost(
-        endpoint_url=endpoint_url, log_sink=moto_account.write_log, work_dir=host_work, cores=identity.core_count()
+    make_host = functools.partial(
+        ExecutionHost,
+        endpoint_url=endpoint_url,
+        log_sink=moto_account.write_log,
+        cores=identity.core_count(),
+        own_environment=users_environment,
     )
+    own = make_host(work_dir=work_dir / "own", most_idle_count=_MOST_IDLE_OWN_ENVIRONMENTS)
+    measured = make_host(work_dir=work_dir / "measured")
     delivery = EventDelivery(clients)
     clock = ScheduleClock(
         moto_account.scheduled_targets,
@@ -116,7 +123,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         finished=moto_account.delete_schedule,
     )
     try:
-        runner = FunctionRunner(host, code)
+        runner = FunctionRunner(own, measured, code)
         moto_patches.apply(
             moto_patches.Hooks(
                 invoke=runner.invoke,
@@ -133,6 +140,8 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
         _deploy(clients, options)
         restored = moto_account.fill_bucket(folder)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: the collector need not look at it again
         clock.start()
         LOG.info("ready at %s; %d objects came back from %s", endpoint_url, restored, options.home)
         if options.ready_file:
@@ -142,11 +151,26 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     finally:
         clock.close()
         delivery.close()
-        host.close()
+        own.close()
+        measured.close()
         if options.ready_file:
             _remove_ready_file(options.ready_file)
         threading.Thread(target=server.shutdown, daemon=True).start()
         server.server_close()
+
+
+def _forget_the_users_aws() -> None:
+    """Make this process independent of the user's profiles, credentials, endpoints and proxies."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.environ.update(
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_REGION=identity.REGION,
+        AWS_DEFAULT_REGION=identity.REGION,
+        AWS_EC2_METADATA_DISABLED="true",
+        MOTO_DISABLE_GLOBAL_CORS="1",
+    )
 
 
 def client_factory(endpoint_url: str) -> Callable[[str], Any]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +63,53 @@ def test_a_stopped_run_starts_restore(aws: EmbeddedAws, account: Account) -> Non
     described = account.client("stepfunctions").describe_execution(executionArn=execution)
     assert (described["status"], described["cause"]) == ("ABORTED", "by hand")
     wait_for(lambda: {"restored": name, "status": "ABORTED"} in outputs(account, aws.restore_arn), within_s=4)
+
+
+def test_a_due_schedule_starts_its_target(aws: EmbeddedAws, account: Account) -> None:
+    """EventBridge Scheduler's schedules are fired, with their input; a finished one is deleted when it asked for it."""
+    machine = account.machine({"A": {"Type": "Pass", "End": True}})
+    scheduler, name = account.client("scheduler"), unique("schedule")
+    moment = datetime.now(tz=UTC) + timedelta(seconds=2)
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression=f"at({moment:%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": machine, "RoleArn": account.role_arn, "Input": '{"night": 1}'},
+        ActionAfterCompletion="DELETE",
+    )
+    started = wait_for(lambda: account.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"])
+    assert json.loads(account.finish(started[0]["executionArn"])["input"]) == {"night": 1}
+
+    def is_gone() -> bool:
+        with contextlib.suppress(scheduler.exceptions.ResourceNotFoundException):
+            scheduler.get_schedule(Name=name)
+            return False
+        return True
+
+    wait_for(is_gone)
+
+
+def test_many_threads_share_the_account(aws: EmbeddedAws) -> None:
+    """Functions are made, updated, invoked, published and deleted by many threads at once without an error."""
+
+    def use(number: int) -> list[int]:
+        account = Account(aws.endpoint_url)
+        functions = account.client("lambda")
+        name = account.function(MemorySize=512)
+        seen = []
+        for turn in range(3):
+            functions.update_function_configuration(
+                FunctionName=name, Environment={"Variables": {"COLOUR": str(turn)}}, MemorySize=512
+            )
+            version = functions.publish_version(FunctionName=name)["Version"]
+            answer = functions.invoke(FunctionName=name, Qualifier=version, Payload=b"{}")
+            seen.append(int(json.load(answer["Payload"])["colour"]))
+            functions.list_functions()
+        functions.delete_function(FunctionName=name)
+        return seen
+
+    with ThreadPoolExecutor(max_workers=6) as threads:
+        assert list(threads.map(use, range(6))) == [[0, 1, 2]] * 6
 
 
 def test_a_deleted_function_is_not_found(aws: EmbeddedAws, account: Account) -> None:
@@ -232,6 +282,37 @@ def test_web_pages_are_refused(aws: EmbeddedAws, headers: dict[str, str], code: 
         answer = error
     with answer:
         assert answer.status == code
+
+
+def test_the_users_aws_and_proxies_are_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that does not exist, an endpoint and a proxy in the shell disturb neither server nor clients.
+
+    A function that asks for the real AWS gets the user's own variables.
+    """
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "app.py").write_text(
+        "import os\ndef handler(e, c): return os.environ.get('AWS_SESSION_TOKEN')\n"
+    )
+    with embedded_aws(home=tmp_path / "home", application=APPLICATION) as aws:
+        for name, environment, expected in (("a", {}, "local"), ("b", {"LAMBDA_TUNER_LOCAL_AWS": "real"}, "mine")):
+            deploy_function(
+                aws,
+                name=name,
+                code_dir=tmp_path / "code",
+                handler="app.handler",
+                environment=environment,
+                memory_mb=512,
+            )
+            answer = embedded.client(aws, "lambda").invoke(FunctionName=name)
+            assert json.load(answer["Payload"]) == expected
+        states = embedded.client(aws, "stepfunctions")
+        execution = states.start_execution(stateMachineArn=aws.tune_arn)["executionArn"]
+        wait_for(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
 
 
 def test_it_listens_on_loopback_only(aws: EmbeddedAws) -> None:

@@ -1,0 +1,55 @@
+"""Measure what ``docs/embedded-aws.md`` says of time and memory: ``python -m tests.integration.embedded.figures``."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tests.integration.embedded.conftest import APPLICATION, Account
+from tuner.embedded.account import embedded_aws
+
+
+def median_ms(call: Callable[[], object], count: int = 50) -> float:
+    """Give the median wall time of one call."""
+    spent = []
+    for _ in range(count):
+        start = time.perf_counter()
+        call()
+        spent.append((time.perf_counter() - start) * 1000)
+    return statistics.median(spent)
+
+
+def main() -> None:
+    """Print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        with embedded_aws(home=Path(folder), application=APPLICATION) as aws:
+            print(f"ready after {time.perf_counter() - start:.1f} s")
+            server = psutil.Process(aws.pid)
+            used = server.cpu_times()
+            print(f"CPU until then {used.user + used.system:.1f} s, memory {server.memory_info().rss / 1e6:.0f} MB")
+            account = Account(aws.endpoint_url)
+            functions = account.client("lambda")
+
+            def invoke() -> None:
+                functions.invoke(FunctionName="lambda-tuner-echo", Payload=b"{}")["Payload"].read()
+
+            invoke()
+            print(f"GetFunction {median_ms(lambda: functions.get_function(FunctionName='lambda-tuner-echo')):.1f} ms")
+            print(f"warm Invoke {median_ms(invoke):.1f} ms")
+            function_arn = functions.get_function(FunctionName="lambda-tuner-echo")["Configuration"]["FunctionArn"]
+            task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
+            call = {**task, "Parameters": {"FunctionName": function_arn, "Payload": {}}, "ResultPath": None}
+            states = {f"S{step}": {**call, "Next": f"S{step + 1}"} for step in range(19)}
+            start = time.perf_counter()
+            account.run({**states, "S19": {**call, "End": True}})
+            print(f"a state that calls a warm function {(time.perf_counter() - start) / 20 * 1000:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
