@@ -20,7 +20,7 @@ SITE_LIMIT = 22
 WARM_COUNTS = (1, 2, 4)
 PRICE_PER_INVOCATION = 0.0007
 """The loss that one invocation at the best size's cost must save: half by count, half by dollars."""
-FLATTERY = 0.5
+FLATTERY = 0.25
 """Weight of the flattering estimate of a batch's worth; the rest is the slighting one's."""
 _KERNEL_RATIO = 0.15
 """Widens the likelihood by this share of the draws' own scatter: there are only some hundred of them."""

@@ -28,7 +28,7 @@ from itertools import product
 import numpy as np
 
 from tuner.core.search.evidence import Evidence
-from tuner.core.search.noise import TAIL_PRIOR
+from tuner.core.search.noise import TAIL_PRIOR, normal_cdf
 from tuner.core.search.shapes import log_shapes
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 
@@ -45,12 +45,12 @@ PAYLOAD_MISFIT_VARIANCE = 0.2**2
 MISFIT_LENGTH = 0.4
 MISFIT_SPREADS = (0.01, 0.03, 0.08, 0.2)
 MISFIT_PRIOR = (0.25, 0.35, 0.27, 0.13)
-NOISE_SPREADS = tuple(0.006 * 1.5**i for i in range(13))
+NOISE_SPREADS = tuple(0.006 * 1.5**i for i in range(14))
 ENVIRONMENT_SPREADS = (0.005, 0.04, 0.09)
 ENVIRONMENT_PRIOR = (0.33, 0.34, 0.33)
 OUTLIER_LIMIT = 5
-_OUTLIER_DENSITY = 0.7
-"""Of an outlier's excess, about uniform in log between 1.6 and 6 times."""
+_OUTLIER_RANGE = (math.log(1.7), math.log(6.0))
+"""An outlier's own excess is uniform in log over this; the core's noise comes on top."""
 _SHORT_LOG_MS = math.log(20.0)
 
 
@@ -154,6 +154,8 @@ class _Hypothesis:
     """Inverse covariance of the groups, for each combination."""
     log_evidence: FloatArray
     """Combinations × shapes."""
+    excess: tuple[float, ...]
+    """How far each outlier lay above what the others said of it, in log."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ class Posterior:
     def _outlier_hypotheses(self) -> list[_Hypothesis]:
         """Grow the set of outliers by the invocation that is most in excess, while it stays plausible."""
         kept = np.ones(len(self._evidence.log_ms), dtype=np.bool_)
-        hypotheses = [self._weigh(kept, ())]
+        hypotheses = [self._weigh(kept, (), ())]
         best = _log_sum(hypotheses[0].log_evidence)
         warm = np.flatnonzero(~self._evidence.cold)
         limit = min(OUTLIER_LIMIT, len(warm) // 3)
@@ -212,7 +214,8 @@ class Posterior:
                 break
             kept = kept.copy()
             kept[worst] = False
-            hypothesis = self._weigh(kept, (*hypotheses[-1].outliers, worst))
+            before = hypotheses[-1]
+            hypothesis = self._weigh(kept, (*before.outliers, worst), (*before.excess, float(excess[worst])))
             total = _log_sum(hypothesis.log_evidence)
             hypotheses.append(hypothesis)
             if total < best - 7:
@@ -266,15 +269,13 @@ class Posterior:
             + (grid.noise**2)[:, None, None] * np.diag(1 / groups.count)[None]
         )
 
-    def _weigh(self, kept: BoolArray, outliers: tuple[int, ...]) -> _Hypothesis:
+    def _weigh(self, kept: BoolArray, outliers: tuple[int, ...], excess: tuple[float, ...]) -> _Hypothesis:
         groups = _group(self._evidence, kept)
         grid = self._grid
         size = len(groups.mean)
         if size == 0:
-            shape_prior = np.zeros((len(grid.misfit), len(self._shapes)))
-            return _Hypothesis(
-                outliers, groups, np.zeros((len(grid.misfit), 0, 0)), grid.log_prior[:, None] + shape_prior
-            )
+            prior = np.repeat(grid.log_prior[:, None], len(self._shapes), axis=1)
+            return _Hypothesis(outliers, groups, np.zeros((len(grid.misfit), 0, 0)), prior, excess)
         factor = np.linalg.cholesky(self._covariance(groups))
         whiten = np.linalg.inv(factor)
         inverse = np.swapaxes(whiten, 1, 2) @ whiten
@@ -285,6 +286,7 @@ class Posterior:
         log_evidence = -0.5 * (quadratic + log_determinant[:, None] + size * math.log(2 * math.pi))
         variance = grid.noise**2
         inside = -0.5 * groups.within_count * np.log(2 * math.pi * variance) - groups.within / (2 * variance)
+        inside = inside - 0.5 * float(np.log(groups.count[~groups.cold]).sum())
         # The share of outliers is integrated out: a Beta function's ratio.
         a, b = TAIL_PRIOR
         warm_count = self._evidence.warm_count
@@ -296,10 +298,11 @@ class Posterior:
             - math.lgamma(b)
             + math.lgamma(a + b)
             - math.lgamma(a + b + warm_count)
-            + count * math.log(_OUTLIER_DENSITY)
         )
         prior = grid.log_prior + inside + tail
-        return _Hypothesis(outliers, groups, inverse, log_evidence + prior[:, None])
+        for above in excess:
+            prior = prior + _log_outlier_density(above, np.sqrt(2 * grid.noise**2 + grid.environment**2))
+        return _Hypothesis(outliers, groups, inverse, log_evidence + prior[:, None], excess)
 
     def draw(self, count: int, generator: np.random.Generator) -> Draws:
         """*count* joint draws of the curve, the noise and the environments."""
@@ -393,6 +396,14 @@ class Posterior:
             environment=environment,
             cold_offset=COLD_OFFSET + cold_offset,
         )
+
+
+def _log_outlier_density(excess: float, spread: FloatArray) -> FloatArray:
+    """Density of an outlier's excess: its own, uniform in log, and the core's noise on top."""
+    low, high = _OUTLIER_RANGE
+    inside = normal_cdf((excess - low) / spread) - normal_cdf((excess - high) / spread)
+    result: FloatArray = np.log(np.maximum(inside, 1e-12) / (high - low))
+    return result
 
 
 def _log_sum(values: FloatArray) -> float:
