@@ -148,7 +148,14 @@ def test_folds_open_from_the_keyboard(open_report: Open) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "make",
-    [documents.goal_met, documents.no_goal, documents.failed_run, documents.one_size, documents.hundred_sizes],
+    [
+        documents.goal_met,
+        documents.no_goal,
+        documents.two_architectures,
+        documents.failed_run,
+        documents.one_size,
+        documents.hundred_sizes,
+    ],
 )
 def test_nothing_sticks_out_at_any_width(make: Any, scheme: str, open_report: Open) -> None:
     """From a small phone to a large screen the page never scrolls sideways, with all folds open."""

@@ -47,6 +47,11 @@ def snippets(document: doc.Document) -> list[Snippet]:
     if document.get("where") != "local":
         name = shlex.quote(doc.function_name(document))
         command = f"aws lambda update-function-configuration --function-name {name} --memory-size {memory_mb}"
+        if changed:
+            command += (
+                f"\naws lambda update-function-code --function-name {name} --architectures {architecture}"
+                " --zip-file fileb://function.zip"
+            )
         found.insert(0, Snippet("AWS CLI", command))
     return found
 

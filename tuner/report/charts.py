@@ -24,6 +24,17 @@ FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, s
 INK, MUTED, LINE, PAPER, SHADE = "var(--ink)", "var(--muted)", "var(--line)", "var(--paper)", "var(--shade)"
 ACCENT, LIMIT, CURVE = "var(--accent)", "var(--limit)", "var(--curve)"
 
+LIGHT = {
+    "ink": "#1b1f24",
+    "muted": "#626973",
+    "line": "#e3e3dd",
+    "paper": "#fdfdfb",
+    "shade": "#f4eadb",
+    "accent": "#0b6b62",
+    "limit": "#a84b08",
+    "curve": "#47618f",
+}
+"""The page's light colours, for a picture that stands alone."""
 POINT = {"type": "point", "filled": True, "strokeWidth": 1, "opacity": 1}
 COORDINATES = re.compile(r' (?:d|transform|x2|y2)="[^"]*"')
 FRACTION = re.compile(r"(\.[0-9])[0-9]+")
@@ -33,7 +44,7 @@ MOST_DOTS = 2000
 MOST_MODELLED_POINTS = 28
 MOST_MARKED_POINTS = 24
 DEAREST_RATIO = 1.3
-PICKS = ("recommended", "closest", "best guess")
+PICKS = ("recommended", "best", "best guess")
 MEMORY_TICKS_MB = (128, 256, 512, 1024, 2048, 4096, 8192)
 LOG_FROM_RATIO = 3.0
 """Axes whose ends differ by more than this factor are logarithmic."""
@@ -69,6 +80,20 @@ def draw_svg(spec: Spec, *, identifier: str) -> str:
     svg = COORDINATES.sub(lambda attribute: FRACTION.sub(r"\1", attribute[0]), svg)
     svg = re.sub(r' font-family="[^"]*"', "", svg)
     return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def render_svg(document: doc.Document) -> str | None:
+    """The picture of cost against latency as an SVG file of its own, light, for a wiki or a chat.
+
+    None where nothing was measured.
+    """
+    spec = tradeoff_spec(document, WIDE)
+    if spec is None:
+        return None
+    svg = draw_svg(spec, identifier="cost")
+    variables = "".join(f"--{name}:{colour};" for name, colour in LIGHT.items())
+    style = f"<style>svg{{{variables}background:{LIGHT['paper']}}}text{{font-family:{FONT}}}</style>"
+    return svg.replace(' aria-hidden="true" focusable="false"', ' role="img"', 1).replace(">", f">{style}", 1)
 
 
 def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
@@ -175,6 +200,9 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
             "encoding": {"x": x, "y": {**y, "field": "percentile"}, **detail},
         },
     ]
+    if detail:
+        last = {row["architecture"]: {**row, "ms": row["mean"], "text": row["architecture"]} for row in band}
+        layers.append(_halo_text(list(last.values()), {"x": x, "y": y}, CURVE, {"align": "right", "dy": -9}))
     if goal:
         goal_label = {"ms": goal["limitMs"], "text": f"goal {formats.milliseconds(goal['limitMs'])}"}
         layers.append(
@@ -353,15 +381,15 @@ def left_out_of_tradeoff(document: doc.Document) -> list[int]:
 
 
 def _thinned(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of many modelled sizes those that lie evenly over the logarithm of memory."""
-    if len(points) <= MOST_MODELLED_POINTS:
-        return list(points)
-    low, high = math.log(points[0]["mb"]), math.log(points[-1]["mb"])
+    """Of many modelled sizes those that lie evenly over the logarithm of memory, in each architecture."""
     chosen = {}
-    for place in range(MOST_MODELLED_POINTS):
-        target = low + (high - low) * place / (MOST_MODELLED_POINTS - 1)
-        nearest = min(points, key=lambda point: abs(math.log(point["mb"]) - target))
-        chosen[nearest["architecture"], nearest["mb"]] = nearest
+    for architecture in sorted({point["architecture"] for point in points}):
+        own = [point for point in points if point["architecture"] == architecture]
+        low, high = math.log(own[0]["mb"]), math.log(own[-1]["mb"])
+        for place in range(MOST_MODELLED_POINTS):
+            target = low + (high - low) * place / (MOST_MODELLED_POINTS - 1)
+            nearest = min(own, key=lambda point: abs(math.log(point["mb"]) - target))
+            chosen[architecture, nearest["mb"]] = nearest
     return list(chosen.values())
 
 
@@ -436,7 +464,7 @@ def _shape() -> Layer:
         "field": "architecture",
         "type": "nominal",
         "legend": None,
-        "scale": {"domain": ["arm64", "x86_64"], "range": ["circle", "circle"]},
+        "scale": {"domain": ["arm64", "x86_64"], "range": ["circle", "square"]},
     }
 
 
@@ -467,7 +495,7 @@ def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[L
                     "size": 230 if main else 120,
                     "opacity": 1,
                 },
-                "encoding": {"x": x, "y": y},
+                "encoding": {"x": x, "y": y, "shape": _shape()},
             }
         )
     return layers
@@ -476,6 +504,7 @@ def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[L
 def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: Frame) -> list[Layer]:
     """Names of the points: those with a role always, measured ones where there is room."""
     placed: list[tuple[float, float, float]] = []
+    several = len({point["architecture"] for point in points}) > 1
     distance = 15 if sum(1 for point in points if point["measured"]) <= MOST_MARKED_POINTS else 44
     layers: list[Layer] = []
     for point in sorted(points, key=lambda point: (point["role"] not in PICKS, not point["role"])):
@@ -485,6 +514,7 @@ def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: F
         down = (1 - _position(point["cost"], y["scale"])) * frame.height
         main = bool(point["role"])
         text = formats.megabytes(point["mb"]) if main else f"{point['mb']:,}"
+        text += f" {point['architecture']}" if several and main else ""
         width = 7.2 * len(f"{text} {point['role']}") if main else 6.4 * len(text)
         right = across + width + 16 > frame.width
         start = across - width - 10 if right else across + 10

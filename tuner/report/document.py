@@ -91,7 +91,7 @@ def same_configuration(one: Configuration | None, other: Configuration | None) -
 
 def pick_word(document: Document) -> str:
     """What the recommended configuration may honestly be called under this verdict."""
-    return {"GOAL_NOT_MET": "closest", "UNCERTAIN": "best guess"}.get(str(document.get("verdict")), "recommended")
+    return {"GOAL_NOT_MET": "best", "UNCERTAIN": "best guess"}.get(str(document.get("verdict")), "recommended")
 
 
 def current_word(document: Document) -> str:

@@ -87,6 +87,7 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "tried": tried,
         "modelled": [(index, row) for index, row in all_rows if index not in tried_indexes],
         "tradeoff": _picture("cost", charts.tradeoff_spec, document, charts.WIDE),
+        "architectures": doc.architectures_of(document),
         "left_out": charts.left_out_of_tradeoff(document),
         "curve": _picture("curve", charts.curve_spec, document, charts.HALF),
         "crossing": _picture("crossing", charts.crossing_spec, document, charts.HALF),

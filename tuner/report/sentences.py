@@ -308,15 +308,16 @@ def _goal_not_met(document: doc.Document) -> Message:
         over_ms = duration["estimate"] - goal["limitMs"]
         excess = (f", {formats.milliseconds(over_ms)} ({over_ms / goal['limitMs'] * 100:.0f}%) over the goal",)
     opening = f"No memory size from {min(sizes):,} to {max(sizes):,} MB meets "
-    if len(set(sizes)) == 1:
+    best: Sentence = ("the best of them is ", _size(document, "recommended"), " with a ")
+    if len(sizes) == 1:
         opening = f"The only size that was allowed, {formats.megabytes(sizes[0])}, does not meet "
+        best = ("it has a ",)
     headline: Sentence = (
         opening,
         f"p{goal['percentile']:g} ≤ ",
         _limit(document),
-        f"{_here(document)}: the closest is ",
-        _size(document, "recommended"),
-        " with a ",
+        f"{_here(document)}: ",
+        *best,
         *percentile_phrase(document, "recommended", strong=True),
         *excess,
         "; ",

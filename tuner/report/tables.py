@@ -189,11 +189,12 @@ def _difference(
 
 
 def measured_rows(document: doc.Document) -> list[tuple[int, doc.Configuration]]:
-    """Configurations at which anything was invoked, with their index in ``configurations``."""
+    """Configurations at which anything was invoked, and those with a role, with their index in ``configurations``."""
+    named = [document.get(which) for which in ("recommended", "current", "safer")]
     return [
         (index, row)
         for index, row in enumerate(doc.configurations_of(document))
-        if doc.was_tried(row) or doc.is_infeasible(row)
+        if doc.was_tried(row) or doc.is_infeasible(row) or any(doc.same_configuration(row, one) for one in named)
     ]
 
 
@@ -206,6 +207,8 @@ def remark(document: doc.Document, configuration: doc.Configuration) -> str:
         words.append(doc.current_word(document))
     if doc.same_configuration(configuration, document.get("safer")):
         words.append("safer")
+    if words and not doc.was_tried(configuration) and not doc.is_infeasible(configuration):
+        words.append("not measured")
     if doc.is_infeasible(configuration):
         words.append(str(configuration["infeasibleReason"]))
     return ", ".join(words)

@@ -53,7 +53,8 @@ def render_terminal(document: doc.Document, console: Console) -> None:
         console.print()
         console.print(Text(f"To change it ({found[0].tool}):", style="bold"))
         # Not wrapped: a command is there to be copied.
-        console.print(Text(f"  {found[0].text}"), soft_wrap=True)
+        for command in found[0].text.splitlines():
+            console.print(Text(f"  {command}"), soft_wrap=True)
     _files(document, console)
 
 

@@ -316,6 +316,27 @@ def local_run() -> dict[str, Any]:
     )
 
 
+def two_architectures() -> dict[str, Any]:
+    """Both instruction sets in the space; the other one is recommended."""
+    document = finished_run(goal=(99.9, 300))
+    other = finished_run(
+        goal=(99.9, 300),
+        architecture="x86_64",
+        measured=((3008, 4), (256, 2), (1024, 3), (1536, 2)),
+        scaling_ms=150.0,
+        recommended_mb=1024,
+    )
+    document["current"] = other["current"]
+    document["configurations"] += other["configurations"]
+    document["observations"] += other["observations"]
+    document["invocations"] += other["invocations"]
+    document["request"]["architectures"] = ["arm64", "x86_64"]
+    now, then = (document[which]["costPerMillionUsd"]["estimate"] for which in ("current", "recommended"))
+    document["savingRatio"] = round(1 - then / now, 4)
+    document["leftUndone"] = []
+    return document
+
+
 def one_size() -> dict[str, Any]:
     """Only today's size in the space."""
     document = finished_run(space=[512], measured=((512, 6),), recommended_mb=512, current_mb=512, goal=(95, 500))

@@ -49,6 +49,7 @@ def test_another_architecture_is_part_of_the_change() -> None:
     document = copy.deepcopy(documents.goal_met())
     document["current"]["architecture"] = "x86_64"
     assert architecture_changes(document)
+    assert "update-function-code --function-name thumbnail-api --architectures arm64" in snippets(document)[0].text
     assert (
         "Architectures: [arm64]"
         in {snippet.tool: snippet.text for snippet in snippets(document)}["SAM and CloudFormation"]

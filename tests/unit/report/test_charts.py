@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -49,7 +51,7 @@ def test_now_recommended_and_goal_are_named() -> None:
 def test_the_pick_of_an_unmet_goal_is_not_called_recommended() -> None:
     """A picture promises no more than the verdict."""
     texts = {datum["text"] for datum in values(tradeoff(documents.goal_not_met())) if "text" in datum}
-    assert "1,856 MB closest" in texts
+    assert "1,856 MB best" in texts
     assert not [text for text in texts if "recommended" in text]
 
 
@@ -66,6 +68,16 @@ def test_sizes_far_dearer_than_all_measured_are_left_out_and_named() -> None:
     measured_dearest = max(row["costPerMillionUsd"]["estimate"] for row in document["configurations"] if row["samples"])
     costs = {row["memoryMb"]: row["costPerMillionUsd"]["estimate"] for row in document["configurations"]}
     assert all(costs[size] <= 1.6 * measured_dearest for size in drawn)
+
+
+def test_two_architectures_are_told_apart() -> None:
+    """Shapes and labels say which is which, and neither is thinned away."""
+    document = documents.two_architectures()
+    data = values(tradeoff(document))
+    texts = {datum["text"] for datum in data if "text" in datum}
+    assert {"1,024 MB arm64 recommended", "3,008 MB x86_64 now"} <= texts
+    hollow = [datum["architecture"] for datum in data if datum.get("measured") is False and not datum["role"]]
+    assert min(hollow.count("arm64"), hollow.count("x86_64")) > 20
 
 
 def test_each_invocation_is_a_dot_cold_apart_from_warm() -> None:
@@ -114,6 +126,18 @@ def test_a_drawn_picture_keeps_the_pages_colours_and_needs_nothing(make: Any, fr
     assert ' width="' not in svg.split(">", 1)[0]
     assert "viewBox" in svg.split(">", 1)[0]
     assert "http" not in svg.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_picture_of_its_own_brings_its_colours() -> None:
+    """The file is well-formed XML, and its colours are those of the page's light side."""
+    svg = charts.render_svg(documents.goal_met())
+    assert svg is not None
+    assert ET.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+    style = (Path(charts.__file__).parent / "templates/report.css").read_text()
+    for name, colour in charts.LIGHT.items():
+        assert f"--{name}:{colour};" in svg
+        assert f"--{name}: {colour};" in style
+    assert charts.render_svg(documents.failed_run()) is None
 
 
 def test_ticks_are_round_and_inside() -> None:

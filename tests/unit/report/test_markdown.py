@@ -13,7 +13,9 @@ from tests.unit.report import documents
 from tuner.report.markdown import MOST_CHARACTERS, escape, render_markdown
 
 
-@pytest.mark.parametrize("make", [*documents.EXAMPLES.values(), documents.one_size, documents.hundred_sizes])
+@pytest.mark.parametrize(
+    "make", [*documents.EXAMPLES.values(), documents.one_size, documents.two_architectures, documents.hundred_sizes]
+)
 def test_it_fits_a_comment(make: Any) -> None:
     """Whatever the run did, the text is below GitHub's bound."""
     assert len(render_markdown(make()).encode()) <= MOST_CHARACTERS

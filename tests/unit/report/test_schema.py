@@ -109,7 +109,9 @@ def test_the_output_example_has_the_fields_of_an_execution_output() -> None:
     assert set(document) == set(OUTPUT_FIELDS) - {"estimate", "error"}
 
 
-@pytest.mark.parametrize("make", [*documents.EXAMPLES.values(), documents.one_size, documents.hundred_sizes])
+@pytest.mark.parametrize(
+    "make", [*documents.EXAMPLES.values(), documents.one_size, documents.two_architectures, documents.hundred_sizes]
+)
 def test_the_test_documents_follow_the_schema(make: Any) -> None:
     """What the renderers are tested with is what runs may leave."""
     STRICT_VALIDATOR.validate(make())

@@ -34,11 +34,19 @@ def test_a_met_goal_names_both_sizes_latency_cost_saving_and_confidence() -> Non
 
 
 def test_an_unmet_goal_is_said_to_be_unmet_and_by_how_much() -> None:
-    """The closest size and its distance from the goal are named."""
+    """The best size and its distance from the goal are named."""
     text = headline(documents.goal_not_met())
-    assert text.startswith("No memory size from 128 to 10,240 MB meets p95 ≤ 100 ms: the closest is 1,856 MB")
+    assert text.startswith("No memory size from 128 to 10,240 MB meets p95 ≤ 100 ms: the best of them is 1,856 MB")
     assert "33.7 ms (34%) over the goal" in text
     assert verdict_message(documents.goal_not_met()).tone == "bad"
+
+
+def test_one_size_that_misses_is_not_called_the_best() -> None:
+    """There is nothing that it could be the best of."""
+    document = {**documents.one_size(), "verdict": "GOAL_NOT_MET", "goal": {"percentile": 95, "limitMs": 300}}
+    assert headline(document).startswith(
+        "The only size that was allowed, 512 MB, does not meet p95 ≤ 300 ms: it has a modelled p95 of 395 ms"
+    )
 
 
 def test_uncertainty_is_said_with_the_probability_and_the_safe_side() -> None:

@@ -20,7 +20,9 @@ def printed(document: dict[str, Any], *, width: int = 80, **options: Any) -> str
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("make", [*documents.EXAMPLES.values(), documents.one_size, documents.hundred_sizes])
+@pytest.mark.parametrize(
+    "make", [*documents.EXAMPLES.values(), documents.one_size, documents.two_architectures, documents.hundred_sizes]
+)
 def test_it_fits_eighty_columns(make: Any) -> None:
     """Only addresses and commands, which are there to be copied, may be longer."""
     document = make()
