@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import platform
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,26 +120,43 @@ def start(
     """
     running = status(home)
     if running:
-        return EmbeddedAws(running.endpoint_url, running.pid, home, already_running=True)
+        return replace(running, already_running=True)
+    _check_port(port, home)
     home.mkdir(parents=True, exist_ok=True)
-    log = home / "server.log"
+    log, ready = home / "server.log", home / "server.json"
     log.write_bytes(b"")
-    ready = home / "server.json"
     ready.unlink(missing_ok=True)
-    other = _identify(f"http://127.0.0.1:{port}") if port else None
-    if other and other.get("home") != str(home.resolve()):
-        raise EmbeddedAwsFailed(
-            f"Port {port} is used by an embedded AWS whose home is {other.get('home')}.",
-            hint=f"Stop it, or set LAMBDA_TUNER_HOME={other.get('home')} to use it.",
-        )
     server = _launch(home, port, ready, log, application=application, parameters=parameters, parent_pid=None)
     try:
         aws = _wait_until_ready(server, ready, log, home)
+    except EmbeddedAwsFailed:
+        _end(server)
+        running = status(home)  # another start may have been quicker
+        if running:
+            return replace(running, already_running=True)
+        raise
     except BaseException:
         _end(server)
         raise
     server.returncode = 0  # it is meant to outlive this process: no warning that it still runs
     return aws
+
+
+def _check_port(port: int, home: Path) -> None:
+    """Say whose a port is before a server fails on it."""
+    with socket.socket() as connection:
+        if not port or connection.connect_ex(("127.0.0.1", port)) != 0:
+            return
+    other = (_identify(f"http://127.0.0.1:{port}") or {}).get("home")
+    if other is None:
+        raise EmbeddedAwsFailed(
+            f"Port {port} is used by another program.", hint="End that program, or choose another port."
+        )
+    if other != str(home.resolve()):
+        raise EmbeddedAwsFailed(
+            f"Port {port} is used by an embedded AWS whose home is {other}.",
+            hint=f"Stop it, or set LAMBDA_TUNER_HOME={other} to use it.",
+        )
 
 
 def status(home: Path) -> EmbeddedAws | None:

@@ -1346,15 +1346,18 @@ def mend_object_store(hooks: Hooks) -> None:
 
     original_put = S3Backend.put_object
     original_delete = S3Backend.delete_object
+    storing = threading.RLock()  # the store sees changes in the order in which the bucket saw them
 
     def put_object(self: Any, *args: Any, **kwargs: Any) -> Any:
-        key = original_put(self, *args, **kwargs)
-        hooks.object_written(key)
+        with storing:
+            key = original_put(self, *args, **kwargs)
+            hooks.object_written(key)
         return key
 
     def delete_object(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
-        answer = original_delete(self, bucket_name, key_name, *args, **kwargs)
-        hooks.object_deleted(bucket_name, key_name)
+        with storing:
+            answer = original_delete(self, bucket_name, key_name, *args, **kwargs)
+            hooks.object_deleted(bucket_name, key_name)
         return answer
 
     S3Backend.put_object = put_object

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -259,6 +260,17 @@ def test_a_used_port_is_named(aws: EmbeddedAws, tmp_path: Path) -> None:
     port = int(aws.endpoint_url.rpartition(":")[2])
     with pytest.raises(EmbeddedAwsFailed, match=f"Port {port} is used by an embedded AWS whose home is"):
         embedded.start(tmp_path, port=port, application=APPLICATION)
+
+
+def test_another_programs_port_is_named(tmp_path: Path) -> None:
+    """A port that something else has is said before anything is started."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(EmbeddedAwsFailed, match=f"Port {port} is used by another program"):
+            embedded.start(tmp_path, port=port, application=APPLICATION)
+    assert not (tmp_path / "server.log").exists()
 
 
 @pytest.mark.parametrize(
