@@ -79,10 +79,10 @@ class Invoker:
             self._sleep(wait_s)
             with aws_call("logs:FilterLogEvents", self._log_group):
                 answer = self._logs.filter_log_events(logGroupName=self._log_group, filterPattern=f'"{request_id}"')
-            for event in answer.get("events", ()):
-                record = find_report(event["message"], request_id)
-                if record is not None:
-                    return record, "logs"
+            # Read together: START and END, which bear the id too, rule out a REPORT that the function printed itself.
+            record = find_report("\n".join(event["message"] for event in answer.get("events", ())), request_id)
+            if record is not None:
+                return record, "logs"
         return None, "none"
 
 

@@ -133,6 +133,8 @@ class SearchProblem:
     cold_start_share: float | None = None
     monthly_invocations: float | None = None
     payload_weights: tuple[float, ...] = (1.0,)
+    must_measure: tuple[Candidate, ...] = ()
+    """Candidates that are measured whatever they promise; today's size is, without being listed."""
     max_parallel: int = 1
     """Most environments that may be used at once."""
     seed: int = 0

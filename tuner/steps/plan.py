@@ -162,8 +162,10 @@ def _problem(
         for architecture in dict.fromkeys((*architectures, target.architecture))
         if architecture in architectures or memory_mb == target.memory_mb
     )
+    anchor = _anchor(request, target, candidates)
     problem = SearchProblem(
         candidates=candidates,
+        must_measure=anchor,
         current=Candidate(target.memory_mb, target.architecture),
         goal=request.goal,
         prices={
@@ -182,6 +184,17 @@ def _problem(
         seed=int.from_bytes(sha256(seed_text.encode()).digest()[:4], "big"),
     )
     return problem, outside
+
+
+def _anchor(
+    request: TuningRequest, target: TargetFunction, candidates: tuple[Candidate, ...]
+) -> tuple[Candidate, ...]:
+    if request.observed is None:
+        return ()
+    anchor = Candidate(request.observed.memory_mb, target.architecture)
+    if anchor not in candidates:
+        raise InvalidRequest([f"observed.memoryMb is {anchor.memory_mb}, which is not among the sizes of this run"])
+    return (anchor,)
 
 
 def _is_assumed(configuration: Mapping[str, Any], surroundings: Surroundings) -> bool:
