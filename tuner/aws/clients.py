@@ -12,6 +12,9 @@ from tuner import __version__
 
 USER_AGENT = f"lambda-tuner/{__version__}"
 
+VERSIONS = {"boto3": boto3.__version__}
+"""For the report: with what AWS was called."""
+
 INVOKE_MARGIN_S = 15
 """How much longer than the function's own time-out a call waits for its answer."""
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from tuner import __version__
 from tuner.aws.artifacts import RunArtifacts
+from tuner.aws.clients import VERSIONS
 from tuner.aws.target import TargetReader
 from tuner.core.codec import to_json
 from tuner.core.errors import InvalidRequest
@@ -103,7 +104,7 @@ def plan_run(
         outside=outside,
         warnings=(*warnings, *_machine_warnings(surroundings)),
         assumptions=_assumptions(request, surroundings),
-        versions={"lambda-tuner": __version__, "python": platform.python_version()},
+        versions={"lambda-tuner": __version__, "python": platform.python_version(), **VERSIONS},
         assumed_size=_is_assumed(configuration, surroundings),
     )
     expires_at = (surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)).isoformat()
@@ -186,9 +187,7 @@ def _problem(
     return problem, outside
 
 
-def _anchor(
-    request: TuningRequest, target: TargetFunction, candidates: tuple[Candidate, ...]
-) -> tuple[Candidate, ...]:
+def _anchor(request: TuningRequest, target: TargetFunction, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     if request.observed is None:
         return ()
     anchor = Candidate(request.observed.memory_mb, target.architecture)

@@ -27,6 +27,7 @@ from tuner.steps.run import (
     FAILURE,
     RECORD,
     RESTORED,
+    SEARCH,
     RunRecord,
     load_journals,
     load_record,
@@ -104,6 +105,7 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
     if decision is None:
         return {**document, "error": _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
     recommendation = from_json(Recommendation, decision)
+    document["versions"] |= (artifacts.find(SEARCH) or {}).get("versions", {})
     document |= answer_fields(recommendation, assumed=record.assumed_size)
     document["warnings"] = [*document["warnings"], *recommendation.notes]
     return document

@@ -13,7 +13,7 @@ from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.model import Batch, Facts, Invocation, Observation, Suggestion
 from tuner.core.result import spent_usd
-from tuner.core.search import open_study, payload_failure, suggest
+from tuner.core.search import VERSIONS, open_study, payload_failure, suggest
 from tuner.steps.progress import report_progress
 from tuner.steps.run import (
     SEARCH,
@@ -67,7 +67,7 @@ def suggest_round(artifacts: RunArtifacts, *, now: datetime) -> tuple[int, tuple
     )
     suggestion = _suggestion(artifacts, record, observations, now)
     if suggestion.stop_reason is not None:
-        artifacts.write(SEARCH, {"stop_reason": suggestion.stop_reason})
+        artifacts.write(SEARCH, {"stop_reason": suggestion.stop_reason, "versions": VERSIONS})
         return round_number, ()
     artifacts.write(round_name(round_number), to_json(suggestion.batches))
     return round_number, suggestion.batches

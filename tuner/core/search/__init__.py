@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import optuna
 
 from tuner.core.model import Facts, Observation, SearchProblem, Suggestion
@@ -25,7 +26,10 @@ from tuner.core.search.sampler import LeastLossSampler
 from tuner.core.search.space import space_of
 from tuner.core.search.study import StudySetAside, ask_batches, open_study, tell_observations
 
-__all__ = ["LeastLossSampler", "StudySetAside", "open_study", "payload_failure", "recommend", "suggest"]
+VERSIONS = {"optuna": optuna.__version__, "numpy": np.__version__}
+"""For the report: with what the answer was computed."""
+
+__all__ = ["VERSIONS", "LeastLossSampler", "StudySetAside", "open_study", "payload_failure", "recommend", "suggest"]
 
 
 def suggest(
