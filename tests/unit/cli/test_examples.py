@@ -94,7 +94,8 @@ def test_a_bad_event_is_named(module: ModuleType, event: Any, sentence: str) -> 
 @pytest.mark.parametrize("module", list(SMALL_EVENTS), indirect=True)
 def test_an_event_that_is_no_object_is_refused(module: ModuleType) -> None:
     """A list, a text or null is refused by each example."""
-    for event in ([], "text", None):
+    events: tuple[Any, ...] = ([], "text", None)
+    for event in events:
         with pytest.raises(ValueError, match="must be an object"):
             module.handler(event, None)
 

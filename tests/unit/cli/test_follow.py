@@ -54,7 +54,13 @@ def test_two_interrupts_at_once_count_as_two() -> None:
     """Impatience between two questions is not lost."""
     interrupts = Interrupts()
     runs = ScriptedRuns([RUNNING])
-    runs.on_status = lambda question: [interrupts.interrupt() for _ in range(2)] and None if question == 1 else None
+
+    def twice_at_once(question: int) -> None:
+        if question == 1:
+            interrupts.interrupt()
+            interrupts.interrupt()
+
+    runs.on_status = twice_at_once
     end = follow(runs, "run", RecordingSink(), interrupts, poll_s=0)
     assert end.interrupted
     assert (runs.asked_to_end, runs.stopped, runs.restores) == (1, 1, 1)

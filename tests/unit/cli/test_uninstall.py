@@ -62,8 +62,8 @@ class FakeAws:
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
         """The stack's status, or AWS's way to say that there is none."""
         if not self.stack:
-            error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
-            raise ClientError({"Error": error}, "DescribeStacks")
+            message = f"Stack with id {StackName} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
         return {"Stacks": [{"StackStatus": self.stack_status}]}
 
     def head_bucket(self, Bucket: str) -> dict[str, Any]:  # noqa: N803

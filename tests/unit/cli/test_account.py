@@ -1,0 +1,41 @@
+"""Which account a command means, before AWS is asked anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuner.cli.account import account_names
+from tuner.cli.failures import UsageProblem
+from tuner.cli.local import require_supported_system
+
+ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:mine-tune"
+
+
+@pytest.mark.parametrize(
+    ("region", "stack", "sentence"),
+    [("us-east-1", None, "--region us-east-1 contradicts"), (None, "other", "--stack other contradicts")],
+)
+def test_flags_that_contradict_the_state_machine_are_refused(
+    region: str | None, stack: str | None, sentence: str
+) -> None:
+    """The ARN names Region and stack; a flag that says otherwise is refused."""
+    with pytest.raises(UsageProblem, match=sentence):
+        account_names(region=region, profile=None, stack=stack, state_machine=ARN)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "mine-tune", ARN.removesuffix("-tune"), ARN.replace("stateMachine", "execution") + ":run", ARN + ":1"]
+)
+def test_what_is_no_state_machine_is_refused_with_the_form_of_one(text: str) -> None:
+    """An ARN of something else is refused and the hint shows one."""
+    with pytest.raises(UsageProblem, match="not the ARN") as caught:
+        account_names(region=None, profile=None, stack=None, state_machine=text)
+    assert "stateMachine:lambda-tuner-tune" in caught.value.hint
+
+
+def test_windows_is_told_about_wsl() -> None:
+    """Where the embedded AWS cannot run, a sentence says where it can."""
+    with pytest.raises(UsageProblem, match="WSL"):
+        require_supported_system("win32")
+    require_supported_system("linux")
+    require_supported_system("darwin")
