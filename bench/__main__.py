@@ -1,4 +1,4 @@
-"""``python -m bench``: ``search`` and, on Linux, ``cpu``."""
+"""``python -m bench``: ``search`` (also without a word), ``frontier`` and, on Linux, ``cpu``."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ def main() -> int:
         from bench import cpu_share
 
         sys.argv = ["python -m bench cpu", *arguments[1:]]
-        result = cpu_share.main()
-        return int(result or 0)
+        cpu_share.main()
+        return 0
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from bench import search
+    from bench import frontier, search
 
     search.add_arguments(commands.add_parser("search", help="the search against its peers, on measured curves"))
+    frontier.add_arguments(commands.add_parser("frontier", help="our search's quality against invocations, as a plot"))
     if importlib.util.find_spec("bench.cpu_share") is not None:
         commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)
-    parsed = parser.parse_args(arguments)
-    return search.run(parsed)
+    parsed = parser.parse_args(arguments or ["search"])
+    return frontier.run(parsed) if parsed.command == "frontier" else search.run(parsed)
 
 
 if __name__ == "__main__":

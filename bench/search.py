@@ -25,6 +25,7 @@ from bench.truth import Truth, raw_truth, smooth_truth, tasks_of
 from tuner.core.model import TuningBudget
 
 TRUTHS = ("raw", "smooth")
+DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,22 @@ class Work:
     algorithms: tuple[str, ...]
     seeds: int
     max_invocations: int
+    monthly_invocations: float | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("--curves", type=Path, help="JSON lines: {id, points: [{memory_mb, mean_ms}, …]}")
-    parser.add_argument("--noise", type=Path, help="JSON lines with p50_ms and p95_ms per size of some curves")
+    parser.add_argument(
+        "--curves", type=Path, default=DATA / "curves.jsonl", help="JSON lines: {id, points: [{memory_mb, mean_ms}, …]}"
+    )
+    parser.add_argument(
+        "--noise",
+        type=Path,
+        default=DATA / "noise.jsonl",
+        help="JSON lines with p50_ms and p95_ms per size of some curves",
+    )
     parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="comma separated")
-    parser.add_argument("--truth", default="raw,smooth", help="raw, smooth, synthetic, or families by name")
+    parser.add_argument("--truth", default="raw,smooth,synthetic", help="raw, smooth, synthetic, or families by name")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the rows here")
     parser.add_argument("--runs", type=Path, help="write every run here, as JSON lines")
@@ -64,17 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"Unknown: {', '.join(unknown)}. Algorithms: {', '.join(ALGORITHMS)}; truths: "
               f"{', '.join((*TRUTHS, 'synthetic', *FAMILIES))}.", file=sys.stderr)  # fmt: skip
         return 2
-    if any(kind in TRUTHS for kind in kinds) and arguments.curves is None:
-        print("--curves FILE is needed for the raw and smooth truths.", file=sys.stderr)
-        return 2
     try:
-        curves = read_curves(arguments.curves) if arguments.curves else []
-        noise = read_noise(arguments.noise) if arguments.noise else {}
+        curves, noise = read_curves(arguments.curves), read_noise(arguments.noise)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     work = list(_work(kinds, curves, noise, algorithms, arguments))
-    runs = _run_all(work, arguments.jobs)
+    runs = run_all(work, arguments.jobs)
     rows = rows_of(runs)
     print_table(rows)
     _print_calibration([run for run in runs if run.algorithm == "ours"])
@@ -110,9 +115,8 @@ def _truth_of(work: Work) -> Truth:
 def run_work(work: Work) -> list[Run]:
     """All runs on one function; a noise stream of its own for every seed, goal and curve."""
     runs = []
-    tasks = tasks_of(
-        _truth_of(work), TuningBudget(max_invocations=work.max_invocations, max_cost_usd=1e9, max_minutes=1e9)
-    )
+    budget = TuningBudget(max_invocations=work.max_invocations, max_cost_usd=1e9, max_minutes=1e9)
+    tasks = tasks_of(_truth_of(work), budget, monthly_invocations=work.monthly_invocations)
     for goal_number, task in enumerate(tasks):
         for seed in range(work.seeds):
             for algorithm in work.algorithms:
@@ -125,7 +129,8 @@ def run_work(work: Work) -> list[Run]:
     return runs
 
 
-def _run_all(work: list[Work], jobs: int) -> list[Run]:
+def run_all(work: list[Work], jobs: int) -> list[Run]:
+    """All runs of *work*, on *jobs* cores, with a progress bar on standard error."""
     runs: list[Run] = []
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -173,14 +173,27 @@ class Task:
     """The cheapest that meets the goal; there always is one unless the family says otherwise."""
 
 
-def tasks_of(truth: Truth, budget: TuningBudget, shares: tuple[float | None, ...] = GOAL_SHARES) -> list[Task]:
+def tasks_of(
+    truth: Truth,
+    budget: TuningBudget,
+    shares: tuple[float | None, ...] = GOAL_SHARES,
+    *,
+    monthly_invocations: float | None = None,
+) -> list[Task]:
     """The goals of a function: none, and limits at 15 % and 50 % of the way where there is a way."""
     percentile_ms = truth.percentile_ms(PERCENTILE)
     fastest, slowest = float(percentile_ms.min()), float(percentile_ms.max())
     candidates = tuple(Candidate(memory_mb, "x86_64") for memory_mb in truth.memory_mb)
     current = min(candidates, key=lambda candidate: abs(math.log(candidate.memory_mb / 1024)))
     blank = SearchProblem(
-        candidates, current, None, PRICES, timeout_ms=1000.0, budget=budget, first_invocation_cold=False
+        candidates,
+        current,
+        None,
+        PRICES,
+        timeout_ms=1000.0,
+        budget=budget,
+        first_invocation_cold=False,
+        monthly_invocations=monthly_invocations,
     )
     cost = space_of(blank).cost_per_million_usd(truth.mean_ms)
     tasks = []

@@ -18,6 +18,8 @@ from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, spac
 
 DRAW_COUNT = 400
 FINAL_DRAW_COUNT = 1600
+ROUNDING_SHARE = 0.05
+"""Rounding the pick to a size that people type may lose this share of the tolerance."""
 UNDECIDED_LOSS = 0.02
 """What an undecided verdict loses: as much as 2 % extra cost."""
 
@@ -84,7 +86,7 @@ def believe(
     if met is not None and unreachable is not None:
         undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
         expected = expected + UNDECIDED_LOSS * undecided
-    pick = choice.choose_cheapest_meeting(expected)
+    pick = choice.choose_cheapest_meeting(expected, space.is_round, problem.tolerance * ROUNDING_SHARE)
     return Belief(
         space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
         loss, met, unreachable, expected, pick, known,

@@ -43,13 +43,26 @@ def losses(outlook: Outlook, goal: LatencyGoal | None, allowed: BoolArray) -> Fl
     return np.asarray(np.where(allowed, np.where(possible, reachable, unreachable), np.inf))
 
 
-def choose_cheapest_meeting(expected_loss: FloatArray) -> int:
-    """The candidate of least expected loss, the smaller of two that are equal.
+def choose_cheapest_meeting(expected_loss: FloatArray, is_round: BoolArray, rounding_loss: float) -> int:
+    """The candidate of least expected loss, rounded to a size that people type where that loses next to nothing.
 
     Not the cheapest whose probability passes a threshold: that was measured to
-    double the 90th percentile of extra cost with no fewer misses.
+    double the 90th percentile of extra cost with no fewer misses. Of two that
+    are equal, the smaller.
+
+    Args:
+        expected_loss: One a candidate; infinite where it is not allowed.
+        is_round: Which candidates are sizes that people type.
+        rounding_loss: What rounding may lose.
+
+    Example:
+        >>> choose_cheapest_meeting(np.array([0.3, 0.1, 0.102]), np.array([True, False, True]), 0.0025)
+        2
     """
-    return int(np.argmin(expected_loss))
+    best = int(np.argmin(expected_loss))
+    rounded = np.where(is_round, expected_loss, np.inf)
+    nearest = int(np.argmin(rounded))
+    return nearest if rounded[nearest] <= expected_loss[best] + rounding_loss else best
 
 
 def within_probability(

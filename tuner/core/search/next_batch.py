@@ -19,11 +19,31 @@ FINALIST_LIMIT = 7
 SITE_LIMIT = 22
 WARM_COUNTS = (1, 2, 4)
 PRICE_PER_INVOCATION = 0.0007
-"""The loss that one invocation at the best size's cost must save: half by count, half by dollars."""
+"""The loss that one invocation at the best size's cost must save: half by count, half by dollars.
+
+It stands for a function of REFERENCE_MONTHLY invocations, and for one whose
+traffic is not known.
+"""
+REFERENCE_MONTHLY = 30_000.0
 FLATTERY = 0.25
 """Weight of the flattering estimate of a batch's worth; the rest is the slighting one's."""
 _KERNEL_RATIO = 0.15
 """Widens the likelihood by this share of the draws' own scatter: there are only some hundred of them."""
+
+
+def price_per_invocation(monthly_invocations: float | None) -> float:
+    """The loss that one invocation must save, by what a month of the wrong size costs.
+
+    A share of the bill is worth more where the bill is larger. The root keeps
+    a busy function from asking for hundreds and a quiet one from guessing.
+
+    >>> price_per_invocation(None) == price_per_invocation(REFERENCE_MONTHLY) > price_per_invocation(1e6)
+    True
+    """
+    if not monthly_invocations:
+        return PRICE_PER_INVOCATION
+    scale = math.sqrt(REFERENCE_MONTHLY / monthly_invocations)
+    return PRICE_PER_INVOCATION * min(max(scale, 0.1), 10.0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +63,11 @@ class Option:
 
 
 def best_options(
-    belief: Belief, cold_count: IntArray, affordable: IntArray, generator: np.random.Generator
+    belief: Belief,
+    cold_count: IntArray,
+    affordable: IntArray,
+    generator: np.random.Generator,
+    monthly_invocations: float | None = None,
 ) -> list[Option]:
     """Options by falling worth over price.
 
@@ -55,14 +79,16 @@ def best_options(
         cold_count: For each candidate, how many invocations of a batch are lost to cold starts.
         affordable: For each candidate, how many invocations still fit the budget.
         generator: Source of the fantasised outcomes.
+        monthly_invocations: The function's traffic; None where it is not known.
     """
+    per_invocation = price_per_invocation(monthly_invocations)
     stakes = _stakes_of(belief, generator)
     cost = belief.outlook.cost_per_million_usd.mean(axis=0)
     relative_cost = cost / cost[belief.pick]
 
     def option(site: int, warm_count: int, fantasies: _Fantasies) -> Option:
         invocation_count = warm_count + int(cold_count[site])
-        price = PRICE_PER_INVOCATION * invocation_count * (0.5 + 0.5 * float(relative_cost[site]))
+        price = per_invocation * invocation_count * (0.5 + 0.5 * float(relative_cost[site]))
         return Option(site, warm_count, invocation_count, _gain(belief, stakes, site, warm_count, fantasies), price)
 
     few = _fantasies(len(belief.loss), FANTASY_COUNT // 2, generator)

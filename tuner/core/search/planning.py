@@ -142,7 +142,9 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan
     known = belief.known_environment
     cold = np.array([_cold_count(problem, known=bool(known[i] >= 0)) for i in range(len(space.candidates))])
     affordable = np.array([purse.affordable_count(problem, space, candidate) for candidate in space.candidates])
-    options = best_options(belief, cold, affordable, generator_of(problem, belief.evidence, "fantasies"))
+    options = best_options(
+        belief, cold, affordable, generator_of(problem, belief.evidence, "fantasies"), problem.monthly_invocations
+    )
     if not options:
         return RoundPlan(stop_reason=_exhausted(problem, purse))
     batches: list[PlannedBatch] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tuner.core.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 from tuner.core.model import Candidate, SearchProblem
 
 FloatArray = npt.NDArray[np.float64]
@@ -25,6 +26,8 @@ class Space:
     log_memory: FloatArray
     other_architecture: FloatArray
     """1.0 where the candidate's architecture is not the current one's, else 0.0."""
+    is_round: BoolArray
+    """Sizes that people type, one vCPU among them; a pick may be rounded to one."""
     usd_per_ms: FloatArray
     usd_per_request: FloatArray
 
@@ -58,6 +61,12 @@ def space_of(problem: SearchProblem) -> Space:
         log_memory=np.log([float(candidate.memory_mb) for candidate in problem.candidates]),
         other_architecture=np.array(
             [float(candidate.architecture != problem.current.architecture) for candidate in problem.candidates]
+        ),
+        is_round=np.array(
+            [
+                candidate.memory_mb in ROUND_SIZES_MB or candidate.memory_mb == ONE_VCPU_MB
+                for candidate in problem.candidates
+            ]
         ),
         usd_per_ms=np.array(usd_per_ms),
         usd_per_request=np.array(usd_per_request),
