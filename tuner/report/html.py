@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -110,11 +111,19 @@ def _picture(
     document: doc.Document,
     wide: charts.Frame,
 ) -> Picture | None:
+    """Draw a chart in both widths; None where there is nothing to draw or it cannot be drawn.
+
+    A report without a picture is better than none: its tables hold the same numbers.
+    """
     drawn = spec(document, wide)
     on_phone = spec(document, charts.PHONE)
     if drawn is None or on_phone is None:
         return None
-    return Picture(charts.draw_svg(drawn, identifier=name), charts.draw_svg(on_phone, identifier=f"{name}-phone"))
+    try:
+        return Picture(charts.draw_svg(drawn, identifier=name), charts.draw_svg(on_phone, identifier=f"{name}-phone"))
+    except (ImportError, ValueError) as error:  # what vl-convert raises
+        logging.getLogger(__name__).warning("The chart %r could not be drawn: %s", name, error)
+        return None
 
 
 def _title(document: doc.Document) -> str:

@@ -261,6 +261,12 @@ def _safer(document: doc.Document) -> tuple[Sentence, ...]:
     )
 
 
+def _stopped(document: doc.Document) -> tuple[Sentence, ...]:
+    """Why the search did not go on until it was sure."""
+    reason = document.get("stoppedBecause")
+    return ((str(reason),),) if reason else ()
+
+
 def _local(document: doc.Document) -> tuple[Sentence, ...]:
     if document.get("where") != "local":
         return ()
@@ -372,7 +378,7 @@ def _uncertain(document: doc.Document) -> Message:
         "Uncertain",
         "caution",
         headline,
-        (*_safer(document), *_current_misses(document), *_monthly(document), *_local(document)),
+        (*_safer(document), *_stopped(document), *_current_misses(document), *_monthly(document), *_local(document)),
         "To know more, run it again with a larger budget (--max-invocations); to decide now, take the size on the "
         "safe side."
         if document.get("safer")

@@ -7,6 +7,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.report import documents
 from tuner.report import charts
@@ -138,6 +140,46 @@ def test_a_picture_of_its_own_brings_its_colours() -> None:
         assert f"--{name}:{colour};" in svg
         assert f"--{name}: {colour};" in style
     assert charts.render_svg(documents.failed_run()) is None
+
+
+NUMBERS = st.one_of(st.just(0.0), st.floats(0.001, 1e6), st.just(250.0))
+
+
+@st.composite
+def strange_documents(draw: st.DrawFn) -> dict[str, Any]:
+    """Few or many sizes with numbers that real functions hardly have: zero, equal, huge."""
+    document = documents.one_size()
+    template = document["configurations"][0]
+    rows = []
+    for size in draw(st.lists(st.integers(128, 10_240), min_size=1, max_size=12, unique=True)):
+        ms, cost = draw(NUMBERS), draw(NUMBERS)
+        quantity = {"estimate": ms, "low": ms * 0.9, "high": ms * 1.2}
+        rows.append(
+            {
+                **template,
+                "memoryMb": size,
+                "durationMs": {"mean": quantity, "p50": quantity, "p95": quantity, "p99": quantity},
+                "costPerMillionUsd": {"estimate": cost, "low": cost * 0.9, "high": cost * 1.1},
+                "basis": draw(st.sampled_from(["samples", "model"])),
+            }
+        )
+    document["configurations"] = rows
+    document["recommended"], document["current"] = draw(st.sampled_from(rows)), draw(st.sampled_from(rows))
+    document["goal"] = draw(st.none() | st.builds(lambda limit: {"percentile": 95, "limitMs": limit}, NUMBERS))
+    if document["goal"] and not document["goal"]["limitMs"]:
+        document["goal"] = None
+    return document
+
+
+@settings(deadline=None, max_examples=25)
+@given(document=strange_documents())
+def test_strange_numbers_are_drawn_too(document: dict[str, Any]) -> None:
+    """Zero, equal and huge numbers make a picture, never an error."""
+    for build in (charts.tradeoff_spec, charts.curve_spec, charts.crossing_spec):
+        spec = build(document, charts.PHONE)
+        if spec is not None:
+            svg = charts.draw_svg(spec, identifier="t")
+            assert "NaN" not in svg
 
 
 def test_ticks_are_round_and_inside() -> None:

@@ -182,3 +182,11 @@ def test_the_pages_module_starts_quickly() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_page_without_pictures_is_better_than_none() -> None:
+    """Where charts cannot be drawn, the verdict and the tables are still there."""
+    with mock.patch.object(charts, "draw_svg", autospec=True, side_effect=ImportError("no vl_convert")):
+        page = render_html(documents.goal_met())
+    assert "<svg" not in page
+    assert "Every measured size" in page

@@ -55,6 +55,7 @@ def test_uncertainty_is_said_with_the_probability_and_the_safe_side() -> None:
     assert "could not tell for sure" in plain(message.headline)
     assert "with a probability of 66%, where 90% was asked for" in plain(message.headline)
     assert plain(message.support[0]).startswith("On the safe side: 1,152 MB")
+    assert plain(message.support[1]) == "The budget of 40 invocations is used up."
 
 
 def test_without_a_goal_the_price_in_latency_is_named() -> None:
