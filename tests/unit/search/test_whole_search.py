@@ -229,7 +229,7 @@ def test_what_always_holds(
     max_parallel: int,
     data: st.DataObject,
 ) -> None:
-    """Never past the budget at its worst; no ask outside the space or at a ruled-out size; GOAL_MET is under its goal."""
+    """Never past the budget at its worst, no ask outside the space or ruled out, GOAL_MET never over its goal."""
     sizes = data.draw(st.lists(st.sampled_from(ALL_SIZES), min_size=1, max_size=12, unique=True))
     budget = TuningBudget(max_invocations=max_invocations, max_cost_usd=max_cost_usd, max_minutes=500)
     goal = LatencyGoal(95, limit_ms) if limit_ms else None
