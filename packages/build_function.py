@@ -7,6 +7,8 @@ dependencies (``base.txt``, ``pydantic.txt``, ``search.txt``, ``report.txt``).
 
 Dependencies are installed once for each set and architecture and kept in
 ``build/dependencies/``; the twelve packages are then links to those files.
+Where a Python 3.13 is at hand, byte code is added, which halves the imports of
+a cold start; without one the package works the same, only slower to begin.
 Only Python's standard library and pip are used, so that any Python 3.11 or
 later can build for Lambda's Python 3.13.
 """
@@ -23,6 +25,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGES = Path(__file__).resolve().parent
@@ -163,7 +166,8 @@ def install_dependencies(dependencies: str, architecture: str) -> Path:
         subprocess.CalledProcessError: pip could not install them.
     """
     requirements = (PACKAGES / f"{dependencies}.txt").read_bytes() + (PACKAGES / "base.txt").read_bytes()
-    key = hashlib.sha256(requirements + Path(__file__).read_bytes()).hexdigest()[:12]
+    made_by = Path(__file__).read_bytes() + str(runtime_python() is not None).encode()
+    key = hashlib.sha256(requirements + made_by).hexdigest()[:12]
     target = ROOT / "build" / "dependencies" / f"{dependencies}-{architecture}-{key}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with only_one(target.with_suffix(".lock")):
@@ -185,6 +189,7 @@ def install_dependencies(dependencies: str, architecture: str) -> Path:
             stdout=sys.stderr,
         )
         remove_needless(unfinished)
+        compile_for_runtime(unfinished)
         unfinished.rename(target)
     return target
 
@@ -214,6 +219,35 @@ def remove_needless(folder: Path) -> None:
             path.unlink()
 
 
+def compile_for_runtime(folder: Path, place: Path = Path()) -> None:
+    """Add byte code, where this machine has the Python that Lambda runs; else leave the sources alone.
+
+    A package on Lambda is read-only, so Python compiles each module anew at
+    every cold start: with byte code the import takes half of the time or less.
+
+    Args:
+        folder: Folder to compile.
+        place: Where it will lie under ``/var/task``, for tracebacks.
+    """
+    python = runtime_python()
+    if python is not None:
+        command = [python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+        subprocess.run([*command, "-s", str(folder), "-p", str("/var/task" / place), str(folder)], check=True)
+
+
+@cache
+def runtime_python() -> str | None:
+    """Find a Python of Lambda's version: this one, or one on PATH that starts."""
+    name = f"python{RUNTIME_VERSION}"
+    for candidate in (sys.executable, shutil.which(name)):
+        version = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
+        if candidate is not None:
+            ended = subprocess.run([candidate, "-c", version], capture_output=True, text=True, check=False)
+            if ended.stdout.strip() == RUNTIME_VERSION:
+                return candidate
+    return None
+
+
 def link_or_copy(path: str, target: str) -> None:
     """Link a file instead of copying it, where both are on one file system."""
     try:
@@ -240,6 +274,7 @@ def build(function: str, artifacts: Path, architecture: str, source: Path = ROOT
     dependencies = install_dependencies(DEPENDENCIES[name], architecture)
     shutil.copytree(dependencies, artifacts, copy_function=link_or_copy, dirs_exist_ok=True)
     copy_source(name, source, artifacts)
+    compile_for_runtime(artifacts / "tuner", Path("tuner"))
 
 
 def main() -> None:
