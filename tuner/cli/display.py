@@ -108,6 +108,8 @@ def progress_line(progress: Mapping[str, Any]) -> str:
         known = f"best so far {best['memoryMb']:,} MB"
         if best.get("p95Ms") is not None:
             known += f", p95 {float(best['p95Ms']):.0f} ms"
+        elif best.get("slowestMs") is not None:
+            known += f", slowest {float(best['slowestMs']):.0f} ms"
         if best.get("costPerMillionUsd") is not None:
             known += f", ${float(best['costPerMillionUsd']):.2f} a million"
         parts.append(known)

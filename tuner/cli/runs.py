@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.failures import aws_call
 from tuner.cli.account import Account
+from tuner.core.errors import TunerError
 from tuner.core.function_reference import read_function_reference
 
 ExecutionState = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
@@ -59,6 +60,7 @@ class Runs:
         self.account = account
         self._machines = account.client("stepfunctions")
         self.artifacts = Artifacts(account.client("s3"), account.bucket)
+        self._best_of: tuple[object, dict[str, Any] | None] = (None, None)
 
     def execution_arn(self, run_id: str) -> str:
         """The execution's ARN."""
@@ -105,9 +107,25 @@ class Runs:
         return names
 
     def progress(self, run_id: str) -> dict[str, Any] | None:
-        """What the run wrote about itself last; ``None`` while it has not begun to."""
+        """What the run wrote about itself last, with the best size so far; ``None`` while it has not begun to."""
         found = self._run(run_id).find("progress.json")
-        return found if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        if "best" not in found:
+            key = (run_id, found.get("round"))
+            if key != self._best_of[0]:
+                self._best_of = (key, self._best(run_id))
+            found["best"] = self._best_of[1]
+        return found
+
+    def _best(self, run_id: str) -> dict[str, Any] | None:
+        """Read the samples once a round; a display is no reason to fail where they cannot be read."""
+        from tuner.cli.best_so_far import read_best_so_far
+
+        try:
+            return read_best_so_far(self._run(run_id))
+        except (TunerError, ValueError):
+            return None
 
     def failure(self, run_id: str) -> dict[str, Any] | None:
         """Why the run failed, as the run itself worded it: name, message, hint."""
