@@ -20,12 +20,13 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from tuner.core.errors import TunerError
 from tuner.embedded.log_filter import matches_filter
 
 if TYPE_CHECKING:
@@ -364,7 +365,7 @@ def mend_function_lookup(hooks: Hooks) -> None:
     function of that name here.
     """
     from moto.awslambda import models
-    from moto.awslambda.exceptions import LambdaClientError, ValidationException
+    from moto.awslambda.exceptions import ValidationException
 
     original = models.LambdaStorage.get_function_by_name_or_arn_with_qualifier
     pattern = (
@@ -373,6 +374,10 @@ def mend_function_lookup(hooks: Hooks) -> None:
     )
 
     def get_function(self: Any, name_or_arn: str, qualifier: str | None = None) -> Any:
+        partial = re.fullmatch(r"(?:(\d{12}):)?function:(.+)", name_or_arn)
+        if partial:
+            account = partial[1] or self.account_id
+            name_or_arn = f"arn:{self.partition}:lambda:{self.region_name}:{account}:function:{partial[2]}"
         if not re.fullmatch(pattern, name_or_arn):
             raise ValidationException(
                 name_or_arn, "functionName", f"Member must satisfy regular expression pattern: {pattern}"
@@ -381,20 +386,14 @@ def mend_function_lookup(hooks: Hooks) -> None:
         if parts[0] == "arn":
             region, account = parts[3], parts[4]
             if account != self.account_id:
-                error = LambdaClientError(
-                    "AccessDeniedException",
+                message = (
                     f"User: arn:aws:iam::{self.account_id}:root is not authorized to perform: lambda:GetFunction "
-                    f"on resource: {name_or_arn} because no resource-based policy allows the lambda:GetFunction action",
+                    f"on resource: {name_or_arn} because no resource-based policy allows the lambda:GetFunction action"
                 )
-                error.code = 403
-                raise error
+                raise _lambda_error("AccessDeniedException", message, 403)
             if region != self.region_name:
-                error = LambdaClientError(
-                    "ResourceNotFoundException",
-                    f"Functions from '{region}' are not reachable in this region ('{self.region_name}')",
-                )
-                error.code = 404
-                raise error
+                message = f"Functions from '{region}' are not reachable in this region ('{self.region_name}')"
+                raise _lambda_error("ResourceNotFoundException", message, 404)
         return original(self, name_or_arn, qualifier)
 
     models.LambdaStorage.get_function_by_name_or_arn_with_qualifier = get_function
@@ -408,7 +407,6 @@ def mend_invoke(hooks: Hooks) -> None:
     id that is not the log's, and throttles nothing.
     """
     from moto.awslambda import models, responses
-    from moto.awslambda.exceptions import LambdaClientError
     from moto.core import responses as core_responses
 
     original_request_id = core_responses.gen_amzn_requestid_long
@@ -432,7 +430,12 @@ def mend_invoke(hooks: Hooks) -> None:
         if kind == "Event":
             threading.Thread(target=_invoke_unattended, args=(hooks, function, body, context), daemon=True).start()
             return 202, {"status": "202", "x-amzn-requestid": str(uuid.uuid4())}, b""
-        result = hooks.invoke(function, body or b"{}", context)
+        with _one_of_reserved_concurrency(function):
+            try:
+                result = hooks.invoke(function, body or b"{}", context)
+            except TunerError as error:
+                LOG.warning("%s could not be invoked: %s", function.function_arn, error)
+                raise _lambda_error("ServiceException", str(error), 500) from error
         headers = {
             "content-type": "application/json",
             "X-Amz-Executed-Version": str(function.version),
@@ -454,25 +457,6 @@ def mend_invoke(hooks: Hooks) -> None:
             headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail.encode()).decode()
         return 200, headers, payload
 
-    def _check_invocation(function: Any, body: bytes) -> None:
-        if function.reserved_concurrency is not None and int(function.reserved_concurrency) == 0:
-            error = LambdaClientError("TooManyRequestsException", "Rate Exceeded.")
-            error.code = 429
-            raise error
-        if len(body) > _PAYLOAD_LIMIT_BYTES:
-            error = LambdaClientError(
-                "RequestTooLargeException",
-                f"Request must be smaller than {_PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation",
-            )
-            error.code = 413
-            raise error
-        try:
-            json.loads(body or b"{}")
-        except ValueError as error:
-            raise LambdaClientError(
-                "InvalidRequestContentException", f"Could not parse request body into json: {error}"
-            ) from error
-
     def invoke_record(self: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
         """Serve moto's own callers (SQS, SNS, subscriptions), which invoke the record directly."""
         payload = body.encode() if isinstance(body, str) else bytes(body or b"{}")
@@ -485,6 +469,53 @@ def mend_invoke(hooks: Hooks) -> None:
     models.LambdaFunction.invoke = invoke_record
 
 
+def _lambda_error(code: str, message: str, status: int) -> Exception:
+    """Make an error of the Lambda API."""
+    from moto.awslambda.exceptions import LambdaClientError
+
+    error: Exception = LambdaClientError(code, message)
+    error.code = status  # type: ignore[attr-defined] # which moto reads
+    return error
+
+
+def _check_invocation(function: Any, body: bytes) -> None:
+    """Refuse what Lambda refuses before it runs anything, and what cannot run here."""
+    if len(body) > _PAYLOAD_LIMIT_BYTES:
+        message = f"Request must be smaller than {_PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation"
+        raise _lambda_error("RequestTooLargeException", message, 413)
+    try:
+        json.loads(body or b"{}")
+    except ValueError as error:
+        message = f"Could not parse request body into json: {error}"
+        raise _lambda_error("InvalidRequestContentException", message, 400) from error
+    if function.package_type != "Zip" or not str(function.run_time).startswith("python"):
+        kind = "a container image" if function.package_type != "Zip" else f"of the runtime {function.run_time}"
+        message = f"The embedded AWS runs Python functions from zip packages; {function.function_name} is {kind}."
+        raise _lambda_error("InvalidRuntimeException", message, 502)
+
+
+_IN_FLIGHT: dict[str, int] = {}
+_COUNTING = threading.Lock()
+
+
+@contextlib.contextmanager
+def _one_of_reserved_concurrency(function: Any) -> Iterator[None]:
+    """Count an invocation in; throttle it where the function's reserved concurrency is used up."""
+    name = function.function_name
+    with _COUNTING:
+        reserved = function.reserved_concurrency
+        if reserved is not None and _IN_FLIGHT.get(name, 0) >= int(reserved):
+            raise _lambda_error("TooManyRequestsException", "Rate Exceeded.", 429)
+        _IN_FLIGHT[name] = _IN_FLIGHT.get(name, 0) + 1
+    try:
+        yield
+    finally:
+        with _COUNTING:
+            _IN_FLIGHT[name] -= 1
+            if not _IN_FLIGHT[name]:
+                del _IN_FLIGHT[name]
+
+
 def _invoke_unattended(hooks: Hooks, function: Any, body: bytes, context: str | None) -> None:
     try:
         hooks.invoke(function, body or b"{}", context)
@@ -495,7 +526,6 @@ def _invoke_unattended(hooks: Hooks, function: Any, body: bytes, context: str | 
 def mend_function_policy(hooks: Hooks) -> None:
     """Show a policy only to the qualifier it was given to: moto shows an alias's statements without one too."""
     from moto.awslambda import models
-    from moto.awslambda.exceptions import LambdaClientError
 
     def get_policy(self: Any, function_name: str, qualifier: str | None = None) -> str:
         function = self.get_function(function_name, None)
@@ -506,9 +536,7 @@ def mend_function_policy(hooks: Hooks) -> None:
         arn = latest.function_arn + (f":{suffix}" if suffix else "")
         statements = [statement for statement in latest.policy.statements if statement.get("Resource") == arn]
         if not statements:
-            error = LambdaClientError("ResourceNotFoundException", "The resource you requested does not exist.")
-            error.code = 404
-            raise error
+            raise _lambda_error("ResourceNotFoundException", "The resource you requested does not exist.", 404)
         document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
         return json.dumps({"Policy": json.dumps(document), "RevisionId": latest.policy.revision})
 

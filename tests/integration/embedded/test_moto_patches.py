@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -219,6 +220,40 @@ def a_concurrency_of_zero_throttles(account: Account) -> None:
     account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     with refused("TooManyRequestsException", "Rate Exceeded"):
         account.client("lambda").invoke(FunctionName=name)
+
+
+@probe("mend_invoke")
+def reserved_concurrency_is_a_limit(account: Account) -> None:
+    name = account.function(MemorySize=1024)
+    functions = account.client("lambda")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    with ThreadPoolExecutor(max_workers=3) as threads:
+        calls = [threads.submit(functions.invoke, FunctionName=name, Payload=b'{"sleepS": 1}') for _ in range(3)]
+    errors = [call.exception() for call in calls if call.exception()]
+    assert len(errors) == 2
+    assert all(error.response["Error"]["Code"] == "TooManyRequestsException" for error in errors)  # type: ignore[union-attr]
+    assert json.load(functions.invoke(FunctionName=name, Payload=b"{}")["Payload"])["event"] == {}
+
+
+@probe("mend_invoke")
+def what_cannot_run_is_said(account: Account) -> None:
+    functions = account.client("lambda")
+    node, missing = account.function(), account.function()
+    functions.update_function_configuration(FunctionName=node, Runtime="nodejs22.x")
+    with refused("InvalidRuntimeException", "of the runtime nodejs22.x"):
+        functions.invoke(FunctionName=node)
+    environment = {"Variables": {"LAMBDA_TUNER_LOCAL_PYTHON": "/none/python"}}
+    functions.update_function_configuration(FunctionName=missing, Environment=environment)
+    with refused("ServiceException", "/none/python"):
+        functions.invoke(FunctionName=missing)
+
+
+@probe("mend_function_lookup")
+def partial_arns_are_understood(account: Account) -> None:
+    name = account.function()
+    for partial in (f"123456789012:function:{name}", f"function:{name}"):
+        answer = account.client("lambda").get_function(FunctionName=partial)
+        assert answer["Configuration"]["FunctionName"] == name
 
 
 @probe("mend_invoke")
