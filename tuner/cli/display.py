@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 STATE_MEANINGS = {
     "Plan": "reads the function, writes down how to undo everything",
@@ -25,9 +26,6 @@ STATE_MEANINGS = {
 }
 
 
-_WIDTH_FOR_A_BAR = 120
-
-
 class Display:
     """Shows a run's progress; also when nobody can see it move."""
 
@@ -39,17 +37,16 @@ class Display:
         if console.is_terminal:
             self._progress = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
-                *([BarColumn(bar_width=20)] if console.width >= _WIDTH_FOR_A_BAR else []),
-                TextColumn("{task.completed:.0f} of at most {task.total:.0f} invocations"),
-                TextColumn("{task.fields[spent]}"),
                 TimeElapsedColumn(),
+                # One column that is cut at its end: what matters least stands last.
+                TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
                 console=console,
                 transient=True,
+                expand=True,
                 # Few: the machine that draws is the machine that measures.
                 refresh_per_second=4,
             )
-            self._task = self._progress.add_task("starting", total=50, spent="$0")
+            self._task = self._progress.add_task("starting")
 
     def __enter__(self) -> Display:
         if self._progress is not None:
@@ -66,22 +63,11 @@ class Display:
         """Show what the run wrote about itself (``progress.json``)."""
         line = progress_line(progress)
         if self._progress is not None:
-            self._progress.update(
-                self._task,
-                description=escape(line),
-                completed=progress.get("invocations") or 0,
-                total=progress.get("maxInvocations") or 50,
-                spent=f"${float(progress.get('spentUsd') or 0):.6f}",
-            )
+            self._progress.update(self._task, description=escape(line))
         elif progress.get("round") and progress["round"] != self._last_round:
             # Sizes of a round are measured side by side: a line for each change would only flicker.
             self._last_round = progress["round"]
-            self._console.print(
-                f"  {line} · {progress.get('invocations') or 0} of at most {progress.get('maxInvocations') or '?'} "
-                f"invocations · ${float(progress.get('spentUsd') or 0):.6f}",
-                markup=False,
-                soft_wrap=True,
-            )
+            self._console.print(f"  {line}", markup=False, soft_wrap=True)
 
     def entered(self, state: str) -> None:
         """Explain a state when it is first entered; the loop enters some many times."""
@@ -95,7 +81,7 @@ class Display:
 
 
 def progress_line(progress: Mapping[str, Any]) -> str:
-    """Word ``progress.json``: round, size, and the best size so far."""
+    """Word ``progress.json``: round, size, invocations, dollars, and the best size so far."""
     parts: list[str] = []
     if progress.get("round"):
         parts.append(f"round {progress['round']}")
@@ -103,6 +89,10 @@ def progress_line(progress: Mapping[str, Any]) -> str:
         parts.append(f"{progress['memoryMb']:,} MB")
     if not parts:
         parts.append(str(progress.get("message") or progress.get("state") or "starting"))
+    if progress.get("maxInvocations"):
+        parts.append(f"{progress.get('invocations') or 0} of at most {progress['maxInvocations']} invocations")
+    if progress.get("spentUsd"):
+        parts.append(f"${float(progress['spentUsd']):.6f}")
     best = progress.get("best")
     if isinstance(best, Mapping) and best.get("memoryMb"):
         known = f"best so far {best['memoryMb']:,} MB"

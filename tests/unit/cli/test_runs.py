@@ -38,8 +38,22 @@ def test_progress_is_worded() -> None:
     assert progress_line({}) == "starting"
     assert progress_line({"state": "Plan", "round": 0}) == "Plan"
     assert progress_line({"round": 2, "memoryMb": 1024, "best": None}) == "round 2 · 1,024 MB"
-    best = {"memoryMb": 512, "p95Ms": 301.4, "costPerMillionUsd": 2.5}
-    assert progress_line({"round": 2, "best": best}) == "round 2 · best so far 512 MB, p95 301 ms, $2.50 a million"
+    best = {"memoryMb": 512, "slowestMs": 301.4, "costPerMillionUsd": 2.5}
+    progress = {"round": 2, "invocations": 7, "maxInvocations": 50, "spentUsd": 0.00012, "best": best}
+    assert progress_line(progress) == (
+        "round 2 · 7 of at most 50 invocations · $0.000120 · best so far 512 MB, slowest 301 ms, $2.50 a million"
+    )
+
+
+def test_a_narrow_terminal_cuts_the_end_of_the_line_only() -> None:
+    """On 80 columns, round, size, invocations and dollars are there; the best size may be cut."""
+    stream = io.StringIO()
+    with Display(Console(file=stream, width=80, force_terminal=True, color_system=None)) as display:
+        best = {"memoryMb": 10_240, "slowestMs": 12_345.0, "costPerMillionUsd": 123.45}
+        display.update(
+            {"round": 12, "memoryMb": 10_240, "invocations": 33, "maxInvocations": 50, "spentUsd": 0.5, "best": best}
+        )
+    assert "round 12 · 10,240 MB · 33 of at most 50 invocations · $0.5" in stream.getvalue()
 
 
 def test_without_a_terminal_progress_is_lines_that_do_not_repeat() -> None:
@@ -50,8 +64,8 @@ def test_without_a_terminal_progress_is_lines_that_do_not_repeat() -> None:
             display.update({"round": 1, "memoryMb": 128, "invocations": invocations, "maxInvocations": 50})
         display.update({"round": 2, "memoryMb": 256, "invocations": 3, "maxInvocations": 50})
     assert stream.getvalue().splitlines() == [
-        "  round 1 · 128 MB · 1 of at most 50 invocations · $0.000000",
-        "  round 2 · 256 MB · 3 of at most 50 invocations · $0.000000",
+        "  round 1 · 128 MB · 1 of at most 50 invocations",
+        "  round 2 · 256 MB · 3 of at most 50 invocations",
     ]
 
 
