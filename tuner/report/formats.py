@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 CURRENCY_SIGNS = {"USD": "$", "CNY": "¥"}
 MISSING = "–"
@@ -82,6 +83,33 @@ def money_range(interval: Mapping[str, float], currency: str = "USD") -> str:
     """
     sign = CURRENCY_SIGNS.get(currency, f"{currency} ")
     return f"{money(interval['low'], currency)}–{money(interval['high'], currency).removeprefix(sign)}"
+
+
+def unit_price(amount_usd: float, currency: str = "USD") -> str:
+    """A price of one unit, with all digits that price lists give.
+
+    Example:
+        >>> unit_price(0.0000166667), unit_price(0.2)
+        ('$0.0000166667', '$0.2')
+    """
+    sign = CURRENCY_SIGNS.get(currency, f"{currency} ")
+    return f"{sign}{significant(amount_usd, 6).rstrip('0').rstrip('.')}" if amount_usd else f"{sign}0"
+
+
+def moment(iso_time: str) -> str:
+    """A time to the second, in UTC; text that is no time stays as it is.
+
+    Example:
+        >>> moment("2026-11-24T04:07:10.783Z"), moment("2026-11-24T06:07:10+02:00")
+        ('2026-11-24 04:07:10 UTC', '2026-11-24 04:07:10 UTC')
+    """
+    try:
+        parsed = datetime.fromisoformat(iso_time)
+    except ValueError:
+        return iso_time
+    if parsed.tzinfo is None:
+        return parsed.strftime("%Y-%m-%d %H:%M:%S")
+    return parsed.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def percent(ratio: float) -> str:

@@ -55,7 +55,12 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        milliseconds=formats.milliseconds, money=formats.money, megabytes=formats.megabytes, ranges=formats.size_ranges
+        milliseconds=formats.milliseconds,
+        money=formats.money,
+        unit_price=formats.unit_price,
+        moment=formats.moment,
+        megabytes=formats.megabytes,
+        ranges=formats.size_ranges,
     )
     return made
 
@@ -144,7 +149,7 @@ def _facts(document: doc.Document) -> list[str]:
         function.get("runtime"),
         function.get("architecture"),
         where,
-        finished[:16].replace("T", " ") + (" UTC" if finished.endswith(("+00:00", "Z")) else "") if finished else None,
+        formats.moment(finished) if finished else None,
     ]
     return [str(candidate) for candidate in candidates if candidate]
 
