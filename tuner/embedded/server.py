@@ -42,6 +42,7 @@ _MOST_IDLE_OWN_ENVIRONMENTS = 6
 def main(arguments: list[str] | None = None) -> int:
     """Run the server until it is told to end."""
     options = _options(arguments)
+    gc.disable()  # until everything is loaded
     options.home.mkdir(parents=True, exist_ok=True)
     if options.log_file:
         _write_output_to(options.log_file)
@@ -140,8 +141,8 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
         _deploy(clients, options)
         restored = moto_account.fill_bucket(folder)
-        gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again
+        gc.enable()
         clock.start()
         LOG.info("ready at %s; %d objects came back from %s", endpoint_url, restored, options.home)
         if options.ready_file:
