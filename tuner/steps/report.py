@@ -107,7 +107,7 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
     recommendation = from_json(Recommendation, decision)
     document["versions"] |= (artifacts.find(SEARCH) or {}).get("versions", {})
     document |= answer_fields(recommendation, assumed=record.assumed_size)
-    document["warnings"] = [*document["warnings"], *recommendation.notes]
+    document["assumptions"] = [*document["assumptions"], *recommendation.notes]
     return document
 
 

@@ -25,6 +25,8 @@ SECOND_BATCH_RATIO = 2.0
 """A further batch of the same round must be worth this many times its price: it cannot see the first one's outcome."""
 SECOND_BATCH_DISTANCE = 0.25
 ENVIRONMENTS_WANTED = 3
+OUT_OF_REACH = 0.99
+"""So probable must it be that no size meets the goal before the search for one ends."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ def plan_round(
     belief = believe(problem, observations, facts)
     if belief.evidence.warm_count == 0:
         return _ask_for_any_sample(problem, space, observations, purse, belief)
+    if belief.unreachable is not None and float(belief.unreachable.mean()) >= max(problem.confidence, OUT_OF_REACH):
+        # Which size misses least is worth one look where it was not seen, and no search.
+        confirming = _confirmation(problem, purse, belief)
+        return RoundPlan((confirming,)) if confirming else RoundPlan(stop_reason="The goal is out of reach.")
     return _by_worth(problem, purse, belief)
 
 
