@@ -28,6 +28,7 @@ from tuner.embedded.host import ExecutionHost, FunctionSpec, InvocationResult
 MEMORY_SIZES_MB = (128, 256, 512, 1024, 1769, 3008)
 MB_PER_VCPU = 1769
 BUSY_LIMIT_RATIO = 0.1
+MOST_REPEATS = 3
 
 CODE = """
 import threading, time, zlib
@@ -129,13 +130,14 @@ def _undisturbed(host: ExecutionHost, code_dir: Path, name: str, memory_mb: int)
         memory_mb=memory_mb,
         timeout_s=60,
     )
-    for repeat_count in range(4):
+    repeat_count = -1
+    while True:
+        repeat_count += 1
         result = host.invoke(spec, b"{}")
         if result.function_error is not None:
             raise RuntimeError(result.payload.decode())
-        if (result.machine_busy_ratio or 0.0) <= BUSY_LIMIT_RATIO:
-            break
-    return result, repeat_count
+        if (result.machine_busy_ratio or 0.0) <= BUSY_LIMIT_RATIO or repeat_count == MOST_REPEATS:
+            return result, repeat_count
 
 
 def _spread(ratios: list[float]) -> dict[str, float]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from tests.integration.host.conftest import ENDPOINT_URL, Workbench, is_alive, wait_until, workbench
 from tuner.core.errors import InvalidRequest, ServiceError
+from tuner.embedded.host.process_tree import PortableProcessTree
 
 PID = "import os\ndef handler(event, context): return os.getpid()"
 
@@ -369,3 +371,119 @@ def test_interrupt_at_the_terminal_does_not_reach_workers(one_bench: Workbench) 
     pid, session = one_bench.answer(spec)
 
     assert session == pid != os.getsid(0)
+
+
+def test_daemons_end_with_their_environment(one_bench: Workbench, tmp_path: Path) -> None:
+    """A process that cut its ties to the worker, by a double fork and a session of its own, is ended too."""
+    spec = one_bench.function(
+        """
+        import os, pathlib, time
+        def handler(event, context):
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    pathlib.Path(event + ".new").write_text(str(os.getpid()))
+                    os.rename(event + ".new", event)
+                    time.sleep(600)
+                os._exit(0)
+            os.wait()
+            while not os.path.exists(event):
+                time.sleep(0.001)
+        """
+    )
+    one_bench.answer(spec, str(tmp_path / "pid"))
+    daemon = int((tmp_path / "pid").read_text())
+    assert is_alive(daemon)
+
+    one_bench.host.retire(spec.arn)
+
+    wait_until(lambda: not is_alive(daemon))
+
+
+def test_worker_that_was_ended_while_idle_is_replaced(one_bench: Workbench) -> None:
+    """An environment whose process is gone is not offered another event."""
+    spec = one_bench.function(PID)
+    pid = one_bench.answer(spec)
+    os.kill(pid, 9)
+    wait_until(lambda: not is_alive(pid))
+
+    result = one_bench.invoke(spec)
+
+    assert result.function_error is None
+    assert result.cold
+
+
+def test_function_that_invokes_another_is_not_blocked_by_it(one_bench: Workbench, tmp_path: Path) -> None:
+    """While one function waits for another, the other gets to run although all cores are held."""
+    cores = os.cpu_count() or 1
+    waiting = one_bench.function(
+        """
+        import pathlib, time
+        def handler(event, context):
+            while not pathlib.Path(event).exists():
+                time.sleep(0.05)
+        """,
+        name="waiting",
+        arn="arn:aws:lambda:eu-west-1:123456789012:function:waiting",
+        memory_mb=cores * 1769,
+    )
+    helping = one_bench.function(
+        "import pathlib\ndef handler(event, context): pathlib.Path(event).touch()", memory_mb=1769
+    )
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        outer = pool.submit(one_bench.invoke, waiting, str(tmp_path / "flag"))
+        inner = pool.submit(one_bench.invoke, helping, str(tmp_path / "flag"))
+        assert outer.result().function_error is None
+        assert inner.result().function_error is None
+
+
+@pytest.fixture
+def portable_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    """A host that knows of its workers only what psutil tells, as on macOS."""
+    monkeypatch.setattr("tuner.embedded.host.environment.process_tree", PortableProcessTree)
+    with workbench(tmp_path, force_bootstrap=True) as bench:
+        yield bench
+
+
+def test_portable_way_limits_cpu(portable_bench: Workbench) -> None:
+    """Without /proc the share is coarser, but it is there, for children too."""
+    spec = portable_bench.function(
+        """
+        import subprocess, sys, time
+        def handler(event, context):
+            while time.process_time() < 0.2:
+                pass
+            subprocess.run([sys.executable, "-I", "-S", "-c", "import time\\nwhile time.process_time() < 0.1: pass"])
+        """,
+        memory_mb=512,
+    )
+
+    result = portable_bench.invoke(spec)
+
+    assert result.function_error is None
+    assert result.duration_ms > 350  # about 900 by the share
+    assert result.machine_busy_ratio is None
+
+
+def test_portable_way_limits_memory_and_time(portable_bench: Workbench) -> None:
+    """Without /proc memory and time are limited all the same."""
+    spec = portable_bench.function(
+        """
+        import subprocess, sys, time
+        def handler(event, context):
+            if event == "memory":
+                return len(bytearray(400 << 20))
+            if event == "time":
+                subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+                time.sleep(600)
+        """,
+        memory_mb=128,
+        timeout_s=3,
+    )
+
+    assert portable_bench.answer(spec) is None
+    assert portable_bench.invoke(spec, "memory").error_type == "Runtime.OutOfMemory"
+    assert portable_bench.invoke(spec, "time").status == "timeout"
+    portable_bench.host.close()
+    assert not [child for child in psutil.Process().children(recursive=True) if "600" in " ".join(child.cmdline())]

@@ -29,6 +29,9 @@ PERIOD_S = 0.02
 
 _LOOK_EVERY_S = 0.002
 _SHORTEST_LOOK_S = 0.0003
+_EDGE_S = 1e-6
+"""Just behind the edge of a period, so that no rounding takes it for the period before."""
+
 _TOO_LITTLE_S = 0.0002
 """With less than this left it is not worth going on before the next period."""
 
@@ -54,6 +57,7 @@ class CpuShare:
         self._exact_at_s = 0.0
         self._resume_at_s = 0.0
         self._stopped = False
+        self._could_pass_quota = False
         self.stop_count = 0
 
     @property
@@ -79,8 +83,9 @@ class CpuShare:
             return self._go_on(now_s)
         self._account(now_s)
         thread_count, running_count = self._tree.threads()
-        if min(thread_count, self._core_count) <= self._share:
-            return _LOOK_EVERY_S  # even with every thread running the quota cannot be passed
+        if not self._can_pass_quota(thread_count):
+            return _LOOK_EVERY_S
+        self._could_pass_quota = True
         if running_count == 0:
             self._mark_exact(now_s)
         # The clock may lag by a tick a thread, but never by more than the time since it was exact.
@@ -95,7 +100,7 @@ class CpuShare:
             return self._go_on(now_s)
         self._stopped = True
         periods = max(1, math.ceil((_TOO_LITTLE_S - self._left_s) / self._quota_s))
-        self._resume_at_s = (self._period + periods) * PERIOD_S
+        self._resume_at_s = (self._period + periods) * PERIOD_S + _EDGE_S
         return max(self._resume_at_s - now_s, 0.0)
 
     def settle(self, ended_at_s: float) -> float:
@@ -104,11 +109,18 @@ class CpuShare:
         A stop that came late leaves a debt: the kernel would have let the
         response through only after it was paid.
         """
+        thread_count, _ = self._tree.threads()
         self._account(ended_at_s)
         if self._stopped:
             self._stopped = False
             self._tree.resume()
+        if not self._could_pass_quota and not self._can_pass_quota(thread_count):
+            return 0.0  # what looks like debt is the lag of the clock
         return max(0.0, -self._left_s) / self._share
+
+    def _can_pass_quota(self, thread_count: int) -> bool:
+        """Whether the threads could use more than the quota if all of them ran."""
+        return min(thread_count, self._core_count) > self._share
 
     def _account(self, now_s: float) -> None:
         cpu_s = self._tree.cpu_s()

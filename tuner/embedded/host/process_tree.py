@@ -18,12 +18,14 @@ from typing import Protocol
 
 import psutil
 
-from tuner.embedded.host.watchdog import kill_all, relatives
+from tuner.embedded.host.watchdog import relatives
 
 CLOCK_LAG_S = 0.005
 """How far the CPU clock of a running process may lag behind: one tick of a kernel with HZ=250, and a bit."""
 
 _CHILDREN_EVERY_S = 0.01
+_STOP_PATIENCE_S = 0.02
+_STOP_LOOK_S = 0.00005
 _MOST_THREADS_LOOKED_AT = 32
 
 
@@ -77,6 +79,7 @@ class _SignalledTree:
         self._mark = mark.encode()
         self.pid = worker.pid
         self.peak_bytes = 0
+        self._children_read_at = 0.0
 
     def children(self) -> list[int]:
         """Every descendant's pid."""
@@ -96,10 +99,14 @@ class _SignalledTree:
 
     def kill(self) -> None:
         """End every process; a stopped one dies too."""
+        self._children_read_at = 0.0
         children = self.children()
         if self.worker.poll() is None:  # else the number may be another process's by now
-            kill_all(self.pid, self._mark)
-        for pid in {*children, *relatives(self.pid, self._mark)}:
+            _signal_quietly(self.pid, signal.SIGKILL, group=True)
+        for pid in children:
+            _signal_quietly(pid, signal.SIGKILL)
+        # Only now the slow look for daemons, which are no longer anybody's children.
+        for pid in relatives(self.pid, self._mark):
             _signal_quietly(pid, signal.SIGKILL)
         self.worker.wait()
 
@@ -117,8 +124,8 @@ class LinuxProcessTree(_SignalledTree):
     def __init__(self, worker: subprocess.Popen[bytes], mark: str) -> None:
         super().__init__(worker, mark)
         self._clock_s: dict[int, float] = {}
+        self._reaped_s = 0.0
         self._children: list[int] = []
-        self._children_read_at = 0.0
         self._core_count = os.cpu_count() or 1
         self._lock = threading.Lock()
 
@@ -156,13 +163,16 @@ class LinuxProcessTree(_SignalledTree):
     def cpu_s(self) -> float:
         """CPU seconds of the tree. Lags by up to a tick for a running process, exact for a stopped or sleeping one."""
         with self._lock:
-            for pid in (self.pid, *self.children()):
-                try:
-                    # The CPU clock of another process: CPUCLOCK_SCHED (2) over ~pid (clock_getcpuclockid(3)).
+            running = {self.pid, *self.children()}
+            for pid in running:
+                # The CPU clock of another process: CPUCLOCK_SCHED (2) over ~pid (clock_getcpuclockid(3)).
+                # One that has ended meanwhile keeps its last value.
+                with contextlib.suppress(OSError):
                     self._clock_s[pid] = time.clock_gettime((~pid << 3) | 2)
-                except OSError:
-                    continue  # it has ended: what it used stays in the sum
-            return sum(self._clock_s.values())
+            ended_s = sum(clock_s for pid, clock_s in self._clock_s.items() if pid not in running)
+            running_s = sum(self._clock_s.get(pid, 0.0) for pid in running)
+            # Children too short-lived to be seen are in what the worker has reaped.
+            return running_s + max(ended_s, self._reaped_s)
 
     def threads(self) -> tuple[int, int]:
         """Threads of the tree, and those in state R."""
@@ -178,12 +188,13 @@ class LinuxProcessTree(_SignalledTree):
                 running_count += self._running_threads(pid)
         return thread_count, min(running_count, self._core_count)
 
-    @staticmethod
-    def _state(pid: int) -> tuple[bytes, int]:
+    def _state(self, pid: int) -> tuple[bytes, int]:
         try:
             fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         except OSError:
             return b"X", 0
+        if pid == self.pid:
+            self._reaped_s = (int(fields[13]) + int(fields[14])) / _CLOCK_TICKS
         return fields[0], int(fields[17])
 
     @staticmethod
@@ -196,11 +207,20 @@ class LinuxProcessTree(_SignalledTree):
         return running_count
 
     def stop(self) -> None:
-        """Stop the tree; the kernel reports the stop when all threads of the worker have stopped."""
+        """Stop the tree; the kernel reports the stop when all threads of the worker have stopped.
+
+        A worker that is just starting a child (vfork) does not stop before the
+        child has begun its program, and the child may be stopped already: then
+        neither runs, and there is nothing to wait for.
+        """
         self.signal(signal.SIGSTOP)
+        give_up_at_s = time.monotonic() + _STOP_PATIENCE_S
         with contextlib.suppress(ChildProcessError):
             # WNOWAIT leaves the exit status to whoever reaps the worker.
-            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            while os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+                if time.monotonic() > give_up_at_s:
+                    return
+                time.sleep(_STOP_LOOK_S)
 
     def memory_bytes(self) -> int:
         """Resident memory of the worker; the proportional sum (PSS) once it has children."""
@@ -245,7 +265,6 @@ class PortableProcessTree(_SignalledTree):
         self._process = psutil.Process(worker.pid)
         self._cpu_s: dict[int, float] = {}
         self._children: list[psutil.Process] = []
-        self._children_read_at = 0.0
         self._lock = threading.Lock()
 
     def _processes(self) -> list[psutil.Process]:
@@ -307,6 +326,7 @@ class PortableProcessTree(_SignalledTree):
 
 
 _STILL = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 

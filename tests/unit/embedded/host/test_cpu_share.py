@@ -1,0 +1,182 @@
+"""The bucket that holds a worker to its share, on a simulated machine in virtual time."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuner.embedded.host.cpu_share import PERIOD_S, CpuShare
+
+TICK_S = 0.004
+"""The clock of a running process moves at the ticks of the kernel only."""
+
+
+class SimulatedMachine:
+    """A worker with threads that want to run whenever they may, and a clock that lags while they do."""
+
+    def __init__(self, *, thread_count: int, work_s: float, starts_at_s: float) -> None:
+        self.now_s = starts_at_s
+        self.thread_count = thread_count
+        self.left_s = work_s
+        self.used_s = 0.0
+        self.shown_s = 0.0
+        self.is_stopped = False
+
+    def clock(self) -> float:
+        """The time now."""
+        return self.now_s
+
+    @property
+    def is_working(self) -> bool:
+        """Whether its threads run."""
+        return not self.is_stopped and self.left_s > 0
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, to the end of the work at most."""
+        seconds = max(seconds, 1e-9)  # real time never stands still
+        while seconds > 1e-12:
+            to_tick_s = max(1e-7, TICK_S - self.now_s % TICK_S)  # not so little that the sum stands still
+            step_s = min(seconds, to_tick_s)
+            if self.is_working:
+                step_s = max(1e-12, min(step_s, self.left_s / self.thread_count))
+                self.used_s += step_s * self.thread_count
+                self.left_s = max(0.0, self.left_s - step_s * self.thread_count)
+                if self.left_s < 1e-9:
+                    self.left_s = 0.0
+            self.now_s += step_s
+            seconds -= step_s
+            if step_s == to_tick_s or not self.is_working:
+                self.shown_s = self.used_s
+            if self.left_s == 0:
+                return
+
+    def cpu_s(self) -> float:
+        """What the clock shows."""
+        return self.shown_s
+
+    def threads(self) -> tuple[int, int]:
+        """All, and the running."""
+        return self.thread_count, self.thread_count if self.is_working else 0
+
+    def stop(self) -> None:
+        """Stop; the clock is exact then."""
+        self.is_stopped = True
+        self.shown_s = self.used_s
+
+    def resume(self) -> None:
+        """Go on."""
+        self.is_stopped = False
+
+    def memory_bytes(self) -> int:
+        """None of interest."""
+        return 0
+
+    def peak_memory_bytes(self) -> int:
+        """None of interest."""
+        return 0
+
+    def run_delay_s(self) -> float | None:
+        """Not told."""
+        return None
+
+    def kill(self) -> None:
+        """End."""
+        self.is_stopped = True
+
+
+def duration_s(machine: SimulatedMachine, share: float, late_s: float = 0.0) -> float:
+    """How long the machine's work takes; every look comes *late_s* too late."""
+    began_s = machine.now_s
+    bucket = CpuShare(machine, share, machine.clock)
+    bucket.begin()
+    for _ in range(100_000):
+        if machine.left_s == 0:
+            break
+        machine.advance(bucket.look() + late_s)
+    assert machine.left_s == 0
+    return machine.now_s - began_s + bucket.settle(machine.now_s)
+
+
+@given(
+    memory_mb=st.integers(128, 3008),
+    work_s=st.floats(0.005, 1.0),
+    starts_at_s=st.floats(0, 100),
+    thread_count=st.integers(1, 2),
+    late_s=st.sampled_from([0.0, 0.0002, 0.001]),
+)
+@settings(deadline=None, max_examples=200)
+def test_duration_is_cpu_over_share(
+    memory_mb: int, work_s: float, starts_at_s: float, thread_count: int, late_s: float
+) -> None:
+    """Whatever the size and the phase, the work takes its CPU time over the share, less the free first quotas."""
+    share = memory_mb / 1769
+    machine = SimulatedMachine(thread_count=thread_count, work_s=work_s, starts_at_s=starts_at_s)
+
+    took_s = duration_s(machine, share, late_s)
+
+    expected_s = work_s / min(share, thread_count)
+    at_full_speed_s = work_s / thread_count
+    # The first period's quota is free, and the one begun at its end; a stop wants a quota of its own to go on.
+    assert max(at_full_speed_s, expected_s - 2 * PERIOD_S) - 1e-6 <= took_s
+    assert took_s <= expected_s * 1.02 + PERIOD_S + late_s * math.ceil(took_s / PERIOD_S)
+
+
+@given(starts_at_s=st.floats(0, 100), work_s=st.floats(0.001, 0.5))
+@settings(deadline=None)
+def test_one_thread_is_never_stopped_at_one_vcpu(starts_at_s: float, work_s: float) -> None:
+    """At 1,769 MB a single thread runs as if it were alone."""
+    machine = SimulatedMachine(thread_count=1, work_s=work_s, starts_at_s=starts_at_s)
+
+    assert duration_s(machine, 1.0) == pytest.approx(work_s, abs=1e-6)
+
+
+def test_idle_worker_saves_nothing_up() -> None:
+    """What is not used in a period is lost: after a long wait there is one quota, not many."""
+    share = 0.1
+    machine = SimulatedMachine(thread_count=1, work_s=0.0, starts_at_s=0.0)
+    bucket = CpuShare(machine, share, machine.clock)
+    bucket.begin()
+    for _ in range(500):
+        bucket.look()
+        machine.now_s += 0.002
+    machine.left_s = 0.1
+    woke_s = machine.now_s
+
+    for _ in range(10_000):
+        if machine.left_s > 0:
+            machine.advance(bucket.look())
+
+    assert machine.left_s == 0
+    assert machine.now_s - woke_s >= 0.1 / share - 2 * PERIOD_S
+
+
+def test_late_stop_is_paid_at_the_response() -> None:
+    """Work that ended before anybody looked is settled: the debt is added to the duration."""
+    share = 128 / 1769
+    machine = SimulatedMachine(thread_count=1, work_s=0.004, starts_at_s=0.001)
+    bucket = CpuShare(machine, share, machine.clock)
+    bucket.begin()
+    machine.advance(0.01)
+
+    owed_s = bucket.settle(machine.now_s)
+
+    assert owed_s == pytest.approx((0.004 - share * PERIOD_S) / share)
+    assert bucket.cpu_s == pytest.approx(0.004)
+
+
+def test_stopped_worker_goes_on_at_the_response() -> None:
+    """However an invocation ends, its worker is not left stopped by the bucket."""
+    machine = SimulatedMachine(thread_count=1, work_s=1.0, starts_at_s=0.0)
+    bucket = CpuShare(machine, 0.1, machine.clock)
+    bucket.begin()
+    for _ in range(100):
+        if not machine.is_stopped:
+            machine.advance(bucket.look())
+    assert machine.is_stopped
+
+    bucket.settle(machine.now_s)
+
+    assert not machine.is_stopped
