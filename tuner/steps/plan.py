@@ -252,10 +252,6 @@ def _assumptions(request: TuningRequest, surroundings: Surroundings) -> tuple[st
     found = []
     if request.monthly_invocations is None:
         found.append("How often the function is called in a month is not known, so no monthly figure is given.")
-    if request.cold_start_share is None:
-        found.append(
-            "The share of cold starts in production is not known, so cost and goal are judged on warm invocations."
-        )
     if request.payload_s3 is None and request.payloads == (WeightedPayload({}),):
         found.append("No payload was given, so the function was invoked with {}.")
     if surroundings.where == "local":
