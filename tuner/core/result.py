@@ -158,7 +158,7 @@ def price_fields(problem: SearchProblem, region: str) -> dict[str, Any]:
         "architectures": {
             architecture: {
                 "usdPerGbSecond": prices.usd_per_gb_second,
-                "usdPerMillionRequests": prices.usd_per_request * 1e6,
+                "usdPerMillionRequests": round(prices.usd_per_request * 1e6, 9),
             }
             for architecture, prices in problem.prices.items()
         },
