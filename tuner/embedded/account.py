@@ -376,7 +376,8 @@ def _launch(
     parameters: Mapping[str, str] | None,
     parent_pid: int | None,
 ) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tuner.embedded.server", "--home", str(home), "--port", str(port)]
+    # -P: what lies in the user's folder under the name of one of our modules must not take its place.
+    command = [sys.executable, "-P", "-m", "tuner.embedded.server", "--home", str(home), "--port", str(port)]
     command += ["--ready-file", str(ready), "--log-file", str(log)]
     command += ["--parent-pid", str(parent_pid)] if parent_pid else []
     command += ["--application", str(application)] if application else []

@@ -1335,7 +1335,8 @@ def mend_stack_contents(hooks: Hooks) -> None:
     )
 
     def resource_class_from_type(resource_type: str) -> Any:
-        if resource_type in parsing.get_model_map() or resource_type in parsing.NULL_MODELS:
+        known = resource_type in parsing.get_model_map() or resource_type in parsing.NULL_MODELS
+        if known or resource_type.startswith("Custom::"):
             return original(resource_type)
         LOG.info("the local account holds resources of type %s without effect", resource_type)
         _add_resource(

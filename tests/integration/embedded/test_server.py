@@ -245,6 +245,26 @@ def test_a_temporary_server_ends_with_its_parent(tmp_path: Path) -> None:
     wait_for(lambda: not any(alive(member) for member in family))
 
 
+def test_nothing_is_said_on_the_users_terminal(tmp_path: Path) -> None:
+    """Neither a start, nor a failing run, nor a request that is refused writes to the terminal.
+
+    What lies in the folder where the user stands is not taken for a module of ours.
+    """
+    (tmp_path / "werkzeug.py").write_text("raise RuntimeError('the user has a file of this name')\n")
+    script = (
+        "from pathlib import Path\n"
+        "from tuner.embedded.account import client, embedded_aws\n"
+        f"with embedded_aws(home=Path({str(tmp_path)!r}), application=Path({str(APPLICATION)!r})) as aws:\n"
+        "    states = client(aws, 'stepfunctions')\n"
+        "    arn = states.start_execution(stateMachineArn=aws.tune_arn, input='{\"fail\": true}')['executionArn']\n"
+        "    while states.describe_execution(executionArn=arn)['status'] == 'RUNNING': pass\n"
+        "    try: client(aws, 'lambda').get_function(FunctionName='none')\n"
+        "    except Exception: pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     """The error ends with the log's last lines."""
     (tmp_path / "template.yaml").write_text("Resources: {}\n")
