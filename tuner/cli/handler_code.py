@@ -18,6 +18,9 @@ _OTHER_LANGUAGES = {
     ".js": "Node.js", ".mjs": "Node.js", ".cjs": "Node.js", ".ts": "TypeScript", ".rb": "Ruby", ".java": "Java",
     ".jar": "Java", ".go": "Go", ".cs": "C#", ".rs": "Rust", ".php": "PHP",
 }  # fmt: skip
+OLDEST_PYTHON = (3, 9)
+"""Older ones have no Lambda runtime any more ("Lambda runtimes", seen 2026-11)."""
+
 _GENERIC_STEMS = frozenset({"app", "main", "handler", "index", "lambda_function", "function", "__init__"})
 
 
@@ -142,6 +145,14 @@ def choose_interpreter(named: str | None, environment: Mapping[str, str]) -> Int
     for path, reason in candidates:
         if path and (answer := _ask_python(path)):
             version, executable = answer
+            if tuple(map(int, version.split(".")[:2])) < OLDEST_PYTHON:
+                if named is None:
+                    continue
+                raise UsageProblem(
+                    f"{path} is Python {version}; the handler needs {'.'.join(map(str, OLDEST_PYTHON))} or later, "
+                    "as on Lambda.",
+                    hint="Name another one with --python PATH.",
+                )
             return Interpreter(executable or path, version, reason)
     raise UsageProblem(
         f"{candidates[0][0]} is not a Python 3 that can be run.", hint="Name another one with --python PATH."
@@ -156,4 +167,5 @@ def _ask_python(path: str) -> tuple[str, str] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     version, _, executable = answer.stdout.strip().partition("\n")
-    return (version, executable.strip()) if answer.returncode == 0 and version.startswith("3.") else None
+    numbers = re.fullmatch(r"3\.\d+\.\d+", version)
+    return (version, executable.strip()) if answer.returncode == 0 and numbers else None

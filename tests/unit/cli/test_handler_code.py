@@ -125,4 +125,7 @@ def test_a_named_interpreter_is_the_only_one_tried(tmp_path: Path) -> None:
     old = make_interpreter(tmp_path / "python2", "2.7.18")
     with pytest.raises(UsageProblem, match="not a Python 3"):
         choose_interpreter(str(old), {})
+    older = make_interpreter(tmp_path / "python3.8", "3.8.18")
+    with pytest.raises(UsageProblem, match=r"3\.9 or later"):
+        choose_interpreter(str(older), {})
     assert choose_interpreter(sys.executable, {}).chosen_because == "--python"
