@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import marshal
+import os
 import re
 import subprocess
 import sys
@@ -176,3 +178,37 @@ def test_an_unknown_function_is_refused_with_the_way_out(tmp_path: Path) -> None
     """A function that was added to the template alone is told where else to add it."""
     with pytest.raises(SystemExit, match="Add it to DEPENDENCIES"):
         packaging().build("NewFunction", tmp_path, "arm64")
+
+
+def test_sam_reaches_the_build_through_the_makefile(by_default: Deployed) -> None:
+    """The makefile that SAM runs calls the script with the function, the folder and the architecture."""
+    for function in by_default.functions:
+        ended = subprocess.run(
+            ["make", "--dry-run", "--makefile", ROOT / "tuner" / "Makefile", f"build-{function}"],
+            env={"PATH": os.environ["PATH"], "ARTIFACTS_DIR": "/artifacts", "ARCHITECTURE": "x86_64"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f'packages/build_function.py" "{function}" "/artifacts" --architecture "x86_64"' in ended.stdout
+
+
+def test_byte_code_names_the_place_on_lambda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte code needs no source to be looked at, and tracebacks show the file's place in the deployed function."""
+    module = tmp_path / "tuner" / "sample.py"
+    module.parent.mkdir()
+    module.write_text("def f():\n    pass\n", encoding="utf-8")
+    monkeypatch.setattr(packaging(), "runtime_python", lambda: sys.executable)
+    packaging().compile_for_runtime(module.parent, Path("tuner"))
+    (compiled,) = module.parent.glob("__pycache__/*.pyc")
+    content = compiled.read_bytes()
+    assert content[4:8] == b"\x01\x00\x00\x00"  # PEP 552: by hash, not checked
+    assert marshal.loads(content[16:]).co_filename == "/var/task/tuner/sample.py"
+
+
+def test_without_the_runtimes_python_sources_are_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no Python of Lambda's version is at hand, there is no byte code of another."""
+    (tmp_path / "sample.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(packaging(), "runtime_python", lambda: None)
+    packaging().compile_for_runtime(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["sample.py"]
