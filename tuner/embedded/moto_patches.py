@@ -1400,6 +1400,51 @@ def mend_object_store(hooks: Hooks) -> None:
     S3Backend.delete_object = delete_object
 
 
+def mend_concurrent_reads(hooks: Hooks) -> None:
+    """Let readers go on while others write.
+
+    moto walks through its dictionaries while other threads change them, and
+    closes an object's content under a reader when the object is overwritten:
+    both end as 500. Who polls a run's progress meets both.
+    """
+    from moto.awslambda.models import LambdaStorage
+    from moto.logs.models import LogGroup
+    from moto.s3.models import FakeKey, S3Backend
+
+    original_dispose = FakeKey.dispose
+
+    def dispose(self: Any, garbage: bool = False) -> None:
+        """Close the content only when nobody can read it any more."""
+        if garbage:
+            original_dispose(self)
+
+    def again_when_changed(read: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(read)
+        def patient(*args: Any, **kwargs: Any) -> Any:
+            for _ in range(50):
+                try:
+                    return read(*args, **kwargs)
+                except (RuntimeError, KeyError) as error:
+                    if isinstance(error, RuntimeError) and "changed size during iteration" not in str(error):
+                        raise
+                    time.sleep(0.002)
+            return read(*args, **kwargs)
+
+        return patient
+
+    FakeKey.dispose = dispose
+    for holder, name in (
+        (LambdaStorage, "latest"),
+        (LambdaStorage, "all"),
+        (LogGroup, "filter_log_events"),
+        (LogGroup, "describe_log_streams"),
+        (LogGroup, "to_describe_dict"),
+        (S3Backend, "list_objects"),
+        (S3Backend, "list_object_versions"),
+    ):
+        setattr(holder, name, again_when_changed(getattr(holder, name)))
+
+
 MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_start,
     mend_function_settings,
@@ -1428,6 +1473,7 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_stack_contents,
     mend_log_filter,
     mend_object_store,
+    mend_concurrent_reads,
 )
 
 

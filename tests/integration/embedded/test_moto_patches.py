@@ -28,6 +28,7 @@ Probe = Callable[[Account], None]
 PROBES: list[tuple[str, Probe]] = []
 
 WITHOUT_PROBE = {
+    "mend_concurrent_reads": "shows only by chance; see test_readers_and_writers_meet and test_moto_is_not_for_threads",
     "mend_interpreter_clients": "shows only in time; see test_interpreter_clients_are_made_once",
     "mend_interpreter_memory": "shows only in memory; see test_threads_are_still_kept",
     "mend_interpreter_noise": "shows only in the log; see test_failures_print_no_syntax_tree",
@@ -682,6 +683,48 @@ def test_interpreter_clients_are_made_once() -> None:
 
     assert not hasattr(boto_client_for, "cache_info")
     assert "boto3.client(" in inspect.getsource(boto_client_for)
+
+
+def test_readers_and_writers_meet(account: Account) -> None:
+    """Objects are read and listed while others overwrite, add and delete them; logs likewise. Nobody fails."""
+    s3, logs = account.client("s3"), account.client("logs")
+    bucket, group = unique("bucket"), unique("/group")
+    s3.create_bucket(Bucket=bucket)
+    logs.create_log_group(logGroupName=group)
+    s3.put_object(Bucket=bucket, Key="progress.json", Body=b"0")
+
+    def write(number: int) -> None:
+        for turn in range(25):
+            s3.put_object(Bucket=bucket, Key="progress.json", Body=str(turn).encode())
+            s3.put_object(Bucket=bucket, Key=f"{number}/{turn}", Body=b"1")
+            s3.delete_object(Bucket=bucket, Key=f"{number}/{turn - 1}")
+            logs.create_log_stream(logGroupName=group, logStreamName=f"{number}-{turn}")
+
+    def read(_: int) -> None:
+        for _ in range(25):
+            assert s3.get_object(Bucket=bucket, Key="progress.json")["Body"].read().isdigit()
+            s3.list_objects_v2(Bucket=bucket)
+            logs.filter_log_events(logGroupName=group)
+
+    with ThreadPoolExecutor(max_workers=6) as threads:
+        for done in [threads.submit(use, number) for number in range(3) for use in (write, read)]:
+            done.result()
+
+
+def test_moto_is_not_for_threads() -> None:
+    """Moto still walks through its objects while they change, and closes content under its readers."""
+    from moto.s3.models import FakeKey
+    from moto.s3.utils import _VersionedKeyStore
+
+    record = FakeKey("k", b"content", "123456789012", "us-east-1")
+    store = _VersionedKeyStore({"a": [record], "b": [record]})
+    items = store.items()
+    next(items)
+    store.pop("b")
+    with pytest.raises(KeyError):
+        next(items)
+    with pytest.raises(ValueError, match="closed file"):
+        assert record.value
 
 
 def test_threads_are_still_kept() -> None:
