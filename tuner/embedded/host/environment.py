@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import os
+import random
 import select
 import shutil
 import signal
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from tuner.core.errors import ServiceError
-from tuner.embedded.host.cpu_share import CpuShare
+from tuner.embedded.host.cpu_share import PERIOD_S, CpuShare
 from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink, Status
 from tuner.embedded.host.platform_log import (
     EnvironmentLog,
@@ -333,7 +334,8 @@ class ExecutionEnvironment:
         self._await_polling(worker)
         self._log.add(start_record(request_id, spec.version, spec.log_format))
         is_limited = spec.cpu_limited and spec.cpu_share < self._settings.core_count
-        share = CpuShare(tree, spec.cpu_share if is_limited else math.inf)
+        phase_s = random.uniform(0, PERIOD_S)  # noqa: S311 - nothing is secret about it
+        share = CpuShare(tree, spec.cpu_share if is_limited else math.inf, phase_s=phase_s)
         share.begin()
         run_delay_before_s = tree.run_delay_s()
         started_s = time.monotonic()

@@ -97,7 +97,7 @@ def _probe(path: str, changed_at_ns: int) -> Interpreter:  # noqa: ARG001 - part
         version, has_client, executable = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         raise InvalidRequest(
-            [f"the interpreter {path} does not start: {error}"], hint="Name a working Python 3.9 or newer."
+            [f"the interpreter {path} does not start ({_reason(error)})"], hint="Name a working Python 3.9 or newer."
         ) from error
     if tuple(version) < (3, 9):
         raise InvalidRequest(
@@ -106,6 +106,13 @@ def _probe(path: str, changed_at_ns: int) -> Interpreter:  # noqa: ARG001 - part
     if Path(path).parent.name == "shims":
         path = executable  # pyenv's and asdf's stand-ins need the user's environment, which a worker does not have
     return Interpreter(path, ".".join(map(str, version)), bool(has_client))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        said = error.stderr.decode(errors="replace").strip().splitlines()
+        return said[-1].strip() if said else f"exit status {error.returncode}"
+    return f"{type(error).__name__}: {error}" if not isinstance(error, subprocess.TimeoutExpired) else "no answer"
 
 
 def worker_command(interpreter: Interpreter, handler: str, *, force_bootstrap: bool = False) -> list[str]:
