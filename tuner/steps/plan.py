@@ -102,7 +102,7 @@ def plan_run(
         target=target,
         problem=problem,
         outside=outside,
-        warnings=(*warnings, *_machine_warnings(surroundings)),
+        warnings=(*warnings, *_machine_warnings(request, target, surroundings)),
         assumptions=_assumptions(request, surroundings),
         versions={"lambda-tuner": __version__, "python": platform.python_version(), **VERSIONS},
         assumed_size=_is_assumed(configuration, surroundings),
@@ -157,6 +157,8 @@ def _problem(
             hint="Raise the parameter MemoryCapMb, or tune a copy of the function at a smaller size.",
         )
     architectures: tuple[Architecture, ...] = request.architectures or (target.architecture,)
+    if surroundings.where == "local":
+        architectures = (target.architecture,)
     candidates = tuple(
         Candidate(memory_mb, architecture)
         for memory_mb in space.sizes
@@ -238,14 +240,21 @@ def _check_budget(problem: SearchProblem) -> None:
         raise InvalidRequest(problems)
 
 
-def _machine_warnings(surroundings: Surroundings) -> tuple[str, ...]:
-    cores, load = surroundings.cores, surroundings.load
-    if cores is None or load is None or load <= cores * _CALM_LOAD_SHARE:
+def _machine_warnings(request: TuningRequest, target: TargetFunction, surroundings: Surroundings) -> tuple[str, ...]:
+    if surroundings.where != "local":
         return ()
-    return (
-        f"This machine was busy when the run began (load {load:.1f} on {cores} cores): durations are longer and "
-        "noisier than on a calm one.",
-    )
+    found = [
+        f"{architecture} cannot be measured on this machine, which has one kind of processor: it was left out."
+        for architecture in request.architectures or ()
+        if architecture != target.architecture
+    ]
+    cores, load = surroundings.cores, surroundings.load
+    if cores is not None and load is not None and load > cores * _CALM_LOAD_SHARE:
+        found.append(
+            f"This machine was busy when the run began (load {load:.1f} on {cores} cores): durations are longer and "
+            "noisier than on a calm one."
+        )
+    return tuple(found)
 
 
 def _assumptions(request: TuningRequest, surroundings: Surroundings) -> tuple[str, ...]:

@@ -404,3 +404,14 @@ def test_sweep_restores_overdue_runs_and_removes_orphans(run: FakeRun) -> None:
     swept = sweep(run.clones, run.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, swept.removed, swept.kept) == (("lost",), (CLONE_PREFIX + "3-128-arm",), 1)
     assert run.restarted == ["lost"]
+
+
+def test_other_architecture_is_left_out_on_this_machine(run: FakeRun) -> None:
+    """A laptop has one kind of processor: the other one is named as left out, not measured as if it were there."""
+    run.where = "local"
+    record = run.plan(architectures=["x86_64", "arm64"])
+    assert {candidate.architecture for candidate in record.problem.candidates} == {"arm64"}
+    assert any("x86_64 cannot be measured on this machine" in warning for warning in record.warnings)
+    run.where = "aws"
+    record = run.plan(architectures=["x86_64", "arm64"])
+    assert {candidate.architecture for candidate in record.problem.candidates} == {"arm64", "x86_64"}
