@@ -65,7 +65,7 @@ def measure(
         if other.observation.candidate == batch.candidate and other.observation.trial != trial
         for invocation in other.observation.invocations
     ]
-    spent = sum(len(other.observation.invocations) for other in journals if other.observation.trial != trial)
+    others = [other.observation for other in journals if other.observation.trial != trial]
     for _ in range(journal.started - len(journal.observation.invocations)):
         journal = _with(journal, [Invocation("", "unmeasured", cold=False, error_message="the measuring step ended")])
     while len(journal.observation.invocations) < batch.invocation_count:
@@ -76,7 +76,7 @@ def measure(
         indices = _next_payloads(record.problem.payload_weights, [*earlier, *done], wave)
         journal = replace(journal, started=len(done) + wave)
         artifacts.write(name, to_json(journal))
-        report_batch(artifacts, record, batch, invocations=spent + len(done))
+        report_batch(artifacts, record, batch, [*others, journal.observation])
         if done and record.request.sleep_between_invocations_ms:
             sleep(record.request.sleep_between_invocations_ms / 1000)
         try:
@@ -92,7 +92,7 @@ def measure(
             break
     journal = replace(journal, complete=True)
     artifacts.write(name, to_json(journal))
-    report_batch(artifacts, record, batch, invocations=spent + len(journal.observation.invocations))
+    report_batch(artifacts, record, batch, [*others, journal.observation])
     return len(journal.observation.invocations)
 
 

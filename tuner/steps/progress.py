@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.model import Batch
+from tuner.core.model import Batch, Observation
+from tuner.core.result import spent_usd
 from tuner.steps.run import PROGRESS
 
 if TYPE_CHECKING:
@@ -18,15 +20,16 @@ def report_progress(artifacts: RunArtifacts, **fields: Any) -> None:
     artifacts.write(PROGRESS, {**known, **fields})
 
 
-def report_batch(artifacts: RunArtifacts, record: RunRecord, batch: Batch, *, invocations: int) -> None:
-    """Say which batch is being measured, and how many invocations were made so far."""
+def report_batch(artifacts: RunArtifacts, record: RunRecord, batch: Batch, observations: Sequence[Observation]) -> None:
+    """Say which batch is being measured, and what the run's invocations are and cost so far."""
     report_progress(
         artifacts,
         state="Measure",
         round=batch.round,
         memoryMb=batch.candidate.memory_mb,
         architecture=batch.candidate.architecture,
-        invocations=invocations,
+        invocations=sum(len(observation.invocations) for observation in observations),
+        spentUsd=spent_usd(record.problem, observations),
         maxInvocations=record.problem.budget.max_invocations,
         message=batch.reason,
     )

@@ -120,7 +120,7 @@ def _suggestion(
 def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None:
     failure = payload_failure(observations)
     if failure is not None:
-        raise PayloadFailed(_failure_sentence(record, failure), hint="Pass a payload that the function accepts.")
+        raise PayloadFailed(_failure_sentence(record, failure), hint=_failure_hint(failure))
     invocations = [invocation for observation in observations for invocation in observation.invocations]
     unmeasured = sum(1 for invocation in invocations if invocation.outcome == "unmeasured")
     if unmeasured >= _UNMEASURED_COUNT and unmeasured > _UNMEASURED_SHARE * len(invocations):
@@ -128,6 +128,14 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
             f"{unmeasured} of {len(invocations)} invocations left no REPORT record, in the response or in the logs.",
             hint="The function's role must be allowed to write to the clones' log group; docs/limits.md tells more.",
         )
+
+
+def _failure_hint(failure: Invocation) -> str:
+    if (failure.error_type or "").startswith("Runtime."):
+        return "The function's own code did not start or ended by itself: see that it runs before tuning it."
+    if failure.outcome in {"timeout", "out_of_memory"}:
+        return "Give it more time or memory, or pass a smaller payload, so that today's size works at all."
+    return "Pass a payload that the function accepts."
 
 
 def _failure_sentence(record: RunRecord, failure: Invocation) -> str:
