@@ -185,7 +185,7 @@ def demo(
     json_output: JsonFlag = False,
 ) -> None:
     """Tune a real function on this machine and write a report: no AWS account needed."""
-    from tuner.cli.examples import run_demo
+    from tuner.cli.demo import run_demo
     from tuner.cli.execute import Presentation
 
     _end(run_demo(example, Presentation(out=out, json_output=json_output, show_states=True)))

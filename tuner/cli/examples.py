@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.application import application_root
-from tuner.cli.console import error_console
-from tuner.cli.failures import EXIT_GOAL_NOT_MET, EXIT_OK, EXIT_UNCERTAIN, UsageProblem
+from tuner.cli.failures import UsageProblem
 
 if TYPE_CHECKING:
-    from tuner.cli.execute import Presentation
     from tuner.embedded.account import EmbeddedAws
 
 DEFAULT_EXAMPLE = "image-resize"
@@ -82,20 +80,6 @@ def demo_memory_mb(example: Example, largest_mb: int) -> int:
     return min(example.memory_mb, largest_mb)
 
 
-def introduce(example: Example, memory_mb: int) -> None:
-    """Say what the demo is about, for somebody who knows nothing of it."""
-    percentile, limit_ms = example.goal["percentile"], example.goal["limitMs"]
-    console = error_console()
-    console.print(f"[bold]Demo: {example.name}[/bold], a Lambda function that {example.summary}.")
-    console.print(
-        f"Today it has {memory_mb:,} MB of memory. More memory also buys more CPU, and costs more per millisecond.\n"
-        f"The goal: {percentile:g} of 100 invocations take at most {limit_ms:g} ms "
-        f"(p{percentile:g} ≤ {limit_ms:g} ms).\n"
-        "The question: which memory size is the cheapest that meets it?",
-        markup=False,
-    )
-
-
 def deploy_examples(aws: EmbeddedAws) -> None:
     """Put every example on the embedded AWS as a function ``example-<name>``."""
     from tuner.embedded.identity import memory_cap_mb
@@ -119,37 +103,3 @@ def deploy_example(aws: EmbeddedAws, example: Example, memory_mb: int) -> str:
         interpreter=None,
     )
     return example.function_name
-
-
-def run_demo(name: str, presentation: Presentation) -> int:
-    """Tune one example on the embedded AWS and give the exit code: 0 for every verdict.
-
-    A verdict is what the demo is to show. Whether this machine is fast enough
-    for the example's goal is no reason to call the demo failed.
-
-    Raises:
-        UsageProblem: There is no such example, or the report's folder cannot be written to.
-    """
-    from tuner.cli.account import embedded_account
-    from tuner.cli.execute import execute, prepare_out
-    from tuner.cli.local import bucket_of_store, local_aws, require_supported_system
-
-    require_supported_system()
-    example = example_named(name)
-    prepare_out(presentation.out)
-    from tuner.embedded.identity import memory_cap_mb
-
-    memory_mb = demo_memory_mb(example, memory_cap_mb())
-    console = error_console()
-    introduce(example, memory_mb)
-    with local_aws() as aws:
-        function = deploy_example(aws, example, memory_mb)
-        request = {"lambdaARN": function, "goal": dict(example.goal), "payload": example.event}
-        code = execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
-    console.print(f"What this example shows: {example.lesson}.", markup=False, soft_wrap=True)
-    console.print(
-        "Next, your own handler: lambda-tuner try path/to/app.py:handler --payload event.json --goal p95=300ms",
-        markup=False,
-        soft_wrap=True,
-    )
-    return EXIT_OK if code in {EXIT_GOAL_NOT_MET, EXIT_UNCERTAIN} else code

@@ -14,6 +14,7 @@ from tuner.cli.failures import EXIT_OK, NotConfirmed, UsageProblem
 from tuner.cli.local import bucket_of_store, local_aws
 from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.store import ArtifactReader, FolderArtifacts
+from tuner.core.errors import FunctionNotFound
 
 if TYPE_CHECKING:
     from tuner.embedded.account import EmbeddedAws
@@ -69,7 +70,7 @@ def offer_examples(aws: EmbeddedAws, function: str) -> None:
     """Put the example that *function* names on an embedded AWS that has it not yet.
 
     Raises:
-        UsageProblem: It is no example, and the embedded AWS has no such function.
+        FunctionNotFound: It is no example, and the embedded AWS has no such function.
     """
     from tuner.cli.examples import demo_memory_mb, deploy_example, examples
     from tuner.core.function_reference import read_function_reference
@@ -85,7 +86,7 @@ def offer_examples(aws: EmbeddedAws, function: str) -> None:
             if reference and example.function_name == reference.name:
                 deploy_example(aws, example, demo_memory_mb(example, memory_cap_mb()))
                 return
-        raise UsageProblem(
+        raise FunctionNotFound(
             f"The embedded AWS has no function {function}.",
             hint=f"It has the examples ({', '.join(example.function_name for example in examples())}). "
             "Start a lasting one with `lambda-tuner local start` and create yours there, "
