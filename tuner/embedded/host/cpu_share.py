@@ -142,7 +142,11 @@ class CpuShare:
         refill_s = max(0, period - self._period) * self._quota_s
         self._period = max(period, self._period)
         # Netted before it is capped: capping first would lose what was used meanwhile, 18 % at small sizes.
-        self._left_s = min(self._quota_s, self._left_s - used_s + refill_s)
+        self._left_s += refill_s - used_s
+        if refill_s:
+            # What a stopped worker had left was kept from it; it would have used it.
+            kept_s = _TOO_LITTLE_S if self._stopped else 0.0
+            self._left_s = min(self._quota_s + kept_s, self._left_s)
 
     def _go_on(self, now_s: float) -> float:
         self._mark_exact(now_s)
