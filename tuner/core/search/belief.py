@@ -16,7 +16,7 @@ from tuner.core.search.outlook import Outlook, cold_starts_of, outlook_of
 from tuner.core.search.posterior import Posterior
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, space_of
 
-DRAW_COUNT = 400
+DRAW_COUNT = 800
 FINAL_DRAW_COUNT = 1600
 ROUNDING_SHARE = 0.05
 """Rounding the pick to a size that people type may lose this share of the tolerance."""

@@ -10,8 +10,8 @@ from tuner.core.model import LatencyGoal, Verdict
 from tuner.core.search.outlook import Outlook
 from tuner.core.search.space import BoolArray, FloatArray
 
-MISS_LOSS = 0.4
-"""A missed goal weighs as much as 40 % extra cost."""
+MISS_LOSS = 0.6
+"""A missed goal weighs as much as 60 % extra cost."""
 FAR_MISS_LOSS = 0.4
 """Added where it is missed by more than FAR_MISS_RATIO."""
 FAR_MISS_RATIO = 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,21 +12,24 @@ from tuner.core.search.belief import UNDECIDED_LOSS, Belief
 from tuner.core.search.noise import normal_quantile
 from tuner.core.search.space import FloatArray, IntArray
 
-FANTASY_COUNT = 32
+FANTASY_COUNT = 48
 ACTION_LIMIT = 28
 ACTION_DISTANCE = 0.02
 """Candidates nearer than this, in log memory, are one action."""
 FINALIST_LIMIT = 7
+BATCHES_PER_ROUND = 3
+FURTHER_RATIO = 3.0
+"""What a further batch of a round must add, in prices: it is asked for without knowing the first one's outcome."""
 SITE_LIMIT = 22
 WARM_COUNTS = (1, 2, 4)
-PRICE_PER_INVOCATION = 0.0007
+PRICE_PER_INVOCATION = 0.00055
 """The loss that one invocation at the best size's cost must save: half by count, half by dollars.
 
 It stands for a function of REFERENCE_MONTHLY invocations, and for one whose
 traffic is not known.
 """
 REFERENCE_MONTHLY = 30_000.0
-FLATTERY = 0.25
+FLATTERY = 0.0
 """Weight of the flattering estimate of a batch's worth; the rest is the slighting one's."""
 _KERNEL_RATIO = 0.15
 """Widens the likelihood by this share of the draws' own scatter: there are only some hundred of them."""
@@ -62,46 +66,96 @@ class Option:
         return self.gain / self.price
 
 
-def best_options(
+def choose_batches(
     belief: Belief,
     cold_count: IntArray,
-    affordable: IntArray,
+    affordable: Callable[[int, Sequence[Option]], int],
     generator: np.random.Generator,
     monthly_invocations: float | None = None,
-) -> list[Option]:
-    """Options by falling worth over price.
+) -> list[Option] | None:
+    """The batches of the next round: the one of most worth for its price, and others that add to it.
 
     All sites are looked at with one warm invocation first, the best of them
-    again with more fantasies and more invocations.
+    again with more fantasies and more invocations. A further batch counts only
+    for what it adds to those before it, and must be worth FURTHER_RATIO of its
+    price: it is asked for without knowing their outcome.
 
     Args:
         belief: What is known now.
         cold_count: For each candidate, how many invocations of a batch are lost to cold starts.
-        affordable: For each candidate, how many invocations still fit the budget.
+        affordable: How many invocations at a candidate fit the budget after some batches.
         generator: Source of the fantasised outcomes.
         monthly_invocations: The function's traffic; None where it is not known.
+
+    Returns:
+        Empty where none is worth its price, None where none is affordable.
     """
-    per_invocation = price_per_invocation(monthly_invocations)
-    stakes = _stakes_of(belief, generator)
-    cost = belief.outlook.cost_per_million_usd.mean(axis=0)
-    relative_cost = cost / cost[belief.pick]
+    appraisal = _Appraisal(belief, cold_count, price_per_invocation(monthly_invocations), generator)
+    sites = [int(site) for site in _sites(belief) if 1 + cold_count[site] <= affordable(int(site), [])]
+    if not sites:
+        return None
+    finalists = [option.candidate for option in appraisal.glance(sites)[:FINALIST_LIMIT]]
+    chosen: list[Option] = []
+    while len(chosen) < BATCHES_PER_ROUND:
+        apart = [site for site in finalists if site not in {option.candidate for option in chosen}]
+        best = appraisal.best(apart, chosen, lambda site: affordable(site, chosen))
+        if best is None or best.ratio < (FURTHER_RATIO if chosen else 1.0):
+            break
+        chosen.append(best)
+        appraisal.take(best)
+    return chosen
 
-    def option(site: int, warm_count: int, fantasies: _Fantasies) -> Option:
-        invocation_count = warm_count + int(cold_count[site])
-        price = per_invocation * invocation_count * (0.5 + 0.5 * float(relative_cost[site]))
-        return Option(site, warm_count, invocation_count, _gain(belief, stakes, site, warm_count, fantasies), price)
 
-    few = _fantasies(len(belief.loss), FANTASY_COUNT // 2, generator)
-    sites = [int(site) for site in _sites(belief) if 1 + cold_count[site] <= affordable[site]]
-    glances = sorted((option(site, 1, few) for site in sites), key=lambda glance: (-glance.ratio, glance.candidate))
-    many = _fantasies(len(belief.loss), FANTASY_COUNT, generator)
-    options = [
-        option(glance.candidate, warm_count, many)
-        for glance in glances[:FINALIST_LIMIT]
-        for warm_count in WARM_COUNTS
-        if warm_count + int(cold_count[glance.candidate]) <= affordable[glance.candidate]
-    ]
-    return sorted(options, key=lambda option: (-option.ratio, option.candidate, option.warm_count))
+class _Appraisal:
+    """What options are worth, after the batches that were already taken into the round."""
+
+    def __init__(
+        self, belief: Belief, cold_count: IntArray, per_invocation: float, generator: np.random.Generator
+    ) -> None:
+        self._belief = belief
+        self._cold_count = cold_count
+        self._per_invocation = per_invocation
+        self._stakes = _stakes_of(belief, generator)
+        cost = belief.outlook.cost_per_million_usd.mean(axis=0)
+        self._relative_cost = cost / cost[belief.pick]
+        self._few = _fantasies(len(belief.loss), FANTASY_COUNT // 2, generator)
+        self._many = [_fantasies(len(belief.loss), FANTASY_COUNT, generator) for _ in range(BATCHES_PER_ROUND)]
+        self._taken: FloatArray | float = 0.0
+        """Logarithm of the likelihoods of the outcomes of what was taken: outcomes × draws."""
+        self._taken_count = 0
+        self._taken_gain = 0.0
+
+    def glance(self, sites: Sequence[int]) -> list[Option]:
+        """A first estimate for each site, best first."""
+        options = [self._option(site, 1, _log_weights(self._belief, site, 1, self._few)) for site in sites]
+        return sorted(options, key=lambda option: (-option.ratio, option.candidate))
+
+    def best(self, sites: Sequence[int], chosen: Sequence[Option], affordable: Callable[[int], int]) -> Option | None:
+        """The option of most worth for its price, next to those already taken."""
+        options = [
+            self._option(site, warm_count, self._log_weights(site, warm_count, len(chosen)))
+            for site in sites
+            for warm_count in WARM_COUNTS
+            if warm_count + int(self._cold_count[site]) <= affordable(site)
+        ]
+        return min(options, key=lambda option: (-option.ratio, option.candidate, option.warm_count), default=None)
+
+    def take(self, option: Option) -> None:
+        """Let the options that follow count only for what they add."""
+        self._taken = self._log_weights(option.candidate, option.warm_count, self._taken_count)
+        self._taken_count += 1
+        self._taken_gain += option.gain
+
+    def _log_weights(self, site: int, warm_count: int, number: int) -> FloatArray:
+        # The outcomes of one round belong to the same worlds, each with its own scatter.
+        result: FloatArray = self._taken + _log_weights(self._belief, site, warm_count, self._many[number])
+        return result
+
+    def _option(self, site: int, warm_count: int, log_weights: FloatArray) -> Option:
+        invocation_count = warm_count + int(self._cold_count[site])
+        price = self._per_invocation * invocation_count * (0.5 + 0.5 * float(self._relative_cost[site]))
+        gain = _gain(self._stakes, log_weights) - self._taken_gain
+        return Option(site, warm_count, invocation_count, gain, price)
 
 
 @dataclass(frozen=True)
@@ -191,36 +245,39 @@ def _spread_apart(belief: Belief, order: IntArray, limit: int, distance: float) 
     return np.array(taken, dtype=np.int64)
 
 
-def _gain(belief: Belief, stakes: _Stakes, site: int, warm_count: int, fantasies: _Fantasies) -> float:
-    """Expected fall of the pick's loss after *warm_count* warm invocations at *site*.
+def _gain(stakes: _Stakes, log_weights: FloatArray) -> float:
+    """Expected fall of the pick's loss by being told an outcome.
 
-    Outcomes are drawn from some of the draws; each re-weights all of them by
-    its likelihood. To choose and to judge with the same draws flatters every
-    batch, since there are only some hundred; to choose with one half and judge
-    with the other slights it. The truth lies between, and the mean is taken.
+    Each outcome re-weights all draws by its likelihood. To choose and to judge
+    with the same draws flatters every batch, since there are only some
+    hundred; to choose with one half and judge with the other slights it.
+
+    Args:
+        stakes: What depends on the pick, in two halves of the draws.
+        log_weights: Outcomes × draws, up to a constant per row.
     """
-    weight = _weights(belief, site, warm_count, fantasies)
+    weight = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     parts = [weight[:, half] for half in stakes.halves]
     sums = [part @ columns for part, columns in zip(parts, stakes.columns, strict=True)]
     masses = [np.maximum(part.sum(axis=1, keepdims=True), 1e-30) for part in parts]
-    whole = (sums[0] + sums[1]) / (masses[0] + masses[1])
     halves = [total / mass for total, mass in zip(sums, masses, strict=True)]
-    # Before the outcome the means are those after it, averaged: so only being told counts.
-    after = stakes.expected_loss(whole)
-    now = stakes.expected_loss(whole.mean(axis=0))
-    flattering = now.min() - after.min(axis=1).mean()
     rows = np.arange(len(weight))
     slighting = 0.0
     for chooser, judge in (halves, halves[::-1]):
+        # Before the outcome the means are those after it, averaged: so only being told counts.
         chosen_after = stakes.expected_loss(chooser).argmin(axis=1)
         chosen_now = stakes.expected_loss(chooser.mean(axis=0)).argmin()
         judged_now = stakes.expected_loss(judge.mean(axis=0))[chosen_now]
         slighting += 0.5 * float(judged_now - stakes.expected_loss(judge)[rows, chosen_after].mean())
+    if FLATTERY == 0:
+        return slighting
+    whole = (sums[0] + sums[1]) / (masses[0] + masses[1])
+    flattering = stakes.expected_loss(whole.mean(axis=0)).min() - stakes.expected_loss(whole).min(axis=1).mean()
     return FLATTERY * float(flattering) + (1 - FLATTERY) * slighting
 
 
-def _weights(belief: Belief, site: int, warm_count: int, fantasies: _Fantasies) -> FloatArray:
-    """Outcomes × draws: the likelihood of each fantasised outcome in each draw, up to a factor per row."""
+def _log_weights(belief: Belief, site: int, warm_count: int, fantasies: _Fantasies) -> FloatArray:
+    """Outcomes × draws: the log likelihood of each fantasised outcome in each draw, up to a constant per row."""
     draws = belief.outlook.draws
     centre = np.einsum("sp,p->s", draws.log_median[:, :, site], draws.payload_share)
     variance = draws.noise**2 / warm_count
@@ -232,13 +289,11 @@ def _weights(belief: Belief, site: int, warm_count: int, fantasies: _Fantasies) 
     world = fantasies.world
     outcome = centre[world] + np.sqrt(variance[world]) * fantasies.scatter
     wide = variance + (_KERNEL_RATIO * centre.std()) ** 2
-    log_weight = (outcome[:, None] - centre[None, :]) ** 2 * (-0.5 / wide) - 0.5 * np.log(wide)
+    log_weight: FloatArray = (outcome[:, None] - centre[None, :]) ** 2 * (-0.5 / wide) - 0.5 * np.log(wide)
     if warm_count > 1:
         freedom = warm_count - 1
         # Wilson and Hilferty's approximation of a chi-square from a normal.
         cube = 1 - 2 / (9 * freedom) + fantasies.own_spread * math.sqrt(2 / (9 * freedom))
         seen = draws.noise[world] ** 2 * freedom * np.maximum(cube, 0.05) ** 3
-        log_weight -= seen[:, None] * (0.5 / draws.noise**2) + freedom * np.log(draws.noise)
-    log_weight -= log_weight.max(axis=1, keepdims=True)
-    weight: FloatArray = np.exp(log_weight)
-    return weight
+        log_weight = log_weight - seen[:, None] * (0.5 / draws.noise**2) - freedom * np.log(draws.noise)
+    return log_weight

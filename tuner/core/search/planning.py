@@ -13,17 +13,13 @@ from tuner.core.payload_mix import next_payload
 from tuner.core.search.belief import Belief, believe, generator_of
 from tuner.core.search.evidence import is_single_payload, round_number
 from tuner.core.search.feasibility import ruled_out
-from tuner.core.search.next_batch import Option, best_options
+from tuner.core.search.next_batch import Option, choose_batches
 from tuner.core.search.space import Space, space_of
 from tuner.core.search.spending import Purse, purse_of
 
 FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
 OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
 MIX_LIMIT = 8
-BATCHES_PER_ROUND = 2
-SECOND_BATCH_RATIO = 2.0
-"""A further batch of the same round must be worth this many times its price: it cannot see the first one's outcome."""
-SECOND_BATCH_DISTANCE = 0.25
 ENVIRONMENTS_WANTED = 3
 OUT_OF_REACH = 0.99
 """So probable must it be that no size meets the goal before the search for one ends."""
@@ -147,29 +143,24 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan
     space = belief.space
     known = belief.known_environment
     cold = np.array([_cold_count(problem, known=bool(known[i] >= 0)) for i in range(len(space.candidates))])
-    affordable = np.array([purse.affordable_count(problem, space, candidate) for candidate in space.candidates])
-    options = best_options(
-        belief, cold, affordable, generator_of(problem, belief.evidence, "fantasies"), problem.monthly_invocations
-    )
-    if not options:
+
+    def affordable(site: int, taken: Sequence[Option]) -> int:
+        left = purse
+        for option in taken:
+            left = left.less(problem, space, space.candidates[option.candidate], option.invocation_count)
+        return left.affordable_count(problem, space, space.candidates[site])
+
+    generator = generator_of(problem, belief.evidence, "fantasies")
+    options = choose_batches(belief, cold, affordable, generator, problem.monthly_invocations)
+    if options is None:
         return RoundPlan(stop_reason=_exhausted(problem, purse))
-    batches: list[PlannedBatch] = []
-    asked: list[int] = []
-    for option in options:
-        needed = 1.0 if not batches else SECOND_BATCH_RATIO
-        if option.ratio < needed or len(batches) == BATCHES_PER_ROUND:
-            break
-        candidate = space.candidates[option.candidate]
-        near = [abs(space.log_memory[option.candidate] - space.log_memory[other]) for other in asked]
-        if any(distance < SECOND_BATCH_DISTANCE for distance in near):
-            continue
-        if purse.affordable_count(problem, space, candidate) < option.invocation_count:
-            continue
-        purse = purse.less(problem, space, candidate, option.invocation_count)
-        asked.append(option.candidate)
-        batches.append(PlannedBatch(candidate, option.invocation_count, 1, _reason(belief, option)))
-    if batches:
-        return RoundPlan(tuple(batches))
+    if options:
+        return RoundPlan(
+            tuple(
+                PlannedBatch(space.candidates[option.candidate], option.invocation_count, 1, _reason(belief, option))
+                for option in options
+            )
+        )
     confirming = _confirmation(problem, purse, belief)
     if confirming is not None:
         return RoundPlan((confirming,))
