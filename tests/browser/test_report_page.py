@@ -197,6 +197,8 @@ def test_on_paper_the_folds_are_open(open_report: Open) -> None:
     """What was assumed, spent and restored is printed; the list of every invocation is not."""
     page = open_report(documents.goal_met()).page
     page.emulate_media(media="print")
+    # The page is laid out anew for paper, a moment after it was asked to.
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
     visible = page.evaluate(
         """[...document.querySelectorAll('details')].map(each => [
             each.querySelector('summary').textContent,

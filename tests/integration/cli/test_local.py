@@ -68,7 +68,7 @@ def test_a_temporary_aws_ends_with_its_command(lonely_shell: Shell) -> None:
     assert json_of(result)["verdict"] == "DRY_RUN", result.stderr
     assert json_of(lonely_shell.run("local", "status", "--json"))["running"] is False
     unknown = lonely_shell.run("tune", "mine", "--local")
-    assert unknown.returncode == 2
+    assert unknown.returncode == 4
     assert "example-io-wait" in unknown.stderr
 
 

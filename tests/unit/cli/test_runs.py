@@ -45,8 +45,9 @@ def test_progress_is_worded() -> None:
     )
 
 
-def test_a_narrow_terminal_cuts_the_end_of_the_line_only() -> None:
+def test_a_narrow_terminal_cuts_the_end_of_the_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """On 80 columns, round, size, invocations and dollars are there; the best size may be cut."""
+    monkeypatch.setenv("TERM", "xterm")
     stream = io.StringIO()
     with Display(Console(file=stream, width=80, force_terminal=True, color_system=None)) as display:
         best = {"memoryMb": 10_240, "slowestMs": 12_345.0, "costPerMillionUsd": 123.45}
