@@ -20,6 +20,8 @@ DRAW_COUNT = 800
 FINAL_DRAW_COUNT = 1600
 ROUNDING_SHARE = 0.05
 """Rounding the pick to a size that people type may lose this share of the tolerance."""
+SEEN_SHARE = 0.1
+"""Of the tolerance: what it may cost to recommend a size that was measured over one that was not."""
 UNDECIDED_LOSS = 0.02
 """What an undecided verdict loses: as much as 2 % extra cost."""
 
@@ -87,6 +89,12 @@ def believe(
         undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
         expected = expected + UNDECIDED_LOSS * undecided
     pick = choice.choose_cheapest_meeting(expected, space.is_round, problem.tolerance * ROUNDING_SHARE)
+    seen = allowed & space.is_round & (evidence.warm_counts(size) > 0)
+    if seen.any() and not seen[pick]:
+        # Among sizes that are as good as equal, the one that ran: else the search goes from neighbour to neighbour.
+        nearest = int(np.argmin(np.where(seen, expected, np.inf)))
+        if expected[nearest] <= expected[pick] + problem.tolerance * SEEN_SHARE:
+            pick = nearest
     return Belief(
         space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
         loss, met, unreachable, expected, pick, known,

@@ -10,7 +10,7 @@ import numpy as np
 
 from tuner.core.model import Candidate, Facts, Observation, SearchProblem
 from tuner.core.payload_mix import next_payload
-from tuner.core.search.belief import Belief, believe, generator_of
+from tuner.core.search.belief import FINAL_DRAW_COUNT, Belief, believe, generator_of
 from tuner.core.search.evidence import is_single_payload, round_number
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.next_batch import Option, choose_batches
@@ -66,9 +66,16 @@ def plan_round(
         return _ask_for_any_sample(problem, space, observations, purse, belief)
     if belief.unreachable is not None and float(belief.unreachable.mean()) >= max(problem.confidence, OUT_OF_REACH):
         # Which size misses least is worth one look where it was not seen, and no search.
-        confirming = _confirmation(problem, purse, belief)
-        return RoundPlan((confirming,)) if confirming else RoundPlan(stop_reason="The goal is out of reach.")
-    return _by_worth(problem, purse, belief)
+        stop_reason = "The goal is out of reach."
+    else:
+        plan = _by_worth(problem, purse, belief)
+        if plan is not None:
+            return plan
+        stop_reason = "The best next batch would cost more than what it could still improve."
+    # The answer is chosen from more draws than a batch is: what is confirmed must be what will be recommended.
+    final = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
+    confirming = _confirmation(problem, purse, final)
+    return RoundPlan((confirming,)) if confirming else RoundPlan(stop_reason=stop_reason)
 
 
 def _cold_count(problem: SearchProblem, known: bool, environments: int = 1) -> int:
@@ -138,8 +145,8 @@ def _ask_for_any_sample(
     return RoundPlan(stop_reason="No invocation left a usable record, and trying again is not worth its price.")
 
 
-def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan:
-    """The batches that lower the expected loss most for their price, while they are worth it."""
+def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan | None:
+    """The batches that lower the expected loss most for their price; ``None`` where none is worth it."""
     space = belief.space
     known = belief.known_environment
     cold = np.array([_cold_count(problem, known=bool(known[i] >= 0)) for i in range(len(space.candidates))])
@@ -161,10 +168,7 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan
                 for option in options
             )
         )
-    confirming = _confirmation(problem, purse, belief)
-    if confirming is not None:
-        return RoundPlan((confirming,))
-    return RoundPlan(stop_reason="The best next batch would cost more than what it could still improve.")
+    return None
 
 
 def _reason(belief: Belief, option: Option) -> str:
