@@ -1,4 +1,4 @@
-"""``python -m bench``: ``search`` (also without a word), ``frontier`` and, on Linux, ``cpu``."""
+"""``python -m bench``: ``search`` (also without a word), ``frontier``, ``cost`` and, on Linux, ``cpu``."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ def main() -> int:
         sys.argv = ["python -m bench cpu", *arguments[1:]]
         cpu_share.main()
         return 0
+    if arguments[:1] == ["cost"]:
+        from bench import run_cost
+
+        return run_cost.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     from bench import frontier, search
 
     search.add_arguments(commands.add_parser("search", help="the search against its peers, on measured curves"))
     frontier.add_arguments(commands.add_parser("frontier", help="our search's quality against invocations, as a plot"))
+    commands.add_parser("cost", help="what one run takes besides the invocations", add_help=False)
     if importlib.util.find_spec("bench.cpu_share") is not None:
         commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)
     parsed = parser.parse_args(arguments or ["search"])
