@@ -485,4 +485,6 @@ def test_portable_way_limits_memory_and_time(portable_bench: Workbench) -> None:
     assert portable_bench.invoke(spec, "memory").error_type == "Runtime.OutOfMemory"
     assert portable_bench.invoke(spec, "time").status == "timeout"
     portable_bench.host.close()
-    assert not [child for child in psutil.Process().children(recursive=True) if "600" in command_line(child)]
+    assert not [
+        child for child in psutil.Process().children(recursive=True) if "time.sleep(600)" in command_line(child)
+    ]
