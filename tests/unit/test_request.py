@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuner.core.codec import from_json, to_json
 from tuner.core.errors import InvalidRequest
 from tuner.core.model import LatencyGoal, TuningBudget
 from tuner.core.request import BudgetInput, ExecutionInput, GoalInput, ObservedInput, parse_request
@@ -285,7 +286,7 @@ def test_any_input_is_accepted_or_refused(raw: dict[str, Any], local: bool) -> N
         problems = error.problems
     else:
         problems = ("accepted",)
-        assert TuningRequest.from_json(json.loads(json.dumps(request.to_json(), allow_nan=False))) == request
+        assert from_json(TuningRequest, json.loads(json.dumps(to_json(request), allow_nan=False))) == request
     assert problems
     assert all(problem.isprintable() for problem in problems)
     assert len(set(problems)) == len(problems)

@@ -165,32 +165,3 @@ def _brief(value: Any) -> str:
         return NOT_READABLE
     digest = hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
     return f"{len(value)} entries, {digest}" if isinstance(value, (list, dict)) else digest
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name what differs between two snapshots, as dotted paths.
-
-    Returns:
-        One sentence part a difference, empty where the snapshots are equal.
-
-    Example:
-        >>> differences({"configuration": {"MemorySize": 128}}, {"configuration": {"MemorySize": 256}})
-        ('configuration.MemorySize was 128, is 256',)
-    """
-    return tuple(_differences("", before, after))
-
-
-def _differences(path: str, before: Any, after: Any) -> list[str]:
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        found: list[str] = []
-        for key in sorted({*before, *after}):
-            found += _differences(f"{path}.{key}" if path else str(key), before.get(key), after.get(key))
-        return found
-    if before == after:
-        return []
-    return [f"{path} was {_shown(before)}, is {_shown(after)}"]
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 80 else text[:77] + "…"

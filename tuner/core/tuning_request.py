@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,61 +79,6 @@ class TuningRequest:
             return None
         bucket, _, key = self.payload_s3.removeprefix("s3://").partition("/")
         return bucket, key
-
-    def to_json(self) -> dict[str, Any]:
-        """Write the request as JSON values; ``from_json`` reads exactly this back."""
-        return {
-            "lambda_arn": self.lambda_arn,
-            "goal": None if self.goal is None else {"percentile": self.goal.percentile, "limit_ms": self.goal.limit_ms},
-            "payloads": [{"payload": item.payload, "weight": item.weight} for item in self.payloads],
-            "payload_s3": self.payload_s3,
-            "memory": {"min_mb": self.memory.min_mb, "max_mb": self.memory.max_mb, "step_mb": self.memory.step_mb}
-            if isinstance(self.memory, MemoryRange)
-            else list(self.memory),
-            "architectures": None if self.architectures is None else list(self.architectures),
-            "budget": {
-                "max_invocations": self.budget.max_invocations,
-                "max_cost_usd": self.budget.max_cost_usd,
-                "max_minutes": self.budget.max_minutes,
-            },
-            "confidence": self.confidence,
-            "tolerance": self.tolerance,
-            "cold_start_share": self.cold_start_share,
-            "monthly_invocations": self.monthly_invocations,
-            "parallel_invocation": self.parallel_invocation,
-            "sleep_between_invocations_ms": self.sleep_between_invocations_ms,
-            "dry_run": self.dry_run,
-            "observed": None
-            if self.observed is None
-            else {"memory_mb": self.observed.memory_mb, "duration_ms": self.observed.duration_ms},
-        }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> TuningRequest:
-        """Read what ``to_json`` wrote; it was validated then and is trusted now.
-
-        Raises:
-            KeyError: A field is missing: not written by ``to_json``.
-        """
-        goal, memory, observed = stored["goal"], stored["memory"], stored["observed"]
-        architectures = stored["architectures"]
-        return cls(
-            lambda_arn=stored["lambda_arn"],
-            goal=None if goal is None else LatencyGoal(**goal),
-            payloads=tuple(WeightedPayload(**item) for item in stored["payloads"]),
-            payload_s3=stored["payload_s3"],
-            memory=tuple(memory) if isinstance(memory, list) else MemoryRange(**memory),
-            architectures=None if architectures is None else tuple(architectures),
-            budget=TuningBudget(**stored["budget"]),
-            confidence=stored["confidence"],
-            tolerance=stored["tolerance"],
-            cold_start_share=stored["cold_start_share"],
-            monthly_invocations=stored["monthly_invocations"],
-            parallel_invocation=stored["parallel_invocation"],
-            sleep_between_invocations_ms=stored["sleep_between_invocations_ms"],
-            dry_run=stored["dry_run"],
-            observed=None if observed is None else ObservedDuration(**observed),
-        )
 
     def to_input(self, *, with_payload: bool = False) -> dict[str, Any]:
         """Write the request under the execution input's own names, for people to read.
