@@ -10,6 +10,8 @@ Architecture = Literal["x86_64", "arm64"]
 Verdict = Literal["GOAL_MET", "GOAL_NOT_MET", "UNCERTAIN", "NO_GOAL", "DRY_RUN"]
 Outcome = Literal["ok", "function_error", "out_of_memory", "timeout", "unmeasured"]
 """What became of one invocation. ``unmeasured``: it ran, but left no trustworthy record."""
+Strategy = Literal["cost", "speed", "balanced"]
+"""What a run without a goal looks for: the cheapest size, the fastest, or the best weighted sum of both."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -116,6 +118,16 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class FixedDesign:
+    """What to invoke where the user says it, and the search does not: so often at each of these."""
+
+    candidates: tuple[Candidate, ...]
+    """Only these are invoked, and only these may be recommended."""
+    invocation_count: int
+    """Invocations at each of them, the payload check and failed ones included."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchProblem:
     """Everything that the search needs to know about a run; JSON-safe and complete."""
 
@@ -135,6 +147,12 @@ class SearchProblem:
     payload_weights: tuple[float, ...] = (1.0,)
     must_measure: tuple[Candidate, ...] = ()
     """Candidates that are measured whatever they promise; today's size is, without being listed."""
+    design: FixedDesign | None = None
+    """Where there is one, it is carried out as it is, and nothing else is measured."""
+    strategy: Strategy = "cost"
+    """What is looked for without a goal; with one, it is the cheapest that meets it."""
+    balanced_weight: float = 0.5
+    """The weight of cost in the strategy ``balanced``, 0 to 1; the rest is the duration's."""
     max_parallel: int = 1
     """Most environments that may be used at once."""
     seed: int = 0
@@ -203,3 +221,42 @@ class Recommendation:
     saving_ratio: float | None
     stopped_because: str
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What would be recommended under limits of the goal between two bounds, both included."""
+
+    from_limit_ms: float
+    to_limit_ms: float
+    candidate: Candidate
+    verdict: Verdict
+    duration_ms: Interval
+    """At the goal's percentile."""
+    cost_per_million_usd: Interval
+    samples: int
+    environments: int
+    thin: bool
+    """Whether so few warm samples lie at this size that a run with such a goal would measure more there."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoalStep:
+    """One limit that was tried: which alternative holds there, and how sure it is."""
+
+    limit_ms: float
+    choice: int
+    """Index of its alternative."""
+    goal_probability: float
+    """That the alternative's size meets this limit."""
+    confidence: float
+    """Of the verdict under this limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoalAlternatives:
+    """The answer under other limits of the goal: alternatives and steps, both ascending by limit."""
+
+    percentile: float
+    choices: tuple[Alternative, ...]
+    steps: tuple[GoalStep, ...]

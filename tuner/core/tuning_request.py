@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tuner.core.errors import InvalidRequest
-from tuner.core.model import Architecture, LatencyGoal, TuningBudget
+from tuner.core.model import Architecture, LatencyGoal, Strategy, TuningBudget
 
 MAX_PAYLOAD_BYTES = 6_291_456
 """Largest request of a synchronous invocation, 6 MB. Source: AWS Lambda quotas, seen 2026-11."""
@@ -48,6 +48,23 @@ class ObservedDuration:
 
 
 @dataclass(frozen=True, slots=True)
+class PowerTuning:
+    """What a request says in fields of AWS Lambda Power Tuning that have no counterpart of ours."""
+
+    num: int | None = None
+    """Invocations at each memory size; ``None``: the search decides."""
+    strategy: Strategy = "cost"
+    balanced_weight: float = 0.5
+    discard_top_bottom: float | None = None
+    """Accepted; nothing is discarded."""
+    only_cold_starts: bool = False
+    """Accepted; warm invocations are measured all the same."""
+    include_output_results: bool = False
+    allowed_exceptions: tuple[str, ...] = ()
+    """Error types that are an answer of the function like any other."""
+
+
+@dataclass(frozen=True, slots=True)
 class TuningRequest:
     """What a user asked for, complete: defaults are filled in, bounds hold.
 
@@ -71,6 +88,18 @@ class TuningRequest:
     sleep_between_invocations_ms: int = 0
     dry_run: bool = False
     observed: ObservedDuration | None = None
+    power_tuning: PowerTuning | None = None
+    """``None``: no field of AWS Lambda Power Tuning's own was used, and its output is not asked for."""
+
+    @property
+    def num(self) -> int | None:
+        """Invocations at each memory size where the request fixes them, else ``None``."""
+        return None if self.power_tuning is None else self.power_tuning.num
+
+    @property
+    def allowed_exceptions(self) -> tuple[str, ...]:
+        """Error types that are an answer of the function like any other."""
+        return () if self.power_tuning is None else self.power_tuning.allowed_exceptions
 
     @property
     def payload_s3_location(self) -> tuple[str, str] | None:
@@ -107,6 +136,17 @@ class TuningRequest:
             "sleepBetweenInvocationsMs": self.sleep_between_invocations_ms,
             "dryRun": self.dry_run,
         }
+        if self.power_tuning is not None:
+            theirs = self.power_tuning
+            shown |= {
+                "num": theirs.num,
+                "strategy": theirs.strategy,
+                "balancedWeight": theirs.balanced_weight if theirs.strategy == "balanced" else None,
+                "discardTopBottom": theirs.discard_top_bottom,
+                "onlyColdStarts": theirs.only_cold_starts or None,
+                "includeOutputResults": theirs.include_output_results,
+                "allowedExceptions": list(theirs.allowed_exceptions) or None,
+            }
         if self.observed is not None:
             shown["observed"] = {"memoryMb": self.observed.memory_mb, "durationMs": self.observed.duration_ms}
         if self.payload_s3 is not None:
