@@ -12,6 +12,7 @@ from typing import Any
 from tuner.core.model import (
     Candidate,
     ConfigurationEstimate,
+    GoalAlternatives,
     Interval,
     Invocation,
     Observation,
@@ -147,6 +148,39 @@ def goal_fields(problem: SearchProblem) -> dict[str, Any] | None:
     if problem.goal is None:
         return None
     return {"percentile": problem.goal.percentile, "limitMs": problem.goal.limit_ms}
+
+
+def alternative_fields(alternatives: GoalAlternatives, current: ConfigurationEstimate | None) -> dict[str, Any]:
+    """The answer under other limits of the goal, with what each would save against today's configuration."""
+    now = None if current is None else current.cost_per_million_usd
+    return {
+        "percentile": alternatives.percentile,
+        "choices": [
+            {
+                "fromLimitMs": row.from_limit_ms,
+                "toLimitMs": row.to_limit_ms,
+                "memoryMb": row.candidate.memory_mb,
+                "architecture": row.candidate.architecture,
+                "verdict": row.verdict,
+                "durationMs": _interval_fields(row.duration_ms),
+                "costPerMillionUsd": _interval_fields(row.cost_per_million_usd),
+                "savingRatio": None if now is None else 1 - row.cost_per_million_usd.estimate / now.estimate,
+                "samples": row.samples,
+                "environments": row.environments,
+                "thin": row.thin,
+            }
+            for row in alternatives.choices
+        ],
+        "steps": [
+            {
+                "limitMs": step.limit_ms,
+                "choice": step.choice,
+                "goalProbability": step.goal_probability,
+                "confidence": step.confidence,
+            }
+            for step in alternatives.steps
+        ],
+    }
 
 
 def price_fields(problem: SearchProblem, region: str) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
 from tuner.core.codec import to_json
 from tuner.core.model import Facts
-from tuner.core.search import recommend
+from tuner.core.search import goal_alternatives, recommend
 from tuner.steps.progress import report_progress
-from tuner.steps.run import DECISION, SEARCH, load_journals, load_record, memory_caps, observations_of
+from tuner.steps.run import ALTERNATIVES, DECISION, SEARCH, load_journals, load_record, memory_caps, observations_of
 
 
 def recommend_for(artifacts: RunArtifacts) -> str:
-    """Choose, and write ``decision.json``. A dry run has nothing to choose.
+    """Choose, and write ``decision.json`` and, for other limits of the goal, ``alternatives.json``.
+
+    A dry run has nothing to choose.
 
     Returns:
         The verdict.
@@ -27,12 +29,12 @@ def recommend_for(artifacts: RunArtifacts) -> str:
         return "DRY_RUN"
     # The state machine bounds the number of rounds: past it, the search has not given a reason of its own.
     search: dict[str, Any] = artifacts.find(SEARCH) or {"stop_reason": "The run reached its bound of rounds."}
-    recommendation = recommend(
-        record.problem,
-        anchored(observations_of(load_journals(artifacts)), record.request.observed),
-        stop_reason=search["stop_reason"],
-        facts=Facts(memory_cap_mb=memory_caps(artifacts)),
-    )
+    observations = anchored(observations_of(load_journals(artifacts)), record.request.observed)
+    facts = Facts(memory_cap_mb=memory_caps(artifacts))
+    recommendation = recommend(record.problem, observations, stop_reason=search["stop_reason"], facts=facts)
+    alternatives = goal_alternatives(record.problem, observations, facts)
+    if alternatives is not None:
+        artifacts.write(ALTERNATIVES, to_json(alternatives))
     artifacts.write(DECISION, to_json(recommendation))
     report_progress(artifacts, state="Recommend", message=recommendation.stopped_because)
     return recommendation.verdict

@@ -8,9 +8,10 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
-from tuner.core.model import Recommendation
+from tuner.core.model import GoalAlternatives, Recommendation
 from tuner.core.result import (
     SCHEMA_VERSION,
+    alternative_fields,
     answer_fields,
     dry_run_fields,
     evidence_fields,
@@ -23,6 +24,7 @@ from tuner.report.markdown import render_markdown
 from tuner.steps.progress import report_progress
 from tuner.steps.restore import Restored
 from tuner.steps.run import (
+    ALTERNATIVES,
     DECISION,
     FAILURE,
     RECORD,
@@ -108,6 +110,11 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
     document["versions"] |= (artifacts.find(SEARCH) or {}).get("versions", {})
     document |= answer_fields(recommendation, assumed=record.assumed_size)
     document["assumptions"] = [*document["assumptions"], *recommendation.notes]
+    alternatives = artifacts.find(ALTERNATIVES)
+    if alternatives is not None:
+        document["goalAlternatives"] = alternative_fields(
+            from_json(GoalAlternatives, alternatives), recommendation.current
+        )
     return document
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import optuna
 
 from tuner.core.model import Facts, Observation, SearchProblem, Suggestion
+from tuner.core.search.alternatives import goal_alternatives
 from tuner.core.search.evidence import payload_failure, round_number
 from tuner.core.search.planning import plan_round
 from tuner.core.search.recommendation import recommend
@@ -29,7 +30,16 @@ from tuner.core.search.study import StudySetAside, ask_batches, open_study, tell
 VERSIONS = {"optuna": optuna.__version__, "numpy": np.__version__}
 """For the report: with what the answer was computed."""
 
-__all__ = ["VERSIONS", "LeastLossSampler", "StudySetAside", "open_study", "payload_failure", "recommend", "suggest"]
+__all__ = [
+    "VERSIONS",
+    "LeastLossSampler",
+    "StudySetAside",
+    "goal_alternatives",
+    "open_study",
+    "payload_failure",
+    "recommend",
+    "suggest",
+]
 
 
 def suggest(

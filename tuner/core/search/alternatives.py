@@ -1,0 +1,170 @@
+"""The answer for other limits of the goal: "what if it were 500 ms?".
+
+Nothing is measured for it and nothing is fitted anew. The draws that the
+run's own answer was chosen from are held against one limit after the other,
+by the same losses, the same choice and the same verdict.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tuner.core.latency import samples_needed
+from tuner.core.model import (
+    Alternative,
+    Facts,
+    GoalAlternatives,
+    GoalStep,
+    Interval,
+    LatencyGoal,
+    Observation,
+    SearchProblem,
+    Verdict,
+)
+from tuner.core.search import choice
+from tuner.core.search.belief import (
+    FINAL_DRAW_COUNT,
+    ROUNDING_SHARE,
+    SEEN_SHARE,
+    UNDECIDED_LOSS,
+    Belief,
+    believe,
+)
+from tuner.core.search.decision import decide
+from tuner.core.search.outlook import percentile_of
+from tuner.core.search.space import FloatArray
+
+DEFAULT_PERCENTILE = 95.0
+"""Of the limits that are tried where the run had no goal."""
+MOST_STEPS = 320
+THIN_SAMPLES = samples_needed(50, 0.9)
+"""Below as many warm samples not even the middle of a size's durations can be seen in them."""
+_DIGIT_STEPS = (1, 2, 5, 10, 20, 50)
+"""In the third significant digit: how far two limits that people may ask for lie apart."""
+
+
+def goal_alternatives(
+    problem: SearchProblem, observations: Sequence[Observation], facts: Facts
+) -> GoalAlternatives | None:
+    """What the run would have recommended under other limits of its goal's percentile.
+
+    Args:
+        problem: The run.
+        observations: All that was measured.
+        facts: What the run knows besides its measurements.
+
+    Returns:
+        Limits from one that no size meets to one that every size meets, the
+        run's own among them, each with its answer; None where nothing can be
+        recommended at all.
+    """
+    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
+    if belief.evidence.warm_count == 0 or not belief.allowed.any():
+        return None
+    percentile = problem.goal.percentile if problem.goal is not None else DEFAULT_PERCENTILE
+    percentile_ms = belief.outlook.percentile_ms
+    if percentile_ms is None:
+        percentile_ms = percentile_of(belief.outlook.draws, percentile, belief.outlook.cold)
+    own_ms = None if problem.goal is None else problem.goal.limit_ms
+    samples = belief.evidence.warm_counts(len(problem.candidates))
+    environments = belief.evidence.environment_counts(len(problem.candidates))
+    found: list[tuple[int, Verdict]] = []
+    choices: list[Alternative] = []
+    steps = []
+    for limit_ms in limits_to_try(percentile_ms[:, belief.allowed], own_ms):
+        goal = LatencyGoal(percentile, limit_ms)
+        decision = decide(replace(problem, goal=goal), _under(belief, problem, goal, percentile_ms))
+        pick = decision.pick
+        if not found or found[-1] != (pick, decision.verdict):
+            found.append((pick, decision.verdict))
+            choices.append(
+                Alternative(
+                    from_limit_ms=limit_ms,
+                    to_limit_ms=limit_ms,
+                    candidate=problem.candidates[pick],
+                    verdict=decision.verdict,
+                    duration_ms=_interval(percentile_ms[:, pick]),
+                    cost_per_million_usd=_interval(belief.outlook.cost_per_million_usd[:, pick]),
+                    samples=int(samples[pick]),
+                    environments=int(environments[pick]),
+                    thin=bool(samples[pick] < THIN_SAMPLES),
+                )
+            )
+        choices[-1] = replace(choices[-1], to_limit_ms=limit_ms)
+        met = decision.probability["goalMet"]
+        assert met is not None
+        steps.append(GoalStep(limit_ms, len(choices) - 1, round(met, 6), round(decision.confidence, 6)))
+    return GoalAlternatives(percentile, tuple(choices), tuple(steps))
+
+
+def _under(belief: Belief, problem: SearchProblem, goal: LatencyGoal, percentile_ms: FloatArray) -> Belief:
+    """The same draws with the choice that follows under another goal, as :func:`believe` chooses."""
+    outlook = replace(belief.outlook, percentile_ms=percentile_ms)
+    loss = choice.losses(outlook, goal, belief.allowed)
+    met = (percentile_ms <= goal.limit_ms).astype(np.float64)
+    unreachable = (np.where(belief.allowed, met, 0.0).max(axis=1) == 0).astype(np.float64)
+    undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
+    expected = loss.mean(axis=0) + UNDECIDED_LOSS * undecided
+    pick = choice.choose_cheapest_meeting(expected, belief.space.is_round, problem.tolerance * ROUNDING_SHARE)
+    seen = belief.allowed & belief.space.is_round & (belief.evidence.warm_counts(len(expected)) > 0)
+    if seen.any() and not seen[pick]:
+        nearest = int(np.argmin(np.where(seen, expected, np.inf)))
+        if expected[nearest] <= expected[pick] + problem.tolerance * SEEN_SHARE:
+            pick = nearest
+    return replace(
+        belief,
+        outlook=outlook,
+        goal=goal,
+        loss=loss,
+        met=met,
+        unreachable=unreachable,
+        expected_loss=expected,
+        pick=pick,
+    )
+
+
+def limits_to_try(percentile_ms: FloatArray, own_ms: float | None) -> list[float]:
+    """Limits that people may ask for, ascending, from below the fastest size to above the slowest.
+
+    Numbers of two or three significant digits, as close to each other as
+    :data:`MOST_STEPS` allows; the run's own limit is one of them.
+
+    Args:
+        percentile_ms: Draws × usable candidates, in milliseconds.
+        own_ms: The limit of the run's goal; None where it had none.
+
+    Example:
+        >>> limits_to_try(np.array([[100.0, 110.0]]), 105.5)[:3]
+        [90.0, 90.1, 90.2]
+    """
+    low_ms = float(np.quantile(percentile_ms, 0.05, axis=0).min()) * 0.9
+    high_ms = float(np.quantile(percentile_ms, 0.95, axis=0).max()) * 1.1
+    if own_ms is not None:
+        low_ms, high_ms = min(low_ms, own_ms * 0.98), max(high_ms, own_ms * 1.02)
+    limits: list[float] = []
+    for digit_step in _DIGIT_STEPS:
+        limits = _round_numbers(low_ms, high_ms, digit_step)
+        if len(limits) <= MOST_STEPS:
+            break
+    return sorted({*limits, *([] if own_ms is None else [own_ms])})
+
+
+def _round_numbers(low_ms: float, high_ms: float, digit_step: int) -> list[float]:
+    """The numbers ``d × 10^e`` from the last one below to the first one above two bounds.
+
+    Their three digits d are a multiple of *digit_step*.
+    """
+    exponents = range(math.floor(math.log10(low_ms)) - 3, math.floor(math.log10(high_ms)))
+    numbers = [float(f"{digits}e{exponent}") for exponent in exponents for digits in range(100, 1000, digit_step)]
+    return numbers[bisect.bisect_right(numbers, low_ms) - 1 : bisect.bisect_left(numbers, high_ms) + 1]
+
+
+def _interval(values: FloatArray) -> Interval:
+    """Median and the middle 90 % of the draws."""
+    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
+    return Interval(float(middle), float(low), float(high))
