@@ -164,6 +164,16 @@ class SearchProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """What an earlier run of the same code, configuration, payload and place observed."""
+
+    run_id: str
+    age_days: float
+    """When this run began."""
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the run knows about its surroundings besides its own measurements."""
 
@@ -171,6 +181,23 @@ class Facts:
     """Largest memory size that can be used here (the account's, or this machine's)."""
     stop_requested: bool = False
     """The user asked the run to end with what it has."""
+    earlier: tuple[EarlierRun, ...] = ()
+    """What a warm start may rest on, the latest first; whether it does is the search's to decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStart:
+    """Whether the search rested on earlier runs, and why."""
+
+    used: bool
+    reason: str
+    from_run_id: str | None = None
+    """The latest earlier run."""
+    age_days: float | None = None
+    unchanged_probability: float | None = None
+    """That the function is still as the earlier runs saw it."""
+    samples: int = 0
+    """Earlier warm invocations that the answer rests on; 0 where they are not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +248,7 @@ class Recommendation:
     saving_ratio: float | None
     stopped_because: str
     notes: tuple[str, ...] = ()
+    warm_start: WarmStart | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tuner.core.model import Candidate, Facts, LatencyGoal, Observation, SearchProblem
 from tuner.core.search import choice
+from tuner.core.search.earlier import run_covariance, with_earlier_facts
 from tuner.core.search.evidence import Evidence, read_evidence
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.outlook import Outlook, cold_starts_of, outlook_of
@@ -63,8 +64,8 @@ def believe(
     every expected loss is infinite.
     """
     space = space_of(problem)
-    evidence = read_evidence(space, observations)
-    reasons = ruled_out(problem, observations, facts)
+    evidence = read_evidence(space, observations, facts.earlier, run_covariance(facts.earlier))
+    reasons = ruled_out(problem, with_earlier_facts(observations, facts.earlier), facts)
     allowed = np.array([candidate not in reasons for candidate in problem.candidates])
     draws = Posterior(space, evidence, problem.payload_weights).draw(
         draw_count or DRAW_COUNT, generator_of(problem, evidence, "draw")
@@ -105,6 +106,6 @@ def _known_environment(evidence: Evidence, size: int) -> IntArray:
     """For each candidate the environment that its next invocation lands on; -1 where it is a new one."""
     result = np.full(size, -1, dtype=np.int64)
     for environment, candidate in enumerate(evidence.environment_candidate):
-        if result[candidate] < 0:
+        if result[candidate] < 0 and evidence.environment_run[environment] == 0:
             result[candidate] = environment
     return result

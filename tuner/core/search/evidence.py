@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuner.core.errors import InvalidRequest
-from tuner.core.model import Invocation, Observation, SearchProblem
+from tuner.core.model import EarlierRun, Invocation, Observation, SearchProblem
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 
 _SHORTEST_MS = 0.01
@@ -29,11 +29,29 @@ class Evidence:
     """Which of the run's payloads each invocation got."""
     environment_candidate: IntArray
     """The candidate that each environment belongs to."""
+    environment_run: IntArray
+    """The run that each environment was seen in: 0 is this one, the earlier ones follow."""
+    run_covariance: FloatArray
+    """Runs × runs: covariance of how far each run's durations lie from this run's, in log; 0 for this one."""
 
     @property
     def warm_count(self) -> int:
         """Warm invocations in all."""
         return int((~self.cold).sum())
+
+    @property
+    def own_warm_count(self) -> int:
+        """Warm invocations of this run."""
+        return int((~self.cold & self._is_own).sum())
+
+    def own_warm_counts(self, size: int) -> IntArray:
+        """Warm invocations of this run at each of *size* candidates."""
+        return np.bincount(self.candidate[~self.cold & self._is_own], minlength=size).astype(np.int64)
+
+    @property
+    def _is_own(self) -> BoolArray:
+        result: BoolArray = self.environment_run[self.environment] == 0
+        return result
 
     def warm_counts(self, size: int) -> IntArray:
         """Warm invocations at each of *size* candidates."""
@@ -45,36 +63,52 @@ class Evidence:
         return np.bincount(self.environment_candidate[seen], minlength=size).astype(np.int64)
 
 
-def read_evidence(space: Space, observations: Sequence[Observation]) -> Evidence:
+def read_evidence(
+    space: Space,
+    observations: Sequence[Observation],
+    earlier: Sequence[EarlierRun] = (),
+    run_covariance: FloatArray | None = None,
+) -> Evidence:
     """Arrays of the invocations that can teach something about durations.
 
     An invocation that names no environment is taken to share one with the
-    others of its candidate: this is how one after the other land.
+    others of its candidate: this is how one after the other land. No two runs
+    share an environment.
+
+    Args:
+        space: The candidates.
+        observations: Of this run.
+        earlier: Of earlier runs; what lies outside the space is left out.
+        run_covariance: Of this run and the earlier ones; given where there are earlier ones.
 
     Raises:
         InvalidRequest: A duration is negative, infinite or not a number; it is named.
     """
-    rows: list[tuple[int, str, bool, int, float]] = []
-    for observation in observations:
-        index = space.index_of(observation.candidate)
-        for invocation in observation.invocations:
-            if invocation.outcome != "ok" or invocation.duration_ms is None:
+    rows: list[tuple[int, int, str, bool, int, float]] = []
+    for run, seen in enumerate([observations, *(run.observations for run in earlier)]):
+        for observation in seen:
+            if run and observation.candidate not in space.candidates:
                 continue
-            duration_ms = checked_duration_ms(observation, invocation)
-            rows.append(
-                (index, invocation.environment or "", invocation.cold, invocation.payload_index, math.log(duration_ms))
-            )
+            index = space.index_of(observation.candidate)
+            for invocation in observation.invocations:
+                if invocation.outcome != "ok" or invocation.duration_ms is None:
+                    continue
+                log_ms = math.log(checked_duration_ms(observation, invocation))
+                environment = invocation.environment or ""
+                rows.append((run, index, environment, invocation.cold, invocation.payload_index, log_ms))
     rows.sort()
-    environments: dict[tuple[int, str], int] = {}
-    for index, environment, *_ in rows:
-        environments.setdefault((index, environment), len(environments))
+    environments: dict[tuple[int, int, str], int] = {}
+    for run, index, environment, *_ in rows:
+        environments.setdefault((run, index, environment), len(environments))
     return Evidence(
-        log_ms=np.array([row[4] for row in rows]),
-        candidate=np.array([row[0] for row in rows], dtype=np.int64),
-        environment=np.array([environments[row[0], row[1]] for row in rows], dtype=np.int64),
-        cold=np.array([row[2] for row in rows], dtype=np.bool_),
-        payload=np.array([row[3] for row in rows], dtype=np.int64),
-        environment_candidate=np.array([index for index, _ in environments], dtype=np.int64),
+        log_ms=np.array([row[5] for row in rows]),
+        candidate=np.array([row[1] for row in rows], dtype=np.int64),
+        environment=np.array([environments[row[:3]] for row in rows], dtype=np.int64),
+        cold=np.array([row[3] for row in rows], dtype=np.bool_),
+        payload=np.array([row[4] for row in rows], dtype=np.int64),
+        environment_candidate=np.array([index for _, index, _ in environments], dtype=np.int64),
+        environment_run=np.array([run for run, _, _ in environments], dtype=np.int64),
+        run_covariance=np.zeros((1, 1)) if run_covariance is None else run_covariance,
     )
 
 

@@ -171,6 +171,8 @@ class Draws:
     environment: FloatArray
     """Draws × known environments: their factors' logarithms."""
     cold_offset: FloatArray
+    run_shift: FloatArray
+    """Draws × runs: how far each run's durations lie from this run's, in log."""
 
     @property
     def typical_log_ms(self) -> FloatArray:
@@ -261,6 +263,8 @@ class Posterior:
         fixed = fixed + ARCHITECTURE_MISFIT_VARIANCE * np.outer(other, other) * kernel
         if self._payload_count > 1:
             fixed = fixed + same_payload * (PAYLOAD_LEVEL_VARIANCE + PAYLOAD_MISFIT_VARIANCE * kernel)
+        run = self._evidence.environment_run[groups.environment]
+        fixed = fixed + self._evidence.run_covariance[np.ix_(run, run)]
         shared = (groups.environment[:, None] == groups.environment[None, :]).astype(np.float64)
         return np.asarray(
             fixed[None]
@@ -325,7 +329,14 @@ class Posterior:
             tail_share=np.concatenate([part.tail_share for part in parts]),
             environment=np.concatenate([part.environment for part in parts]),
             cold_offset=np.concatenate([part.cold_offset for part in parts]),
+            run_shift=np.concatenate([part.run_shift for part in parts]),
         )
+
+    @property
+    def log_evidence(self) -> float:
+        """Logarithm of the probability (density) of the evidence under this model."""
+        seen = np.concatenate([hypothesis.log_evidence.ravel() for hypothesis in self._hypotheses])
+        return _log_sum(seen) - _log_sum(self._grid.log_prior) - math.log(len(self._shapes))
 
     def _draw_under(self, hypothesis: _Hypothesis, count: int, generator: np.random.Generator) -> Draws:
         grid, space, groups = self._grid, self._space, hypothesis.groups
@@ -349,6 +360,11 @@ class Posterior:
         environment = environment_spread[:, None] * generator.standard_normal(
             (count, len(self._evidence.environment_candidate))
         )
+        covariance = self._evidence.run_covariance
+        run_shift = np.zeros((count, len(covariance)))
+        if len(covariance) > 1:
+            run_factor = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(covariance)))
+            run_shift = generator.standard_normal(run_shift.shape) @ run_factor.T
         other = space.other_architecture
         common = other * (architecture[:, None] + math.sqrt(ARCHITECTURE_MISFIT_VARIANCE) * own)
         common = common + misfit[:, None] * smooth
@@ -363,6 +379,7 @@ class Posterior:
             simulated = (
                 curve[:, groups.payload, groups.candidate]
                 + environment[:, groups.environment]
+                + run_shift[:, self._evidence.environment_run[groups.environment]]
                 + cold_offset[:, None] * cold
                 + scatter * generator.standard_normal((count, len(groups.mean)))
             )
@@ -379,6 +396,7 @@ class Posterior:
                 curve[:, payload] += PAYLOAD_LEVEL_VARIANCE * of_it.sum(axis=1, keepdims=True)
                 curve[:, payload] += PAYLOAD_MISFIT_VARIANCE * (of_it @ kernel.T)
             cold_offset = cold_offset + COLD_OFFSET_VARIANCE * (weight @ cold)
+            run_shift = run_shift + weight @ covariance[self._evidence.environment_run[groups.environment]]
             known = np.arange(environment.shape[1])[:, None] == groups.environment[None, :]
             environment = environment + (environment_spread**2)[:, None] * (weight @ known.T.astype(np.float64))
         assert curve.shape == (count, payloads, size)
@@ -395,6 +413,7 @@ class Posterior:
             tail_share=tail_share,
             environment=environment,
             cold_offset=COLD_OFFSET + cold_offset,
+            run_shift=run_shift,
         )
 
 
