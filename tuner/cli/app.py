@@ -147,6 +147,7 @@ JsonFlag = Annotated[
         "--json", metavar="", help="Standard output is the result as JSON and nothing else.", rich_help_panel=OUTPUT
     ),
 ]
+RunIdArgument = typer.Argument(metavar="RUN_ID", help="The run's id, its beginning, or `latest`.")
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.", rich_help_panel=HOW)]
 
 
@@ -421,7 +422,7 @@ def try_command(
 )
 @expected_errors
 def report(
-    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The run's id, its beginning, or `latest`.")],
+    run_id: Annotated[str, RunIdArgument],
     out: OutFlag = None,
     json_output: JsonFlag = False,
     region: RegionFlag = None,
@@ -459,6 +460,60 @@ def list_command(
 
     artifacts, where = artifacts_of(AccountFlags(region, profile, stack, state_machine, local=False))
     _end(list_runs(artifacts, where, limit=limit, json_output=json_output))
+
+
+@app.command(
+    epilog="Example: lambda-tuner patch latest --file template.yaml\n\n"
+    "Example: lambda-tuner patch 20261103 --file template.json --function Thumbnails --dry-run\n\n"
+    "Exit codes: 0 changed, or it says so already · 2 not changed: not sure what, or no such run or file · "
+    "3, 4, 5 not changed: the run's verdict."
+)
+@expected_errors
+def patch(
+    run_id: Annotated[str, RunIdArgument],
+    file: Annotated[
+        Path, typer.Option("--file", metavar="FILE", help="The SAM or CloudFormation template, YAML or JSON.")
+    ],
+    function: Annotated[
+        str | None,
+        typer.Option(
+            "--function",
+            metavar="ID",
+            help="The function's logical id, name or handler. Default: found by the run's function.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            metavar="",
+            help="Also where the verdict is not met, others share the value, or a reference must give way.",
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", metavar="", help="Show the change, write nothing.")] = False,
+    json_output: JsonFlag = False,
+    region: RegionFlag = None,
+    profile: ProfileFlag = None,
+    stack: StackFlag = None,
+    state_machine: StateMachineFlag = None,
+) -> None:
+    """Write a run's recommendation into a SAM or CloudFormation template; everything else stays, byte for byte."""
+    from tuner.cli.patch import run_patch
+    from tuner.cli.tune_function import AccountFlags, artifacts_of
+
+    artifacts, where = artifacts_of(AccountFlags(region, profile, stack, state_machine, local=False))
+    _end(
+        run_patch(
+            artifacts,
+            run_id,
+            where,
+            file,
+            function=function,
+            force=force,
+            dry_run=dry_run,
+            json_output=json_output,
+        )
+    )
 
 
 @app.command(

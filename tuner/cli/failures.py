@@ -64,10 +64,18 @@ class NotConfirmed(TunerError):
     """The user has not agreed to what the command would do."""
 
 
-_USAGE_NAMES = frozenset({InvalidRequest.__name__, RunNotFound.__name__, UsageProblem.__name__, NotConfirmed.__name__})
+class PatchRefused(TunerError):
+    """A template is not changed: it is not sure what, or that nothing else would be."""
 
 
-_LABELLED_ERROR = frozenset(kind.__name__ for kind in (UsageProblem, NotDeployed, NotConfirmed, CredentialsRefused))
+_USAGE_NAMES = frozenset(
+    kind.__name__ for kind in (InvalidRequest, RunNotFound, UsageProblem, NotConfirmed, PatchRefused)
+)
+
+
+_LABELLED_ERROR = frozenset(
+    kind.__name__ for kind in (UsageProblem, NotDeployed, NotConfirmed, CredentialsRefused, PatchRefused)
+)
 """Errors of the command itself; the others' names are those that state machines show."""
 
 

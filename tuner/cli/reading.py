@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict
 from tuner.cli.runs import REPORT_FILES
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.core.errors import RunNotFound
+from tuner.core.result import SCHEMA_VERSION
 
 _LIST_WIDTH = 110
 _INDEX = "index/"
@@ -40,15 +42,42 @@ def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
         raise RunNotFound(
             f"{len(matching)} runs in {where} begin with {wanted!r}.", hint=f"They are: {', '.join(matching)}."
         )
-    raise RunNotFound(
-        f"There is no report of a run {wanted!r} in {where}.", hint="`lambda-tuner list` shows the runs that are there."
+    nearest = (
+        difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+        or [run_id for run_id in reversed(known) if wanted and wanted in run_id][:3]
     )
+    raise RunNotFound(
+        f"There is no report of a run {wanted!r} in {where}.",
+        hint=(f"Did you mean {' or '.join(nearest)}? " if nearest else "")
+        + "`lambda-tuner list` shows the runs that are there.",
+    )
+
+
+def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
+    """The run's ``report.json``.
+
+    Raises:
+        RunNotFound: It is not there, is damaged, or was written by a later version.
+    """
+    try:
+        document = artifacts.read_json(f"runs/{run_id}/report.json")
+    except ValueError as error:
+        raise RunNotFound(f"The report of the run {run_id} is damaged: it is not JSON.") from error
+    if not isinstance(document, dict):
+        raise RunNotFound(f"The report of the run {run_id} is damaged: it is not a JSON object.")
+    version = document.get("schemaVersion", 0)
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise RunNotFound(
+            f"The report of the run {run_id} has schema {version}, and this version reads up to {SCHEMA_VERSION}.",
+            hint="Install a newer lambda-tuner; the run's report.html can be read without one: lambda-tuner open.",
+        )
+    return document
 
 
 def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path | None, json_output: bool) -> int:
     """Show one run's report again; the exit code is the one that the run had."""
     run_id = find_run(artifacts, wanted, where)
-    document: Mapping[str, Any] = artifacts.read_json(f"runs/{run_id}/report.json") or {}
+    document = read_document(artifacts, run_id)
     files = {kind: artifacts.uri(f"runs/{run_id}/{name}") for kind, name in REPORT_FILES.items()}
     if out is not None:
         files = {}

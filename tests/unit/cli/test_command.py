@@ -21,6 +21,7 @@ SUBCOMMANDS = [
     ["try"],
     ["report"],
     ["list"],
+    ["patch"],
     ["uninstall"],
     ["local", "start"],
     ["local", "status"],

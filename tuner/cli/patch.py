@@ -1,0 +1,202 @@
+"""``patch``: write a run's recommendation into the template that deploys the function."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner.cli.console import error_console, result_console
+from tuner.cli.failures import EXIT_OK, PatchRefused, exit_code_of_verdict, print_json, show_failure
+from tuner.cli.reading import find_run, read_document
+from tuner.cli.store import ArtifactReader
+from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, patch_template
+from tuner.report import document as doc
+from tuner.report.change import VERDICTS_TO_ACT_ON, architecture_changes
+
+
+def run_patch(
+    artifacts: ArtifactReader,
+    wanted_run: str,
+    where: str,
+    file: Path,
+    *,
+    function: str | None,
+    force: bool,
+    dry_run: bool,
+    json_output: bool,
+) -> int:
+    """Change the template, or say why not; gives the exit code.
+
+    Raises:
+        RunNotFound: There is no such run.
+        PatchRefused: It is not sure what to change; the file is as it was.
+    """
+    run_id = find_run(artifacts, wanted_run, where)
+    document = read_document(artifacts, run_id)
+    refusal = _verdict_refusal(document, run_id)
+    if refusal is not None and (not force or not document.get("recommended")):
+        code = show_failure(run_id, "PatchRefused", *refusal, json_output=json_output)
+        return exit_code_of_verdict(str(document.get("verdict"))) or code
+    body = _read(file)
+    text = _decoded(body, file)
+    patched = patch_template(text, _wanted(document, function), force=force)
+    notes = [*patched.notes, *_notes(document, patched, forced=refusal is not None)]
+    if patched.changes and not dry_run:
+        _write(file, body, patched.text.encode())
+    _show(file, text, patched, notes, dry_run=dry_run, json_output=json_output)
+    return EXIT_OK
+
+
+def _verdict_refusal(document: doc.Document, run_id: str) -> tuple[str, str] | None:
+    """Message and hint where the run's verdict is none to act on."""
+    verdict, error = document.get("verdict"), document.get("error")
+    if error is not None:
+        return f"The run {run_id} failed ({error.get('name')}): it recommends nothing.", "Nothing was changed."
+    if verdict in VERDICTS_TO_ACT_ON:
+        return None
+    meaning = {
+        "GOAL_NOT_MET": "no memory size met its goal",
+        "UNCERTAIN": "its budget ended before it was sure",
+        "DRY_RUN": "it was a dry run",
+    }.get(str(verdict), f"its verdict is {verdict}")
+    if not document.get("recommended"):
+        return f"The run {run_id} recommends nothing: {meaning}.", "Nothing was changed."
+    size = doc.configuration_key(document["recommended"])[1]
+    return (
+        f"The run {run_id} is no ground for a change: {meaning}.",
+        f"Nothing was changed. --force writes its best guess, {size:,} MB, all the same.",
+    )
+
+
+def _wanted(document: doc.Document, function: str | None) -> Wanted:
+    recommended = document["recommended"]
+    described = document.get("function") or {}
+    return Wanted(
+        memory_mb=int(recommended["memoryMb"]),
+        architecture=str(recommended["architecture"]) if architecture_changes(document) else None,
+        named=function,
+        name=doc.function_name(document),
+        handler=described.get("handler"),
+    )
+
+
+def _notes(document: doc.Document, patched: Patched, *, forced: bool) -> list[str]:
+    found = []
+    current = document.get("current") or {}
+    sizes = [change for change in patched.changes if change.place.endswith(("MemorySize", ".Default"))]
+    stated = sizes[0].before if sizes else None
+    if stated and stated.isdecimal() and current.get("memoryMb") and int(stated) != current["memoryMb"]:
+        found.append(
+            f"The template says {int(stated):,} MB, the run found {current['memoryMb']:,} MB: look whether this is "
+            "the template that the function was deployed from."
+        )
+    if any(change.after in ("arm64", "x86_64") for change in patched.changes):
+        found.append(
+            f"The architecture changes to {patched.changes[-1].after}: what the function brings along that is compiled "
+            "(dependencies, layers, the image) must be built for it, and so must be deployed with it."
+        )
+    if document.get("where") == "local":
+        found.append("The run was on this machine, not in AWS: tune the deployed function to be sure.")
+    if forced:
+        found.append("Written because of --force: the run's verdict does not carry this change.")
+    return found
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if not file.is_file():
+            reason = "it is not a file" if file.exists() else "there is no such file"
+            raise PatchRefused(f"--file {file} cannot be read: {reason}.")
+        if file.stat().st_size > 4 * MOST_CHARACTERS:
+            raise PatchRefused(f"--file {file} is larger than any template.")
+        return file.read_bytes()
+    except OSError as error:
+        raise PatchRefused(f"--file {file} cannot be read: {error.strerror}.") from error
+
+
+def _decoded(body: bytes, file: Path) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PatchRefused(f"--file {file} is not UTF-8 text (byte {error.start:,}).") from error
+
+
+def _write(file: Path, before: bytes, after: bytes) -> None:
+    """Put the new content in the file's place at once; links and permissions stay.
+
+    Raises:
+        PatchRefused: It cannot be written, or somebody changed it meanwhile.
+    """
+    target = file.resolve()
+    temporary: Path | None = None
+    try:
+        if not os.access(target, os.W_OK):
+            raise PatchRefused(f"--file {file} may not be written to.", hint="Nothing was changed.")
+        with tempfile.NamedTemporaryFile(
+            dir=target.parent, prefix=f".{target.name}.", suffix=".new", delete=False
+        ) as new:
+            temporary = Path(new.name)
+            new.write(after)
+            new.flush()
+            os.fsync(new.fileno())
+        state = target.stat()
+        temporary.chmod(state.st_mode & 0o7777)
+        with contextlib.suppress(PermissionError):  # another owner's file in a shared folder
+            os.chown(temporary, state.st_uid, state.st_gid)
+        if target.read_bytes() != before:
+            raise PatchRefused(f"--file {file} was changed by somebody else meanwhile.", hint="Start again.")
+        temporary.replace(target)
+        temporary = None
+    except OSError as error:
+        raise PatchRefused(
+            f"--file {file} cannot be written: {error.strerror}.", hint="Nothing was changed."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _show(file: Path, before: str, patched: Patched, notes: list[str], *, dry_run: bool, json_output: bool) -> None:
+    diff = _diff(file, before, patched.text)
+    if json_output:
+        shown: Mapping[str, Any] = {
+            "file": str(file),
+            "function": patched.logical_id,
+            "written": bool(patched.changes) and not dry_run,
+            "changes": [
+                {"place": change.place, "before": change.before, "after": change.after} for change in patched.changes
+            ],
+            "notes": notes,
+            "diff": "".join(diff),
+        }
+        print_json(shown)
+        return
+    console = result_console()
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    for line in diff:
+        style = "bold" if line.startswith(("+++", "---")) else styles.get(line[0], "")
+        shown_line = "".join(c if c.isprintable() or c == "\t" else "" for c in line)
+        console.print(shown_line, style=style or None, markup=False, soft_wrap=True)
+    errors = error_console()
+    for note in notes:
+        errors.print(note, markup=False, soft_wrap=True)
+    if not patched.changes:
+        ending = f"{file} says so already: nothing to change."
+    elif dry_run:
+        ending = f"{file} was not changed: --dry-run."
+    else:
+        ending = f"Changed {file}. Deploy it as you always do."
+    errors.print(ending, markup=False, soft_wrap=True)
+
+
+def _diff(file: Path, before: str, after: str) -> list[str]:
+    """A unified diff; each line ends in one newline, whatever ends the file's own lines."""
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), str(file), str(file), n=3
+    )
+    return [line if line.endswith("\n") else f"{line}\n" for line in lines]
