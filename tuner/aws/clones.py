@@ -113,25 +113,30 @@ class Clones:
                 raise
         return True
 
-    def names(self) -> list[str]:
-        """The names of all temporary functions in this account and Region."""
+    def arns(self) -> dict[str, str]:
+        """The ARNs of all temporary functions in this account and Region, by name."""
         with aws_call("lambda:ListFunctions", "*"):
             pages = self._lambda.get_paginator("list_functions").paginate()
-            return sorted(
-                row["FunctionName"]
+            return {
+                row["FunctionName"]: row["FunctionArn"]
                 for page in pages
                 for row in page["Functions"]
                 if row["FunctionName"].startswith(CLONE_PREFIX)
-            )
+            }
 
-    def tags(self, name: str) -> dict[str, str]:
-        """The tags of a temporary function; empty where it is gone."""
-        with aws_call("lambda:GetFunction", name):
+    def tags(self, arn: str) -> dict[str, str] | None:
+        """The tags of a temporary function; ``None`` where it is gone.
+
+        Asked by ``ListTags``: ``GetFunction`` leaves tags out without a word
+        where that permission is missing (Lambda API reference, seen 2026-11),
+        and a clone in use would look like one of no run.
+        """
+        with aws_call("lambda:ListTags", arn):
             try:
-                return dict(self._lambda.get_function(FunctionName=name).get("Tags") or {})
+                return dict(self._lambda.list_tags(Resource=arn).get("Tags") or {})
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":
-                    return {}
+                    return None
                 raise
 
     def _request(

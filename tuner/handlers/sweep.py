@@ -15,8 +15,16 @@ from tuner.steps.sweep import sweep
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Take nothing; give what was restarted, removed and kept."""
+    """Take nothing; give what was restarted, removed and kept, and what ``failed``, by name with its reason."""
     swept = sweep(clones(), restorer(), now=now().isoformat())
     logger.info("swept", **asdict(swept))
     metrics.add_metric(name="RunsSwept", unit="Count", value=len(swept.restarted))
-    return {"restarted": list(swept.restarted), "removed": list(swept.removed), "kept": swept.kept}
+    if swept.failed:
+        logger.error("not swept", failed=swept.failed)
+    metrics.add_metric(name="NotSwept", unit="Count", value=len(swept.failed))
+    return {
+        "restarted": list(swept.restarted),
+        "removed": list(swept.removed),
+        "kept": swept.kept,
+        "failed": dict(swept.failed),
+    }

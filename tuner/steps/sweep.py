@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from tuner.aws.clones import Clones
+from tuner.core.errors import TunerError
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG
 
 
@@ -19,21 +20,36 @@ class Swept:
     """Temporary functions of no known run, deleted here."""
     kept: int
     """Temporary functions of runs that are still within their time."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """What could not be read, removed or restored, by name, and why; the next sweep tries again."""
 
 
 def sweep(clones: Clones, start_restore: Callable[[str], None], *, now: str) -> Swept:
     """Start ``restore`` for every run that has outlived itself.
 
+    One function's refusal is not another's: it is named, and the rest is swept.
+
     Args:
         clones: Lists temporary functions and reads their tags.
         start_restore: Starts ``restore`` for a run id.
         now: The time, ISO 8601 in UTC.
+
+    Raises:
+        PermissionDenied: The temporary functions may not be listed.
+        Throttled: AWS asked to slow down before anything was listed.
     """
     overdue: dict[str, None] = {}
     orphans: list[str] = []
+    failed: dict[str, str] = {}
     kept = 0
-    for name in clones.names():
-        tags = clones.tags(name)
+    for name, arn in sorted(clones.arns().items()):
+        try:
+            tags = clones.tags(arn)
+        except TunerError as error:
+            failed[name] = error.message
+            continue
+        if tags is None:
+            continue
         run_id = tags.get(RUN_TAG)
         if tags.get(EXPIRES_TAG, "") > now:
             kept += 1
@@ -41,7 +57,15 @@ def sweep(clones: Clones, start_restore: Callable[[str], None], *, now: str) -> 
             overdue[run_id] = None
         else:
             orphans.append(name)
-    for run_id in overdue:
-        start_restore(run_id)
-    removed = tuple(name for name in orphans if clones.delete(name))
-    return Swept(tuple(overdue), removed, kept)
+    restarted = tuple(run_id for run_id in overdue if _worked(failed, run_id, start_restore))
+    removed = tuple(name for name in orphans if _worked(failed, name, clones.delete))
+    return Swept(restarted, removed, kept, failed)
+
+
+def _worked(failed: dict[str, str], name: str, act: Callable[[str], object]) -> bool:
+    try:
+        act(name)
+    except TunerError as error:
+        failed[name] = error.message
+        return False
+    return True

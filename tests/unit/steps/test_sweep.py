@@ -1,0 +1,79 @@
+"""The sweeper leaves what is in use alone, removes what is not, and names what it could not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.steps.conftest import NOW, FakeRun
+from tests.unit.steps.fakes import client_error
+from tuner.core.errors import Throttled
+from tuner.core.plan import CLONE_PREFIX
+from tuner.steps.sweep import sweep
+
+ORPHAN, OTHER, BUSY = (f"{CLONE_PREFIX}{number}-128-arm" for number in (1, 2, 3))
+
+
+@pytest.fixture
+def left_behind(run: FakeRun) -> FakeRun:
+    """Two functions of no run, and one of a run that is within its time."""
+    for name in (ORPHAN, OTHER, BUSY):
+        run.aws.add(name)
+    run.aws.tags[BUSY] = {"lambda-tuner:run": "busy", "lambda-tuner:expires": "2027-01-01T00:00:00+00:00"}
+    return run
+
+
+def test_refused_deletion_is_named_and_the_rest_is_swept(left_behind: FakeRun) -> None:
+    """One function that cannot be removed does not keep the others."""
+
+    def deny(call: str, name: str) -> None:
+        if (call, name) == ("delete_function", ORPHAN):
+            raise client_error("AccessDeniedException", "explicit deny")
+
+    left_behind.aws.before = deny
+    swept = sweep(left_behind.clones, left_behind.restarted.append, now=NOW.isoformat())
+    assert (swept.removed, swept.kept) == ((OTHER,), 1)
+    assert list(swept.failed) == [ORPHAN]
+    assert "lambda:DeleteFunction" in swept.failed[ORPHAN]
+
+
+def test_clone_whose_tags_cannot_be_read_is_not_taken_for_an_orphan(left_behind: FakeRun) -> None:
+    """A refusal is not the absence of tags: a clone in use would be deleted under its run."""
+    list_tags = left_behind.aws.list_tags
+
+    def deny(*, Resource: str) -> dict[str, object]:  # noqa: N803
+        if Resource.endswith(BUSY):
+            raise client_error("AccessDeniedException", "no")
+        return list_tags(Resource=Resource)
+
+    left_behind.aws.list_tags = deny  # type: ignore[method-assign]
+    swept = sweep(left_behind.clones, left_behind.restarted.append, now=NOW.isoformat())
+    assert swept.removed == (ORPHAN, OTHER)
+    assert list(swept.failed) == [BUSY]
+    assert BUSY in left_behind.aws.functions
+
+
+def test_clone_that_goes_meanwhile_is_nobodys_problem(left_behind: FakeRun) -> None:
+    """Its own run may remove a function between the listing and the question."""
+
+    def gone(*, Resource: str) -> dict[str, object]:  # noqa: N803
+        raise client_error("ResourceNotFoundException", "Function not found")
+
+    left_behind.aws.list_tags = gone  # type: ignore[method-assign]
+    swept = sweep(left_behind.clones, left_behind.restarted.append, now=NOW.isoformat())
+    assert (swept.removed, swept.kept, swept.failed) == ((), 0, {})
+
+
+def test_run_whose_restore_cannot_be_started_is_named(left_behind: FakeRun) -> None:
+    """The next run is restored all the same."""
+    for name, run_id in ((ORPHAN, "first"), (OTHER, "second")):
+        left_behind.aws.tags[name] = {"lambda-tuner:run": run_id, "lambda-tuner:expires": "2026-01-01T00:00:00+00:00"}
+
+    def start(run_id: str) -> None:
+        if run_id == "first":
+            raise Throttled("AWS throttled states:StartExecution")
+        left_behind.restarted.append(run_id)
+
+    swept = sweep(left_behind.clones, start, now=NOW.isoformat())
+    assert swept.restarted == ("second",)
+    assert left_behind.restarted == ["second"]
+    assert "throttled" in swept.failed["first"]
