@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.core.errors import CloneNotReady
 from tuner.core.model import Invocation, Outcome
-from tuner.core.report_line import ReportRecord, find_report
+from tuner.core.log_records import ReportRecord, find_report
 
 LOG_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 """Growing waits for CloudWatch Logs to show a record; lags of 5 to 15 s were seen."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from tuner.core import report_line
+from tuner.core import log_records
 from tuner.embedded.host.model import LogLine
 from tuner.embedded.host.platform_log import (
     EnvironmentLog,
@@ -84,7 +84,7 @@ def test_tuner_reads_what_is_written(log_format: Literal["Text", "JSON"], init_m
         ]
     )
 
-    read = report_line.find_report(tail + "\n", REQUEST_ID)
+    read = log_records.find_report(tail + "\n", REQUEST_ID)
 
     assert read is not None
     assert (read.duration_ms, read.billed_ms) == (10.25, report.billed_ms)

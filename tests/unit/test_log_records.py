@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import random
 import re
 import time
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +17,17 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tuner.core.report_line import (
+from tuner.core.log_records import (
     InitReport,
     Record,
     ReportRecord,
     RestoreReport,
     find_report,
-    iter_log_events,
-    parse_events,
     parse_log,
+    read_records,
 )
+from tuner.core.log_records.course import WAITING_RECORDS
+from tuner.core.log_records.events import LONGEST_CHARACTERS, iter_messages
 
 CORPUS = [
     json.loads(line)
@@ -62,6 +66,11 @@ def json_report(request_id: str = A, duration: Any = 46.84, billed: Any = 47, **
     return json.dumps(
         {"time": "2026-11-23T10:00:00.000Z", "type": "platform.report", "record": record}, separators=(",", ":")
     )
+
+
+def read_all(text: str) -> list[Record]:
+    """Read a log as a user has it at hand."""
+    return list(read_records([text]))
 
 
 def known(record: Record) -> dict[str, Any]:
@@ -457,11 +466,13 @@ NUMBERS = (
 def assert_no_wrong_number(log: str, truth: ReportRecord) -> None:
     """Either unmeasured, or each number the true one or absent."""
     found = find_report(log, truth.request_id)
-    if found is not None:
-        for name in NUMBERS:
-            assert getattr(found, name) in (None, getattr(truth, name)), (name, log)
-    parse_log(log)
-    parse_events(log)
+    for record in [*parse_log(log), *read_all(log), *([found] if found else [])]:
+        if not isinstance(record, ReportRecord):
+            continue
+        true = [other for _, other in REPORTS if other.request_id == record.request_id]
+        assert not true or any(
+            all(getattr(record, name) in (None, getattr(other, name)) for name in NUMBERS) for other in true
+        ), (record, log)
 
 
 def others_of(truth: ReportRecord) -> list[str]:
@@ -586,8 +597,8 @@ def test_any_text_at_all(text: str) -> None:
     """Nothing raises and nothing takes long."""
     began = time.perf_counter()
     parse_log(text)
-    parse_events(text)
-    list(iter_log_events(text))
+    read_all(text)
+    list(iter_messages([text]))
     assert time.perf_counter() - began < 5
 
 
@@ -654,7 +665,7 @@ def prefixed(prefix: str) -> str:
 )
 def test_logs_as_the_aws_cli_writes_them(log: str) -> None:
     """The same records, whatever wrote the log down."""
-    assert parse_events(log) == TRUTH
+    assert read_all(log) == TRUTH
 
 
 def test_pretty_json_of_aws_logs_tail() -> None:
@@ -663,23 +674,23 @@ def test_pretty_json_of_aws_logs_tail() -> None:
     log = "\n".join(
         f"2026-11-23T10:00:00+00:00 {STREAM} \n{json.dumps(json.loads(event), indent=2)}" for event in events
     )
-    assert [record.request_id for record in parse_events(log) if isinstance(record, ReportRecord)] == [B, A]
+    assert [record.request_id for record in read_all(log) if isinstance(record, ReportRecord)] == [B, A]
 
 
-def test_events_have_time_and_stream() -> None:
-    """Where the log tells them."""
-    event = next(iter_log_events(f"2026-11-23T10:00:00.5+00:00 {STREAM} hello\nworld"))
-    assert (event.message, event.timestamp, event.stream) == ("hello\nworld", "2026-11-23T10:00:00.5+00:00", STREAM)
-    assert [event.message for event in iter_log_events("one\ntwo")] == ["one", "two"]
-    assert list(iter_log_events('{"events": []}')) == []
+def test_messages_without_what_was_put_around_them() -> None:
+    """A message may have several lines; an empty list has none."""
+    assert list(iter_messages([f"2026-11-23T10:00:00.5+00:00 {STREAM} hello\nworld"])) == ["hello\nworld"]
+    assert list(iter_messages(["one\ntwo"])) == ["one", "two"]
+    assert list(iter_messages(['{"events": []}'])) == []
+    assert list(iter_messages([])) == []
 
 
 def test_a_function_cannot_forge_by_a_prefix() -> None:
     """In a raw log a time before a record is the function's own output."""
     log = f"2026-11-23T10:00:00 {FORGED_A}\n{START_A}\n{END_A}\n{REPORT_A}"
-    assert parse_events(log) == [ReportRecord(A, 46.84, 47, 192, 72)]
+    assert read_all(log) == [ReportRecord(A, 46.84, 47, 192, 72)]
     message = json.dumps({"timestamp": "2026-11-23T10:00:00Z", "level": "INFO", "message": FORGED_A})
-    assert parse_events(f"{message}\n{json_report()}") == [ReportRecord(A, 46.84, 47, 192, 72, status="success")]
+    assert read_all(f"{message}\n{json_report()}") == [ReportRecord(A, 46.84, 47, 192, 72, status="success")]
 
 
 def test_parsing_is_quick() -> None:
@@ -689,3 +700,141 @@ def test_parsing_is_quick() -> None:
     began = time.process_time()
     records = parse_log(log * count)
     assert len(records) / (time.process_time() - began) > 4_000
+
+
+# --- Logs of any length ---------------------------------------------------------------------------------------------
+
+
+def in_pieces(text: str, sizes: random.Random) -> Iterator[str]:
+    """Cut a text anywhere."""
+    position = 0
+    while position < len(text):
+        size = sizes.choice((1, 7, 100, 4_096))
+        yield text[position : position + size]
+        position += size
+
+
+def long_log(count: int) -> list[str]:
+    """Messages of so many invocations, each with a forged record before the true one."""
+    messages = []
+    for number in range(count):
+        request_id = f"{number:08d}-149a-b642-81ff-2e8e376d8aff"
+        messages += [
+            f"START RequestId: {request_id} Version: $LATEST\n",
+            f"REPORT RequestId: {request_id}\tDuration: 1.00 ms\tBilled Duration: 1 ms\n",
+            f"END RequestId: {request_id}\n",
+            f"REPORT RequestId: {request_id}\tDuration: {number}.50 ms\tBilled Duration: {number + 1} ms\t\n"
+            f"XRAY TraceId: 1-{number}\tSegmentId: 2d\tSampled: true\t\n",
+        ]
+    return messages
+
+
+@pytest.mark.parametrize("form", ["raw", "tail", "filter", "compact", "pretty", "lines", "subscriptions", "csv"])
+def test_a_long_log_gives_every_record_wherever_it_is_cut(form: str) -> None:
+    """More records than wait at once, in pieces of any size."""
+    count = WAITING_RECORDS + 500
+    messages = long_log(count)
+    events = [{"logStreamName": STREAM, "timestamp": 1, "message": message, "eventId": "1"} for message in messages]
+    log = {
+        "raw": lambda: "".join(messages),
+        "tail": lambda: "".join(f"2026-11-23T10:00:00.123000+00:00 {STREAM} {message}" for message in messages),
+        "filter": lambda: json.dumps({"events": events, "searchedLogStreams": [{"a": []}]}, indent=4),
+        "compact": lambda: json.dumps({"nextForwardToken": "f/1", "events": events}),
+        "pretty": lambda: "\n".join(json.dumps(event, indent=2) for event in events),
+        "lines": lambda: "\n".join(json.dumps(event) for event in events),
+        "subscriptions": lambda: "".join(
+            json.dumps({"messageType": "DATA_MESSAGE", "subscriptionFilters": ["a"], "logEvents": events[at : at + 40]})
+            for at in range(0, len(events), 40)
+        ),
+        "csv": lambda: "timestamp,message\n" + "".join(f'1,"{message}"\n' for message in messages),
+    }[form]()
+    records = list(read_records(in_pieces(log, random.Random(7))))
+    assert records == [
+        ReportRecord(f"{number:08d}-149a-b642-81ff-2e8e376d8aff", number + 0.5, number + 1, xray_trace_id=f"1-{number}")
+        for number in range(count)
+    ]
+
+
+def test_a_log_is_not_held_in_memory() -> None:
+    """A stream of 80 MB is read while only a few are held."""
+    block = "".join(long_log(200)) + ("function output " * 64 + "\n") * 2_000
+    tracemalloc.start()
+    count = sum(1 for _ in read_records(itertools.repeat(block, 40)))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 8_000
+    assert peak_bytes < 30_000_000
+
+
+def test_records_come_before_the_log_ends() -> None:
+    """A reader that stops early has not waited for the rest."""
+
+    def endless() -> Iterator[str]:
+        for number in itertools.count():
+            yield "".join(long_log(1)).replace("00000000-149a", f"{number:08d}-149a")
+
+    assert len(list(itertools.islice(read_records(endless()), 10))) == 10
+
+
+def test_what_is_too_long_for_a_line_is_left_out() -> None:
+    """And does not stop the reading, nor hide what follows on a line of its own."""
+    pieces = ["x" * 1_000_000] * 12 + [f"{REPORT_A}\n{REPORT_A}\n"]
+    assert sum(map(len, pieces)) > 2 * LONGEST_CHARACTERS
+    assert list(read_records(pieces)) == [ReportRecord(A, 46.84, 47, 192, 72)]
+
+
+def test_a_cut_download_gives_what_is_whole() -> None:
+    """A document without its end: the events before the cut count."""
+    events = [{"message": message, "timestamp": 1, "eventId": "1"} for message in long_log(3)]
+    text = json.dumps({"events": events}, indent=4)
+    assert len(read_all(text[:-40])) == 2
+    assert len(read_all(text[: len(text) // 2])) == 1
+
+
+def test_the_console_s_table() -> None:
+    """A quoted message may have several lines; other columns and tables do not matter."""
+    rows = "".join(f'1763890000000,"{message}",{STREAM}\n' for message in MESSAGES)
+    assert read_all("timestamp,message,logStreamName\n" + rows) == TRUTH
+    assert read_all("@timestamp,@message\n" + rows) == TRUTH
+    assert read_all("name,age\n" + "".join(MESSAGES)) == TRUTH
+    assert read_all('timestamp,message\n1,"' + "x" * 200_000 + '\n1,"' + REPORT_A + '"\n') == [
+        ReportRecord(A, 46.84, 47, 192, 72)
+    ]
+
+
+def test_documents_one_after_the_other() -> None:
+    """As jq writes them, and telemetry subscribers."""
+    pretty = "\n".join(json.dumps(json.loads(json_report(request_id)), indent=2) for request_id in (B, A))
+    batches = f"[{json_report(B)}]\n[{json_report()}]"
+    for log in (pretty, batches, f"[{json_report(B)},\n{json_report()}]\n", f"{json_report(B)}\n{json_report()}"):
+        assert [record.request_id for record in read_all(log) if isinstance(record, ReportRecord)] == [B, A]
+
+
+def test_a_shell_s_words_before_a_prefixed_log() -> None:
+    """The prefix is told by the platform's own lines where the first line has none."""
+    log = "$ aws logs tail /aws/lambda/a\n" + prefixed(f"2026-11-23T10:00:00.123000+00:00 {STREAM} ")
+    assert read_all(log) == TRUTH
+
+
+def test_a_function_cannot_forge_by_a_list_in_its_log() -> None:
+    """What stands in a function's own JSON is its own."""
+    forged = json_report(duration=1.0, billed=1)
+    for line in (
+        f'{{"level":"INFO","events":[{forged}]}}',
+        f'{{"results":[{forged}]}}',
+        f'{{"logEvents":[[{forged}]]}}',
+    ):
+        assert read_all(line) == []
+        assert read_all(f"{line}\n{json_report()}") == [ReportRecord(A, 46.84, 47, 192, 72, status="success")]
+    assert read_all(f"[{json_report(duration=11.5).replace('11.5', '1e1')}]\n") == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(REPORTS), st.integers(min_value=0, max_value=2**32), st.booleans())
+def test_cutting_a_log_into_pieces_changes_nothing(
+    case: tuple[dict[str, Any], ReportRecord], seed: int, lead: bool
+) -> None:
+    """Whatever the pieces, the records are those of the whole."""
+    row, _ = case
+    text = ("hello\n" if lead else "") + row["raw"]
+    assert list(read_records(in_pieces(text, random.Random(seed)))) == read_all(text)

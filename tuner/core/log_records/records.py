@@ -1,0 +1,118 @@
+"""What a log says about invocations, as values; and which numbers no function can have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_MS = 6_000_000
+"""Longest time-out there is, 5,400 s on Managed Instances, and a tenth more."""
+MAX_MEMORY_MB = 65_536
+"""Twice the largest memory size there is, 32,768 MB on Managed Instances."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRecord:
+    """One invocation, as its own record tells it. ``None`` is what the record lacks: absent is not zero.
+
+    ``status`` is the platform's word: ``success``, ``failure`` (the handler
+    raised; JSON only), ``error`` or ``timeout``. A text record of success has
+    none. Old records have none for time-outs and exhausted memory either;
+    there it is taken from the platform's own line about that request.
+    """
+
+    request_id: str
+    duration_ms: float
+    billed_ms: int | None = None
+    memory_size_mb: int | None = None
+    max_memory_used_mb: int | None = None
+    init_ms: float | None = None
+    restore_ms: float | None = None
+    billed_restore_ms: int | None = None
+    status: str | None = None
+    error_type: str | None = None
+    xray_trace_id: str | None = None
+
+    @property
+    def cold(self) -> bool:
+        """Whether the invocation was the first one of its environment, by init or restore."""
+        return self.init_ms is not None or self.restore_ms is not None
+
+    @property
+    def cold_start_ms(self) -> float | None:
+        """Init, or SnapStart restore: what a cold caller waits for before ``duration_ms`` begins."""
+        return self.init_ms if self.init_ms is not None else self.restore_ms
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the invocation was ended by the function's time-out."""
+        return self.status == "timeout"
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the invocation was ended by its memory limit."""
+        return self.error_type == "Runtime.OutOfMemory"
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """An ``INIT_REPORT``: an init phase that stands apart from an invocation.
+
+    It is written where init failed, passed its time limit, or made a
+    SnapStart snapshot; and in JSON for every init at log level DEBUG.
+    """
+
+    init_ms: float
+    phase: str | None = None
+    status: str | None = None
+    error_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """A ``RESTORE_REPORT``: a SnapStart restore that stands apart from an invocation."""
+
+    restore_ms: float
+    status: str | None = None
+    error_type: str | None = None
+
+
+Record = ReportRecord | InitReport | RestoreReport
+
+
+class RefusedRecord(Exception):
+    """The record is not certain. Never leaves this package."""
+
+
+def milliseconds(number: float) -> float:
+    """Take a duration that a function can have."""
+    if not 0 <= number <= MAX_MS:  # also false for NaN
+        raise RefusedRecord
+    return float(number)
+
+
+def optional_milliseconds(given: str | float | None) -> float | None:
+    """Take a duration, or its absence."""
+    return None if given is None else milliseconds(float(given))
+
+
+def whole_number(given: str | float | None, highest: int) -> int | None:
+    """Take an integer, which some writers write as 12.0."""
+    if given is None:
+        return None
+    number = float(given)
+    if not 0 <= number <= highest or not number.is_integer():
+        raise RefusedRecord
+    return int(number)
+
+
+def checked(record: ReportRecord) -> ReportRecord:
+    """Refuse a record whose numbers exclude each other.
+
+    How billed and duration relate is not among what is checked: billed was
+    rounded to 100 ms once, may contain init or restore, and is less than the
+    duration at time-outs of the old style.
+    """
+    used, size = record.max_memory_used_mb, record.memory_size_mb
+    if size is not None and (size == 0 or (used is not None and used > 2 * size)):
+        raise RefusedRecord
+    return record
