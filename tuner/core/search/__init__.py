@@ -21,6 +21,7 @@ import optuna
 from tuner.core.model import Facts, Observation, SearchProblem, Suggestion
 from tuner.core.search.alternatives import goal_alternatives
 from tuner.core.search.evidence import payload_failure, round_number
+from tuner.core.search.fixed_design import plan_design
 from tuner.core.search.planning import plan_round
 from tuner.core.search.recommendation import recommend
 from tuner.core.search.sampler import LeastLossSampler
@@ -53,7 +54,8 @@ def suggest(
     """Tell the study what was measured, and ask it for the next round.
 
     Round 1 is one invocation at the current size (the payload check): look at
-    :func:`payload_failure` before asking for round 2.
+    :func:`payload_failure` before asking for round 2. A problem with a fixed
+    design gets its rounds.
 
     Args:
         problem: The run; the same at every call.
@@ -70,7 +72,10 @@ def suggest(
         InvalidRequest: An observation holds a duration that no clock can have measured.
     """
     tell_observations(study, problem, space_of(problem), observations)
-    plan = plan_round(problem, observations, elapsed_minutes=elapsed_minutes, facts=facts)
+    if problem.design is None:
+        plan = plan_round(problem, observations, elapsed_minutes=elapsed_minutes, facts=facts)
+    else:
+        plan = plan_design(problem, problem.design, observations, elapsed_minutes=elapsed_minutes, facts=facts)
     if not plan.batches:
         return Suggestion(stop_reason=plan.stop_reason)
     return Suggestion(ask_batches(study, problem, facts, plan, round_number(observations) + 1))

@@ -16,6 +16,7 @@ from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.outlook import Outlook, cold_starts_of, outlook_of
 from tuner.core.search.posterior import Posterior
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, space_of
+from tuner.core.search.strategy import strategy_losses, strategy_objective
 
 DRAW_COUNT = 800
 FINAL_DRAW_COUNT = 1600
@@ -66,7 +67,8 @@ def believe(
     space = space_of(problem)
     evidence = read_evidence(space, observations, facts.earlier, run_covariance(facts.earlier))
     reasons = ruled_out(problem, with_earlier_facts(observations, facts.earlier), facts)
-    allowed = np.array([candidate not in reasons for candidate in problem.candidates])
+    eligible = problem.candidates if problem.design is None else problem.design.candidates
+    allowed = np.array([candidate not in reasons and candidate in eligible for candidate in problem.candidates])
     draws = Posterior(space, evidence, problem.payload_weights).draw(
         draw_count or DRAW_COUNT, generator_of(problem, evidence, "draw")
     )
@@ -80,12 +82,13 @@ def believe(
             space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
             np.full(outlook.cost_per_million_usd.shape, np.inf), None, None, nothing, pick, known,
         )  # fmt: skip
-    loss = choice.losses(outlook, problem.goal, allowed)
+    by_strategy = problem.goal is None and problem.strategy != "cost"
+    loss = strategy_losses(problem, outlook, allowed) if by_strategy else choice.losses(outlook, problem.goal, allowed)
     met = unreachable = None
     if problem.goal is not None and outlook.percentile_ms is not None:
         met = (outlook.percentile_ms <= problem.goal.limit_ms).astype(np.float64)
         unreachable = (np.where(allowed, met, 0.0).max(axis=1) == 0).astype(np.float64)
-    expected = loss.mean(axis=0)
+    expected = strategy_objective(problem, outlook, allowed) if by_strategy else loss.mean(axis=0)
     if met is not None and unreachable is not None:
         undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
         expected = expected + UNDECIDED_LOSS * undecided

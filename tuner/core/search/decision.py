@@ -13,6 +13,7 @@ from tuner.core.search import choice
 from tuner.core.search.belief import Belief
 from tuner.core.search.outlook import slowest_ms
 from tuner.core.search.space import FloatArray
+from tuner.core.search.strategy import within_strategy
 
 PROVABLE_EXCEEDANCES = 0.15
 """Expected samples beyond the percentile, over all sizes, under which only the assumed tail speaks of it."""
@@ -34,10 +35,15 @@ class Decision:
 def decide(problem: SearchProblem, belief: Belief) -> Decision:
     """Pick, verdict, the safer candidate where one is needed, and the probabilities."""
     pick, outlook, goal = belief.pick, belief.outlook, problem.goal
-    within = {
-        ratio: choice.within_probability(outlook, goal, belief.allowed, pick, ratio)
-        for ratio in (0.03, 0.05, 0.10, problem.tolerance)
+    by_cost = goal is not None or problem.strategy == "cost"
+    within: dict[float, float | None] = {
+        ratio: choice.within_probability(outlook, goal, belief.allowed, pick, ratio) if by_cost else None
+        for ratio in (0.03, 0.05, 0.10)
     }
+    if by_cost:
+        within_tolerance = choice.within_probability(outlook, goal, belief.allowed, pick, problem.tolerance)
+    else:
+        within_tolerance = within_strategy(problem, belief.loss, outlook, belief.allowed, pick)
     met = belief.met.mean(axis=0) if belief.met is not None else None
     unreachable = float(belief.unreachable.mean()) if belief.unreachable is not None else 0.0
     estimate_ms = None if outlook.percentile_ms is None else float(np.median(outlook.percentile_ms[:, pick]))
@@ -47,7 +53,7 @@ def decide(problem: SearchProblem, belief: Belief) -> Decision:
         met=None if met is None else float(met[pick]),
         unreachable=unreachable,
         estimate_ms=estimate_ms,
-        within_tolerance=within[problem.tolerance],
+        within_tolerance=within_tolerance,
         provable=_is_provable(problem, belief),
     )
     safer = None

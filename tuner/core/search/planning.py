@@ -160,7 +160,7 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan
     generator = generator_of(problem, belief.evidence, "fantasies")
     options = choose_batches(belief, cold, affordable, generator, problem.monthly_invocations)
     if options is None:
-        return RoundPlan(stop_reason=_exhausted(problem, purse))
+        return RoundPlan(stop_reason=stopped_by_budget(problem, purse))
     if options:
         return RoundPlan(
             tuple(
@@ -196,7 +196,7 @@ def _confirmation(problem: SearchProblem, purse: Purse, belief: Belief) -> Plann
     return PlannedBatch(candidate, count, wanted, "confirms the recommendation where it will run")
 
 
-def _exhausted(problem: SearchProblem, purse: Purse) -> str:
+def stopped_by_budget(problem: SearchProblem, purse: Purse) -> str:
     """Which bound of the budget ended the run, as a sentence."""
     budget = problem.budget
     if purse.invocations < 2:

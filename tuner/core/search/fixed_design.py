@@ -1,0 +1,97 @@
+"""Rounds of a fixed design: so many invocations at each of the given sizes, no more and no fewer.
+
+The search chooses nothing here. What was measured still goes through its
+posterior, so that the recommendation knows how sure it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tuner.core.model import Candidate, Facts, FixedDesign, Observation, SearchProblem
+from tuner.core.search.feasibility import ruled_out
+from tuner.core.search.planning import PlannedBatch, RoundPlan, stopped_by_budget
+from tuner.core.search.space import space_of
+from tuner.core.search.spending import purse_of
+
+BATCH_LIMIT = 1000
+"""Most invocations of one batch; the study's distribution ends there."""
+
+
+def plan_design(
+    problem: SearchProblem,
+    design: FixedDesign,
+    observations: Sequence[Observation],
+    *,
+    elapsed_minutes: float,
+    facts: Facts,
+) -> RoundPlan:
+    """The next round of *design*: one invocation to see that the payload works, then all the others at once.
+
+    The first invocation is one of the design's own. A size that was ruled out
+    gets no further ones; a batch that ended early, with an error that is not
+    the size's, is filled up. Where the budget does not cover the rest at its
+    worst, every size gets as much of it as the others.
+
+    Args:
+        problem: The run.
+        design: What to carry out.
+        observations: All that was measured so far.
+        elapsed_minutes: Since the run began.
+        facts: What the run knows besides its measurements.
+    """
+    if facts.stop_requested:
+        return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
+    space = space_of(problem)
+    purse = purse_of(problem, space, observations, elapsed_minutes)
+    reasons = ruled_out(problem, observations, facts)
+    made = Counter[Candidate]()
+    for observation in observations:
+        made[observation.candidate] += len(observation.invocations)
+    due = {
+        candidate: min(design.invocation_count - made[candidate], BATCH_LIMIT)
+        for candidate in design.candidates
+        if candidate not in reasons and made[candidate] < design.invocation_count
+    }
+    if not due:
+        return RoundPlan(stop_reason=_finished(design, made))
+    if not observations:
+        due = {_first(problem, due): 1}
+    counts = Counter[Candidate]()
+    for turn in range(max(due.values())):
+        for candidate, count in due.items():
+            if turn < count and purse.affordable_count(problem, space, candidate) >= 1:
+                purse = purse.less(problem, space, candidate, 1)
+                counts[candidate] += 1
+    if not counts:
+        return RoundPlan(stop_reason=stopped_by_budget(problem, purse))
+    reason = "invoked as often as asked" if observations else "checks that the payload works, as one of those asked for"
+    return RoundPlan(
+        tuple(
+            PlannedBatch(candidate, counts[candidate], _environments(problem, counts[candidate]), reason)
+            for candidate in due
+            if counts[candidate]
+        )
+    )
+
+
+def _first(problem: SearchProblem, due: dict[Candidate, int]) -> Candidate:
+    """Today's size where it is asked for, else the largest, which fails least."""
+    if problem.current in due:
+        return problem.current
+    return max(due, key=lambda candidate: (candidate.architecture == problem.current.architecture, candidate.memory_mb))
+
+
+def _environments(problem: SearchProblem, count: int) -> int:
+    """Over how many environments: each must get a second invocation, or all would be cold starts."""
+    return max(1, min(problem.max_parallel, count // 2))
+
+
+def _finished(design: FixedDesign, made: Counter[Candidate]) -> str:
+    short = sum(made[candidate] < design.invocation_count for candidate in design.candidates)
+    asked = f"{design.invocation_count:,} times" if design.invocation_count > 1 else "once"
+    if not short:
+        return f"Each size was invoked {asked}, as asked."
+    sizes = f"{short:,} of {len(design.candidates):,} sizes" if len(design.candidates) > 1 else "the only size"
+    return f"Each size was invoked {asked}, as asked, but for {sizes} that could not be used."
