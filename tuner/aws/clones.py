@@ -14,6 +14,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code, error_text
+from tuner.core.clone import clone_request
 from tuner.core.errors import CloneFailed
 from tuner.core.model import Candidate
 from tuner.core.plan import CLONE_PREFIX
@@ -62,7 +63,9 @@ class Clones:
         """
         with aws_call("lambda:CreateFunction", name):
             try:
-                answer = self._lambda.create_function(**self._request(name, candidate, configuration, code, tags))
+                answer = self._lambda.create_function(
+                    **clone_request(name, candidate, configuration, code, tags, log_group=self._log_group)
+                )
             except ClientError as error:
                 cap = _CAP.search(error_text(error))
                 if cap:
@@ -138,51 +141,3 @@ class Clones:
                 if error_code(error) == "ResourceNotFoundException":
                     return None
                 raise
-
-    def _request(
-        self,
-        name: str,
-        candidate: Candidate,
-        configuration: Mapping[str, Any],
-        code: Mapping[str, str],
-        tags: Mapping[str, str],
-    ) -> dict[str, Any]:
-        logging = configuration.get("LoggingConfig") or {}
-        log_format = logging.get("LogFormat") or "Text"
-        request: dict[str, Any] = {
-            "FunctionName": name,
-            "Description": f"Temporary copy of {configuration['FunctionName']} by Lambda Tuner; safe to delete.",
-            "Role": configuration["Role"],
-            "Code": dict(code),
-            "PackageType": configuration.get("PackageType") or "Zip",
-            "MemorySize": candidate.memory_mb,
-            "Timeout": configuration["Timeout"],
-            "Architectures": [candidate.architecture],
-            "Environment": {"Variables": (configuration.get("Environment") or {}).get("Variables") or {}},
-            "TracingConfig": {"Mode": (configuration.get("TracingConfig") or {}).get("Mode") or "PassThrough"},
-            "EphemeralStorage": {"Size": (configuration.get("EphemeralStorage") or {}).get("Size") or 512},
-            "LoggingConfig": {"LogFormat": log_format, "LogGroup": self._log_group},
-            "Tags": dict(tags),
-            "Publish": False,
-        }
-        if log_format == "JSON":
-            # REPORT records are INFO: a copy that inherits WARN would leave nothing to measure by.
-            request["LoggingConfig"]["SystemLogLevel"] = "INFO"
-            if logging.get("ApplicationLogLevel"):
-                request["LoggingConfig"]["ApplicationLogLevel"] = logging["ApplicationLogLevel"]
-        for key in ("Runtime", "Handler", "KMSKeyArn"):
-            if configuration.get(key):
-                request[key] = configuration[key]
-        if configuration.get("Layers"):
-            request["Layers"] = [layer["Arn"] for layer in configuration["Layers"]]
-        if configuration.get("FileSystemConfigs"):
-            request["FileSystemConfigs"] = configuration["FileSystemConfigs"]
-        vpc = configuration.get("VpcConfig") or {}
-        if vpc.get("SubnetIds"):
-            request["VpcConfig"] = {
-                key: vpc[key] for key in ("SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack") if key in vpc
-            }
-        image = (configuration.get("ImageConfigResponse") or {}).get("ImageConfig")
-        if image:
-            request["ImageConfig"] = image
-        return request

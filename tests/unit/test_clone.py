@@ -1,0 +1,126 @@
+"""A temporary copy is the function in everything that its duration depends on, and nobody forgets a field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuner.core.clone import NOT_SET, TREATMENTS, clone_request
+from tuner.core.model import Candidate
+from tuner.core.plan import EXPIRES_TAG, RUN_TAG, clone_name
+
+LAMBDA = botocore.session.get_session().get_service_model("lambda")
+ANSWER: Any = LAMBDA.operation_model("GetFunctionConfiguration").output_shape
+REQUEST: Any = LAMBDA.operation_model("CreateFunction").input_shape
+SAMPLES = {
+    "LogFormat": "JSON",
+    "Role": "arn:aws:iam::123456789012:role/theirs",
+    "FunctionName": "theirs",
+    "Runtime": "python3.13",
+    "Arn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0",
+    "LocalMountPath": "/mnt/theirs",
+    "RuntimeArn": "arn:aws:lambda-core:eu-west-1:123456789012:runtime:theirs",
+}
+
+
+def sample(shape: Shape, name: str) -> Any:
+    """Make a value of a shape; a text names the field that it came from."""
+    if isinstance(shape, StructureShape):
+        return {key: sample(member, key) for key, member in shape.members.items()}
+    if isinstance(shape, ListShape):
+        return [sample(shape.member, name)]
+    if isinstance(shape, MapShape):
+        return {f"key of {name}": sample(shape.value, f"value of {name}")}
+    match shape.type_name:
+        case "integer" | "long":
+            return 1000
+        case "boolean":
+            return True
+    return SAMPLES.get(name, f"the function's {name}")
+
+
+def full_request() -> dict[str, Any]:
+    """The request for a copy of a function that has everything that boto3 knows of."""
+    configuration = sample(ANSWER, "")
+    code = {"S3Bucket": "ours", "S3Key": "clones/00.zip"}
+    tags = {RUN_TAG: "night-1", EXPIRES_TAG: "2026-11-24T05:00:00+00:00"}
+    return clone_request("copy", Candidate(512, "arm64"), configuration, code, tags, log_group="/lambda-tuner/clones")
+
+
+def test_every_field_of_boto3s_model_has_its_treatment() -> None:
+    """A field that AWS adds fails here until somebody says what a copy does with it."""
+    assert set(TREATMENTS) == set(ANSWER.members)
+
+
+def test_every_setting_of_boto3s_model_is_made_or_has_its_reason() -> None:
+    """What CreateFunction takes is in the request, is left out or refused, or cannot be known."""
+    without = {name for name, treatment in TREATMENTS.items() if treatment.kind in {"left_out", "refused"}}
+    assert set(REQUEST.members) == set(full_request()) | (without & set(REQUEST.members)) | set(NOT_SET)
+
+
+def test_what_is_not_copied_says_why() -> None:
+    """No field is changed, left out or refused without a reason."""
+    assert not [name for name, one in TREATMENTS.items() if one.kind in {"ours", "left_out", "refused"} and not one.why]
+    assert all(NOT_SET.values())
+
+
+def test_request_is_one_that_aws_takes() -> None:
+    """There is no unknown field and no wrong type in it: what only answers have is not sent back."""
+    assert ParamValidator().validate(full_request(), REQUEST).generate_report() == ""
+    sent_back = set(full_request()["VpcConfig"]) | set(full_request()["FileSystemConfigs"][0])
+    known = set(REQUEST.members["VpcConfig"].members) | set(REQUEST.members["FileSystemConfigs"].member.members)
+    assert sent_back == known
+
+
+@pytest.mark.parametrize("name", sorted(name for name, one in TREATMENTS.items() if one.kind == "copied"))
+def test_copied_fields_have_the_functions_value(name: str) -> None:
+    """All of it, nested values too."""
+    theirs, request = sample(ANSWER, "")[name], full_request()
+    match name:
+        case "CodeSha256":
+            assert request["Code"] == {"S3Bucket": "ours", "S3Key": "clones/00.zip"}
+        case "Environment":
+            assert request[name] == {"Variables": theirs["Variables"]}
+        case "ImageConfigResponse":
+            assert request["ImageConfig"] == theirs["ImageConfig"]
+        case "Layers":
+            assert request[name] == [layer["Arn"] for layer in theirs]
+        case "VpcConfig":
+            assert request[name] == {key: value for key, value in theirs.items() if key != "VpcId"}
+        case _:
+            assert request[name] == theirs
+
+
+def test_fields_of_ours_have_nothing_of_the_function() -> None:
+    """Tags say the run and its end, and logs go to our group, at a level at which REPORT records are written."""
+    request = full_request()
+    assert set(request["Tags"]) == {RUN_TAG, EXPIRES_TAG}
+    assert request["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "LogGroup": "/lambda-tuner/clones",
+        "SystemLogLevel": "INFO",
+        "ApplicationLogLevel": "the function's ApplicationLogLevel",
+    }
+    assert (request["MemorySize"], request["Architectures"]) == (512, ["arm64"])
+
+
+def test_bare_function_gets_lambdas_defaults() -> None:
+    """What old functions and old endpoints leave out is what Lambda would have set."""
+    bare = {"FunctionName": "theirs", "Role": SAMPLES["Role"], "Timeout": 3}
+    request = clone_request("copy", Candidate(128, "x86_64"), bare, {"ImageUri": "i@sha256:0"}, {}, log_group="/clones")
+    assert request["EphemeralStorage"] == {"Size": 512}
+    assert request["TracingConfig"] == {"Mode": "PassThrough"}
+    assert request["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/clones"}
+    assert not {"VpcConfig", "Layers", "FileSystemConfigs", "ImageConfig", "KMSKeyArn", "Runtime"} & request.keys()
+
+
+@given(run_id=st.text(min_size=1, max_size=300), memory_mb=st.integers(128, 10_240))
+def test_name_fits_whatever_the_run_is_called(run_id: str, memory_mb: int) -> None:
+    """Lambda takes at most 64 characters."""
+    assert len(clone_name(run_id, Candidate(memory_mb, "x86_64"))) <= 64

@@ -1,0 +1,151 @@
+"""What of the function a temporary copy gets, field by field.
+
+``TREATMENTS`` says for every field that ``GetFunctionConfiguration`` may
+answer what becomes of it. A test compares it with boto3's model of the call:
+a field that AWS adds and nobody here has thought about fails that test, so
+that no setting is ever left behind in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tuner.core.model import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What becomes of one field, and why.
+
+    ``copied``: the copy has the function's value. ``ours``: the copy has a
+    value that the run decides. ``left_out``: the copy has none, and its
+    measured duration does not depend on it. ``refused``: a function that has
+    it cannot be tuned. ``answer``: it describes the function and cannot be set.
+    """
+
+    kind: Literal["copied", "ours", "left_out", "refused", "answer"]
+    why: str = ""
+
+
+_COPIED = Treatment("copied")
+_ANSWER = Treatment("answer")
+
+TREATMENTS: Mapping[str, Treatment] = {
+    "Architectures": Treatment("ours", "the candidate's; by default the function's own"),
+    "CodeSha256": Treatment("copied", "the package is copied by this hash, an image by its digest"),
+    "Environment": Treatment("copied", "from function to copy, never through the bucket"),
+    "EphemeralStorage": _COPIED,
+    "FileSystemConfigs": _COPIED,
+    "Handler": _COPIED,
+    "ImageConfigResponse": Treatment("copied", "as ImageConfig"),
+    "KMSKeyArn": _COPIED,
+    "Layers": Treatment("copied", "by version"),
+    "PackageType": _COPIED,
+    "Role": _COPIED,
+    "Runtime": _COPIED,
+    "RuntimeConfig": _COPIED,
+    "Timeout": _COPIED,
+    "TracingConfig": _COPIED,
+    "VpcConfig": Treatment("copied", "subnets, security groups, IPv6; the VPC follows from the subnets"),
+    "Description": Treatment("ours", "says whose copy it is, and that it may be deleted"),
+    "FunctionName": Treatment("ours", "lambda-tuner-clone-<run>-<memory>-<architecture>"),
+    "LoggingConfig": Treatment(
+        "ours",
+        "format and application level are the function's; the group is ours, and the system level is INFO, "
+        "since at WARN there is no REPORT record",
+    ),
+    "MemorySize": Treatment("ours", "this is what is measured"),
+    "DeadLetterConfig": Treatment("left_out", "for asynchronous events; a copy is invoked synchronously"),
+    "RuntimeVersionConfig": Treatment(
+        "left_out", "a copy runs on the newest version of its runtime; a function pinned to another is refused"
+    ),
+    "SigningJobArn": Treatment("left_out", "the copy's code is the same, checked by its hash instead of its signature"),
+    "SigningProfileVersionArn": Treatment("left_out", "as SigningJobArn"),
+    "SnapStart": Treatment("left_out", "it needs published versions, with minutes and a fee each; the report says so"),
+    "AcceleratorConfig": Treatment("refused", "GPU functions"),
+    "CapacityProviderConfig": Treatment("refused", "Managed Instances"),
+    "DurableConfig": Treatment("refused", "durable functions"),
+    "MasterArn": Treatment("refused", "Lambda@Edge replicas"),
+    "TenancyConfig": Treatment("refused", "tenant isolation"),
+    "CodeSize": _ANSWER,
+    "ConfigSha256": _ANSWER,
+    "FunctionArn": _ANSWER,
+    "LastModified": _ANSWER,
+    "LastUpdateStatus": _ANSWER,
+    "LastUpdateStatusReason": _ANSWER,
+    "LastUpdateStatusReasonCode": _ANSWER,
+    "RevisionId": _ANSWER,
+    "State": _ANSWER,
+    "StateReason": _ANSWER,
+    "StateReasonCode": _ANSWER,
+    "Version": _ANSWER,
+}
+"""Every field of ``GetFunctionConfiguration``'s answer (boto3 1.44.5) and what becomes of it in a copy."""
+
+NOT_SET: Mapping[str, str] = {
+    "CodeSigningConfigArn": "as SigningJobArn",
+    "PublishTo": "for Managed Instances",
+}
+"""What ``CreateFunction`` takes beyond that, and why a copy does not get it."""
+
+
+def clone_request(
+    name: str,
+    candidate: Candidate,
+    configuration: Mapping[str, Any],
+    code: Mapping[str, str],
+    tags: Mapping[str, str],
+    *,
+    log_group: str,
+) -> dict[str, Any]:
+    """Write the ``CreateFunction`` request of a temporary copy.
+
+    Args:
+        name: The copy's name.
+        candidate: Memory size and architecture it gets.
+        configuration: ``GetFunctionConfiguration``'s answer for the version that is measured.
+        code: ``S3Bucket`` and ``S3Key``, or ``ImageUri`` by digest.
+        tags: Which run it belongs to and until when; none of the function's own.
+        log_group: Ours, with short retention.
+    """
+    request: dict[str, Any] = {
+        "FunctionName": name,
+        "Description": f"Temporary copy of {configuration['FunctionName']} by Lambda Tuner; safe to delete.",
+        "Role": configuration["Role"],
+        "Code": dict(code),
+        "PackageType": configuration.get("PackageType") or "Zip",
+        "MemorySize": candidate.memory_mb,
+        "Timeout": configuration["Timeout"],
+        "Architectures": [candidate.architecture],
+        "Environment": {"Variables": (configuration.get("Environment") or {}).get("Variables") or {}},
+        "TracingConfig": {"Mode": (configuration.get("TracingConfig") or {}).get("Mode") or "PassThrough"},
+        "EphemeralStorage": {"Size": (configuration.get("EphemeralStorage") or {}).get("Size") or 512},
+        "LoggingConfig": _logging(configuration, log_group),
+        "Tags": dict(tags),
+        "Publish": False,
+    }
+    for key in ("Runtime", "RuntimeConfig", "Handler", "KMSKeyArn", "FileSystemConfigs"):
+        if configuration.get(key):
+            request[key] = configuration[key]
+    if configuration.get("Layers"):
+        request["Layers"] = [layer["Arn"] for layer in configuration["Layers"]]
+    vpc = configuration.get("VpcConfig") or {}
+    if vpc.get("SubnetIds"):
+        request["VpcConfig"] = {key: value for key, value in vpc.items() if key != "VpcId"}
+    image = (configuration.get("ImageConfigResponse") or {}).get("ImageConfig")
+    if image:
+        request["ImageConfig"] = image
+    return request
+
+
+def _logging(configuration: Mapping[str, Any], log_group: str) -> dict[str, str]:
+    theirs = configuration.get("LoggingConfig") or {}
+    log_format = str(theirs.get("LogFormat") or "Text")
+    if log_format != "JSON":
+        return {"LogFormat": log_format, "LogGroup": log_group}
+    ours = {"LogFormat": log_format, "LogGroup": log_group, "SystemLogLevel": "INFO"}
+    if theirs.get("ApplicationLogLevel"):
+        ours["ApplicationLogLevel"] = str(theirs["ApplicationLogLevel"])
+    return ours
