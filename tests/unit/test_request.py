@@ -176,9 +176,6 @@ def test_step_functions_own_field_is_allowed() -> None:
         ({"parallelInvocations": True}, "parallelInvocations is not a field (did you mean parallelInvocation?)"),
         ({"qqqq": 1}, "qqqq is not a field of a request"),
         ({"a\nb": 1}, "a\\nb is not a field of a request"),
-        ({"strategy": "cost"}, "strategy is a field of AWS Lambda Power Tuning that is not supported yet: set a goal"),
-        ({"num": 10}, "num is a field of AWS Lambda Power Tuning that is not supported yet: set budget.maxInvocations"),
-        ({"autoOptimize": True}, "autoOptimize is a field of AWS Lambda Power Tuning that is not supported yet"),
     ],
 )
 def test_what_is_refused(fields: dict[str, Any], sentence: str) -> None:

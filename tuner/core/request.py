@@ -11,11 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tuner.core.errors import InvalidRequest
 from tuner.core.function_reference import read_function_reference
 from tuner.core.memory_sizes import check_memory
-from tuner.core.model import LatencyGoal, TuningBudget
+from tuner.core.model import LatencyGoal, Strategy, TuningBudget
+from tuner.core.power_tuning import check_its_payloads, design_sizes, whole_numbers
 from tuner.core.tuning_request import (
     MemoryRange,
     MemorySpec,
     ObservedDuration,
+    PowerTuning,
     TuningRequest,
     WeightedPayload,
     check_payloads,
@@ -29,6 +31,8 @@ def _whole_number(given: Any) -> Any:
 
 
 _Whole = Annotated[int, BeforeValidator(_whole_number)]
+_Digits = Annotated[int, BeforeValidator(_whole_number), BeforeValidator(whole_numbers)]
+"""A whole number that may be written as a text, as AWS Lambda Power Tuning reads it."""
 
 
 class _Input(BaseModel):
@@ -121,25 +125,68 @@ class ExecutionInput(_Input):
         False, "Check everything, invoke once, estimate the run; nothing else.", "it must be true or false"
     )
     observed: Any = _field(None, "One duration known from AWS; on the embedded AWS only.", "")
+    num: _Digits | None = _field(
+        None,
+        "So many invocations at each memory size; the search chooses nothing.",
+        "it must be a whole number between 2 and 1,000",
+        ge=2,
+        le=1_000,
+    )
+    strategy: Strategy = _field(
+        "cost", "Without a goal: what is looked for.", 'it must be "cost", "speed" or "balanced"'
+    )
+    balancedWeight: float = _field(  # noqa: N815
+        0.5, "The weight of cost in the strategy `balanced`.", "it must lie between 0 and 1", ge=0, le=1
+    )
+    autoOptimize: bool = _field(  # noqa: N815
+        False, "Not supported: a request with it is refused.", "it must be true or false"
+    )
+    autoOptimizeAlias: str | None = _field(  # noqa: N815
+        None, "Not supported: a request with it is refused.", "it must be a text"
+    )
+    discardTopBottom: float | None = _field(  # noqa: N815
+        None, "Accepted; nothing is discarded.", "it must lie between 0 and 0.4", ge=0, le=0.4
+    )
+    sleepBetweenRunsMs: _Digits | None = _field(  # noqa: N815
+        None,
+        "Another name of `sleepBetweenInvocationsMs`.",
+        "it must be a whole number between 0 and 60,000",
+        ge=0,
+        le=60_000,
+    )
+    disablePayloadLogs: bool = _field(  # noqa: N815
+        False, "Accepted; payloads are never logged.", "it must be true or false"
+    )
+    includeOutputResults: bool = _field(  # noqa: N815
+        False, "Whether the output has `stats`, a row for each measured size.", "it must be true or false"
+    )
+    onlyColdStarts: bool = _field(  # noqa: N815
+        False, "Accepted; warm invocations are measured all the same.", "it must be true or false"
+    )
+    allowedExceptions: list[str] | None = _field(  # noqa: N815
+        None, "Error types that count as an answer.", "it must be a list of error types"
+    )
 
 
-_POWER_TUNING = {
-    "num": "set budget.maxInvocations, which bounds the invocations of the whole run",
-    "strategy": "set a goal for the cheapest size that meets it, or none for the cheapest size of all",
-    "balancedWeight": "set a goal for the cheapest size that meets it, or none for the cheapest size of all",
-    "autoOptimize": "no run changes the function; take the recommended size over yourself",
-    "autoOptimizeAlias": "no run changes the function; take the recommended size over yourself",
-    "discardTopBottom": "no sample is discarded: intervals and percentiles are made for outliers",
-    "sleepBetweenRunsMs": "set sleepBetweenInvocationsMs",
-    "disablePayloadLogs": "payloads are never logged",
-    "includeOutputResults": "every measured size is in report.json",
-    "onlyColdStarts": "cold starts are reported apart from warm invocations",
-    "allowedExceptions": "an invocation that fails is a failure",
-}
-"""Fields of AWS Lambda Power Tuning that have no counterpart of that name, and what to do instead.
+POWER_TUNING_FIELDS = (
+    "powerValues",
+    "num",
+    "strategy",
+    "balancedWeight",
+    "autoOptimize",
+    "autoOptimizeAlias",
+    "discardTopBottom",
+    "sleepBetweenRunsMs",
+    "disablePayloadLogs",
+    "includeOutputResults",
+    "onlyColdStarts",
+    "allowedExceptions",
+)
+"""Fields that only AWS Lambda Power Tuning has; where one is given, the output has its fields too.
 
-Source: its README-EXECUTE.md, seen 2026-11.
+Source: its README-INPUT-OUTPUT.md and, for the last, pull request 282; seen 2026-11.
 """
+_MOST_INVOCATIONS = 10_000
 
 _SYNONYMS = {
     "function": "lambdaARN",
@@ -190,11 +237,17 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
     except ValidationError as error:
         problems.extend(_sentences(error, given, ExecutionInput, ""))
     observed = _observed(given.get("observed"), local, problems)
-    payloads = _payloads(given, problems)
-    memory = _memory(given, problems)
+    num = parsed.num if parsed is not None else None
+    payloads = _payloads(given, num, problems)
+    memory = _memory(given, num, problems)
     _check_texts(given, problems)
+    if parsed is not None:
+        _check_power_tuning(parsed, given, problems)
     if problems or parsed is None:
         raise InvalidRequest(_in_field_order(problems))
+    budget = _budget(parsed, memory, problems)
+    if problems:
+        raise InvalidRequest(problems)
     return TuningRequest(
         lambda_arn=parsed.lambdaARN,
         goal=None if parsed.goal is None else LatencyGoal(float(parsed.goal.percentile), float(parsed.goal.limitMs)),
@@ -202,19 +255,16 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         payload_s3=parsed.payloadS3,
         memory=memory,
         architectures=None if parsed.architectures is None else tuple(dict.fromkeys(parsed.architectures)),
-        budget=TuningBudget(
-            max_invocations=parsed.budget.maxInvocations,
-            max_cost_usd=float(parsed.budget.maxCostUsd),
-            max_minutes=float(parsed.budget.maxMinutes),
-        ),
+        budget=budget,
         confidence=parsed.confidence,
         tolerance=parsed.tolerance,
         cold_start_share=parsed.coldStartShare,
         monthly_invocations=parsed.monthlyInvocations,
         parallel_invocation=parsed.parallelInvocation,
-        sleep_between_invocations_ms=parsed.sleepBetweenInvocationsMs,
+        sleep_between_invocations_ms=parsed.sleepBetweenRunsMs or parsed.sleepBetweenInvocationsMs,
         dry_run=parsed.dryRun,
         observed=observed,
+        power_tuning=_power_tuning(parsed) if any(name in given for name in POWER_TUNING_FIELDS) else None,
     )
 
 
@@ -229,27 +279,92 @@ def _without_nulls(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _payloads(given: Mapping[str, Any], problems: list[str]) -> tuple[WeightedPayload, ...]:
+def _payloads(given: Mapping[str, Any], num: int | None, problems: list[str]) -> tuple[WeightedPayload, ...]:
     from_s3 = given.get("payloadS3") is not None
     if from_s3 and "payload" in given:
         problems.append("payloadS3 and payload are both given: give one of them")
         return ()
     if from_s3:
         return ()
-    payloads, found = check_payloads(given.get("payload", {}))
+    payload = given.get("payload", {})
+    payloads, found = check_payloads(payload) if num is None else check_its_payloads(payload, num)
     problems.extend(found)
     return payloads
 
 
-def _memory(given: Mapping[str, Any], problems: list[str]) -> MemorySpec:
+def _memory(given: Mapping[str, Any], num: int | None, problems: list[str]) -> MemorySpec:
     named = [name for name in ("memory", "powerValues") if given.get(name) is not None]
     if len(named) == 2:
         problems.append("memory and powerValues are both given: they are two names of one field, give one of them")
         return MemoryRange()
     field = named[0] if named else "memory"
-    memory, found = check_memory(given.get(field), field=field)
+    asked = given.get(field)
+    if field == "powerValues":
+        asked = whole_numbers(asked)
+    memory, found = check_memory(asked, field=field) if num is None else design_sizes(asked, field=field)
     problems.extend(found)
     return memory or MemoryRange()
+
+
+def _check_power_tuning(parsed: ExecutionInput, given: Mapping[str, Any], problems: list[str]) -> None:
+    if parsed.autoOptimize:
+        problems.append(
+            "autoOptimize is not supported: no run changes the function; leave it out and take the recommended size "
+            "over yourself"
+        )
+    # Where it is said that nothing shall be applied, the alias has no meaning there either.
+    elif parsed.autoOptimizeAlias and "autoOptimize" not in given:
+        problems.append(
+            "autoOptimizeAlias is not supported: no run changes an alias; leave it out and take the recommended size "
+            "over yourself"
+        )
+    if parsed.goal is not None and parsed.strategy != "cost":
+        problems.append(
+            f"strategy is {shown_json(parsed.strategy)} and a goal is given: with a goal, the cheapest size that meets "
+            "it is looked for, leave one of them out"
+        )
+    if "sleepBetweenRunsMs" in given and "sleepBetweenInvocationsMs" in given:
+        problems.append(
+            "sleepBetweenRunsMs and sleepBetweenInvocationsMs are both given: they are two names of one field, "
+            "give one of them"
+        )
+
+
+def _power_tuning(parsed: ExecutionInput) -> PowerTuning:
+    return PowerTuning(
+        num=parsed.num,
+        strategy=parsed.strategy,
+        balanced_weight=float(parsed.balancedWeight),
+        discard_top_bottom=None if parsed.discardTopBottom is None else float(parsed.discardTopBottom),
+        only_cold_starts=parsed.onlyColdStarts,
+        include_output_results=parsed.includeOutputResults,
+        allowed_exceptions=tuple(dict.fromkeys(parsed.allowedExceptions or ())),
+    )
+
+
+def _budget(parsed: ExecutionInput, memory: MemorySpec, problems: list[str]) -> TuningBudget:
+    """The bounds of the run; a fixed design that names none gets the widest, and is bounded by itself."""
+    given = parsed.budget
+    budget = TuningBudget(given.maxInvocations, float(given.maxCostUsd), float(given.maxMinutes))
+    if parsed.num is None or isinstance(memory, MemoryRange):
+        return budget
+    sizes = len(memory) * len(set(parsed.architectures or ("the function's own",)))
+    asked = parsed.num * sizes
+    if asked > _MOST_INVOCATIONS:
+        problems.append(
+            f"num is {parsed.num} at {sizes} sizes: a run makes at most {_MOST_INVOCATIONS:,} invocations, "
+            f"and these are {asked:,}"
+        )
+    if "maxInvocations" in given.model_fields_set and given.maxInvocations < asked:
+        problems.append(
+            f"budget.maxInvocations is {given.maxInvocations}: num is {parsed.num} at {sizes} sizes, which takes "
+            f"{asked:,}, leave it out or lower num"
+        )
+    return TuningBudget(
+        max_invocations=asked,
+        max_cost_usd=budget.max_cost_usd if "maxCostUsd" in given.model_fields_set else 10_000.0,
+        max_minutes=budget.max_minutes if "maxMinutes" in given.model_fields_set else 240.0,
+    )
 
 
 def _observed(raw: Any, local: bool, problems: list[str]) -> ObservedDuration | None:
@@ -326,8 +441,6 @@ def _rule(owner: type[_Input], name: str) -> str:
 
 
 def _unknown(path: str, name: str, owner: type[_Input]) -> str:
-    if owner is ExecutionInput and name in _POWER_TUNING:
-        return f"{path} is a field of AWS Lambda Power Tuning that is not supported yet: {_POWER_TUNING[name]}"
     shown = shown_json(path)[1:-1]
     known = {field.lower(): field for field in owner.model_fields}
     likely = known.get(name.lower()) or _SYNONYMS.get(name.lower())
