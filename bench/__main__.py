@@ -1,4 +1,4 @@
-"""``python -m bench``: ``search`` (also without a word), ``frontier``, ``cost`` and, on Linux, ``cpu``."""
+"""``python -m bench``: ``search`` (or no word), ``frontier``, ``cost``, ``logs`` and, on Linux, ``cpu``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,17 @@ def main() -> int:
         from bench import run_cost
 
         return run_cost.main(arguments[1:])
+    if arguments[:1] == ["logs"]:
+        from bench import logs
+
+        return logs.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     from bench import frontier, search
 
     search.add_arguments(commands.add_parser("search", help="the search against its peers, on measured curves"))
     frontier.add_arguments(commands.add_parser("frontier", help="our search's quality against invocations, as a plot"))
+    commands.add_parser("logs", help="how many records of a log are read a second", add_help=False)
     commands.add_parser("cost", help="what one run takes besides the invocations", add_help=False)
     if importlib.util.find_spec("bench.cpu_share") is not None:
         commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tuner.application import application_root
-from tuner.core.pricing import invocation_cost_usd, prices_for, transition_price_usd
 from tuner.core.log_records import ReportRecord, parse_log
+from tuner.core.pricing import invocation_cost_usd, prices_for, transition_price_usd
 from tuner.embedded.account import EmbeddedAws, client, deploy_function
 
 REGION = "us-east-1"

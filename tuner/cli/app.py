@@ -538,6 +538,26 @@ def uninstall(
 )
 @expected_errors
 def local_start(
+@app.command(
+    epilog="Example: aws logs tail /aws/lambda/thumbnails --since 1d | lambda-tuner logs - --summary\n\n"
+    "Exit codes: 0 records were found · 2 the file cannot be read · 4 there is no record in it."
+)
+@expected_errors
+def logs(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A log of Lambda; - is standard input.")],
+    summary: Annotated[
+        bool,
+        typer.Option(
+            "--summary", metavar="", help="A table by memory size instead of JSON lines.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+) -> None:
+    """Read the REPORT records of a log: one JSON object a line, or a summary by memory size."""
+    from tuner.cli.logs import run_logs
+
+    _end(run_logs(file, summary=summary))
+
+
     port: Annotated[int, typer.Option("--port", metavar="4599", min=1, max=65535, help="Its port.")] = 4599,
 ) -> None:
     """Start the embedded AWS, return when it is ready, and print the `export` lines that its clients need."""
