@@ -19,6 +19,7 @@ CLONES = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{CLONE_PREFIX}*"
 BUCKET = f"arn:aws:s3:::lambda-tuner-artifacts-{ACCOUNT}-{REGION}"
 
 WITHOUT_ARN = {
+    "cloudwatch:GetMetricData": "AWS takes no ARN",
     "ec2:DescribeSecurityGroups": "AWS takes no ARN; Lambda asks it of whoever puts a function into a VPC",
     "ec2:DescribeSubnets": "as above",
     "ec2:DescribeVpcs": "as above",

@@ -20,15 +20,15 @@ INVOKE_MARGIN_S = 15
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str, *, read_timeout_s: int = 60, attempts: int = 4) -> Any:
     """A client for one of our own calls: a few retries, a bounded wait."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         config=Config(
             user_agent_extra=USER_AGENT,
             connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 4},
+            read_timeout=read_timeout_s,
+            retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )
 

@@ -63,6 +63,24 @@ MonthlyFlag = Annotated[
         "--monthly-invocations", metavar="N", help="Invocations a month, for the monthly saving.", rich_help_panel=GOAL
     ),
 ]
+SavingsPlanFlag = Annotated[
+    float | None,
+    typer.Option(
+        "--savings-plan-discount",
+        metavar="0.12",
+        help="By which share a savings plan lowers compute time.",
+        rich_help_panel=GOAL,
+    ),
+]
+AccountUseFlag = Annotated[
+    float | None,
+    typer.Option(
+        "--account-gb-seconds",
+        metavar="N",
+        help="GB-seconds a month of the account, for its price tier.",
+        rich_help_panel=GOAL,
+    ),
+]
 ArchitecturesFlag = Annotated[
     str | None,
     typer.Option(
@@ -212,6 +230,8 @@ def tune(
     tolerance: ToleranceFlag = None,
     cold_start_share: ColdStartShareFlag = None,
     monthly_invocations: MonthlyFlag = None,
+    savings_plan_discount: SavingsPlanFlag = None,
+    account_gb_seconds: AccountUseFlag = None,
     observed: ObservedFlag = None,
     memory: Annotated[
         str | None,
@@ -272,6 +292,8 @@ def tune(
         tolerance=tolerance,
         cold_start_share=cold_start_share,
         monthly_invocations=monthly_invocations,
+        savings_plan_discount=savings_plan_discount,
+        account_gb_seconds=account_gb_seconds,
         parallel=parallel,
         sleep_between_ms=sleep_between_ms,
         pre_processor=pre_processor,
@@ -517,6 +539,26 @@ def patch(
 
 
 @app.command(
+    epilog="Example: aws logs tail /aws/lambda/thumbnails --since 1d | lambda-tuner logs - --summary\n\n"
+    "Exit codes: 0 records were found · 2 the file cannot be read · 4 there is no record in it."
+)
+@expected_errors
+def logs(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A log of Lambda; - is standard input.")],
+    summary: Annotated[
+        bool,
+        typer.Option(
+            "--summary", metavar="", help="A table by memory size instead of JSON lines.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+) -> None:
+    """Read the REPORT records of a log: one JSON object a line, or a summary by memory size."""
+    from tuner.cli.logs import run_logs
+
+    _end(run_logs(file, summary=summary))
+
+
+@app.command(
     epilog="Example: lambda-tuner uninstall --region eu-central-1\n\n"
     "Exit codes: 0 nothing is left · 2 not confirmed · 4 something could not be removed."
 )
@@ -538,26 +580,6 @@ def uninstall(
 )
 @expected_errors
 def local_start(
-@app.command(
-    epilog="Example: aws logs tail /aws/lambda/thumbnails --since 1d | lambda-tuner logs - --summary\n\n"
-    "Exit codes: 0 records were found · 2 the file cannot be read · 4 there is no record in it."
-)
-@expected_errors
-def logs(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A log of Lambda; - is standard input.")],
-    summary: Annotated[
-        bool,
-        typer.Option(
-            "--summary", metavar="", help="A table by memory size instead of JSON lines.", rich_help_panel=OUTPUT
-        ),
-    ] = False,
-) -> None:
-    """Read the REPORT records of a log: one JSON object a line, or a summary by memory size."""
-    from tuner.cli.logs import run_logs
-
-    _end(run_logs(file, summary=summary))
-
-
     port: Annotated[int, typer.Option("--port", metavar="4599", min=1, max=65535, help="Its port.")] = 4599,
 ) -> None:
     """Start the embedded AWS, return when it is ready, and print the `export` lines that its clients need."""

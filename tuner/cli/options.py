@@ -117,6 +117,8 @@ class RequestFlags:
     tolerance: float | None = None
     cold_start_share: float | None = None
     monthly_invocations: float | None = None
+    savings_plan_discount: float | None = None
+    account_gb_seconds: float | None = None
     parallel: bool = False
     sleep_between_ms: int | None = None
     pre_processor: str | None = None
@@ -164,6 +166,8 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
         "tolerance": flags.tolerance,
         "coldStartShare": flags.cold_start_share,
         "monthlyInvocations": flags.monthly_invocations,
+        "savingsPlanDiscount": flags.savings_plan_discount,
+        "accountGbSecondsPerMonth": flags.account_gb_seconds,
         "parallelInvocation": flags.parallel or None,
         "sleepBetweenInvocationsMs": flags.sleep_between_ms,
         "preProcessorARN": flags.pre_processor,

@@ -117,12 +117,18 @@ def _missing(region: str, architecture: str) -> list[str]:
     return [name for item, name in needed.items() if not price_rows("AWSLambda", item, region, architecture)]
 
 
-def prices_for(region: str, architecture: str) -> ArchitecturePrices:
-    """Look up the on-demand prices of a Region and architecture, first tier.
+def prices_for(
+    region: str, architecture: str, *, account_gb_seconds: float = 0.0, savings_plan_discount: float = 0.0
+) -> ArchitecturePrices:
+    """Look up the on-demand prices of a Region and architecture, first tier unless the account's usage is given.
 
     Args:
         region: Such as ``eu-west-1``.
         architecture: ``x86_64`` or ``arm64``.
+        account_gb_seconds: What the account uses on this architecture in a
+            month: the tier in which another GB-second falls is priced.
+        savings_plan_discount: By which ratio a savings plan lowers the price
+            of compute time; requests and ephemeral storage are in none.
 
     Returns:
         Prices per unit. China's Regions are in yuan: see ``currency``.
@@ -139,8 +145,9 @@ def prices_for(region: str, architecture: str) -> ArchitecturePrices:
     if missing:
         raise _unknown(region, architecture, missing)
     duration = price_rows("AWSLambda", "duration", region, architecture)[0]
+    tier = _tier(region, architecture, account_gb_seconds)
     return ArchitecturePrices(
-        usd_per_gb_second=duration.price,
+        usd_per_gb_second=tier.usd_per_gb_second * (1.0 - savings_plan_discount),
         usd_per_request=price_rows("AWSLambda", "request", region, architecture)[0].price,
         usd_per_ephemeral_gb_second=price_rows("AWSLambda", "ephemeral-storage", region, architecture)[0].price,
         currency=duration.currency,
@@ -175,10 +182,33 @@ def tiers_for(region: str, architecture: str) -> tuple[PriceTier, ...]:
         PriceUnknown: As ``prices_for``.
     """
     prices_for(region, architecture)
+    return _tiers(region, architecture)
+
+
+def tier_for(region: str, architecture: str, account_gb_seconds: float) -> PriceTier:
+    """Find the tier in which one more GB-second of a month falls; the highest known one where usage passes them all.
+
+    Raises:
+        PriceUnknown: As ``prices_for``.
+
+    Example:
+        >>> tier_for("us-east-1", "arm64", 8e9).usd_per_gb_second
+        1.20001e-05
+    """
+    prices_for(region, architecture)
+    return _tier(region, architecture, account_gb_seconds)
+
+
+def _tiers(region: str, architecture: str) -> tuple[PriceTier, ...]:
     return tuple(
         PriceTier(above_gb_seconds=row.tier_from, up_to_gb_seconds=row.tier_to, usd_per_gb_second=row.price)
         for row in price_rows("AWSLambda", "duration", region, architecture)
     )
+
+
+def _tier(region: str, architecture: str, account_gb_seconds: float) -> PriceTier:
+    tiers = _tiers(region, architecture)
+    return next((tier for tier in reversed(tiers) if tier.above_gb_seconds <= account_gb_seconds), tiers[0])
 
 
 def transition_price_usd(region: str) -> float:

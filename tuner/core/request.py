@@ -113,6 +113,12 @@ class ExecutionInput(_Input):
     monthlyInvocations: float | None = _field(  # noqa: N815
         None, "How often production invokes the function in a month.", "it must be a number of at least 0", ge=0
     )
+    savingsPlanDiscount: float | None = _field(  # noqa: N815
+        None, "By which share a savings plan lowers compute time.", "it must lie between 0 and 0.9", ge=0, le=0.9
+    )
+    accountGbSecondsPerMonth: float | None = _field(  # noqa: N815
+        None, "The account's use of compute time, for its price tier.", "it must be a number of at least 0", ge=0
+    )
     parallelInvocation: bool = _field(  # noqa: N815
         False, "Invoke in parallel, so that more execution environments are seen.", "it must be true or false"
     )
@@ -260,6 +266,8 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         tolerance=parsed.tolerance,
         cold_start_share=parsed.coldStartShare,
         monthly_invocations=parsed.monthlyInvocations,
+        savings_plan_discount=parsed.savingsPlanDiscount,
+        account_gb_seconds=parsed.accountGbSecondsPerMonth,
         parallel_invocation=parsed.parallelInvocation,
         sleep_between_invocations_ms=parsed.sleepBetweenRunsMs or parsed.sleepBetweenInvocationsMs,
         dry_run=parsed.dryRun,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from tuner.core.model import (
     Candidate,
@@ -20,6 +20,7 @@ from tuner.core.model import (
     SearchProblem,
 )
 from tuner.core.pricing import invocation_cost_usd, price_rows
+from tuner.core.traffic import Traffic
 
 SCHEMA_VERSION = 1
 
@@ -39,6 +40,13 @@ OUTPUT_FIELDS = (
     "invocations",
     "spentUsd",
     "stoppedBecause",
+    "strategy",
+    "notes",
+    "power",
+    "cost",
+    "duration",
+    "stateMachine",
+    "stats",
     "report",
     "estimate",
     "error",
@@ -103,6 +111,8 @@ def dry_run_fields(problem: SearchProblem, observations: Sequence[Observation]) 
     The one measured duration is taken to be all CPU at smaller sizes and not
     to shrink at larger ones, and never to pass the function's time-out.
     """
+    # The one invocation was at today's size, or at one that a fixed design names.
+    seen_mb = observations[0].candidate.memory_mb if observations else problem.current.memory_mb
     seen_ms = max(
         (invocation.duration_ms or 0.0 for observation in observations for invocation in observation.invocations),
         default=problem.timeout_ms,
@@ -110,17 +120,24 @@ def dry_run_fields(problem: SearchProblem, observations: Sequence[Observation]) 
     count = problem.budget.max_invocations
 
     def worst_ms(candidate: Candidate) -> float:
-        slower = max(1.0, problem.current.memory_mb / candidate.memory_mb)
+        slower = max(1.0, seen_mb / candidate.memory_mb)
         return min(problem.timeout_ms, seen_ms * slower)
 
-    dearest_usd = max(_cost_usd(problem, row, math.ceil(worst_ms(row))) for row in problem.candidates)
-    slowest_ms = max(worst_ms(row) for row in problem.candidates)
-    minutes = (count * slowest_ms / 1000 + math.ceil(count / 4) * _ROUND_OVERHEAD_S) / 60
+    if problem.design is None:
+        worst_usd = count * max(_cost_usd(problem, row, math.ceil(worst_ms(row))) for row in problem.candidates)
+        seconds = count * max(worst_ms(row) for row in problem.candidates) / 1000
+        rounds = math.ceil(count / 4)
+    else:
+        each, rows = problem.design.invocation_count, problem.design.candidates
+        worst_usd = each * sum(_cost_usd(problem, row, math.ceil(worst_ms(row))) for row in rows)
+        seconds = each * sum(worst_ms(row) for row in rows) / 1000
+        rounds = 2
+    minutes = (seconds + rounds * _ROUND_OVERHEAD_S) / 60
     return {
         "verdict": "DRY_RUN",
         "estimate": {
             "invocations": count,
-            "costUsd": min(problem.budget.max_cost_usd, count * dearest_usd),
+            "costUsd": min(problem.budget.max_cost_usd, worst_usd),
             "minutes": min(problem.budget.max_minutes, minutes),
         },
         "stoppedBecause": "It is a dry run: one invocation and an estimate.",
@@ -140,6 +157,39 @@ def evidence_fields(
             for invocation in observation.invocations
         ],
         **({} if anchor_factor is None else {"anchorFactor": anchor_factor}),
+    }
+
+
+def traffic_fields(traffic: Traffic | None) -> dict[str, Any] | None:
+    """What CloudWatch says of production, ``None`` where it is not known."""
+    if traffic is None:
+        return None
+    return {
+        "days": traffic.days,
+        "invocations": traffic.invocations,
+        "durationMs": {"p50": traffic.p50_ms, "p95": traffic.p95_ms},
+        "costUsd": traffic.cost_usd,
+    }
+
+
+def monthly_fields(
+    problem: SearchProblem, recommendation: Recommendation, *, source: Literal["request", "cloudwatch"]
+) -> dict[str, Any] | None:
+    """What a month of production costs now and then; ``None`` where its traffic is not known."""
+    if not problem.monthly_invocations:
+        return None
+
+    def month_usd(row: ConfigurationEstimate | None) -> float | None:
+        cost = None if row is None else row.cost_per_million_usd
+        return None if cost is None else cost.estimate * (problem.monthly_invocations or 0.0) / 1e6
+
+    now_usd, then_usd = month_usd(recommendation.current), month_usd(recommendation.recommended)
+    return {
+        "invocations": problem.monthly_invocations,
+        "source": source,
+        "currentUsd": now_usd,
+        "recommendedUsd": then_usd,
+        "savingUsd": None if now_usd is None or then_usd is None else now_usd - then_usd,
     }
 
 

@@ -84,6 +84,10 @@ class TuningRequest:
     tolerance: float = 0.05
     cold_start_share: float | None = None
     monthly_invocations: float | None = None
+    savings_plan_discount: float | None = None
+    """By which ratio a savings plan lowers the price of compute time."""
+    account_gb_seconds: float | None = None
+    """What the account uses on the function's architecture in a month: decides the price tier."""
     parallel_invocation: bool = False
     sleep_between_invocations_ms: int = 0
     dry_run: bool = False
@@ -132,6 +136,8 @@ class TuningRequest:
             "tolerance": self.tolerance,
             "coldStartShare": self.cold_start_share,
             "monthlyInvocations": self.monthly_invocations,
+            "savingsPlanDiscount": self.savings_plan_discount,
+            "accountGbSecondsPerMonth": self.account_gb_seconds,
             "parallelInvocation": self.parallel_invocation,
             "sleepBetweenInvocationsMs": self.sleep_between_invocations_ms,
             "dryRun": self.dry_run,

@@ -17,6 +17,7 @@ from tuner.aws.clients import client
 from tuner.aws.clones import Clones
 from tuner.aws.failures import aws_call
 from tuner.aws.target import TargetReader
+from tuner.aws.traffic import TrafficReader
 
 logger = Logger()
 tracer = Tracer()
@@ -38,7 +39,13 @@ def run_artifacts(run_id: str) -> RunArtifacts:
 @cache
 def target_reader() -> TargetReader:
     """Reads the function under test."""
-    return TargetReader(client("lambda"))
+    return TargetReader(client)
+
+
+@cache
+def traffic_reader(region: str) -> TrafficReader:
+    """Reads the function's metrics; a run does not wait long for what it can do without."""
+    return TrafficReader(client("cloudwatch", read_timeout_s=10, attempts=2), region)
 
 
 @cache

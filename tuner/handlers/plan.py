@@ -7,7 +7,17 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tuner.handlers._entry import is_local, logger, metrics, now, restorer, run_artifacts, target_reader, tracer
+from tuner.handlers._entry import (
+    is_local,
+    logger,
+    metrics,
+    now,
+    restorer,
+    run_artifacts,
+    target_reader,
+    tracer,
+    traffic_reader,
+)
 from tuner.steps.plan import Surroundings, plan_run
 
 
@@ -24,12 +34,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         region=region,
         memory_cap_mb=int(os.environ["TUNER_MEMORY_CAP_MB"]),
         now=now(),
+        clone_log_group=os.environ["TUNER_CLONE_LOG_GROUP"],
         cores=os.cpu_count() if local else None,
         load=os.getloadavg()[0] if local else None,
     )
     record = plan_run(
         run_artifacts(event["runId"]),
         target_reader(),
+        traffic_reader(region),
         event.get("input"),
         surroundings,
         execution_arn=event["executionArn"],

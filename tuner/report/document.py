@@ -125,8 +125,9 @@ def architectures_of(document: Document) -> list[str]:
 
 
 def monthly_invocations(document: Document) -> float | None:
-    """Invocations a month, where somebody told; never guessed."""
-    return (document.get("request") or {}).get("monthlyInvocations") or None
+    """Invocations a month, where CloudWatch or somebody told; never guessed."""
+    monthly = document.get("monthly") or document.get("request") or {}
+    return monthly.get("invocations") or monthly.get("monthlyInvocations") or None
 
 
 def request_without_payload(document: Document) -> dict[str, Any]:

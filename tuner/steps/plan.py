@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,19 +15,21 @@ from tuner import __version__
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import VERSIONS
 from tuner.aws.target import TargetReader
+from tuner.aws.traffic import TrafficReader
 from tuner.core.codec import to_json
 from tuner.core.errors import InvalidRequest
 from tuner.core.function_reference import parse_function_reference
 from tuner.core.memory_sizes import memory_space
 from tuner.core.model import Architecture, Candidate, SearchProblem
 from tuner.core.plan import Plan, fingerprint
-from tuner.core.pricing import invocation_cost_usd, prices_for
+from tuner.core.pricing import invocation_cost_usd, prices_for, tier_for
 from tuner.core.request import parse_request
 from tuner.core.target import TargetFunction, check_tunable, read_target
 from tuner.core.tuning_request import TuningRequest, WeightedPayload, check_payloads
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
 from tuner.steps.run import PAYLOADS, RECORD, Outside, RunRecord, save_plan
+from tuner.steps.traffic import read_traffic
 
 LEAST_INVOCATIONS = 2
 """One to see that the payload works, one warm: less cannot give an answer."""
@@ -59,6 +62,7 @@ class Surroundings:
 def plan_run(
     artifacts: RunArtifacts,
     reader: TargetReader,
+    traffic_reader: TrafficReader,
     event_input: Any,
     surroundings: Surroundings,
     *,
@@ -91,7 +95,10 @@ def plan_run(
     )
     warnings = check_tunable(configuration, target)
     payloads = _payloads(artifacts, request)
+    traffic, why_unknown = read_traffic(traffic_reader, reference, now=surroundings.now)
     problem, outside = _problem(request, target, payloads, surroundings, seed_text=artifacts.run_id)
+    if problem.monthly_invocations is None and traffic is not None:
+        problem = replace(problem, monthly_invocations=traffic.monthly_invocations)
     _check_budget(problem)
     record = RunRecord(
         run_id=artifacts.run_id,
@@ -103,7 +110,12 @@ def plan_run(
         problem=problem,
         outside=outside,
         warnings=(*warnings, *_machine_warnings(request, target, surroundings)),
-        assumptions=_assumptions(request, surroundings),
+        assumptions=(
+            *_traffic_assumptions(problem, why_unknown),
+            *_price_assumptions(request, problem, surroundings.region),
+            *_assumptions(request, surroundings),
+        ),
+        traffic=traffic,
         versions={"lambda-tuner": __version__, "python": platform.python_version(), **VERSIONS},
         assumed_size=_is_assumed(configuration, surroundings),
     )
@@ -172,7 +184,12 @@ def _problem(
         current=Candidate(target.memory_mb, target.architecture),
         goal=request.goal,
         prices={
-            architecture: prices_for(surroundings.region, architecture)
+            architecture: prices_for(
+                surroundings.region,
+                architecture,
+                account_gb_seconds=request.account_gb_seconds or 0.0,
+                savings_plan_discount=request.savings_plan_discount or 0.0,
+            )
             for architecture in dict.fromkeys((*architectures, target.architecture))
         },
         timeout_ms=target.timeout_s * 1000.0,
@@ -257,10 +274,32 @@ def _machine_warnings(request: TuningRequest, target: TargetFunction, surroundin
     return tuple(found)
 
 
+def _traffic_assumptions(problem: SearchProblem, why_unknown: str) -> tuple[str, ...]:
+    if problem.monthly_invocations is not None:
+        return ()
+    return (
+        f"How often the function is called in a month is not known: {why_unknown}. So no monthly figure is given "
+        "(monthlyInvocations gives one).",
+    )
+
+
+def _price_assumptions(request: TuningRequest, problem: SearchProblem, region: str) -> tuple[str, ...]:
+    found = []
+    if request.savings_plan_discount:
+        found.append(
+            f"Compute time is priced {request.savings_plan_discount * 100:g}% below list, as your savings plan; "
+            "requests and ephemeral storage are not discounted."
+        )
+    if request.account_gb_seconds:
+        tiers = [tier_for(region, architecture, request.account_gb_seconds) for architecture in problem.prices]
+        found.append(f"Compute time is priced by the tier of {request.account_gb_seconds:,.0f} GB-seconds a month.")
+        if any((tier.up_to_gb_seconds or math.inf) <= request.account_gb_seconds for tier in tiers):
+            found.append(f"The prices of higher tiers are not known for {region}: the highest known one was taken.")
+    return tuple(found)
+
+
 def _assumptions(request: TuningRequest, surroundings: Surroundings) -> tuple[str, ...]:
     found = []
-    if request.monthly_invocations is None:
-        found.append("How often the function is called in a month is not known, so no monthly figure is given.")
     if request.payload_s3 is None and request.payloads == (WeightedPayload({}),):
         found.append("No payload was given, so the function was invoked with {}.")
     if surroundings.where == "local":

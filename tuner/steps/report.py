@@ -17,8 +17,11 @@ from tuner.core.result import (
     evidence_fields,
     execution_output,
     goal_fields,
+    monthly_fields,
     price_fields,
+    traffic_fields,
 )
+from tuner.core.traffic import unlike_production
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
 from tuner.steps.progress import report_progress
@@ -110,12 +113,27 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
     document["versions"] |= (artifacts.find(SEARCH) or {}).get("versions", {})
     document |= answer_fields(recommendation, assumed=record.assumed_size)
     document["assumptions"] = [*document["assumptions"], *recommendation.notes]
+    document["monthly"] = monthly_fields(
+        record.problem,
+        recommendation,
+        source="cloudwatch" if record.request.monthly_invocations is None else "request",
+    )
+    unlike = _unlike_production(record, recommendation)
+    if unlike is not None:
+        document["warnings"] = [*document["warnings"], unlike]
     alternatives = artifacts.find(ALTERNATIVES)
     if alternatives is not None:
         document["goalAlternatives"] = alternative_fields(
             from_json(GoalAlternatives, alternatives), recommendation.current
         )
     return document
+
+
+def _unlike_production(record: RunRecord, recommendation: Recommendation) -> str | None:
+    median = None if recommendation.current is None else recommendation.current.duration_ms.get("p50")
+    if record.traffic is None or median is None or record.where == "local":
+        return None
+    return unlike_production(record.traffic, median.estimate)
 
 
 def _record_fields(record: RunRecord) -> dict[str, Any]:
@@ -148,6 +166,7 @@ def _record_fields(record: RunRecord) -> dict[str, Any]:
         "leftUndone": _left_undone(record),
         "unmeasurable": _unmeasurable(record),
         "prices": price_fields(record.problem, target.region),
+        "traffic": traffic_fields(record.traffic),
         "versions": dict(record.versions),
     }
 

@@ -11,6 +11,7 @@ from tuner.core.codec import from_json, to_json
 from tuner.core.model import Batch, Candidate, Observation, SearchProblem
 from tuner.core.plan import Plan
 from tuner.core.target import TargetFunction
+from tuner.core.traffic import Traffic
 from tuner.core.tuning_request import TuningRequest
 
 RECORD = "request.json"
@@ -50,6 +51,8 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    traffic: Traffic | None = None
+    """What CloudWatch says of production; ``None``: unknown."""
     assumed_size: bool = False
     """Whether today's size is a guess, as for a handler that was never deployed."""
 

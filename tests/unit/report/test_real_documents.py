@@ -33,9 +33,10 @@ def noisy_curve(seed: int = 5) -> Any:
     return lambda memory_mb: (25 + 180 * max(1024 / memory_mb, 1024 / 1769)) * math.exp(rng.gauss(0, 0.04))
 
 
-def whole_run(where: str = "aws", **request: Any) -> dict[str, Any]:
-    """The report.json of a run from plan to report."""
+def whole_run(where: str = "aws", *, metrics: dict[str, list[float]] | None = None, **request: Any) -> dict[str, Any]:
+    """The report.json of a run from plan to report; *metrics* are CloudWatch's of the function."""
     run = FakeRun(aws=FakeLambda(noisy_curve()), where=where)
+    run.cloudwatch.values = metrics or {}
     run.aws.add("theirs")
     run.plan(**request)
     run.search()

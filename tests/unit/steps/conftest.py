@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.steps.fakes import ACCOUNT, REGION, FakeLambda, FakeLogs, FakeS3
+from tests.unit.steps.fakes import ACCOUNT, REGION, FakeCloudWatch, FakeIam, FakeLambda, FakeLogs, FakeS3
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.clones import Clones
 from tuner.aws.code import code_key
 from tuner.aws.invoker import Invoker
 from tuner.aws.target import TargetReader
+from tuner.aws.traffic import TrafficReader
 from tuner.core.model import Batch
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import measure
@@ -32,6 +33,8 @@ class FakeRun:
     s3: FakeS3 = field(default_factory=FakeS3)
     aws: FakeLambda = field(default_factory=FakeLambda)
     logs: FakeLogs = field(default_factory=FakeLogs)
+    iam: FakeIam = field(default_factory=FakeIam)
+    cloudwatch: FakeCloudWatch = field(default_factory=FakeCloudWatch)
     slept: list[float] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
     memory_cap_mb: int = 10_240
@@ -39,15 +42,16 @@ class FakeRun:
 
     def __post_init__(self) -> None:
         self.artifacts = RunArtifacts(Artifacts(self.s3, "bucket"), "run-1")
-        self.reader = TargetReader(self.aws)
+        self.reader = TargetReader({"lambda": self.aws, "logs": self.logs, "iam": self.iam}.__getitem__)
         self.clones = Clones(self.aws, log_group="/lambda-tuner/clones")
 
     def plan(self, **request: Any) -> RunRecord:
         """Plan a run of the function ``theirs``; its package is copied already."""
-        surroundings = Surroundings(self.where, ACCOUNT, REGION, self.memory_cap_mb, NOW)  # type: ignore[arg-type]
+        surroundings = Surroundings(self.where, ACCOUNT, REGION, self.memory_cap_mb, NOW, "/lambda-tuner/clones")  # type: ignore[arg-type]
         record = plan_run(
             self.artifacts,
             self.reader,
+            TrafficReader(self.cloudwatch, REGION),
             {"lambdaARN": "theirs", **request},
             surroundings,
             execution_arn="arn:aws:states:eu-west-1:123456789012:execution:lambda-tuner-tune:run-1",

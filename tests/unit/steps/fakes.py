@@ -10,6 +10,7 @@ import hashlib
 import io
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -101,6 +102,10 @@ class FakeLambda:
         self.before: Callable[[str, str], None] = lambda call, name: None
         """Called before every call; raises what AWS shall answer."""
         self.cold: set[str] = set()
+        self.listed: dict[str, list[dict[str, Any]]] = {"list_versions_by_function": [{"Version": "$LATEST"}]}
+        """What the function's listings answer, by operation; nothing by default."""
+        self.runtime_management: dict[str, Any] = {"UpdateRuntimeOn": "Auto"}
+        self.missing_layers: set[str] = set()
 
     def add(self, name: str, **configuration: Any) -> dict[str, Any]:
         """Put a function there, as if somebody had deployed it."""
@@ -150,22 +155,50 @@ class FakeLambda:
         reserved = self._called("get_function_concurrency", FunctionName).get("_reserved")
         return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
-    def get_policy(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+    def get_policy(self, *, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
         """As Lambda does where there is none."""
         raise client_error("ResourceNotFoundException")
+
+    def get_function_code_signing_config(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does where there is none."""
+        return {"FunctionName": FunctionName}
+
+    def get_function_recursion_config(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does by default."""
+        return {"RecursiveLoop": "Terminate"}
+
+    def get_runtime_management_config(self, *, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
+        """As Lambda does by default."""
+        return dict(self.runtime_management)
+
+    def get_layer_version_by_arn(self, *, Arn: str) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does."""
+        if Arn in self.missing_layers:
+            raise client_error("ResourceNotFoundException", "The resource you requested does not exist.")
+        return {"LayerVersionArn": Arn}
 
     def list_tags(self, *, Resource: str) -> dict[str, Any]:  # noqa: N803
         """As Lambda does."""
         return {"Tags": self.tags.get(Resource.split(":")[6], {})}
 
     def get_paginator(self, operation: str) -> FakePaginator:
-        """Of the three listings."""
-        pages: dict[str, Callable[..., dict[str, Any]]] = {
-            "list_functions": lambda: {"Functions": list(self.functions.values())},
-            "list_aliases": lambda **_: {"Aliases": []},
-            "list_versions_by_function": lambda **_: {"Versions": [{"Version": "$LATEST"}]},
-        }
-        return FakePaginator(pages[operation])
+        """Of the listings: of all functions, and of what belongs to one."""
+        rows = {
+            "list_functions": "Functions",
+            "list_aliases": "Aliases",
+            "list_versions_by_function": "Versions",
+            "list_provisioned_concurrency_configs": "ProvisionedConcurrencyConfigs",
+            "list_function_event_invoke_configs": "FunctionEventInvokeConfigs",
+            "list_function_url_configs": "FunctionUrlConfigs",
+            "list_event_source_mappings": "EventSourceMappings",
+        }[operation]
+
+        def page(FunctionName: str = "") -> dict[str, Any]:  # noqa: N803
+            self.before(operation, FunctionName)
+            every = operation == "list_functions"
+            return {rows: list(self.functions.values()) if every else list(self.listed.get(operation, ()))}
+
+        return FakePaginator(page)
 
     def create_function(self, *, FunctionName: str, Tags: dict[str, str], **request: Any) -> dict[str, Any]:  # noqa: N803
         """As Lambda does."""
@@ -214,3 +247,64 @@ class FakeLogs:
         """As CloudWatch Logs does for one quoted string."""
         wanted = filterPattern.strip('"')
         return {"events": [{"message": message} for message in self.messages if wanted in message]}
+
+    def describe_log_groups(self, *, logGroupNamePrefix: str) -> dict[str, Any]:  # noqa: N803
+        """As CloudWatch Logs does: one group that has the name, one that begins with it."""
+        names = (logGroupNamePrefix, f"{logGroupNamePrefix}-2")
+        return {"logGroups": [{"logGroupName": name, "retentionInDays": 30, "storedBytes": 7} for name in names]}
+
+
+class FakeIam:
+    """Roles' policies in a dict, inline all of them; what is not there has none."""
+
+    def __init__(self) -> None:
+        self.inline: dict[str, dict[str, Any]] = {
+            "logs": {"Statement": {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}}
+        }
+        self.denies = False
+
+    def get_paginator(self, operation: str) -> FakePaginator:
+        """Of the two listings."""
+
+        def page(*, RoleName: str) -> dict[str, Any]:  # noqa: N803
+            if self.denies:
+                raise client_error("AccessDenied", "no")
+            return {"PolicyNames": list(self.inline)} if operation == "list_role_policies" else {"AttachedPolicies": []}
+
+        return FakePaginator(page)
+
+    def get_role_policy(self, *, RoleName: str, PolicyName: str) -> dict[str, Any]:  # noqa: N803
+        """As IAM does."""
+        return {"PolicyDocument": self.inline[PolicyName]}
+
+
+class FakeCloudWatch:
+    """Metrics that the test puts there: values by statistic, one a period."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[float]] = {}
+        self.before: Callable[[dict[str, Any]], None] = lambda request: None
+        """Called before every answer with what was asked; raises what AWS shall answer."""
+
+    def get_paginator(self, _: str) -> FakePaginator:
+        """Of ``get_metric_data``."""
+
+        def page(**request: Any) -> dict[str, Any]:
+            self.before(request)
+            start = request["StartTime"]
+            return {
+                "MetricDataResults": [
+                    {
+                        "Id": query["Id"],
+                        "Timestamps": [
+                            start + timedelta(seconds=index * query["MetricStat"]["Period"])
+                            for index, _ in enumerate(self.values.get(query["MetricStat"]["Stat"], []))
+                        ],
+                        "Values": self.values.get(query["MetricStat"]["Stat"], []),
+                        "StatusCode": "Complete",
+                    }
+                    for query in request["MetricDataQueries"]
+                ]
+            }
+
+        return FakePaginator(page)
