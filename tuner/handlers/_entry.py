@@ -39,7 +39,7 @@ def run_artifacts(run_id: str) -> RunArtifacts:
 @cache
 def target_reader() -> TargetReader:
     """Reads the function under test."""
-    return TargetReader(client)
+    return TargetReader(client("lambda"))
 
 
 @cache
