@@ -28,7 +28,7 @@ def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
             break
         round_number = len(suggest_ms)
         for batch in plan.batches:
-            observations.append(_measure(task, replay, batch, round_number, trial))
+            observations.append(measure_batch(task, replay, batch, round_number, trial))
             trial += 1
     start = time.process_time()
     belief = believe(problem, observations, Facts(), draw_count=FINAL_DRAW_COUNT)
@@ -46,7 +46,8 @@ def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
     )
 
 
-def _measure(task: Task, replay: Replay, batch: PlannedBatch, round_number: int, trial: int) -> Observation:
+def measure_batch(task: Task, replay: Replay, batch: PlannedBatch, round_number: int, trial: int) -> Observation:
+    """Let the replay answer a batch: one invocation after the other, in turn on its environments."""
     index = task.problem.candidates.index(batch.candidate)
     invocations = []
     for number in range(batch.invocation_count):

@@ -93,7 +93,7 @@ def believe(
         undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
         expected = expected + UNDECIDED_LOSS * undecided
     pick = choice.choose_cheapest_meeting(expected, space.is_round, problem.tolerance * ROUNDING_SHARE)
-    seen = allowed & space.is_round & (evidence.warm_counts(size) > 0)
+    seen = allowed & space.is_round & (evidence.own_warm_counts(size) > 0)
     if seen.any() and not seen[pick]:
         # Among sizes that are as good as equal, the one that ran: else the search goes from neighbour to neighbour.
         nearest = int(np.argmin(np.where(seen, expected, np.inf)))

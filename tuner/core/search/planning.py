@@ -13,14 +13,17 @@ from tuner.core.payload_mix import next_payload
 from tuner.core.search.belief import FINAL_DRAW_COUNT, Belief, believe, generator_of
 from tuner.core.search.evidence import is_single_payload, round_number
 from tuner.core.search.feasibility import ruled_out
-from tuner.core.search.next_batch import Option, choose_batches
+from tuner.core.search.next_batch import REFERENCE_MONTHLY, Option, choose_batches
 from tuner.core.search.space import Space, space_of
 from tuner.core.search.spending import Purse, purse_of
+from tuner.core.search.warm_start import Verified, sizes_to_check, verify
 
 FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
 OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
 MIX_LIMIT = 8
 ENVIRONMENTS_WANTED = 3
+REPEATED_SHARE = 9.0
+"""By so much less traffic profits from an invocation where the run is repeated before long."""
 OUT_OF_REACH = 0.99
 """So probable must it be that no size meets the goal before the search for one ends."""
 
@@ -58,17 +61,23 @@ def plan_round(
     reasons = ruled_out(problem, observations, facts)
     if len(reasons) == len(problem.candidates):
         return RoundPlan(stop_reason="No memory size is left that could be recommended.")
-    first = _first_design(problem, space, observations, purse, set(reasons))
+    verified = verify(problem, observations, facts)
+    was_refuted = bool(facts.earlier and not verified.facts.earlier)
+    facts = verified.facts
+    first = () if facts.earlier else _first_design(problem, space, observations, purse, set(reasons), late=was_refuted)
     if first:
         return RoundPlan(first)
     belief = believe(problem, observations, facts)
-    if belief.evidence.warm_count == 0:
+    checks = _checks(problem, observations, purse, belief, verified) if facts.earlier else ()
+    if checks:
+        return RoundPlan(checks)
+    if belief.evidence.own_warm_count == 0:
         return _ask_for_any_sample(problem, space, observations, purse, belief)
     if belief.unreachable is not None and float(belief.unreachable.mean()) >= max(problem.confidence, OUT_OF_REACH):
         # Which size misses least is worth one look where it was not seen, and no search.
         stop_reason = "The goal is out of reach."
     else:
-        plan = _by_worth(problem, purse, belief)
+        plan = _by_worth(problem, purse, belief, repeated=bool(facts.earlier))
         if plan is not None:
             return plan
         stop_reason = "The best next batch would cost more than what it could still improve."
@@ -83,14 +92,50 @@ def _cold_count(problem: SearchProblem, known: bool, environments: int = 1) -> i
     return environments if problem.first_invocation_cold and not known else 0
 
 
-def _first_design(
-    problem: SearchProblem, space: Space, observations: Sequence[Observation], purse: Purse, excluded: set[Candidate]
+def _checks(
+    problem: SearchProblem, observations: Sequence[Observation], purse: Purse, belief: Belief, verified: Verified
 ) -> tuple[PlannedBatch, ...]:
-    """One warm invocation at each of a few sizes, in the round after the payload check."""
-    if round_number(observations) != 1:
+    """Invocations at the likely answer and at one other size, until they tell whether the earlier runs still hold."""
+    space, known = belief.space, belief.known_environment
+    batches = []
+    for index, missing in sizes_to_check(problem, observations, belief.evidence, belief.pick, belief.allowed, verified):
+        candidate = space.candidates[index]
+        environments = min(ENVIRONMENTS_WANTED, problem.max_parallel) if index == belief.pick else 1
+        if environments > 1:
+            cold = environments if problem.first_invocation_cold else 0
+            count = max(missing, environments) + cold
+        else:
+            count = missing + _cold_count(problem, known=bool(known[index] >= 0))
+        if purse.affordable_count(problem, space, candidate, environments) < count:
+            continue
+        purse = purse.less(problem, space, candidate, count, environments)
+        where = "the likely answer" if index == belief.pick else "another size"
+        reason = f"{where}: checks whether run {verified.warm_start.from_run_id} still holds"
+        batches.append(PlannedBatch(candidate, count, environments, reason))
+    return tuple(batches)
+
+
+def _first_design(
+    problem: SearchProblem,
+    space: Space,
+    observations: Sequence[Observation],
+    purse: Purse,
+    excluded: set[Candidate],
+    *,
+    late: bool,
+) -> tuple[PlannedBatch, ...]:
+    """One warm invocation at each of a few sizes, in the round after the payload check.
+
+    Or *late*, when earlier runs that made it unneeded were refuted: then
+    at those that were not asked for meanwhile.
+    """
+    if round_number(observations) != 1 and not late:
         return ()
+    asked = {observation.candidate for observation in observations if observation.round > 1}
     batches = []
     for candidate in _first_candidates(problem, excluded):
+        if candidate in asked:
+            continue
         measured = any(observation.candidate == candidate for observation in observations)
         if measured and not problem.first_invocation_cold:
             continue
@@ -145,8 +190,12 @@ def _ask_for_any_sample(
     return RoundPlan(stop_reason="No invocation left a usable record, and trying again is not worth its price.")
 
 
-def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan | None:
-    """The batches that lower the expected loss most for their price; ``None`` where none is worth it."""
+def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief, *, repeated: bool) -> RoundPlan | None:
+    """The batches that lower the expected loss most for their price; ``None`` where none is worth it.
+
+    In a run that is *repeated*, what an invocation teaches serves until the
+    next run only, so it must be worth more.
+    """
     space = belief.space
     known = belief.known_environment
     cold = np.array([_cold_count(problem, known=bool(known[i] >= 0)) for i in range(len(space.candidates))])
@@ -158,7 +207,10 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief) -> RoundPlan
         return left.affordable_count(problem, space, space.candidates[site])
 
     generator = generator_of(problem, belief.evidence, "fantasies")
-    options = choose_batches(belief, cold, affordable, generator, problem.monthly_invocations)
+    monthly_invocations = problem.monthly_invocations
+    if repeated:
+        monthly_invocations = (monthly_invocations or REFERENCE_MONTHLY) / REPEATED_SHARE
+    options = choose_batches(belief, cold, affordable, generator, monthly_invocations)
     if options is None:
         return RoundPlan(stop_reason=stopped_by_budget(problem, purse))
     if options:
@@ -179,7 +231,7 @@ def _reason(belief: Belief, option: Option) -> str:
 def _confirmation(problem: SearchProblem, purse: Purse, belief: Belief) -> PlannedBatch | None:
     """A last batch at the pick where it has not run, or on too few environments while more can be had."""
     candidate = belief.space.candidates[belief.pick]
-    warm = int(belief.evidence.warm_counts(len(belief.space.candidates))[belief.pick])
+    warm = int(belief.evidence.own_warm_counts(len(belief.space.candidates))[belief.pick])
     environments = int(belief.evidence.environment_counts(len(belief.space.candidates))[belief.pick])
     wanted = min(ENVIRONMENTS_WANTED, problem.max_parallel)
     if warm and environments >= wanted:
@@ -188,7 +240,9 @@ def _confirmation(problem: SearchProblem, purse: Purse, belief: Belief) -> Plann
         count = wanted * (2 if problem.first_invocation_cold else 1)
     else:
         count = 1 + _cold_count(problem, known=False)
-    attempts = len([1 for e in belief.evidence.candidate if e == belief.pick])
+    evidence = belief.evidence
+    of_this_run = evidence.environment_run[evidence.environment] == 0
+    attempts = int((of_this_run & (evidence.candidate == belief.pick)).sum())
     if attempts >= 3 * count:
         return None
     if purse.affordable_count(problem, belief.space, candidate, wanted) < count:
