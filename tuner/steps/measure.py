@@ -14,6 +14,7 @@ from tuner.core.errors import RunNotFound
 from tuner.core.model import Batch, Invocation, Observation
 from tuner.core.payload_mix import next_payload
 from tuner.core.plan import clone_name
+from tuner.core.power_tuning import accept_allowed
 from tuner.steps.progress import report_batch
 from tuner.steps.run import PAYLOADS, Journal, journal_name, load_journals, load_record, load_round
 
@@ -80,7 +81,7 @@ def measure(
         if done and record.request.sleep_between_invocations_ms:
             sleep(record.request.sleep_between_invocations_ms / 1000)
         try:
-            results = _wave(invoker, clone, payloads, indices)
+            results = accept_allowed(_wave(invoker, clone, payloads, indices), record.request.allowed_exceptions)
         except Exception:
             # Nothing ran in a wave of one that was refused; a larger wave may have run in part.
             journal = replace(journal, started=len(done) + (wave if wave > 1 else 0))

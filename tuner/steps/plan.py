@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -20,12 +20,13 @@ from tuner.core.codec import to_json
 from tuner.core.errors import InvalidRequest
 from tuner.core.function_reference import parse_function_reference
 from tuner.core.memory_sizes import memory_space
-from tuner.core.model import Architecture, Candidate, SearchProblem
+from tuner.core.model import Architecture, Candidate, FixedDesign, SearchProblem
 from tuner.core.plan import Plan, fingerprint
+from tuner.core.power_tuning import check_its_payloads, design_budget, read_event
 from tuner.core.pricing import invocation_cost_usd, prices_for, tier_for
 from tuner.core.request import parse_request
 from tuner.core.target import TargetFunction, check_tunable, read_target
-from tuner.core.tuning_request import TuningRequest, WeightedPayload, check_payloads
+from tuner.core.tuning_request import MemoryRange, PowerTuning, TuningRequest, WeightedPayload, check_payloads
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
 from tuner.steps.run import PAYLOADS, RECORD, Outside, RunRecord, save_plan
@@ -100,6 +101,8 @@ def plan_run(
     if problem.monthly_invocations is None and traffic is not None:
         problem = replace(problem, monthly_invocations=traffic.monthly_invocations)
     _check_budget(problem)
+    problem = replace(problem, budget=design_budget(problem))
+    request = replace(request, budget=problem.budget)
     record = RunRecord(
         run_id=artifacts.run_id,
         execution_arn=execution_arn,
@@ -141,10 +144,14 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
     if body is None:
         raise InvalidRequest([f"payloadS3 names {request.payload_s3}, and there is no such object"])
     try:
-        value = json.loads(body)
+        value = json.loads(body) if request.num is None else read_event(body.decode())
     except ValueError as error:
         raise InvalidRequest([f"payloadS3 names {request.payload_s3}, which is not JSON: {error}"]) from error
-    payloads, problems = check_payloads(value, field=f"the object {request.payload_s3}")
+    field = f"the object {request.payload_s3}"
+    if request.num is None:
+        payloads, problems = check_payloads(value, field=field)
+    else:
+        payloads, problems = check_its_payloads(value, request.num, field=field)
     if problems:
         raise InvalidRequest(problems)
     return payloads
@@ -177,9 +184,14 @@ def _problem(
         for architecture in dict.fromkeys((*architectures, target.architecture))
         if architecture in architectures or memory_mb == target.memory_mb
     )
-    anchor = _anchor(request, target, candidates)
+    design = _design(request, architectures, candidates, cap_mb=surroundings.memory_cap_mb)
+    anchor = _anchor(request, target, candidates if design is None else design.candidates)
+    theirs = request.power_tuning or PowerTuning()
     problem = SearchProblem(
         candidates=candidates,
+        design=design,
+        strategy=theirs.strategy,
+        balanced_weight=theirs.balanced_weight,
         must_measure=anchor,
         current=Candidate(target.memory_mb, target.architecture),
         goal=request.goal,
@@ -204,6 +216,29 @@ def _problem(
         seed=int.from_bytes(sha256(seed_text.encode()).digest()[:4], "big"),
     )
     return problem, outside
+
+
+def _design(
+    request: TuningRequest,
+    architectures: Sequence[Architecture],
+    candidates: Sequence[Candidate],
+    *,
+    cap_mb: int,
+) -> FixedDesign | None:
+    """The sizes that were listed and can be measured here, where the request fixes the invocations."""
+    if request.num is None or isinstance(request.memory, MemoryRange):
+        return None
+    listed = tuple(
+        candidate
+        for candidate in candidates
+        if candidate.memory_mb in request.memory and candidate.architecture in architectures
+    )
+    if not listed:
+        raise InvalidRequest(
+            [f"no memory size that was asked for can be measured here: the largest is {cap_mb:,} MB"],
+            hint=f"List at least one size of {cap_mb:,} MB or less.",
+        )
+    return FixedDesign(listed, request.num)
 
 
 def _anchor(request: TuningRequest, target: TargetFunction, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

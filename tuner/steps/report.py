@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
-from tuner.core.model import GoalAlternatives, Recommendation
+from tuner.core.model import GoalAlternatives, Observation, Recommendation
+from tuner.core.power_tuning_output import design_notes, input_notes, output_fields, transition_count
 from tuner.core.result import (
     SCHEMA_VERSION,
     alternative_fields,
@@ -19,9 +20,11 @@ from tuner.core.result import (
     goal_fields,
     monthly_fields,
     price_fields,
+    spent_usd,
     traffic_fields,
 )
 from tuner.core.traffic import unlike_production
+from tuner.core.tuning_request import PowerTuning
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
 from tuner.steps.progress import report_progress
@@ -32,10 +35,12 @@ from tuner.steps.run import (
     FAILURE,
     RECORD,
     RESTORED,
+    ROUNDS,
     SEARCH,
     RunRecord,
     load_journals,
     load_record,
+    load_round,
     observations_of,
 )
 
@@ -121,6 +126,10 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
     unlike = _unlike_production(record, recommendation)
     if unlike is not None:
         document["warnings"] = [*document["warnings"], unlike]
+    if record.request.power_tuning is not None:
+        theirs = _power_tuning_fields(artifacts, record, observations, recommendation)
+        document |= theirs
+        document["assumptions"] = [*document["assumptions"], *theirs["notes"]]
     alternatives = artifacts.find(ALTERNATIVES)
     if alternatives is not None:
         document["goalAlternatives"] = alternative_fields(
@@ -134,6 +143,28 @@ def _unlike_production(record: RunRecord, recommendation: Recommendation) -> str
     if record.traffic is None or median is None or record.where == "local":
         return None
     return unlike_production(record.traffic, median.estimate)
+
+
+def _power_tuning_fields(
+    artifacts: RunArtifacts, record: RunRecord, observations: Sequence[Observation], recommendation: Recommendation
+) -> dict[str, Any]:
+    """The fields of AWS Lambda Power Tuning's output, for an input with its fields."""
+    given = record.request.power_tuning or PowerTuning()
+    rounds = artifacts.names(ROUNDS)
+    batch_count = sum(len(load_round(artifacts, number)) for number in range(1, len(rounds) + 1))
+    return {
+        "strategy": given.strategy,
+        "notes": [*input_notes(given), *design_notes(record.problem, observations, recommendation)],
+        **output_fields(
+            record.problem,
+            observations,
+            recommendation.recommended,
+            region=record.target.region,
+            transitions=transition_count(len(rounds), batch_count),
+            spent_usd=spent_usd(record.problem, observations),
+            with_stats=given.include_output_results,
+        ),
+    }
 
 
 def _record_fields(record: RunRecord) -> dict[str, Any]:

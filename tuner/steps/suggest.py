@@ -11,7 +11,7 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
 from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
-from tuner.core.model import Batch, Facts, Invocation, Observation, Suggestion
+from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
 from tuner.core.result import spent_usd
 from tuner.core.search import VERSIONS, open_study, payload_failure, suggest
 from tuner.steps.progress import report_progress
@@ -119,8 +119,9 @@ def _suggestion(
 
 def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None:
     failure = payload_failure(observations)
-    if failure is not None:
-        raise PayloadFailed(_failure_sentence(record, failure), hint=_failure_hint(failure))
+    if failure is not None and not _is_about_size(record, failure):
+        at = observations[0].candidate
+        raise PayloadFailed(_failure_sentence(record, failure, at), hint=_failure_hint(failure))
     invocations = [invocation for observation in observations for invocation in observation.invocations]
     unmeasured = sum(1 for invocation in invocations if invocation.outcome == "unmeasured")
     if unmeasured >= _UNMEASURED_COUNT and unmeasured > _UNMEASURED_SHARE * len(invocations):
@@ -128,6 +129,11 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
             f"{unmeasured} of {len(invocations)} invocations left no REPORT record, in the response or in the logs.",
             hint="The function's role must be allowed to write to the clones' log group; docs/limits.md tells more.",
         )
+
+
+def _is_about_size(record: RunRecord, failure: Invocation) -> bool:
+    """Whether the user asked for this size, and others, by name: then it is one answer of several."""
+    return record.problem.design is not None and failure.outcome in {"timeout", "out_of_memory"}
 
 
 def _failure_hint(failure: Invocation) -> str:
@@ -138,8 +144,9 @@ def _failure_hint(failure: Invocation) -> str:
     return "Pass a payload that the function accepts."
 
 
-def _failure_sentence(record: RunRecord, failure: Invocation) -> str:
-    at = f"{record.target.name} fails with this payload at its current size, {record.target.memory_mb} MB"
+def _failure_sentence(record: RunRecord, failure: Invocation, candidate: Candidate) -> str:
+    size = "its current size, " if candidate == record.problem.current else ""
+    at = f"{record.target.name} fails with this payload at {size}{candidate.memory_mb} MB"
     match failure.outcome:
         case "timeout":
             return f"{at}: it ran into its time-out of {record.target.timeout_s} s."
