@@ -209,7 +209,7 @@ def test_payloads_come_from_listed_places() -> None:
     assert granted(Deployed(), "PlanRole", "s3:GetObject") == {
         f"{BUCKET}/payloads/*",
         f"{BUCKET}/runs/*",
-        f"{BUCKET}/functions/*/open/*",
+        f"{BUCKET}/open/*",
     }
     listed = granted(Deployed(EVERYTHING_SET), "PlanRole", "s3:GetObject") - granted(
         Deployed(), "PlanRole", "s3:GetObject"
@@ -233,13 +233,16 @@ def test_code_is_written_by_one_and_read_by_one(deployed: Deployed) -> None:
 
 
 def test_nothing_is_deleted_from_the_bucket(deployed: Deployed) -> None:
-    """Artifacts go by the life-cycle rules alone: the mark of an open run is all that a role may delete."""
+    """Artifacts go by the life-cycle rules alone: a role may take away marks of open runs and an answer that failed."""
     deleting = [
         (role, one["Resource"])
         for role, one in statements(deployed)
         if any("s3:Delete" in action for action in one["Action"])
     ]
-    assert deleting == [("RestoreRole", [f"{BUCKET}/functions/*/open/*"])]
+    assert deleting == [
+        ("ReportRole", [f"{BUCKET}/functions/*/latest.json"]),
+        ("ReportRole", [f"{BUCKET}/open/*"]),
+    ]
 
 
 def test_every_grant_is_used(by_default: Deployed) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tuner.handlers._entry import clones, logger, metrics, now, restorer, tracer
+from tuner.handlers._entry import artifacts, clones, logger, metrics, now, restorer, tracer
 from tuner.steps.sweep import sweep
 
 
@@ -16,7 +16,7 @@ from tuner.steps.sweep import sweep
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Take nothing; give what was restarted, removed and kept, and what ``failed``, by name with its reason."""
-    swept = sweep(clones(), restorer(), now=now().isoformat())
+    swept = sweep(clones(), artifacts(), restorer(), now=now().isoformat())
     logger.info("swept", **asdict(swept))
     metrics.add_metric(name="RunsSwept", unit="Count", value=len(swept.restarted))
     if swept.failed:

@@ -1,25 +1,47 @@
-"""Runs of the same function that outlived themselves: restored before the next one begins.
+"""Runs that outlived themselves: found by the mark that each leaves until its end is written down.
 
-A planned run leaves a mark beside its function's study, and ``restore`` takes
-it away. A mark that is overdue belongs to a run that nobody restored. The
-sweeper looks at all functions every hour; a run looks after its own function.
+``plan`` leaves a mark before it does anything, and the report that tells of
+the run's end, with everything restored, takes it away. An overdue mark
+belongs to a run that nobody restored, or whose end nobody told. The sweeper
+looks at all of them every hour; a run looks after its own function's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from tuner.aws.artifacts import Artifacts
+from tuner.aws.artifacts import Artifacts, RunArtifacts
 
-
-def mark_open(artifacts: Artifacts, function_name: str, run_id: str, *, expires_at: str) -> None:
-    """Say that a run may have made something; before it makes anything."""
-    artifacts.write_json(_key(function_name, run_id), {"expires_at": expires_at})
+_PREFIX = "open/"
 
 
-def mark_restored(artifacts: Artifacts, function_name: str, run_id: str) -> None:
-    """Say that nothing of a run is left."""
-    artifacts.delete(_key(function_name, run_id))
+def mark_open(artifacts: RunArtifacts, *, expires_at: str, function_name: str | None = None) -> None:
+    """Say that a run may have made something, and has not told its end; before it makes anything.
+
+    Args:
+        artifacts: The run's objects.
+        expires_at: ISO 8601, UTC: after this moment somebody else ends the run.
+        function_name: What it tunes, as soon as that is known.
+    """
+    artifacts.all.write_json(_key(artifacts.run_id), {"function_name": function_name, "expires_at": expires_at})
+
+
+def mark_closed(artifacts: RunArtifacts) -> None:
+    """Say that nothing of a run is left, and that its report tells how it ended."""
+    artifacts.all.delete(_key(artifacts.run_id))
+
+
+def overdue_runs(artifacts: Artifacts, *, now: str) -> Iterator[tuple[str, str | None]]:
+    """Every run that is past its time, with its function where that was known.
+
+    Args:
+        artifacts: The artifact bucket.
+        now: The time, ISO 8601 in UTC.
+    """
+    for key in artifacts.keys(_PREFIX):
+        mark = artifacts.read_json(key)
+        if mark is not None and mark["expires_at"] <= now:
+            yield key.removeprefix(_PREFIX).removesuffix(".json"), mark["function_name"]
 
 
 def restore_overdue(
@@ -36,16 +58,11 @@ def restore_overdue(
     Returns:
         The ids of those runs.
     """
-    prefix = _key(function_name, "").removesuffix(".json")
-    overdue = []
-    for key in artifacts.keys(prefix):
-        mark = artifacts.read_json(key)
-        if mark is not None and mark["expires_at"] <= now:
-            run_id = key.removeprefix(prefix).removesuffix(".json")
-            start_restore(run_id)
-            overdue.append(run_id)
-    return tuple(overdue)
+    overdue = tuple(run_id for run_id, name in overdue_runs(artifacts, now=now) if name == function_name)
+    for run_id in overdue:
+        start_restore(run_id)
+    return overdue
 
 
-def _key(function_name: str, run_id: str) -> str:
-    return f"functions/{function_name}/open/{run_id}.json"
+def _key(run_id: str) -> str:
+    return f"{_PREFIX}{run_id}.json"

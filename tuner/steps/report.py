@@ -27,12 +27,14 @@ from tuner.core.traffic import unlike_production
 from tuner.core.tuning_request import PowerTuning
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
+from tuner.steps.overdue import mark_closed
 from tuner.steps.progress import report_progress
 from tuner.steps.restore import Restored
 from tuner.steps.run import (
     ALTERNATIVES,
     DECISION,
     FAILURE,
+    PLAN,
     RECORD,
     RESTORED,
     ROUNDS,
@@ -55,6 +57,12 @@ _ENDED_FROM_OUTSIDE = {
         "message": "The execution passed its time limit before it had an answer.",
         "hint": "What it had made was removed. Lower budget.maxMinutes or budget.maxInvocations and start again.",
     },
+    "UNKNOWN": {
+        "name": "ServiceError",
+        "message": "The run did not come to its end, and nothing told why.",
+        "hint": "What it had made was removed when its time was over; the execution's history in Step Functions "
+        "shows where it ended.",
+    },
     "FAILED": {
         "name": "ServiceError",
         "message": "The execution failed, and the reason could not be written down.",
@@ -69,21 +77,37 @@ def report(artifacts: RunArtifacts, *, finished_at: str, status: str | None = No
     Args:
         artifacts: The run's objects.
         finished_at: The time, ISO 8601.
-        status: How the execution ended, where it could not tell the reason itself.
+        status: How the execution ended, where it could not tell the reason itself; ``UNKNOWN``
+            where nobody told: an answer that is there already then stands.
 
     Returns:
         The execution's output; a failed run's has ``error``.
     """
+    if status == "UNKNOWN" and "error" not in (artifacts.find("report.json") or {"error": None}):
+        status = None
     document = _document(artifacts, finished_at, status)
     artifacts.write("report.json", document)
     artifacts.write_text("report.md", render_markdown(document))
     artifacts.write_text("report.html", render_html(document))
     artifacts.all.write_json(f"index/{artifacts.run_id}.json", _index_row(document))
-    if "error" not in document and document["verdict"] != "DRY_RUN":
-        name = document["function"]["name"]
-        artifacts.all.write_json(f"functions/{name}/latest.json", execution_output(document))
     report_progress(artifacts, state="Report", message="The report is written.")
+    _keep_latest(artifacts, document)
+    restored = document["restored"]
+    if artifacts.find(PLAN) is None or (restored is not None and restored["complete"]):
+        mark_closed(artifacts)
     return execution_output(document)
+
+
+def _keep_latest(artifacts: RunArtifacts, document: Mapping[str, Any]) -> None:
+    """Keep the answer as the function's latest, or take back what a run that then failed had kept."""
+    if "function" not in document:
+        return
+    key = f"functions/{document['function']['name']}/latest.json"
+    if "error" not in document:
+        if document["verdict"] != "DRY_RUN":
+            artifacts.all.write_json(key, execution_output(document))
+    elif (artifacts.all.read_json(key) or {}).get("runId") == artifacts.run_id:
+        artifacts.all.delete(key)
 
 
 def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> dict[str, Any]:
@@ -108,12 +132,13 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
     observations = anchored(seen, record.request.observed)
     document |= _record_fields(record)
     document |= evidence_fields(record.problem, observations, factor)
-    if failure is not None:
-        return {**document, "error": failure}
-    if record.request.dry_run and status is None:
+    if failure is not None or status is not None:
+        # An answer that its execution did not live to give is none.
+        return {**document, "error": failure or _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
+    if record.request.dry_run:
         return {**document, **dry_run_fields(record.problem, observations)}
     if decision is None:
-        return {**document, "error": _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
+        return {**document, "error": _ENDED_FROM_OUTSIDE["FAILED"]}
     recommendation = from_json(Recommendation, decision)
     document["versions"] |= (artifacts.find(SEARCH) or {}).get("versions", {})
     document |= answer_fields(recommendation, assumed=record.assumed_size)

@@ -10,7 +10,6 @@ from tuner.aws.target import TargetReader
 from tuner.core.codec import to_json
 from tuner.core.errors import FunctionNotFound, RestoreIncomplete, TunerError
 from tuner.core.plan import NOT_READABLE, Check, clone_prefix, compare, fingerprint
-from tuner.steps.overdue import mark_restored
 from tuner.steps.run import PLAN, RESTORED, load_plan
 
 
@@ -74,5 +73,4 @@ def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, no
             hint="The sweeper tries again every hour. By hand: delete the functions that begin "
             f"{clone_prefix(artifacts.run_id)}.",
         )
-    mark_restored(artifacts.all, plan.function_name, artifacts.run_id)
     return restored

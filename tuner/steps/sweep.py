@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tuner.aws.artifacts import Artifacts
 from tuner.aws.clones import Clones
 from tuner.core.errors import TunerError
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG
+from tuner.steps.overdue import overdue_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,14 @@ class Swept:
     """What could not be read, removed or restored, by name, and why; the next sweep tries again."""
 
 
-def sweep(clones: Clones, start_restore: Callable[[str], None], *, now: str) -> Swept:
+def sweep(clones: Clones, artifacts: Artifacts, start_restore: Callable[[str], None], *, now: str) -> Swept:
     """Start ``restore`` for every run that has outlived itself.
 
     One function's refusal is not another's: it is named, and the rest is swept.
 
     Args:
         clones: Lists temporary functions and reads their tags.
+        artifacts: Holds the marks of runs whose end nobody told; such a run may have left no function.
         start_restore: Starts ``restore`` for a run id.
         now: The time, ISO 8601 in UTC.
 
@@ -57,6 +60,10 @@ def sweep(clones: Clones, start_restore: Callable[[str], None], *, now: str) -> 
             overdue[run_id] = None
         else:
             orphans.append(name)
+    try:
+        overdue.update((run_id, None) for run_id, _ in overdue_runs(artifacts, now=now))
+    except TunerError as error:
+        failed["open runs"] = error.message
     restarted = tuple(run_id for run_id in overdue if _worked(failed, run_id, start_restore))
     removed = tuple(name for name in orphans if _worked(failed, name, clones.delete))
     return Swept(restarted, removed, kept, failed)

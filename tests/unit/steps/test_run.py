@@ -382,14 +382,42 @@ def test_observed_duration_scales_what_this_machine_measured(run: FakeRun) -> No
 
 
 def test_overdue_run_of_the_same_function_is_restored_first(run: FakeRun) -> None:
-    """A run that nobody restored is found by the next run of its function; a restored one leaves no mark."""
-    run.s3.objects["functions/theirs/open/lost.json"] = b'{"expires_at": "2026-11-01T00:00:00+00:00"}'
-    run.s3.objects["functions/theirs/open/busy.json"] = b'{"expires_at": "2027-01-01T00:00:00+00:00"}'
+    """A run that nobody restored is found by the next run of its function; other functions' runs are not its business."""
+    for run_id, function_name, year in (("lost", "theirs", 2025), ("busy", "theirs", 2027), ("other", "other", 2025)):
+        mark = {"function_name": function_name, "expires_at": f"{year}-11-01T00:00:00+00:00"}
+        run.artifacts.all.write_json(f"open/{run_id}.json", mark)
     run.plan()
     assert run.restarted == ["lost"]
-    assert "functions/theirs/open/run-1.json" in run.s3.objects
+
+
+def test_mark_of_a_run_stays_until_its_end_is_told(run: FakeRun) -> None:
+    """From before anything happens until everything is restored and the report is written."""
+    with pytest.raises(FunctionNotFound):
+        run.plan(lambdaARN="missing")
+    assert "open/run-1.json" in run.s3.objects
+    run.plan()
     restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
-    assert "functions/theirs/open/run-1.json" not in run.s3.objects
+    assert "open/run-1.json" in run.s3.objects
+    report(run.artifacts, finished_at=NOW.isoformat(), status="ABORTED")
+    assert "open/run-1.json" not in run.s3.objects
+
+
+def test_answer_of_a_run_that_failed_after_all_is_taken_back(run: FakeRun) -> None:
+    """An execution that ends badly after its report was written leaves no recommendation; another run's stays."""
+    run.plan()
+    run.search()
+    recommend_for(run.artifacts)
+    report(run.artifacts, finished_at=NOW.isoformat())
+    latest = "functions/theirs/latest.json"
+    assert latest in run.s3.objects
+    report(run.artifacts, finished_at=NOW.isoformat(), status="UNKNOWN")
+    assert latest in run.s3.objects
+    output = report(run.artifacts, finished_at=NOW.isoformat(), status="ABORTED")
+    assert output["error"]["name"] == "RunAborted"
+    assert latest not in run.s3.objects
+    run.artifacts.all.write_json(latest, {"runId": "another"})
+    report(run.artifacts, finished_at=NOW.isoformat(), status="ABORTED")
+    assert latest in run.s3.objects
 
 
 def test_sweep_restores_overdue_runs_and_removes_orphans(run: FakeRun) -> None:
@@ -401,7 +429,7 @@ def test_sweep_restores_overdue_runs_and_removes_orphans(run: FakeRun) -> None:
     }.items():
         run.aws.add(CLONE_PREFIX + name)
         run.aws.tags[CLONE_PREFIX + name] = tags
-    swept = sweep(run.clones, run.restarted.append, now=NOW.isoformat())
+    swept = sweep(run.clones, run.artifacts.all, run.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, swept.removed, swept.kept) == (("lost",), (CLONE_PREFIX + "3-128-arm",), 1)
     assert run.restarted == ["lost"]
 

@@ -30,7 +30,7 @@ def test_refused_deletion_is_named_and_the_rest_is_swept(left_behind: FakeRun) -
             raise client_error("AccessDeniedException", "explicit deny")
 
     left_behind.aws.before = deny
-    swept = sweep(left_behind.clones, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
     assert (swept.removed, swept.kept) == ((OTHER,), 1)
     assert list(swept.failed) == [ORPHAN]
     assert "lambda:DeleteFunction" in swept.failed[ORPHAN]
@@ -46,7 +46,7 @@ def test_clone_whose_tags_cannot_be_read_is_not_taken_for_an_orphan(left_behind:
         return list_tags(Resource=Resource)
 
     left_behind.aws.list_tags = deny  # type: ignore[method-assign]
-    swept = sweep(left_behind.clones, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
     assert swept.removed == (ORPHAN, OTHER)
     assert list(swept.failed) == [BUSY]
     assert BUSY in left_behind.aws.functions
@@ -59,7 +59,7 @@ def test_clone_that_goes_meanwhile_is_nobodys_problem(left_behind: FakeRun) -> N
         raise client_error("ResourceNotFoundException", "Function not found")
 
     left_behind.aws.list_tags = gone  # type: ignore[method-assign]
-    swept = sweep(left_behind.clones, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
     assert (swept.removed, swept.kept, swept.failed) == ((), 0, {})
 
 
@@ -73,7 +73,29 @@ def test_run_whose_restore_cannot_be_started_is_named(left_behind: FakeRun) -> N
             raise Throttled("AWS throttled states:StartExecution")
         left_behind.restarted.append(run_id)
 
-    swept = sweep(left_behind.clones, start, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, start, now=NOW.isoformat())
     assert swept.restarted == ("second",)
     assert left_behind.restarted == ["second"]
     assert "throttled" in swept.failed["first"]
+
+
+def test_overdue_run_that_left_no_function_is_restored_too(left_behind: FakeRun) -> None:
+    """A run whose end nobody told leaves at least its mark; one within its time is left alone."""
+    for run_id, expires_at in (("lost", "2026-11-01"), ("going-on", "2027-01-01")):
+        mark = {"function_name": None, "expires_at": f"{expires_at}T00:00:00+00:00"}
+        left_behind.artifacts.all.write_json(f"open/{run_id}.json", mark)
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    assert swept.restarted == ("lost",)
+
+
+def test_marks_that_cannot_be_read_do_not_keep_functions(left_behind: FakeRun) -> None:
+    """The bucket's refusal is named, and temporary functions are swept all the same."""
+
+    def deny(**_: object) -> None:
+        raise client_error("AccessDenied", "no")
+
+    left_behind.artifacts.all.write_json("open/lost.json", {"function_name": None, "expires_at": "2026-11-01"})
+    left_behind.s3.get_object = deny  # type: ignore[method-assign,assignment]
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    assert swept.removed == (ORPHAN, OTHER)
+    assert "s3:GetObject" in swept.failed["open runs"]
