@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.core.clone import clone_request
-from tuner.core.errors import CloneFailed
+from tuner.core.errors import CloneFailed, CloneNotReady
 from tuner.core.model import Candidate
 from tuner.core.plan import CLONE_PREFIX
 
@@ -104,16 +104,24 @@ class Clones:
         return "active" if state == "Active" and answer.get("LastUpdateStatus") != "InProgress" else "pending"
 
     def delete(self, name: str) -> bool:
-        """Delete a temporary function; ``False`` where it was gone already."""
+        """Delete a temporary function; ``False`` where it was gone already.
+
+        Raises:
+            CloneNotReady: It is just being made; call again.
+        """
         if not name.startswith(CLONE_PREFIX):
             raise ValueError(f"{name} is not ours to delete")
         with aws_call("lambda:DeleteFunction", name):
             try:
                 self._lambda.delete_function(FunctionName=name)
             except ClientError as error:
-                if error_code(error) == "ResourceNotFoundException":
-                    return False
-                raise
+                match error_code(error):
+                    case "ResourceNotFoundException":
+                        return False
+                    case "ResourceConflictException":
+                        raise CloneNotReady(f"{name} cannot be removed while it is being made.") from error
+                    case _:
+                        raise
         return True
 
     def arns(self) -> dict[str, str]:

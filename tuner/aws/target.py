@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code
-from tuner.core.errors import FunctionNotFound, PermissionDenied
-from tuner.core.plan import NOT_READABLE
+from tuner.aws.role_policies import RolePolicyReader
+from tuner.core.errors import FunctionNotFound, PermissionDenied, ServiceError
+from tuner.core.role_policies import RolePolicy
+from tuner.core.snapshot import CONFIGURATION, NOT_READABLE, PROVISIONED_CONCURRENCY, RUNTIME_MANAGEMENT
 
-_ABSENT = {"ResourceNotFoundException", "404", "UnknownOperationException"}
+_ABSENT = {
+    "ResourceNotFoundException",
+    "404",
+    "UnknownOperationException",
+    # What does not apply, such as runtime management to a container image.
+    "InvalidParameterValueException",
+}
 
 
 class TargetReader:
-    """Everything that can be read of a function, through one injected Lambda client."""
+    """Everything that can be read of a function.
 
-    def __init__(self, lambda_client: Any) -> None:
-        self._lambda = lambda_client
+    Args:
+        clients: Gives the boto3 client of a service by its name, the same one
+            each time; asked only for what is used.
+    """
+
+    def __init__(self, clients: Callable[[str], Any]) -> None:
+        self._clients = clients
+
+    @property
+    def _lambda(self) -> Any:
+        return self._clients("lambda")
+
+    @property
+    def _logs(self) -> Any:
+        return self._clients("logs")
 
     def configuration(self, name: str, qualifier: str | None) -> dict[str, Any]:
         """``GetFunctionConfiguration`` of the function, or of one version or alias.
@@ -58,55 +81,124 @@ class TargetReader:
     def snapshot(self, name: str, qualifier: str | None) -> dict[str, Any]:
         """Everything readable about the function, by section, as AWS answers it.
 
-        What does not exist is ``None``; a section that may not be read is
+        What does not exist is ``None``; a section that could not be read is
         ``NOT_READABLE``, so that the comparison can say that it was not made.
+
+        Raises:
+            FunctionNotFound: There is none of that name.
+            PermissionDenied: Not even its configuration may be read.
+            Throttled: AWS asked to slow down.
         """
+        configuration = self.configuration(name, None)
+        arn = str(configuration["FunctionArn"])
+        log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
+        one, pages, section = partial(self._one, name), partial(self._pages, name), self._section
         sections: dict[str, Any] = {
-            "configuration": self.configuration(name, None),
-            "concurrency": self._section("lambda:GetFunctionConcurrency", name, self._concurrency),
-            "aliases": self._section("lambda:ListAliases", name, self._aliases),
-            "versions": self._section("lambda:ListVersionsByFunction", name, self._versions),
-            "policy": self._section("lambda:GetPolicy", name, self._policy),
+            CONFIGURATION: configuration,
+            "versions": section(
+                "lambda:ListVersionsByFunction", name, lambda: pages("list_versions_by_function", "Versions")
+            ),
+            "aliases": section("lambda:ListAliases", name, lambda: pages("list_aliases", "Aliases")),
+            "tags": section("lambda:ListTags", arn, lambda: self._lambda.list_tags(Resource=arn).get("Tags")),
+            "reserved concurrency": section(
+                "lambda:GetFunctionConcurrency",
+                name,
+                lambda: one("get_function_concurrency", "ReservedConcurrentExecutions"),
+            ),
+            PROVISIONED_CONCURRENCY: section(
+                "lambda:ListProvisionedConcurrencyConfigs",
+                name,
+                lambda: pages("list_provisioned_concurrency_configs", "ProvisionedConcurrencyConfigs"),
+            ),
+            "asynchronous invocation": section(
+                "lambda:ListFunctionEventInvokeConfigs",
+                name,
+                lambda: pages("list_function_event_invoke_configs", "FunctionEventInvokeConfigs"),
+            ),
+            "function URLs": section(
+                "lambda:ListFunctionUrlConfigs", name, lambda: pages("list_function_url_configs", "FunctionUrlConfigs")
+            ),
+            "event source mappings": section(
+                "lambda:ListEventSourceMappings",
+                name,
+                lambda: pages("list_event_source_mappings", "EventSourceMappings"),
+            ),
+            "code signing": section(
+                "lambda:GetFunctionCodeSigningConfig",
+                name,
+                lambda: one("get_function_code_signing_config", "CodeSigningConfigArn"),
+            ),
+            "recursion": section(
+                "lambda:GetFunctionRecursionConfig",
+                name,
+                lambda: one("get_function_recursion_config", "RecursiveLoop"),
+            ),
+            RUNTIME_MANAGEMENT: section(
+                "lambda:GetRuntimeManagementConfig", name, partial(self._runtime_management, name, qualifier)
+            ),
+            "log group": section("logs:DescribeLogGroups", log_group, partial(self._log_group, log_group)),
         }
-        arn = sections["configuration"]["FunctionArn"]
-        sections["tags"] = self._section("lambda:ListTags", arn, self._tags)
+        aliases = sections["aliases"] if isinstance(sections["aliases"], list) else []
+        qualifiers = dict.fromkeys([*(row["Name"] for row in aliases), *([qualifier] if qualifier else [])])
+        sections["policy"] = section("lambda:GetPolicy", name, partial(self._policy, name, None))
+        for each in qualifiers:
+            sections[f"policy of {each}"] = section(
+                "lambda:GetPolicy", f"{name}:{each}", partial(self._policy, name, each)
+            )
         if qualifier:
             sections["qualified configuration"] = self.configuration(name, qualifier)
         return sections
 
-    def _section(self, action: str, name: str, read: Callable[[str], Any]) -> Any | None:
+    def missing_layers(self, layer_version_arns: Sequence[str]) -> tuple[str, ...]:
+        """Those of a function's layer versions that are gone.
+
+        The function goes on with them, a new function does not get them. What
+        may not be read is not called missing.
+        """
+        return tuple(
+            arn
+            for arn in layer_version_arns
+            if self._section("lambda:GetLayerVersion", arn, partial(self._layer_version, arn)) is None
+        )
+
+    def role_policies(self, role_arn: str) -> tuple[RolePolicy, ...] | None:
+        """The policies of the function's role; ``None`` where they could not be read."""
+        return RolePolicyReader(self._clients).read(role_arn)
+
+    def _section(self, action: str, name: str, read: Callable[[], Any]) -> Any | None:
         try:
             with aws_call(action, name):
                 try:
-                    return read(name)
+                    return read()
                 except ClientError as error:
                     if error_code(error) in _ABSENT:
                         return None
                     raise
-        except PermissionDenied:
+        except (PermissionDenied, ServiceError):
             return NOT_READABLE
 
-    def _concurrency(self, name: str) -> Any:
-        return self._lambda.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+    def _one(self, name: str, operation: str, field: str) -> Any:
+        return getattr(self._lambda, operation)(FunctionName=name).get(field)
 
-    def _aliases(self, name: str) -> Any:
-        pages = self._lambda.get_paginator("list_aliases").paginate(FunctionName=name)
-        rows = [row for page in pages for row in page["Aliases"]]
-        return sorted(rows, key=lambda row: str(row["Name"]))
+    def _pages(self, name: str, operation: str, rows: str) -> list[dict[str, Any]]:
+        pages = self._lambda.get_paginator(operation).paginate(FunctionName=name)
+        found = [dict(row) for page in pages for row in page[rows]]
+        return sorted(found, key=lambda row: json.dumps(row, sort_keys=True, default=str))
 
-    def _versions(self, name: str) -> Any:
-        pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-        return [
-            {key: row.get(key) for key in ("Version", "CodeSha256", "MemorySize", "Description")}
-            for page in pages
-            for row in page["Versions"]
-        ]
+    def _runtime_management(self, name: str, qualifier: str | None) -> dict[str, Any]:
+        answer = self._lambda.get_runtime_management_config(FunctionName=name, **_qualified(qualifier))
+        return {key: answer.get(key) for key in ("UpdateRuntimeOn", "RuntimeVersionArn")}
 
-    def _policy(self, name: str) -> Any:
-        return self._lambda.get_policy(FunctionName=name).get("Policy")
+    def _log_group(self, name: str) -> dict[str, Any] | None:
+        groups = self._logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        return next((dict(group) for group in groups if group["logGroupName"] == name), None)
 
-    def _tags(self, arn: str) -> Any:
-        return self._lambda.list_tags(Resource=arn).get("Tags")
+    def _policy(self, name: str, qualifier: str | None) -> Any:
+        return json.loads(self._lambda.get_policy(FunctionName=name, **_qualified(qualifier))["Policy"])
+
+    def _layer_version(self, arn: str) -> bool:
+        self._lambda.get_layer_version_by_arn(Arn=arn)
+        return True
 
 
 def _qualified(qualifier: str | None) -> dict[str, str]:

@@ -39,7 +39,7 @@ def run_artifacts(run_id: str) -> RunArtifacts:
 @cache
 def target_reader() -> TargetReader:
     """Reads the function under test."""
-    return TargetReader(client("lambda"))
+    return TargetReader(client)
 
 
 @cache
@@ -75,7 +75,7 @@ def restorer() -> Callable[[str], None]:
             client("stepfunctions").start_execution(
                 stateMachineArn=restore_arn,
                 name=f"overdue-{digest}-{now():%Y%m%dT%H%M%S}",
-                input=json.dumps({"runId": run_id, "status": "UNKNOWN"}),
+                input=json.dumps({"runId": run_id}),
             )
 
     return start

@@ -21,11 +21,13 @@ from tuner.core.errors import InvalidRequest
 from tuner.core.function_reference import parse_function_reference
 from tuner.core.memory_sizes import memory_space
 from tuner.core.model import Architecture, Candidate, FixedDesign, SearchProblem
-from tuner.core.plan import Plan, fingerprint
+from tuner.core.plan import Plan
 from tuner.core.power_tuning import check_its_payloads, design_budget, read_event
+from tuner.core.preflight import Surrounding, check_tunable
 from tuner.core.pricing import invocation_cost_usd, prices_for, tier_for
 from tuner.core.request import parse_request
-from tuner.core.target import TargetFunction, check_tunable, read_target
+from tuner.core.snapshot import fingerprint
+from tuner.core.target import TargetFunction, read_target
 from tuner.core.tuning_request import MemoryRange, PowerTuning, TuningRequest, WeightedPayload, check_payloads
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
@@ -37,9 +39,6 @@ LEAST_INVOCATIONS = 2
 
 ASSUMED_SIZE_VARIABLE = "LAMBDA_TUNER_LOCAL_ASSUMED_SIZE"
 """Set on the embedded AWS where a handler was never deployed and its size is a guess."""
-
-_LONGEST_RUN = timedelta(hours=6)
-"""An execution of ``tune`` ends itself after five hours."""
 
 _CALM_LOAD_SHARE = 0.75
 """A load above this share of the cores competes with what is measured."""
@@ -57,6 +56,7 @@ class Surroundings:
     region: str
     memory_cap_mb: int
     now: datetime
+    clone_log_group: str
     cores: int | None = None
     """Of the machine that measures, where it is the user's own."""
     load: float | None = None
@@ -86,7 +86,6 @@ def plan_run(
         PriceUnknown: No price for the Region and architecture.
         PermissionDenied: Names what is missing.
     """
-    mark_open(artifacts, expires_at=(surroundings.now + _LONGEST_RUN).isoformat())
     report_progress(artifacts, state="Plan", round=0, invocations=0, spentUsd=0.0, startedAt=started_at)
     request = parse_request(event_input, local=surroundings.where == "local")
     reference = parse_function_reference(
@@ -98,7 +97,18 @@ def plan_run(
         qualifier=reference.qualifier,
         reserved_concurrency=reader.reserved_concurrency(reference.name),
     )
-    warnings = check_tunable(configuration, target)
+    readable = reader.snapshot(reference.name, reference.qualifier)
+    warnings = check_tunable(
+        configuration,
+        target,
+        Surrounding(
+            sections=readable,
+            missing_layers=reader.missing_layers([layer["Arn"] for layer in configuration.get("Layers") or ()]),
+            policies=reader.role_policies(target.role_arn),
+            clone_log_group=surroundings.clone_log_group,
+            today=surroundings.now.date().isoformat(),
+        ),
+    )
     payloads = _payloads(artifacts, request)
     traffic, why_unknown = read_traffic(traffic_reader, reference, now=surroundings.now)
     problem, outside = _problem(request, target, payloads, surroundings, seed_text=artifacts.run_id)
@@ -127,14 +137,20 @@ def plan_run(
         assumed_size=_is_assumed(configuration, surroundings),
     )
     expires_at = (surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)).isoformat()
-    snapshot = fingerprint(reader.snapshot(reference.name, reference.qualifier))
     restore_overdue(artifacts.all, reference.name, start_restore, now=surroundings.now.isoformat())
-    mark_open(artifacts, function_name=reference.name, expires_at=expires_at)
+    mark_open(artifacts.all, reference.name, artifacts.run_id, expires_at=expires_at)
     artifacts.write(PAYLOADS, to_json(payloads))
     artifacts.write(RECORD, to_json(record))
     save_plan(
         artifacts,
-        Plan(artifacts.run_id, reference.name, reference.qualifier, expires_at, snapshot),
+        Plan(
+            artifacts.run_id,
+            reference.name,
+            reference.qualifier,
+            expires_at=expires_at,
+            planned_at=surroundings.now.isoformat(),
+            snapshot_before=fingerprint(readable),
+        ),
     )
     return record
 
