@@ -13,6 +13,9 @@ from tuner.core.model import Candidate, ConfigurationEstimate, Observation, Reco
 from tuner.core.pricing import invocation_cost_usd, transition_price_usd
 from tuner.core.tuning_request import PowerTuning
 
+OUTPUT_NAMES = ("strategy", "notes", "power", "cost", "duration", "stateMachine", "stats")
+"""What the execution's output has besides ours, for an input with fields of AWS Lambda Power Tuning."""
+
 
 def input_notes(given: PowerTuning) -> list[str]:
     """What is done in place of fields that are accepted and have no effect of their own, each as a sentence."""

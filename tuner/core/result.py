@@ -19,6 +19,7 @@ from tuner.core.model import (
     Recommendation,
     SearchProblem,
 )
+from tuner.core.power_tuning_output import OUTPUT_NAMES
 from tuner.core.pricing import invocation_cost_usd, price_rows
 from tuner.core.traffic import Traffic
 
@@ -40,13 +41,7 @@ OUTPUT_FIELDS = (
     "invocations",
     "spentUsd",
     "stoppedBecause",
-    "strategy",
-    "notes",
-    "power",
-    "cost",
-    "duration",
-    "stateMachine",
-    "stats",
+    *OUTPUT_NAMES,
     "report",
     "estimate",
     "error",
@@ -259,6 +254,7 @@ def configuration_fields(row: ConfigurationEstimate) -> dict[str, Any]:
         "costPerMillionUsd": None if row.cost_per_million_usd is None else _interval_fields(row.cost_per_million_usd),
         "samples": row.samples,
         "environments": row.environments,
+        "earlierSamples": row.earlier_samples,
         "basis": row.basis,
         "infeasibleReason": row.infeasible_reason,
         "failures": row.failures,

@@ -35,12 +35,22 @@ def is_modelled(configuration: Configuration, key: str) -> bool:
     samples = int(configuration.get("samples") or 0)
     if key == "mean":
         return samples == 0
-    return samples < samples_needed(float(key[1:]), SEEN_WITH)
+    return samples < samples_to_see(key)
+
+
+def samples_to_see(key: str) -> int:
+    """How many samples of one size carry a percentile such as ``p95``."""
+    return samples_needed(float(key[1:]), SEEN_WITH)
 
 
 def goal_of(document: Document) -> Mapping[str, float] | None:
     """The latency goal, or None where none was asked."""
     return document.get("goal") or None
+
+
+def strategy_of(document: Document) -> str:
+    """What was looked for where there is no goal: ``cost``, unless the request names another strategy."""
+    return str(document.get("strategy") or "cost")
 
 
 def latency_key(document: Document) -> str:
@@ -87,6 +97,12 @@ def configuration_key(configuration: Configuration) -> tuple[str, int]:
 def same_configuration(one: Configuration | None, other: Configuration | None) -> bool:
     """Whether both are there and mean the same memory size on the same architecture."""
     return one is not None and other is not None and configuration_key(one) == configuration_key(other)
+
+
+def size_of(configuration: Configuration) -> str:
+    """The whole configuration in words, ``1,024 MB arm64``."""
+    architecture, memory_mb = configuration_key(configuration)
+    return f"{memory_mb:,} MB {architecture}".strip()
 
 
 def pick_word(document: Document) -> str:

@@ -36,6 +36,22 @@ Sentence = tuple[str | Figure, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class _Strategy:
+    """What a run without a goal looked for, in words: as a label, of the pick, and of what would beat it."""
+
+    label: str
+    best: str
+    better: str
+
+
+_STRATEGIES = {
+    "cost": _Strategy("Cheapest size", "the cheapest", "cheaper"),
+    "speed": _Strategy("Fastest size", "the cheapest of the fastest", "faster"),
+    "balanced": _Strategy("Balanced size", "the best balance of cost and duration", "better balanced"),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What the reader is told first.
 
@@ -158,7 +174,8 @@ def _sure(document: doc.Document) -> Sentence:
     figure = Figure(formats.probability(confidence), "confidence", confidence, strong=True)
     tolerance = (document.get("request") or {}).get("tolerance")
     if not doc.goal_of(document) and tolerance:
-        return (" Confidence ", figure, f" that no size is more than {formats.percent(tolerance)} cheaper.")
+        better = _STRATEGIES[doc.strategy_of(document)].better
+        return (" Confidence ", figure, f" that no size is more than {formats.percent(tolerance)} {better}.")
     return (" Confidence ", figure, ".")
 
 
@@ -388,8 +405,9 @@ def _uncertain(document: doc.Document) -> Message:
 
 def _no_goal(document: doc.Document) -> Message:
     only = len(doc.configurations_of(document)) == 1
-    cheapest = "the only size that was allowed" if only else "the cheapest"
-    keep = f", {cheapest}"
+    strategy = _STRATEGIES[doc.strategy_of(document)]
+    best = "the only size that was allowed" if only else strategy.best
+    keep = f", {best}"
     changed = not doc.same_configuration(document.get("current"), document["recommended"])
     duration: Sentence
     if changed and doc.duration_of(document.get("current"), doc.latency_key(document)):
@@ -403,14 +421,14 @@ def _no_goal(document: doc.Document) -> Message:
         duration = ("it has a ", *percentile_phrase(document, "recommended", strong=True))
     headline: Sentence = (
         *_change_opening(document, keep),
-        f", {cheapest}{_here(document)}: " if changed else f"{_here(document)}: ",
+        f", {best}{_here(document)}: " if changed else f"{_here(document)}: ",
         *_cost_comparison(document),
         ", and ",
         *duration,
         "; no latency goal was asked for.",
         *_sure(document),
     )
-    return Message("Cheapest size", "good", headline, (*_monthly(document), *_safer(document), *_local(document)))
+    return Message(strategy.label, "good", headline, (*_monthly(document), *_safer(document), *_local(document)))
 
 
 def _dry_run(document: doc.Document) -> Message:

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from tests.unit.report import documents
+from tuner.core.power_tuning_output import OUTPUT_NAMES
 from tuner.core.result import OUTPUT_FIELDS
 
 ROOT = Path(__file__).parents[3]
@@ -106,7 +107,17 @@ def test_examples_of_answers_hold_all_evidence(name: str) -> None:
 def test_the_output_example_has_the_fields_of_an_execution_output() -> None:
     """The output is the document without its evidence."""
     document = json.loads((ROOT / "docs/schema/examples/execution-output.json").read_text())
+    assert set(document) == set(OUTPUT_FIELDS) - {"estimate", "error", *OUTPUT_NAMES}
+
+
+def test_the_example_for_power_tuning_has_its_fields_too() -> None:
+    """The output beside ours, its averages those of the recommended size."""
+    document = json.loads((ROOT / "docs/schema/examples/power-tuning-output.json").read_text())
     assert set(document) == set(OUTPUT_FIELDS) - {"estimate", "error"}
+    row = next(row for row in document["stats"] if row["value"] == document["power"])
+    assert (row["averagePrice"], row["averageDuration"]) == (document["cost"], document["duration"])
+    assert document["power"] == document["recommended"]["memoryMb"]
+    assert document["stateMachine"]["lambdaCost"] == document["spentUsd"]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,23 @@ def test_without_a_goal_the_price_in_latency_is_named() -> None:
     assert "no latency goal was asked for" in text
 
 
+@pytest.mark.parametrize(
+    ("strategy", "label", "best", "sure"),
+    [
+        ("speed", "Fastest size", "the cheapest of the fastest", "that no size is more than 5% faster"),
+        ("balanced", "Balanced size", "the best balance of cost and duration", "more than 5% better balanced"),
+    ],
+)
+def test_another_strategy_is_named(strategy: str, label: str, best: str, sure: str) -> None:
+    """A size that was chosen for its speed is not sold as the cheapest."""
+    message = verdict_message({**documents.no_goal(), "strategy": strategy})
+    text = plain(message.headline)
+    assert message.label == label
+    assert f", {best}: " in text
+    assert sure in text
+    assert "cheaper." not in text
+
+
 def test_a_dry_run_promises_nothing() -> None:
     """It says what was done and the most that a run would take."""
     text = headline(documents.dry_run())
