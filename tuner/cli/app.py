@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-from tuner.cli.failures import EXIT_CODES_HELP, EXIT_OK, debug_requested, expected_errors, print_json
+from tuner.cli.failures import CHECK_CODES_HELP, EXIT_CODES_HELP, EXIT_OK, debug_requested, expected_errors, print_json
+
+
+class DebugAnywhere(TyperGroup):
+    """Takes ``--debug`` wherever it stands: whoever meets an error adds it at the end of the line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Note it and take it out, up to a ``--`` that ends the flags."""
+        end = args.index("--") if "--" in args else len(args)
+        if "--debug" in args[:end]:
+            args = ["--debug", *(word for word in args[:end] if word != "--debug"), *args[end:]]
+        return super().parse_args(ctx, args)
+
 
 app = typer.Typer(
     name="lambda-tuner",
+    cls=DebugAnywhere,
     help="Finds the cheapest memory size of an AWS Lambda function that meets a latency goal, and says how sure it is.",
     epilog=f"Start here: lambda-tuner demo\n\n{EXIT_CODES_HELP}",
     no_args_is_help=True,
@@ -41,6 +55,19 @@ PayloadFlag = Annotated[
         metavar="FILE",
         help="JSON file with the event, or a list of {payload, weight}. Default: {}.",
         rich_help_panel=GOAL,
+    ),
+]
+PayloadS3Flag = Annotated[
+    str | None,
+    typer.Option("--payload-s3", metavar="s3://…", help="The event from a bucket.", rich_help_panel=GOAL),
+]
+MemoryFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="128-3008:64",
+        help="Memory sizes: a range with its step, a list (128,512,1024), or ALL.",
+        rich_help_panel=SPACE,
     ),
 ]
 ConfidenceFlag = Annotated[
@@ -149,6 +176,15 @@ StateMachineFlag = Annotated[
         rich_help_panel=PLACE,
     ),
 ]
+LocalFlag = Annotated[
+    bool,
+    typer.Option(
+        "--local",
+        metavar="",
+        help="On the embedded AWS: the running one, else a temporary one.",
+        rich_help_panel=PLACE,
+    ),
+]
 OutFlag = Annotated[
     Path | None,
     typer.Option(
@@ -165,7 +201,29 @@ JsonFlag = Annotated[
         "--json", metavar="", help="Standard output is the result as JSON and nothing else.", rich_help_panel=OUTPUT
     ),
 ]
-RunIdArgument = typer.Argument(metavar="RUN_ID", help="The run's id, its beginning, or `latest`.")
+QuietFlag = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", metavar="", help="Only the verdict in one sentence, and errors.", rich_help_panel=OUTPUT
+    ),
+]
+
+
+def _complete_run_id(incomplete: str) -> list[tuple[str, str]]:
+    from tuner.cli.reading import complete_run_ids
+
+    return complete_run_ids(incomplete)
+
+
+def _complete_example(incomplete: str) -> list[tuple[str, str]]:
+    from tuner.cli.examples import examples
+
+    return [(each.name, each.summary) for each in examples() if each.name.startswith(incomplete)]
+
+
+RunIdArgument = typer.Argument(
+    metavar="RUN_ID", help="The run's id, its beginning, or `latest`.", autocompletion=_complete_run_id
+)
 YesFlag = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.", rich_help_panel=HOW)]
 
 
@@ -183,9 +241,11 @@ def main(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, metavar="", help="Show the version and end."),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", metavar="", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", metavar="", help="Show the traceback of an error; may stand anywhere.")
+    ] = False,
 ) -> None:
-    """Take the flags that stand before a subcommand."""
+    """Take the flags of every subcommand."""
     debug_requested.set(debug)
 
 
@@ -196,18 +256,25 @@ def main(
 @expected_errors
 def demo(
     example: Annotated[
-        str, typer.Option("--example", metavar="NAME", help="Which example; a wrong name lists them.")
+        str,
+        typer.Option(
+            "--example",
+            metavar="NAME",
+            help="Which example; a wrong name lists them.",
+            autocompletion=_complete_example,
+        ),
     ] = "image-resize",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where the report goes.")] = Path(
         "out/demo"
     ),
+    quiet: QuietFlag = False,
     json_output: JsonFlag = False,
 ) -> None:
     """Tune a real function on this machine and write a report: no AWS account needed."""
     from tuner.cli.demo import run_demo
     from tuner.cli.execute import Presentation
 
-    _end(run_demo(example, Presentation(out=out, json_output=json_output, show_states=True)))
+    _end(run_demo(example, Presentation(out=out, json_output=json_output, show_states=True, quiet=quiet)))
 
 
 @app.command(
@@ -222,10 +289,7 @@ def tune(
     ],
     goal: GoalFlag = None,
     payload: PayloadFlag = None,
-    payload_s3: Annotated[
-        str | None,
-        typer.Option("--payload-s3", metavar="s3://…", help="The event from a bucket.", rich_help_panel=GOAL),
-    ] = None,
+    payload_s3: PayloadS3Flag = None,
     confidence: ConfidenceFlag = None,
     tolerance: ToleranceFlag = None,
     cold_start_share: ColdStartShareFlag = None,
@@ -233,15 +297,7 @@ def tune(
     savings_plan_discount: SavingsPlanFlag = None,
     account_gb_seconds: AccountUseFlag = None,
     observed: ObservedFlag = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            "--memory",
-            metavar="128-3008:64",
-            help="Memory sizes: a range with its step, a list (128,512,1024), or ALL.",
-            rich_help_panel=SPACE,
-        ),
-    ] = None,
+    memory: MemoryFlag = None,
     architectures: ArchitecturesFlag = None,
     max_invocations: MaxInvocationsFlag = None,
     max_cost_usd: MaxCostFlag = None,
@@ -262,16 +318,9 @@ def tune(
     profile: ProfileFlag = None,
     stack: StackFlag = None,
     state_machine: StateMachineFlag = None,
-    local: Annotated[
-        bool,
-        typer.Option(
-            "--local",
-            metavar="",
-            help="On the embedded AWS: the running one, else a temporary one.",
-            rich_help_panel=PLACE,
-        ),
-    ] = False,
+    local: LocalFlag = False,
     out: OutFlag = None,
+    quiet: QuietFlag = False,
     json_output: JsonFlag = False,
 ) -> None:
     """Tune a deployed function: find the cheapest memory size that meets the goal."""
@@ -302,7 +351,82 @@ def tune(
         observed=observed,
     )
     account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
-    _end(run_tune(function, flags, account, Presentation(out=out, json_output=json_output), yes=yes))
+    _end(run_tune(function, flags, account, Presentation(out=out, json_output=json_output, quiet=quiet), yes=yes))
+
+
+@app.command(
+    epilog="Example: lambda-tuner check thumbnails --goal p95=300ms --max-cost-per-million 5 --yes --out report\n\n"
+    + EXIT_CODES_HELP
+    + "\n\n"
+    + CHECK_CODES_HELP
+)
+@expected_errors
+def check(
+    function: Annotated[
+        str, typer.Argument(metavar="ARN_OR_NAME", help="The function: name or ARN, also with version or alias.")
+    ],
+    goal: GoalFlag = None,
+    max_cost_per_million: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cost-per-million",
+            metavar="5",
+            help="Most dollars that a million invocations may cost at today's size.",
+            rich_help_panel=GOAL,
+        ),
+    ] = None,
+    payload: PayloadFlag = None,
+    payload_s3: PayloadS3Flag = None,
+    confidence: ConfidenceFlag = None,
+    tolerance: ToleranceFlag = None,
+    cold_start_share: ColdStartShareFlag = None,
+    monthly_invocations: MonthlyFlag = None,
+    savings_plan_discount: SavingsPlanFlag = None,
+    account_gb_seconds: AccountUseFlag = None,
+    observed: ObservedFlag = None,
+    memory: MemoryFlag = None,
+    architectures: ArchitecturesFlag = None,
+    max_invocations: MaxInvocationsFlag = None,
+    max_cost_usd: MaxCostFlag = None,
+    max_minutes: MaxMinutesFlag = None,
+    parallel: ParallelFlag = False,
+    yes: YesFlag = False,
+    region: RegionFlag = None,
+    profile: ProfileFlag = None,
+    stack: StackFlag = None,
+    state_machine: StateMachineFlag = None,
+    local: LocalFlag = False,
+    out: OutFlag = None,
+    quiet: QuietFlag = False,
+    json_output: JsonFlag = False,
+) -> None:
+    """Tune a deployed function and tell by the exit code whether today's size is still the right one."""
+    from tuner.cli.check import judge_with
+    from tuner.cli.execute import Presentation
+    from tuner.cli.options import RequestFlags
+    from tuner.cli.tune_function import AccountFlags, run_tune
+
+    flags = RequestFlags(
+        goal=goal,
+        payload=payload,
+        payload_s3=payload_s3,
+        memory=memory,
+        architectures=architectures,
+        max_invocations=max_invocations,
+        max_cost_usd=max_cost_usd,
+        max_minutes=max_minutes,
+        confidence=confidence,
+        tolerance=tolerance,
+        cold_start_share=cold_start_share,
+        monthly_invocations=monthly_invocations,
+        savings_plan_discount=savings_plan_discount,
+        account_gb_seconds=account_gb_seconds,
+        parallel=parallel,
+        observed=observed,
+    )
+    account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
+    shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(max_cost_per_million))
+    _end(run_tune(function, flags, account, shown, yes=yes))
 
 
 @app.command(
@@ -401,6 +525,7 @@ def try_command(
     dry_run: DryRunFlag = False,
     yes: YesFlag = False,
     out: OutFlag = None,
+    quiet: QuietFlag = False,
     json_output: JsonFlag = False,
 ) -> None:
     """Tune a Python handler from its source, on this machine: no AWS account needed."""
@@ -435,7 +560,9 @@ def try_command(
         logical_id=function,
         surroundings=os.environ,
     )
-    _end(run_try(planned, flags, Presentation(out=out, json_output=json_output), real_aws=real_aws, yes=yes))
+    _end(
+        run_try(planned, flags, Presentation(out=out, json_output=json_output, quiet=quiet), real_aws=real_aws, yes=yes)
+    )
 
 
 @app.command(
@@ -460,6 +587,31 @@ def report(
     artifacts, where = artifacts_of(AccountFlags(region, profile, stack, state_machine, local=False))
     prepare_out(out)
     _end(show_report(artifacts, run_id, where, out=out, json_output=json_output))
+
+
+@app.command(
+    "open",
+    epilog="Example: lambda-tuner open latest\n\nExample: lambda-tuner open 20261103 --region eu-central-1 --print-path"
+    "\n\nWithout a flag of an AWS account it opens the runs made on this machine.",
+)
+@expected_errors
+def open_command(
+    run_id: Annotated[str, RunIdArgument],
+    print_path: Annotated[
+        bool,
+        typer.Option("--print-path", metavar="", help="Print the file's path; open nothing.", rich_help_panel=OUTPUT),
+    ] = False,
+    region: RegionFlag = None,
+    profile: ProfileFlag = None,
+    stack: StackFlag = None,
+    state_machine: StateMachineFlag = None,
+) -> None:
+    """Fetch a run's report and open it in the browser."""
+    from tuner.cli.open_report import open_report
+    from tuner.cli.tune_function import AccountFlags, artifacts_of
+
+    artifacts, where = artifacts_of(AccountFlags(region, profile, stack, state_machine, local=False))
+    _end(open_report(artifacts, run_id, where, print_path=print_path))
 
 
 @app.command(

@@ -12,6 +12,6 @@ def result_console(*, least_width: int = 0) -> Console:
     return console
 
 
-def error_console() -> Console:
-    """The console of standard error: progress, questions and errors."""
-    return Console(stderr=True, highlight=False)
+def error_console(*, quiet: bool = False) -> Console:
+    """The console of standard error: progress, questions and errors; *quiet* for one that shows nothing."""
+    return Console(stderr=True, highlight=False, quiet=quiet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.console import Console
+
 from tuner.cli.account import embedded_account
 from tuner.cli.console import error_console
 from tuner.cli.examples import Example, demo_memory_mb, deploy_example, example_named
@@ -11,10 +13,9 @@ from tuner.cli.local import bucket_of_store, local_aws, require_supported_system
 from tuner.embedded.identity import memory_cap_mb
 
 
-def introduce(example: Example, memory_mb: int) -> None:
+def introduce(example: Example, memory_mb: int, console: Console) -> None:
     """Say what the demo is about, for somebody who knows nothing of it."""
     percentile, limit_ms = example.goal["percentile"], example.goal["limitMs"]
-    console = error_console()
     console.print(f"[bold]Demo: {example.name}[/bold], a Lambda function that {example.summary}.")
     console.print(
         f"Today it has {memory_mb:,} MB of memory. More memory also buys more CPU, and costs more per millisecond.\n"
@@ -38,8 +39,8 @@ def run_demo(name: str, presentation: Presentation) -> int:
     example = example_named(name)
     prepare_out(presentation.out)
     memory_mb = demo_memory_mb(example, memory_cap_mb())
-    console = error_console()
-    introduce(example, memory_mb)
+    console = error_console(quiet=presentation.quiet)
+    introduce(example, memory_mb, console)
     with local_aws() as aws:
         function = deploy_example(aws, example, memory_mb)
         request = {"lambdaARN": function, "goal": dict(example.goal), "payload": example.event}

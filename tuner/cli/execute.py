@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tuner.cli.account import Account
+from tuner.cli.check import Finding, exit_code_of
 from tuner.cli.console import error_console, result_console
 from tuner.cli.display import Display
 from tuner.cli.failures import (
     EXIT_INTERRUPTED,
+    EXIT_OK,
     NotConfirmed,
     UsageProblem,
     exit_code_of_verdict,
@@ -35,6 +37,10 @@ class Presentation:
     out: Path | None = None
     json_output: bool = False
     show_states: bool = False
+    quiet: bool = False
+    """Only the verdict in one sentence, and errors."""
+    judge: Callable[[Mapping[str, Any]], list[Finding]] | None = None
+    """What else the exit code depends on."""
 
 
 def validate_request(request: Mapping[str, Any], *, local: bool) -> None:
@@ -112,7 +118,7 @@ def execute(
     """
     runs = Runs(account)
     run_id = new_run_id(function, datetime.now().astimezone())
-    console = error_console()
+    console = error_console(quiet=presentation.quiet)
     with caught_interrupts() as interrupts:
         runs.start(run_id, request)
         console.print(
@@ -136,16 +142,23 @@ def show_end(
         name, message, hint = failure_of(runs, run_id, end)
         code = show_failure(run_id, name, message, hint, json_output=presentation.json_output)
     else:
-        code = exit_code_of_verdict(str(output.get("verdict")))
+        document = runs.report_document(run_id) or output
+        findings = presentation.judge(document) if presentation.judge else []
+        code = exit_code_of(exit_code_of_verdict(str(output.get("verdict"))), findings)
         if presentation.json_output:
-            print_json(output)
+            print_json(output if presentation.judge is None else {**output, "check": check_fields(code, findings)})
     files = report_files(runs, run_id, presentation, bucket_folder=bucket_folder)
+    aside = error_console(quiet=presentation.quiet)
     if output is not None and not presentation.json_output:
-        show_document({**(runs.report_document(run_id) or output), "report": files})
+        show_document({**document, "report": files}, quiet=presentation.quiet)
+        for finding in findings:
+            result_console().print(finding.sentence, style="bold yellow", markup=False, soft_wrap=True)
+        if presentation.judge is not None and code == EXIT_OK:
+            aside.print("Checked: today's configuration is right.", style="green")
     elif files:
-        error_console().print(f"Report: {files.get('html') or files['json']}", markup=False, soft_wrap=True)
+        aside.print(f"Report: {files.get('html') or files['json']}", markup=False, soft_wrap=True)
     if files and presentation.out is None and bucket_folder is None:
-        error_console().print(
+        aside.print(
             f"Copy it here: lambda-tuner report {run_id} --out DIR {runs.account.flags}",
             markup=False,
             soft_wrap=True,
@@ -175,11 +188,20 @@ def failure_of(runs: Runs, run_id: str, end: RunEnd) -> tuple[str, str, str]:
     return name, message, hint
 
 
-def show_document(document: Mapping[str, Any]) -> None:
-    """Print the summary of a report to standard output."""
-    from tuner.report.terminal import render_terminal
+def check_fields(code: int, findings: list[Finding]) -> dict[str, Any]:
+    """What ``check --json`` adds to the execution's output."""
+    return {
+        "exitCode": code,
+        "findings": [{"exitCode": finding.code, "message": finding.sentence} for finding in findings],
+    }
 
-    render_terminal(document, result_console())
+
+def show_document(document: Mapping[str, Any], *, quiet: bool = False) -> None:
+    """Print the summary of a report to standard output; only its first sentence where *quiet*."""
+    from tuner.report.terminal import render_headline, render_terminal
+
+    render = render_headline if quiet else render_terminal
+    render(document, result_console())
 
 
 def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_folder: Path | None) -> dict[str, str]:

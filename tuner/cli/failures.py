@@ -21,11 +21,19 @@ EXIT_USAGE = 2
 EXIT_GOAL_NOT_MET = 3
 EXIT_FAILED = 4
 EXIT_UNCERTAIN = 5
+EXIT_CHEAPER = 10
+EXIT_MISSES_GOAL = 11
+EXIT_COST_LIMIT = 12
 EXIT_INTERRUPTED = 130
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 goal met, or none asked · 2 usage or invalid request · 3 no size meets the goal · "
     "4 the run failed or could not start · 5 uncertain at the end of the budget · 130 Ctrl-C."
+)
+
+CHECK_CODES_HELP = (
+    "And of check: 10 a cheaper size exists · 11 today's size misses the goal, another meets it · "
+    "12 today's size costs more than --max-cost-per-million."
 )
 
 _CREDENTIAL_ERRORS = {
@@ -45,7 +53,7 @@ _EXIT_OF_VERDICT = {
 }
 
 debug_requested: ContextVar[bool] = ContextVar("debug_requested", default=False)
-"""Whether the user wants to see tracebacks (``lambda-tuner --debug …``)."""
+"""Whether the user wants to see tracebacks (``--debug``, anywhere)."""
 
 
 class UsageProblem(TunerError):
@@ -179,11 +187,11 @@ def _explained(error: Exception) -> tuple[str, str]:
             return "No AWS Region is set.", "Name one with --region, or set AWS_REGION."
         return (
             f"AWS could not be asked: {text}.",
-            "Check the network and the Region; `lambda-tuner --debug …` shows more.",
+            "Check the network and the Region; --debug shows more.",
         )
     return (
         f"This should not have happened: {text or name}.",
-        "Please report it with the traceback that `lambda-tuner --debug …` shows for the same command.",
+        "Please report it with the traceback that the same command shows with --debug.",
     )
 
 

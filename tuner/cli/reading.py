@@ -10,11 +10,12 @@ from typing import Any
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict, print_json
 from tuner.cli.runs import REPORT_FILES
-from tuner.cli.store import LATEST, ArtifactReader
+from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.core.errors import RunNotFound
 from tuner.core.result import SCHEMA_VERSION
 
 _LIST_WIDTH = 110
+_MOST_COMPLETIONS = 30
 _INDEX = "index/"
 """Each reported run has a small object here, so that listing reads no large one."""
 
@@ -51,6 +52,26 @@ def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
         hint=(f"Did you mean {' or '.join(nearest)}? " if nearest else "")
         + "`lambda-tuner list` shows the runs that are there.",
     )
+
+
+def complete_run_ids(incomplete: str) -> list[tuple[str, str]]:
+    """Runs of this machine that begin so, newest first, each with its verdict, for a shell's completion."""
+    artifacts = FolderArtifacts(bucket_folder(store_home()))
+    found = [(LATEST, "the newest run")] if LATEST.startswith(incomplete) else []
+    for run_id in reversed(run_ids(artifacts)):
+        if run_id.startswith(incomplete) and len(found) < _MOST_COMPLETIONS:
+            row = _index_row(artifacts, run_id)
+            found.append((run_id, str(row.get("verdict") or row.get("error") or "")))
+    return found
+
+
+def _index_row(artifacts: ArtifactReader, run_id: str) -> dict[str, Any]:
+    """The run's row in the index; only its id where the row is damaged."""
+    try:
+        row = artifacts.read_json(f"{_INDEX}{run_id}.json")
+    except ValueError:
+        row = None
+    return {"error": "damaged", **(row if isinstance(row, dict) else {}), "runId": run_id}
 
 
 def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
@@ -100,8 +121,7 @@ def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path
 
 def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output: bool) -> int:
     """List the latest runs, newest first."""
-    found = (artifacts.read_json(f"{_INDEX}{run_id}.json") for run_id in reversed(run_ids(artifacts)[-limit:]))
-    rows = [row for row in found if isinstance(row, dict)]
+    rows = [_index_row(artifacts, run_id) for run_id in reversed(run_ids(artifacts)[-limit:])]
     if json_output:
         print_json({"runs": rows})
         return EXIT_OK

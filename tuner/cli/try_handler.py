@@ -152,7 +152,7 @@ def run_try(
     prepare_out(presentation.out)
     if real_aws:
         confirm_real_aws(yes=yes)
-    console = error_console()
+    console = error_console(quiet=presentation.quiet)
     for notice in planned.notices:
         console.print(notice, markup=False)
     environment = {**planned.environment, ASSUMED_SIZE_VARIABLE: "true"}

@@ -58,6 +58,12 @@ def render_terminal(document: doc.Document, console: Console) -> None:
     _files(document, console)
 
 
+def render_headline(document: doc.Document, console: Console) -> None:
+    """Print the verdict in one sentence, unwrapped, and nothing else."""
+    message = verdict_message(document)
+    console.print(Text(f"{_clean(message.label)}: ") + _styled(message.headline), soft_wrap=True)
+
+
 def _clean(text: str) -> str:
     """Text without control characters: a log line must not steer the reader's terminal."""
     return "".join(

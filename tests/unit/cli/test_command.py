@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from tuner import __version__
+from tuner.application import application_root
 from tuner.cli.app import app
 from tuner.cli.failures import exit_code_of_error, exit_code_of_verdict, expected_errors
 
@@ -22,6 +24,8 @@ SUBCOMMANDS = [
     ["report"],
     ["list"],
     ["patch"],
+    ["check"],
+    ["open"],
     ["uninstall"],
     ["local", "start"],
     ["local", "status"],
@@ -136,6 +140,19 @@ def test_local_status_without_a_server() -> None:
     result = RUNNER.invoke(app, ["local", "status"])
     assert (result.exit_code, "local start" in result.stdout) == (0, True)
     assert json.loads(RUNNER.invoke(app, ["local", "status", "--json"]).stdout)["running"] is False
+
+
+def test_the_workflow_of_the_documentation_is_one() -> None:
+    """The example of docs/pipeline.md is YAML, and every flag that it gives to the command exists."""
+    text = (application_root() / "docs" / "pipeline.md").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    (job,) = workflow["jobs"].values()
+    (script,) = [step["run"] for step in job["steps"] if "lambda-tuner check" in step.get("run", "")]
+    words = script.split("lambda-tuner check", 1)[1].split("||")[0].replace("\\\n", " ").split()
+    known = RUNNER.invoke(app, ["check", "--help"]).stdout
+    flags = [word for word in words if word.startswith("--")]
+    assert flags
+    assert not [flag for flag in flags if flag not in known]
 
 
 @pytest.mark.parametrize(

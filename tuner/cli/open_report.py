@@ -1,0 +1,65 @@
+"""``open``: fetch a run's report and show it in the browser."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+
+from tuner.cli.console import error_console
+from tuner.cli.failures import EXIT_OK, UsageProblem
+from tuner.cli.reading import find_run
+from tuner.cli.runs import REPORT_FILES
+from tuner.cli.store import ArtifactReader, FolderArtifacts, store_home
+from tuner.core.errors import RunNotFound
+
+
+def open_report(artifacts: ArtifactReader, wanted: str, where: str, *, print_path: bool) -> int:
+    """Open a run's ``report.html``; where nothing can be opened, its path is the answer.
+
+    Raises:
+        RunNotFound: There is no such run, or it left no page.
+        UsageProblem: The page cannot be kept on this machine.
+    """
+    run_id = find_run(artifacts, wanted, where)
+    page = _page(artifacts, run_id, where)
+    console = error_console()
+    if print_path or not can_open(os.environ, sys.platform) or not webbrowser.open(page.as_uri()):
+        if not print_path:
+            console.print("There is no browser to open it in; this is where the report is:")
+        sys.stdout.write(f"{page}\n")
+        return EXIT_OK
+    console.print(f"Opened {page}", markup=False, soft_wrap=True)
+    return EXIT_OK
+
+
+def can_open(environment: Mapping[str, str], platform: str) -> bool:
+    """Whether a browser would have a display; without one Python would start one that takes over the terminal."""
+    if environment.get("BROWSER") or platform in {"darwin", "win32"}:
+        return True
+    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY") or environment.get("WSL_DISTRO_NAME"))
+
+
+def _page(artifacts: ArtifactReader, run_id: str, where: str) -> Path:
+    """The page as a file: the store's own, or fetched into the store from a bucket."""
+    key = f"runs/{run_id}/{REPORT_FILES['html']}"
+    body = artifacts.read(key)
+    if body is None:
+        raise RunNotFound(
+            f"The run {run_id} in {where} left no {REPORT_FILES['html']}.",
+            hint=f"`lambda-tuner report {run_id}` shows what is known of it.",
+        )
+    if isinstance(artifacts, FolderArtifacts):
+        return (artifacts.folder / key).resolve()
+    page = store_home() / "fetched" / run_id / REPORT_FILES["html"]
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_bytes(body)
+    except OSError as error:
+        raise UsageProblem(
+            f"The report cannot be kept in {page.parent}: {error.strerror}.",
+            hint="Name another folder with LAMBDA_TUNER_HOME, or use `lambda-tuner report RUN_ID --out DIR`.",
+        ) from error
+    return page
