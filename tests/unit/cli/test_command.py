@@ -147,7 +147,7 @@ def test_the_workflow_of_the_documentation_is_one() -> None:
     text = (application_root() / "docs" / "pipeline.md").read_text(encoding="utf-8")
     workflow = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
     (job,) = workflow["jobs"].values()
-    (script,) = [step["run"] for step in job["steps"] if "lambda-tuner check" in step.get("run", "")]
+    (script,) = [step["run"] for step in job["steps"] if step.get("id") == "check"]
     words = script.split("lambda-tuner check", 1)[1].split("||")[0].replace("\\\n", " ").split()
     known = RUNNER.invoke(app, ["check", "--help"]).stdout
     flags = [word for word in words if word.startswith("--")]
