@@ -200,5 +200,7 @@ def test_outputs_name_what_a_user_starts_and_reads(by_default: Deployed) -> None
         "ArtifactBucket",
         "ReportLocation",
     }
+    # The scripts of AWS Lambda Power Tuning find the machine by this one.
+    assert by_default.outputs["StateMachineARN"]["Value"] == by_default.outputs["TuneStateMachineArn"]["Value"]
     report = by_default.outputs["ReportLocation"]["Value"]
     assert report == f"s3://lambda-tuner-artifacts-{ACCOUNT}-{REGION}/runs/RUN_ID/report.html"
