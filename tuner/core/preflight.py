@@ -17,10 +17,7 @@ from tuner.core.pricing import price_rows
 from tuner.core.role_policies import RolePolicy, allows, bound_to_caller, names_itself
 from tuner.core.runtimes import create_blocked, create_perhaps_blocked
 from tuner.core.snapshot import NOT_READABLE, PROVISIONED_CONCURRENCY, RUNTIME_MANAGEMENT
-from tuner.core.target import TargetFunction
-
-MAX_TIMEOUT_S = 14 * 60
-"""An invoker (at most 15 minutes) cannot outlive a function that may run longer than this."""
+from tuner.core.target import MAX_TIMEOUT_S, TargetFunction
 
 SNAPSHOT_CACHE_LEAST_S = 3 * 60 * 60
 """For how long SnapStart's cache is charged at least. Source: AWS Lambda pricing, seen 2026-11."""

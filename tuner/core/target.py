@@ -8,6 +8,9 @@ from typing import Any, cast
 
 from tuner.core.model import Architecture
 
+MAX_TIMEOUT_S = 14 * 60
+"""An invoker (at most 15 minutes) cannot outlive a function that may run longer than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class TargetFunction:

@@ -40,6 +40,9 @@ LEAST_INVOCATIONS = 2
 ASSUMED_SIZE_VARIABLE = "LAMBDA_TUNER_LOCAL_ASSUMED_SIZE"
 """Set on the embedded AWS where a handler was never deployed and its size is a guess."""
 
+_LONGEST_RUN = timedelta(hours=6)
+"""An execution of ``tune`` ends itself after five hours."""
+
 _CALM_LOAD_SHARE = 0.75
 """A load above this share of the cores competes with what is measured."""
 
@@ -86,6 +89,7 @@ def plan_run(
         PriceUnknown: No price for the Region and architecture.
         PermissionDenied: Names what is missing.
     """
+    mark_open(artifacts, expires_at=(surroundings.now + _LONGEST_RUN).isoformat())
     report_progress(artifacts, state="Plan", round=0, invocations=0, spentUsd=0.0, startedAt=started_at)
     request = parse_request(event_input, local=surroundings.where == "local")
     reference = parse_function_reference(
@@ -138,7 +142,6 @@ def plan_run(
     )
     expires_at = (surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)).isoformat()
     restore_overdue(artifacts.all, reference.name, start_restore, now=surroundings.now.isoformat())
-    mark_open(artifacts.all, reference.name, artifacts.run_id, expires_at=expires_at)
     artifacts.write(PAYLOADS, to_json(payloads))
     artifacts.write(RECORD, to_json(record))
     save_plan(
@@ -152,6 +155,8 @@ def plan_run(
             snapshot_before=fingerprint(readable),
         ),
     )
+    # After the plan, so that whoever finds the mark finds what to undo; before anything is made.
+    mark_open(artifacts, function_name=reference.name, expires_at=expires_at)
     return record
 
 

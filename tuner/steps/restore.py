@@ -30,7 +30,6 @@ from tuner.core.snapshot import (
     fingerprint,
     foreign_changes,
 )
-from tuner.steps.overdue import mark_restored
 from tuner.steps.run import PLAN, RESTORED, load_plan
 
 
@@ -93,7 +92,6 @@ def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, no
     )
     artifacts.write(RESTORED, to_json(restored))
     _raise_for(problems, artifacts.run_id)
-    mark_restored(artifacts.all, plan.function_name, artifacts.run_id)
     return restored
 
 
