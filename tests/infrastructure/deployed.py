@@ -27,6 +27,7 @@ MACHINES = ("tune", "restore", "nightly")
 
 EVERYTHING_SET = {
     "PayloadObjects": f"arn:aws:s3:::payloads-{ACCOUNT}/*",
+    "ProcessorFunctions": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:make-tables",
     "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "ArtifactKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0",
     "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",

@@ -117,11 +117,16 @@ def test_star_only_where_aws_takes_no_arn(deployed: Deployed) -> None:
             assert set(statement["Action"]) <= WITHOUT_ARN.keys(), role
 
 
+LISTED_PROCESSOR = EVERYTHING_SET["ProcessorFunctions"]
+"""Somebody else's function that may be invoked, where the deployer lists it."""
+
+
 def test_writes_end_at_what_is_ours(deployed: Deployed) -> None:
     """Whatever changes, starts or removes something names only resources of this stack or temporary functions."""
     for role, statement in statements(deployed):
         changing = {one for one in statement["Action"] if not READS.match(one)} - WITHOUT_ARN.keys() - {"iam:PassRole"}
-        for resource in statement["Resource"] if changing else ():
+        listed = {LISTED_PROCESSOR} if changing == {"lambda:InvokeFunction"} else set()
+        for resource in set(statement["Resource"]) - listed if changing else ():
             assert any(fnmatch.fnmatchcase(resource, ours) for ours in OUR_OWN), f"{role}: {changing} on {resource}"
 
 
@@ -158,8 +163,8 @@ def test_live_functions_are_never_changed(deployed: Deployed) -> None:
 
 
 def test_invocations_go_to_clones_or_to_our_own_steps(deployed: Deployed) -> None:
-    """Measure invokes temporary functions alone; a machine invokes the functions that its definition names."""
-    assert granted(deployed, "MeasureRole", "lambda:InvokeFunction") == {CLONES, f"{CLONES}:*"}
+    """Measure invokes temporary functions and listed processors alone; a machine invokes the functions that its definition names."""
+    assert granted(deployed, "MeasureRole", "lambda:InvokeFunction") - {LISTED_PROCESSOR} == {CLONES, f"{CLONES}:*"}
     holders = {role for role, statement in statements(deployed) if "lambda:InvokeFunction" in statement["Action"]}
     assert holders == {
         "MeasureRole",
@@ -215,6 +220,14 @@ def test_payloads_come_from_listed_places() -> None:
         Deployed(), "PlanRole", "s3:GetObject"
     )
     assert listed == {EVERYTHING_SET["PayloadObjects"]}
+
+
+def test_only_listed_processors_may_be_invoked() -> None:
+    """Besides clones, measuring invokes what the parameter lists, and by default that is nothing."""
+    listed = granted(Deployed(EVERYTHING_SET), "MeasureRole", "lambda:InvokeFunction") - granted(
+        Deployed(), "MeasureRole", "lambda:InvokeFunction"
+    )
+    assert listed == {EVERYTHING_SET["ProcessorFunctions"]}
 
 
 def test_code_is_written_by_one_and_read_by_one(deployed: Deployed) -> None:

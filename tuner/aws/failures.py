@@ -35,6 +35,19 @@ def error_text(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", "") or error)
 
 
+def _retry_after_s(error: ClientError) -> float | None:
+    """How long AWS asked to wait: Lambda's ``Retry-After``, as botocore names it."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    for given in (error.response.get("retryAfterSeconds"), headers.get("retry-after")):
+        try:
+            seconds = float(str(given))
+        except ValueError:
+            continue
+        if 0 <= seconds < 3_600:
+            return seconds
+    return None
+
+
 @contextmanager
 def aws_call(action: str, resource: str) -> Iterator[None]:
     """Turn the errors of one AWS call into the core's.
@@ -65,7 +78,9 @@ def aws_call(action: str, resource: str) -> Iterator[None]:
                 "docs/permissions.md lists what each role needs.",
             ) from error
         if code in _THROTTLED:
-            raise Throttled(f"AWS throttled {action} on {resource}: {text}") from error
+            raise Throttled(
+                f"AWS throttled {action} on {resource}: {text}", retry_after_s=_retry_after_s(error)
+            ) from error
         raise ServiceError(f"{action} on {resource} failed with {code or 'an error'}: {text}") from error
     except BotoCoreError as error:
         raise ServiceError(f"{action} on {resource} got no answer: {error}") from error

@@ -6,17 +6,21 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tuner.aws.failures import aws_call, error_code, error_text
-from tuner.core.errors import CloneNotReady
+from tuner.core.errors import CloneNotReady, ProcessorFailed, Throttled
+from tuner.core.log_records import ReportRecord, find_report, init_ran_again
 from tuner.core.model import Invocation, Outcome
-from tuner.core.log_records import ReportRecord, find_report
 
-LOG_WAITS_S = (1.0, 2.0, 4.0, 8.0)
+LOG_WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Growing waits for CloudWatch Logs to show a record; lags of 5 to 15 s were seen."""
+_LOG_PAGES = 20
+"""Most pages of one search: CloudWatch Logs may answer with empty ones before the one that holds something."""
+_CLOCK_SKEW_MS = 60_000
 
 _MESSAGE_CHARACTERS = 500
 
@@ -31,14 +35,16 @@ class Invoker:
         *,
         log_group: str,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._lambda = lambda_client
         self._logs = logs_client
         self._log_group = log_group
         self._sleep = sleep
+        self._clock = clock
 
-    def invoke(self, name: str, payload: bytes, *, payload_index: int = 0) -> Invocation:
-        """Invoke a clone once and read its measure.
+    def invoke(self, name: str, payload: bytes) -> tuple[Invocation, bytes]:
+        """Invoke a clone once and read its measure, and its answer.
 
         A failure of the function is a result. A call that left no answer may
         have run: it counts, as unmeasured.
@@ -46,13 +52,17 @@ class Invoker:
         Args:
             name: The clone.
             payload: The event, as JSON text.
-            payload_index: Which of the run's payloads it is.
+
+        Returns:
+            The measure, and the function's answer as JSON text (empty where
+            none came).
 
         Raises:
             Throttled: Nothing ran; to be tried again later.
             CloneNotReady: Nothing ran: the clone is not ready to be invoked.
             PermissionDenied: Nothing ran.
         """
+        began_ms = int(self._clock() * 1000)
         with aws_call("lambda:InvokeFunction", name):
             try:
                 answer = self._lambda.invoke(FunctionName=name, LogType="Tail", Payload=payload)
@@ -61,29 +71,87 @@ class Invoker:
                 if error_code(error) in {"ResourceConflictException", "CodeArtifactUserPendingException"}:
                     raise CloneNotReady(f"{name} is not ready to be invoked: {error_text(error)}") from error
                 if error_code(error) in {"ServiceException", "500", "502", "503", "504"}:
-                    return _unmeasured(payload_index, error_text(error))
+                    return _unmeasured(error_text(error)), b""
                 raise
             except BotoCoreError as error:
-                return _unmeasured(payload_index, f"no answer: {error}")
+                return _unmeasured(f"no answer: {error}"), b""
         request_id = str(answer["ResponseMetadata"]["RequestId"])
         tail = base64.b64decode(answer.get("LogResult") or "").decode("utf-8", "replace")
         record = find_report(tail, request_id)
         source: Literal["tail", "logs", "none"] = "tail"
         if record is None:
-            record, source = self._from_logs(request_id)
+            record, source = self._from_logs(request_id, began_ms)
         error_type, error_message = _function_error(body) if answer.get("FunctionError") else (None, None)
-        return _invocation(request_id, record, source, error_type, error_message, payload_index)
+        invocation = _invocation(request_id, record, source, error_type, error_message)
+        if not invocation.cold and init_ran_again(tail, request_id):
+            invocation = replace(invocation, cold=True)
+        return invocation, body
 
-    def _from_logs(self, request_id: str) -> tuple[ReportRecord | None, Literal["logs", "none"]]:
+    def run_processor(self, arn: str, payload: bytes) -> bytes:
+        """Run the function that a request has run before or after each invocation.
+
+        Args:
+            arn: The function, also with a version or alias.
+            payload: Its event, as JSON text.
+
+        Returns:
+            Its answer, as JSON text; empty where it has none.
+
+        Raises:
+            ProcessorFailed: It failed, is not there, or did not answer in time.
+            Throttled: It did not run.
+            PermissionDenied: It may not be invoked.
+        """
+        with aws_call("lambda:InvokeFunction", arn):
+            try:
+                answer = self._lambda.invoke(FunctionName=arn, Payload=payload)
+                body: bytes = answer["Payload"].read()
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    raise ProcessorFailed(
+                        f"The processor {arn} is not there.", hint="Nothing more was invoked. Correct its ARN."
+                    ) from error
+                raise
+            except BotoCoreError as error:
+                raise ProcessorFailed(f"The processor {arn} gave no answer: {error}") from error
+        if answer.get("FunctionError"):
+            error_type, error_message = _function_error(body)
+            raise ProcessorFailed(
+                f"The processor {arn} failed with {error_type}: {error_message}",
+                hint="Its own log tells more. A run ends where a processor fails: what it measured after that could "
+                "be of another state of things.",
+            )
+        return body
+
+    def _from_logs(self, request_id: str, began_ms: int) -> tuple[ReportRecord | None, Literal["logs", "none"]]:
         for wait_s in LOG_WAITS_S:
             self._sleep(wait_s)
-            with aws_call("logs:FilterLogEvents", self._log_group):
-                answer = self._logs.filter_log_events(logGroupName=self._log_group, filterPattern=f'"{request_id}"')
+            try:
+                messages = self._messages_about(request_id, began_ms)
+            except Throttled:
+                continue
             # Read together: START and END, which bear the id too, rule out a REPORT that the function printed itself.
-            record = find_report("\n".join(event["message"] for event in answer.get("events", ())), request_id)
+            record = find_report("\n".join(messages), request_id)
             if record is not None:
                 return record, "logs"
         return None, "none"
+
+    def _messages_about(self, request_id: str, began_ms: int) -> list[str]:
+        messages: list[str] = []
+        more: dict[str, str] = {}
+        for _ in range(_LOG_PAGES):
+            with aws_call("logs:FilterLogEvents", self._log_group):
+                answer = self._logs.filter_log_events(
+                    logGroupName=self._log_group,
+                    filterPattern=f'"{request_id}"',
+                    startTime=began_ms - _CLOCK_SKEW_MS,
+                    **more,
+                )
+            messages += [event["message"] for event in answer.get("events", ())]
+            if not answer.get("nextToken"):
+                break
+            more = {"nextToken": answer["nextToken"]}
+        return messages
 
 
 def _function_error(body: bytes) -> tuple[str, str]:
@@ -105,7 +173,6 @@ def _invocation(
     source: Literal["tail", "logs", "none"],
     error_type: str | None,
     error_message: str | None,
-    payload_index: int,
 ) -> Invocation:
     outcome = _outcome(record, error_type, error_message)
     if record is None:
@@ -113,7 +180,6 @@ def _invocation(
             request_id=request_id,
             outcome=outcome,
             cold=False,
-            payload_index=payload_index,
             error_type=error_type,
             error_message=error_message,
             source=source,
@@ -127,7 +193,6 @@ def _invocation(
         billed_ms=record.billed_ms,
         init_ms=init_ms,
         max_memory_used_mb=record.max_memory_used_mb,
-        payload_index=payload_index,
         error_type=error_type or record.error_type,
         error_message=error_message,
         source=source,
@@ -150,12 +215,11 @@ def _outcome(record: ReportRecord | None, error_type: str | None, error_message:
     return "ok"
 
 
-def _unmeasured(payload_index: int, why: str) -> Invocation:
+def _unmeasured(why: str) -> Invocation:
     return Invocation(
         request_id="",
         outcome="unmeasured",
         cold=False,
-        payload_index=payload_index,
         error_message=why[:_MESSAGE_CHARACTERS],
         source="none",
     )

@@ -13,6 +13,7 @@ a test compares the two.
     ├── PermissionDenied          names action, resource and role
     ├── PriceUnknown              no price for this Region and architecture
     ├── PayloadFailed             the function fails at its current size
+    ├── ProcessorFailed           the function that runs before or after each invocation failed
     ├── NothingMeasured           no size gave a usable duration
     ├── TooManyUnmeasured         too many invocations left no report
     ├── RunInterrupted            ended on request before there was an answer
@@ -25,6 +26,7 @@ a test compares the two.
     └── RetryableError
         ├── Throttled             AWS asked to slow down
         ├── CloneNotReady         a temporary function is still being made
+        ├── BatchUnfinished       a batch takes longer than one task may
         └── StudyBusy             another run writes the same study
 
 A verdict is not an error: an unreachable goal is the result ``GOAL_NOT_MET``.
@@ -86,6 +88,10 @@ class PayloadFailed(TunerError):
     """The function fails with this payload at its current memory size."""
 
 
+class ProcessorFailed(TunerError):
+    """The function that the request has run before or after each invocation failed."""
+
+
 class NothingMeasured(TunerError):
     """No memory size gave a usable duration."""
 
@@ -127,11 +133,19 @@ class RetryableError(TunerError):
 
 
 class Throttled(RetryableError):
-    """AWS asked to slow down."""
+    """AWS asked to slow down; for so many seconds, where it said so."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message, hint=hint)
 
 
 class CloneNotReady(RetryableError):
     """A temporary function is still being made."""
+
+
+class BatchUnfinished(RetryableError):
+    """There is more of a batch than one task has time for; the next one goes on."""
 
 
 class StudyBusy(RetryableError):

@@ -125,8 +125,8 @@ class ExecutionInput(_Input):
     sleepBetweenInvocationsMs: _Whole = _field(  # noqa: N815
         0, "Wait so long between invocations.", "it must be a whole number between 0 and 60,000", ge=0, le=60_000
     )
-    preProcessorARN: Any = _field(None, "A function to run before each invocation: not supported yet.", "")  # noqa: N815
-    postProcessorARN: Any = _field(None, "A function to run after each invocation: not supported yet.", "")  # noqa: N815
+    preProcessorARN: str | None = _field(None, "A function to run before each invocation.", "it must be a text")  # noqa: N815
+    postProcessorARN: str | None = _field(None, "A function to run after each invocation.", "it must be a text")  # noqa: N815
     dryRun: bool = _field(  # noqa: N815
         False, "Check everything, invoke once, estimate the run; nothing else.", "it must be true or false"
     )
@@ -269,6 +269,8 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         savings_plan_discount=parsed.savingsPlanDiscount,
         account_gb_seconds=parsed.accountGbSecondsPerMonth,
         parallel_invocation=parsed.parallelInvocation,
+        pre_processor_arn=parsed.preProcessorARN or None,
+        post_processor_arn=parsed.postProcessorARN or None,
         sleep_between_invocations_ms=parsed.sleepBetweenRunsMs or parsed.sleepBetweenInvocationsMs,
         dry_run=parsed.dryRun,
         observed=observed,
@@ -403,12 +405,12 @@ def _check_texts(given: Mapping[str, Any], problems: list[str]) -> None:
         bucket, _, key = location.removeprefix("s3://").partition("/")
         if not location.startswith("s3://") or not bucket or not key:
             problems.append(f"payloadS3 is {shown_json(location)}: it must have the form s3://bucket/key")
-    problems.extend(
-        f"{name} is not supported yet: running a function around each invocation comes with a later version, "
-        "leave it out"
-        for name in ("preProcessorARN", "postProcessorARN")
-        if given.get(name) not in (None, "")
-    )
+    for name in ("preProcessorARN", "postProcessorARN"):
+        processor = given.get(name)
+        if isinstance(processor, str) and processor:
+            reference, problem = read_function_reference(processor, field=name)
+            if reference is None:
+                problems.append(problem)
 
 
 def _sentences(error: ValidationError, given: Any, model: type[_Input], prefix: str) -> Iterator[str]:

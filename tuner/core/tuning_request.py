@@ -90,6 +90,8 @@ class TuningRequest:
     """What the account uses on the function's architecture in a month: decides the price tier."""
     parallel_invocation: bool = False
     sleep_between_invocations_ms: int = 0
+    pre_processor_arn: str | None = None
+    post_processor_arn: str | None = None
     dry_run: bool = False
     observed: ObservedDuration | None = None
     power_tuning: PowerTuning | None = None
@@ -140,6 +142,8 @@ class TuningRequest:
             "accountGbSecondsPerMonth": self.account_gb_seconds,
             "parallelInvocation": self.parallel_invocation,
             "sleepBetweenInvocationsMs": self.sleep_between_invocations_ms,
+            "preProcessorARN": self.pre_processor_arn,
+            "postProcessorARN": self.post_processor_arn,
             "dryRun": self.dry_run,
         }
         if self.power_tuning is not None:

@@ -35,6 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         memory_cap_mb=int(os.environ["TUNER_MEMORY_CAP_MB"]),
         now=now(),
         clone_log_group=os.environ["TUNER_CLONE_LOG_GROUP"],
+        processor_functions=tuple(filter(None, os.environ.get("TUNER_PROCESSOR_FUNCTIONS", "").split(","))),
         cores=os.cpu_count() if local else None,
         load=os.getloadavg()[0] if local else None,
     )

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.aws.invoker import Invoker
+from tuner.aws.invoker import LOG_WAITS_S, Invoker
 from tuner.core.codec import from_json, to_json
-from tuner.core.errors import RunNotFound
+from tuner.core.errors import BatchUnfinished, RunNotFound, Throttled
 from tuner.core.model import Batch, Invocation, Observation
 from tuner.core.payload_mix import next_payload
 from tuner.core.plan import clone_name
 from tuner.core.power_tuning import accept_allowed
+from tuner.core.processors import PROCESSOR_TIMEOUT_S
 from tuner.steps.progress import report_batch
-from tuner.steps.run import PAYLOADS, Journal, journal_name, load_journals, load_record, load_round
+from tuner.steps.run import PAYLOADS, Journal, RunRecord, journal_name, load_journals, load_record, load_round
+
+Answer = TypeVar("Answer")
 
 _FATAL = {"out_of_memory", "timeout", "function_error"}
 """One of these at a size is a fact about the size: the rest of the batch would only repeat it."""
+
+TASK_S = 600.0
+"""A task begins no invocation whose worst case would pass this; the handler itself may take 900 s."""
+
+_ANSWER_S = 870.0
+"""When a task must have ended, throttled or not: the handler's 900 s with some to write down what it knows."""
+
+_PATIENCE_S = 60.0
+"""So long a throttled invocation is tried again within a task; then the state machine waits."""
 
 
 def measure(
@@ -29,6 +43,7 @@ def measure(
     trial: int,
     *,
     sleep: Callable[[float], None],
+    clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Invoke the batch's clone as often as the search asked, and keep each result.
 
@@ -42,12 +57,15 @@ def measure(
         round_number: The round.
         trial: The batch, by the number of its trial.
         sleep: Waits for that many seconds.
+        clock: Seconds, for the time that this task may take.
 
     Returns:
         How many invocations the batch holds now.
 
     Raises:
+        BatchUnfinished: There is more than one task has time for: call again.
         Throttled: AWS asked to slow down; what was measured is kept.
+        ProcessorFailed: A processor of the request failed; what was measured is kept.
     """
     record = load_record(artifacts)
     batch = _batch(artifacts, round_number, trial)
@@ -57,9 +75,15 @@ def measure(
     if journal.complete:
         return len(journal.observation.invocations)
     journals = load_journals(artifacts)
-    payloads = _payloads(artifacts)
-    invoker = invoker_for(record.target.timeout_s)
-    clone = clone_name(record.run_id, batch.candidate)
+    caller = _Caller(
+        invoker_for(record.target.timeout_s),
+        clone_name(record.run_id, batch.candidate),
+        _payloads(artifacts),
+        record,
+        sleep,
+        clock,
+        began_s=clock(),
+    )
     earlier = [
         invocation
         for other in journals
@@ -69,7 +93,14 @@ def measure(
     others = [other.observation for other in journals if other.observation.trial != trial]
     for _ in range(journal.started - len(journal.observation.invocations)):
         journal = _with(journal, [Invocation("", "unmeasured", cold=False, error_message="the measuring step ended")])
+    worked = False
     while len(journal.observation.invocations) < batch.invocation_count:
+        if worked and not caller.has_time:
+            raise BatchUnfinished(
+                f"{len(journal.observation.invocations)} of {batch.invocation_count} invocations at {batch.candidate} "
+                "are measured; the next task goes on."
+            )
+        worked = True
         done = list(journal.observation.invocations)
         wave = (
             min(batch.environment_count, batch.invocation_count - len(done)) if record.problem.max_parallel > 1 else 1
@@ -80,21 +111,105 @@ def measure(
         report_batch(artifacts, record, batch, [*others, journal.observation])
         if done and record.request.sleep_between_invocations_ms:
             sleep(record.request.sleep_between_invocations_ms / 1000)
-        try:
-            results = accept_allowed(_wave(invoker, clone, payloads, indices), record.request.allowed_exceptions)
-        except Exception:
-            # Nothing ran in a wave of one that was refused; a larger wave may have run in part.
-            journal = replace(journal, started=len(done) + (wave if wave > 1 else 0))
-            artifacts.write(name, to_json(journal))
-            raise
-        journal = _with(journal, _with_environments(clone, [*earlier, *done], results))
+        calls = caller.wave(indices)
+        ran = [call.invocation for call in calls if call.invocation is not None]
+        results = accept_allowed(ran, record.request.allowed_exceptions)
+        journal = _with(journal, _with_environments(caller.clone, [*earlier, *done], results, wave))
+        # What was refused has not run: it is asked for again.
+        journal = replace(journal, started=len(journal.observation.invocations))
         artifacts.write(name, to_json(journal))
+        errors = [call.error for call in calls if call.error is not None]
+        if errors:
+            raise next((error for error in errors if not isinstance(error, Throttled)), errors[0])
         if any(result.outcome in _FATAL for result in results):
             break
     journal = replace(journal, complete=True)
     artifacts.write(name, to_json(journal))
     report_batch(artifacts, record, batch, [*others, journal.observation])
     return len(journal.observation.invocations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What became of one call: an invocation where the function ran, an error where something stops the batch."""
+
+    invocation: Invocation | None = None
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class _Caller:
+    """Calls one clone, with the request's processors around each call, for as long as the task may take."""
+
+    invoker: Invoker
+    clone: str
+    payloads: Sequence[bytes]
+    record: RunRecord
+    sleep: Callable[[float], None]
+    clock: Callable[[], float]
+    began_s: float
+
+    @property
+    def has_time(self) -> bool:
+        """Whether one more invocation would end in time even in the worst case."""
+        return self._elapsed_s + self._worst_s <= TASK_S
+
+    @property
+    def _elapsed_s(self) -> float:
+        return self.clock() - self.began_s
+
+    @property
+    def _worst_s(self) -> float:
+        request = self.record.request
+        processors = sum(arn is not None for arn in (request.pre_processor_arn, request.post_processor_arn))
+        return (
+            self.record.target.timeout_s
+            + request.sleep_between_invocations_ms / 1000
+            + processors * PROCESSOR_TIMEOUT_S
+            + sum(LOG_WAITS_S)
+        )
+
+    def wave(self, indices: Sequence[int]) -> list[_Call]:
+        """Call the clone once for each payload, all at once."""
+        if len(indices) == 1:
+            return [self._call(indices[0])]
+        with ThreadPoolExecutor(len(indices)) as pool:
+            return list(pool.map(self._call, indices))
+
+    def _call(self, index: int) -> _Call:
+        request = self.record.request
+        payload = self.payloads[index]
+        try:
+            if request.pre_processor_arn is not None:
+                given = self._patiently(self.invoker.run_processor, request.pre_processor_arn, payload)
+                # A handler that returns nothing answers null.
+                payload = given if given.strip() not in (b"", b"null") else payload
+            invocation, answer = self._patiently(self.invoker.invoke, self.clone, payload)
+        except Exception as error:  # noqa: BLE001 - raised when the other calls of this wave have ended
+            return _Call(error=error)
+        invocation = replace(invocation, payload_index=index)
+        if request.post_processor_arn is None:
+            return _Call(invocation)
+        try:
+            self._patiently(self.invoker.run_processor, request.post_processor_arn, answer or b"null")
+        except Exception as error:  # noqa: BLE001 - as above
+            return _Call(invocation, error)
+        return _Call(invocation)
+
+    def _patiently(self, call: Callable[[str, bytes], Answer], name: str, payload: bytes) -> Answer:
+        """Call, and again when AWS has throttled it: after ``Retry-After``, or a growing wait."""
+        waited_s, growing_s = 0.0, 1.0
+        while True:
+            try:
+                return call(name, payload)
+            except Throttled as error:
+                wait_s = growing_s if error.retry_after_s is None else max(error.retry_after_s, 0.1)
+                growing_s = min(growing_s * 2, 20.0)
+                late = self._elapsed_s + wait_s + self._worst_s > _ANSWER_S
+                if late or waited_s + wait_s > _PATIENCE_S:
+                    raise
+                waited_s += wait_s
+                self.sleep(wait_s)
 
 
 def _batch(artifacts: RunArtifacts, round_number: int, trial: int) -> Batch:
@@ -120,22 +235,14 @@ def _next_payloads(weights: Sequence[float], so_far: Sequence[Invocation], wave:
     return indices
 
 
-def _wave(invoker: Invoker, clone: str, payloads: Sequence[bytes], indices: Sequence[int]) -> list[Invocation]:
-    def one(index: int) -> Invocation:
-        return invoker.invoke(clone, payloads[index], payload_index=index)
-
-    if len(indices) == 1:
-        return [one(indices[0])]
-    with ThreadPoolExecutor(len(indices)) as pool:
-        return list(pool.map(one, indices))
-
-
 def _with(journal: Journal, invocations: Sequence[Invocation]) -> Journal:
     observation = journal.observation
     return replace(journal, observation=replace(observation, invocations=(*observation.invocations, *invocations)))
 
 
-def _with_environments(clone: str, earlier: Sequence[Invocation], results: Sequence[Invocation]) -> list[Invocation]:
+def _with_environments(
+    clone: str, earlier: Sequence[Invocation], results: Sequence[Invocation], wave: int
+) -> list[Invocation]:
     """Name the environments as far as the order of calls tells them.
 
     A cold invocation starts a new one. A single call after it lands on the one
@@ -149,5 +256,5 @@ def _with_environments(clone: str, earlier: Sequence[Invocation], results: Seque
             started += 1
             named.append(replace(result, environment=f"{clone}#{started}"))
         else:
-            named.append(replace(result, environment=last if len(results) == 1 else None))
+            named.append(replace(result, environment=last if wave == 1 else None))
     return named

@@ -25,6 +25,7 @@ from tuner.core.plan import Plan
 from tuner.core.power_tuning import check_its_payloads, design_budget, read_event
 from tuner.core.preflight import Surrounding, check_tunable
 from tuner.core.pricing import invocation_cost_usd, prices_for, tier_for
+from tuner.core.processors import with_processors
 from tuner.core.request import parse_request
 from tuner.core.snapshot import fingerprint
 from tuner.core.target import TargetFunction, read_target
@@ -60,6 +61,8 @@ class Surroundings:
     memory_cap_mb: int
     now: datetime
     clone_log_group: str
+    processor_functions: tuple[str, ...] = ()
+    """ARNs that ``preProcessorARN`` and ``postProcessorARN`` may name: the template's parameter."""
     cores: int | None = None
     """Of the machine that measures, where it is the user's own."""
     load: float | None = None
@@ -112,6 +115,13 @@ def plan_run(
             clone_log_group=surroundings.clone_log_group,
             today=surroundings.now.date().isoformat(),
         ),
+    )
+    request = with_processors(
+        request,
+        allowed=surroundings.processor_functions,
+        timeout_s=target.timeout_s,
+        region=surroundings.region,
+        account=surroundings.account,
     )
     payloads = _payloads(artifacts, request)
     traffic, why_unknown = read_traffic(traffic_reader, reference, now=surroundings.now)

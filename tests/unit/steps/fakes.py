@@ -214,7 +214,7 @@ class FakeLambda:
         self._called("delete_function", FunctionName)
         del self.functions[FunctionName]
 
-    def invoke(self, *, FunctionName: str, LogType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+    def invoke(self, *, FunctionName: str, LogType: str = "None", Payload: bytes) -> dict[str, Any]:  # noqa: N803
         """As Lambda does: the REPORT line is in the tail."""
         configuration = self._called("invoke", FunctionName)
         request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{FunctionName}{len(self.calls)}"))
@@ -243,7 +243,7 @@ class FakeLogs:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def filter_log_events(self, *, logGroupName: str, filterPattern: str) -> dict[str, Any]:  # noqa: N803
+    def filter_log_events(self, *, logGroupName: str, filterPattern: str, startTime: int) -> dict[str, Any]:  # noqa: N803
         """As CloudWatch Logs does for one quoted string."""
         wanted = filterPattern.strip('"')
         return {"events": [{"message": message} for message in self.messages if wanted in message]}

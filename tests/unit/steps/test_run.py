@@ -18,7 +18,6 @@ from tuner.core.errors import (
     PermissionDenied,
     RestoreIncomplete,
     RunInterrupted,
-    Throttled,
     TooManyUnmeasured,
 )
 from tuner.core.plan import CLONE_PREFIX
@@ -95,30 +94,6 @@ def test_failing_payload_stops_after_one_invocation(run: FakeRun) -> None:
     with pytest.raises(PayloadFailed, match=r"theirs fails .* 1024 MB: KeyError: 'id'"):
         run.suggest()
     assert sum(1 for call, _ in run.aws.calls if call == "invoke") == 1
-
-
-def test_throttled_measurement_resumes_without_repeating(run: FakeRun) -> None:
-    """A throttle keeps what was measured; the retry makes only the missing invocations."""
-    run.plan()
-    run.round()
-    number, batches = run.suggest()
-    create_clones(run.artifacts, run.reader, run.clones, number)
-    batch = max(batches, key=lambda row: row.invocation_count)
-    assert batch.invocation_count >= 1
-    seen = 0
-
-    def throttle_once(call: str, name: str) -> None:
-        nonlocal seen
-        if call == "invoke":
-            seen += 1
-            if seen == batch.invocation_count:
-                raise client_error("TooManyRequestsException", "Rate Exceeded.")
-
-    run.aws.before = throttle_once
-    with pytest.raises(Throttled):
-        run.measure(batch)
-    assert run.measure(batch) == batch.invocation_count
-    assert seen == batch.invocation_count + 1
 
 
 def test_crash_in_an_invocation_counts_as_unmeasured(run: FakeRun) -> None:

@@ -20,7 +20,16 @@ the request id.
 ever added to it.
 """
 
-from tuner.core.log_records.reading import find_report, parse_log, read_records
+from tuner.core.log_records.reading import find_report, init_ran_again, parse_log, read_records
 from tuner.core.log_records.records import InitReport, Record, ReportRecord, RestoreReport
 
-__all__ = ["InitReport", "Record", "ReportRecord", "RestoreReport", "find_report", "parse_log", "read_records"]
+__all__ = [
+    "InitReport",
+    "Record",
+    "ReportRecord",
+    "RestoreReport",
+    "find_report",
+    "init_ran_again",
+    "parse_log",
+    "read_records",
+]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tuner.core.log_records.course import WAITING_RECORDS, Course
 from tuner.core.log_records.events import iter_messages
 from tuner.core.log_records.json_record import read_json_document, read_json_line
-from tuner.core.log_records.records import Record, ReportRecord
+from tuner.core.log_records.records import InitReport, Record, ReportRecord
 from tuner.core.log_records.text_record import MAX_RECORD_LINES, read_text_phase_report, read_text_report
 
 _MARKER = re.compile(r"(START|END)[ \t]+RequestId:[ \t]*([^\s]+)")
@@ -35,6 +35,18 @@ def find_report(tail: str, request_id: str) -> ReportRecord | None:
         if isinstance(record, ReportRecord):
             return record
     return None
+
+
+def init_ran_again(tail: str, request_id: str) -> bool:
+    """Whether the log tells of an init that failed or ran out of its time, so that the invocation began with another.
+
+    Such an invocation is a cold start although its record has no init: it is
+    inside the duration.
+    """
+    return any(
+        isinstance(record, InitReport) and (record.phase == "invoke" or record.status in ("timeout", "error"))
+        for record in parse_log(tail, request_id=request_id)
+    )
 
 
 def parse_log(text: str, *, request_id: str | None = None) -> list[Record]:

@@ -1,0 +1,277 @@
+"""One batch: processors around it, throttles, tasks that are too short for it, records that are not in the tail."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.steps.conftest import FakeRun
+from tests.unit.steps.fakes import client_error
+from tuner.core.codec import to_json
+from tuner.core.errors import BatchUnfinished, ProcessorFailed, Throttled
+from tuner.core.model import Batch
+from tuner.core.processors import PROCESSOR_TIMEOUT_S
+from tuner.core.tuning_request import TuningRequest
+from tuner.steps.create_clones import create_clones
+from tuner.steps.measure import TASK_S, measure
+from tuner.steps.run import RECORD, load_record, round_name
+
+BEFORE, AFTER = "arn:aws:lambda:eu-west-1:123456789012:function:before", "arn:aws:lambda:eu-west-1:1:function:after"
+
+
+def open_batch(run: FakeRun, count: int, *, environments: int = 1, max_parallel: int = 1, timeout_s: int = 10) -> Batch:
+    """A planned run with one open batch of so many invocations at today's size."""
+    record = run.plan()
+    record = replace(
+        record,
+        problem=replace(record.problem, max_parallel=max_parallel),
+        target=replace(record.target, timeout_s=timeout_s),
+    )
+    run.artifacts.write(RECORD, to_json(record))
+    batch = Batch(1, 0, record.problem.current, count, environments, "a test")
+    run.artifacts.write(round_name(1), to_json((batch,)))
+    create_clones(run.artifacts, run.reader, run.clones, 1)
+    return batch
+
+
+def with_request(run: FakeRun, change: Callable[[TuningRequest], TuningRequest]) -> None:
+    """Let the run have been asked for something else."""
+    record = load_record(run.artifacts)
+    run.artifacts.write(RECORD, to_json(replace(record, request=change(record.request))))
+
+
+def measured(run: FakeRun) -> list[dict[str, Any]]:
+    """The journal's invocations."""
+    return list(run.artifacts.read("observations/001-0000.json")["observation"]["invocations"])
+
+
+class Calls:
+    """What was invoked with what, and what the processors answer."""
+
+    def __init__(self, run: FakeRun, answers: dict[str, bytes | Exception]) -> None:
+        self.seen: list[tuple[str, bytes]] = []
+        self._invoke = run.aws.invoke
+        self._answers = answers
+        run.aws.invoke = self._answer  # type: ignore[method-assign]
+
+    def _answer(self, **arguments: Any) -> dict[str, Any]:
+        name, payload = arguments["FunctionName"], arguments["Payload"]
+        kind = {BEFORE: "before", AFTER: "after"}.get(name, "function")
+        self.seen.append((kind, payload))
+        if kind == "function":
+            return {**self._invoke(**arguments), "Payload": io.BytesIO(b'{"made": 1}')}
+        assert "LogType" not in arguments
+        answer = self._answers.get(kind, b"null")
+        if isinstance(answer, Exception):
+            raise answer
+        failed = {"FunctionError": "Unhandled"} if b"errorType" in answer else {}
+        return {"Payload": io.BytesIO(answer), "ResponseMetadata": {"RequestId": "p"}, **failed}
+
+
+@pytest.mark.parametrize(
+    ("answer", "payload"), [(b'{"order": 7}', b'{"order": 7}'), (b"null", b"{}"), (b"", b"{}"), (b" null\n", b"{}")]
+)
+def test_processors_run_around_each_invocation(run: FakeRun, answer: bytes, payload: bytes) -> None:
+    """The first one's answer becomes the event unless it is empty; the second one gets the function's answer."""
+    batch = open_batch(run, 2)
+    with_request(run, lambda request: replace(request, pre_processor_arn=BEFORE, post_processor_arn=AFTER))
+    calls = Calls(run, {"before": answer})
+    assert run.measure(batch) == 2
+    once = [("before", b"{}"), ("function", payload), ("after", b'{"made": 1}')]
+    assert calls.seen == once * 2
+    assert [row["outcome"] for row in measured(run)] == ["ok", "ok"]
+
+
+def test_a_processor_that_fails_ends_the_run(run: FakeRun) -> None:
+    """Before an invocation: nothing ran, nothing counts. The error has a name of its own, and says which one."""
+    batch = open_batch(run, 3)
+    with_request(run, lambda request: replace(request, pre_processor_arn=BEFORE))
+    calls = Calls(run, {"before": b'{"errorType": "KeyError", "errorMessage": "no table"}'})
+    with pytest.raises(ProcessorFailed, match="function:before failed with KeyError: no table"):
+        run.measure(batch)
+    assert [kind for kind, _ in calls.seen] == ["before"]
+    assert measured(run) == []
+
+
+def test_a_processor_that_fails_afterwards_leaves_the_invocation_measured(run: FakeRun) -> None:
+    """The function ran: its cost and its number are kept, and a repeated task does not run it again."""
+    batch = open_batch(run, 1)
+    with_request(run, lambda request: replace(request, post_processor_arn=AFTER))
+    calls = Calls(run, {"after": client_error("ResourceNotFoundException")})
+    with pytest.raises(ProcessorFailed, match="is not there"):
+        run.measure(batch)
+    assert [row["outcome"] for row in measured(run)] == ["ok"]
+    assert run.measure(batch) == 1
+    assert [kind for kind, _ in calls.seen] == ["function", "after"]
+
+
+def test_a_throttle_is_waited_for_as_long_as_aws_says(run: FakeRun) -> None:
+    """Within the task, by Retry-After; the throttled call is no invocation."""
+    batch = open_batch(run, 2)
+    answers = iter(
+        [
+            client_error("TooManyRequestsException", "Rate Exceeded.", retryAfterSeconds="7"),
+            client_error("TooManyRequestsException", "Rate Exceeded."),
+        ]
+    )
+
+    def throttle(call: str, name: str) -> None:
+        error = next(answers, None) if call == "invoke" else None
+        if error is not None:
+            raise error
+
+    run.aws.before = throttle
+    assert run.measure(batch) == 2
+    assert run.slept == [7.0, 2.0]
+    assert [row["outcome"] for row in measured(run)] == ["ok", "ok"]
+
+
+def test_a_throttle_without_end_is_left_to_the_state_machine(run: FakeRun) -> None:
+    """What was measured is kept, and what was refused was never counted."""
+    batch = open_batch(run, 3)
+    seen = 0
+
+    def throttle(call: str, name: str) -> None:
+        nonlocal seen
+        seen += call == "invoke"
+        if call == "invoke" and seen > 1:
+            raise client_error("TooManyRequestsException", "Rate Exceeded.")
+
+    run.aws.before = throttle
+    with pytest.raises(Throttled):
+        run.measure(batch)
+    assert sum(run.slept) <= 60
+    journal = run.artifacts.read("observations/001-0000.json")
+    assert (journal["started"], len(journal["observation"]["invocations"]), journal["complete"]) == (1, 1, False)
+    run.aws.before = lambda call, name: None
+    assert run.measure(batch) == 3
+
+
+def test_what_came_back_of_a_wave_is_kept_when_a_part_was_refused(run: FakeRun) -> None:
+    """Of four at once two are throttled for good: two count, and the next task makes the others."""
+    batch = open_batch(run, 4, environments=4, max_parallel=4, timeout_s=840)
+    seen = 0
+
+    def throttle(call: str, name: str) -> None:
+        nonlocal seen
+        seen += call == "invoke"
+        if call == "invoke" and seen > 2:
+            raise client_error("TooManyRequestsException", "Rate Exceeded.")
+
+    run.aws.before = throttle
+    with pytest.raises(Throttled):
+        run.measure(batch)
+    assert [row["outcome"] for row in measured(run)] == ["ok", "ok"]
+    run.aws.before = lambda call, name: None
+    assert run.measure(batch) == 4
+    assert [row["outcome"] for row in measured(run)] == ["ok"] * 4
+
+
+def test_a_batch_that_takes_long_is_split_over_tasks(run: FakeRun) -> None:
+    """No invocation begins whose worst case would pass ten minutes; the next task goes on where this one ended."""
+    open_batch(run, 5, timeout_s=200)
+    time_s = 0.0
+
+    def clock() -> float:
+        return time_s
+
+    def takes_its_time(call: str, name: str) -> None:
+        nonlocal time_s
+        time_s += 150 if call == "invoke" else 0
+
+    run.aws.before = takes_its_time
+    counts = []
+    for _ in range(4):
+        before, begun = len(measured(run)) if counts else 0, time_s
+        try:
+            measure(run.artifacts, run.invoker, 1, 0, sleep=run.slept.append, clock=clock)
+        except BatchUnfinished:
+            counts.append(len(measured(run)) - before)
+            assert time_s - begun <= TASK_S
+        else:
+            counts.append(len(measured(run)) - before)
+            break
+    assert counts == [3, 2]
+
+
+@pytest.mark.parametrize(("timeout_s", "sleep_ms", "processors"), [(840, 0, 0), (500, 60_000, 1)])
+def test_a_function_that_may_take_long_gets_one_invocation_a_task(
+    run: FakeRun, timeout_s: int, sleep_ms: int, processors: int
+) -> None:
+    """The pauses and the processors count into the ten minutes, by their worst case."""
+    batch = open_batch(run, 2, timeout_s=timeout_s)
+    with_request(
+        run,
+        lambda request: replace(
+            request,
+            sleep_between_invocations_ms=sleep_ms,
+            pre_processor_arn=BEFORE if processors else None,
+        ),
+    )
+    Calls(run, {})
+    with pytest.raises(BatchUnfinished, match="1 of 2"):
+        run.measure(batch)
+    assert run.measure(batch) == 2
+    assert PROCESSOR_TIMEOUT_S == 60
+
+
+def without_report(run: FakeRun, *, tail: str = "") -> None:
+    """Let responses come without their record, which is in the log group."""
+    invoke = run.aws.invoke
+
+    def cut(**arguments: Any) -> dict[str, Any]:
+        answer = invoke(**arguments)
+        run.logs.messages += base64.b64decode(answer["LogResult"]).decode().splitlines(keepends=True)
+        return {**answer, "LogResult": base64.b64encode(tail.encode()).decode()}
+
+    run.aws.invoke = cut  # type: ignore[method-assign]
+
+
+def test_logs_are_asked_page_by_page_and_throttles_waited_for(run: FakeRun) -> None:
+    """CloudWatch Logs may answer with an empty page first; a throttle there does not invoke the function again."""
+    batch = open_batch(run, 1)
+    without_report(run)
+    search = run.logs.filter_log_events
+    asked: list[dict[str, Any]] = []
+
+    def pages(*, nextToken: str = "", **arguments: Any) -> dict[str, Any]:  # noqa: N803
+        asked.append(arguments)
+        if len(asked) == 1:
+            raise client_error("ThrottlingException", "Rate exceeded")
+        return search(**arguments) if nextToken else {"events": [], "nextToken": "more"}
+
+    run.logs.filter_log_events = pages  # type: ignore[method-assign]
+    assert run.measure(batch) == 1
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("ok", "logs")]
+    assert run.slept == [1.0, 2.0]
+    assert all(row["startTime"] > 1_700_000_000_000 for row in asked)
+    assert sum(call == "invoke" for call, _ in run.aws.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INIT_REPORT Init Duration: 10009.77 ms\tPhase: init\tStatus: timeout\n",
+        "INIT_REPORT Init Duration: 310.70 ms\tPhase: invoke\n",
+    ],
+)
+def test_an_init_that_ran_again_is_a_cold_start(run: FakeRun, line: str) -> None:
+    """Its record has no init: it is inside the duration, which is no warm one."""
+    batch = open_batch(run, 2)
+    run.aws.cold.clear()
+    invoke = run.aws.invoke
+    first = [line]
+
+    def again(**arguments: Any) -> dict[str, Any]:
+        answer = invoke(**arguments)
+        tail = (first.pop() if first else "") + base64.b64decode(answer["LogResult"]).decode()
+        return {**answer, "LogResult": base64.b64encode(tail.encode()).decode()}
+
+    run.aws.invoke = again  # type: ignore[method-assign]
+    run.measure(batch)
+    assert [(row["cold"], row["init_ms"]) for row in measured(run)] == [(True, None), (False, None)]
