@@ -208,7 +208,7 @@ def _differences(value: Any, other: Any, path: str = "") -> Iterator[str]:
     if value == other:
         return
     left, right = _by_name(value), _by_name(other)
-    if left is None or right is None:
+    if left is None or right is None or (path and None in (value, other)):
         if path:
             yield path
         return
