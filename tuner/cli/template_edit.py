@@ -341,11 +341,11 @@ def _plan_edit(
         if not force and not _is_literal(_value_node(shared[-1][1], name), name):
             raise PatchRefused(
                 f"{name} of {logical_id} comes from Globals (line {_line(shared[-1][0])}), where it is not a plain "
-                f"value and holds for {', '.join(others)} as well.",
+                f"value and holds for {_listed(others)} as well.",
                 hint=f"Change it there by hand, or give {logical_id} a plain {value} of its own with --force.",
             )
         notes.append(
-            f"Globals gives {name} to {', '.join(others)} as well: they keep it, {logical_id} gets a line of its own."
+            f"Globals gives {name} to {_listed(others)} as well: they keep it, {logical_id} gets a line of its own."
         )
     elif _DEFAULTS[name] == value and not _pairs(properties, "<<"):
         notes.append(f"{logical_id} has no {name}, and {value} is what it gets without one.")
@@ -363,6 +363,10 @@ def _others_of_globals(template: _Template, functions: dict[str, Any], logical_i
     ]
     loops = [key.value for key, _ in _items(template.section("Resources")) if key.value.startswith("Fn::ForEach")]
     return others + loops
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
 def _value_node(node: Any, name: str) -> Any:

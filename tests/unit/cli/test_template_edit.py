@@ -7,9 +7,11 @@ from typing import Any
 
 import cfn_flip
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuner.application import application_root
 from tuner.cli.failures import PatchRefused
 from tuner.cli.template_edit import Patched, Wanted, patch_template
 
@@ -449,3 +451,57 @@ def test_only_the_one_value_changes(drawn: tuple[dict[str, Any], str], form: str
     before["Resources"][logical_id]["Properties"]["MemorySize"] = memory_mb
     assert after == before
     assert (patched.text != text) == bool(patched.changes)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    data=st.data(),
+    ids=st.lists(NAMES, min_size=1, max_size=3, unique=True),
+    flow=st.sampled_from([None, True, False]),
+    indent=st.integers(2, 6),
+    newline=st.sampled_from(["\n", "\r\n"]),
+    memory_mb=st.integers(129, 10240),
+)
+def test_comments_and_odd_forms_stay(
+    data: st.DataObject, ids: list[str], flow: bool | None, indent: int, newline: str, memory_mb: int
+) -> None:
+    """Block and flow style, any indentation, comments behind any line: all lines but one stay, in their order."""
+    simple = st.recursive(
+        st.integers(0, 9999) | NAMES,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+        max_leaves=5,
+    )
+    resources: dict[str, Any] = {}
+    for logical_id in ids:
+        properties = {"Role": "r", **data.draw(st.dictionaries(NAMES, simple, max_size=3))}
+        if data.draw(st.booleans()):
+            properties["MemorySize"] = 128
+        resources[logical_id] = {"Type": "AWS::Lambda::Function", "Properties": properties}
+    written = yaml.safe_dump(
+        {"Resources": resources}, default_flow_style=flow, indent=indent, width=1_000_000, sort_keys=False
+    )
+    text = "".join(
+        line + data.draw(st.sampled_from(["", " # MemorySize: 7", "   # {Handler: x}"])) + newline
+        for line in written.splitlines()
+    )
+    named = data.draw(st.sampled_from(ids))
+    patched = patch(text, named, memory_mb=memory_mb)
+    resources[named]["Properties"]["MemorySize"] = memory_mb
+    assert yaml.safe_load(patched.text) == {"Resources": resources}
+    before, after = changed_lines(text, patched.text)
+    assert (len(before), len(after)) in {(1, 1), (0, 1)}
+    assert patched.text.count("#") == text.count("#")
+
+
+def test_this_products_own_template() -> None:
+    """Each function of a large template with comments gets its size in one line."""
+    text = (application_root() / "template.yaml").read_text(encoding="utf-8")
+    for logical_id in cfn_flip.load(text)[0]["Resources"]:
+        if not logical_id.endswith("Function"):
+            continue
+        patched = patch(text, logical_id, memory_mb=1536)
+        before, after = changed_lines(text, patched.text)
+        assert after == ["      MemorySize: 1536\n"]
+        assert len(before) <= 1
+        assert patched.logical_id == logical_id
+    assert patch_template(text, Wanted(1536, name="lambda-tuner-copy-code")).logical_id == "CopyCodeFunction"
