@@ -89,7 +89,7 @@ def test_what_aws_changes_by_itself_is_no_difference() -> None:
         ("tags", None, ("team",)),
         ("event source mappings", [{**READABLE["event source mappings"][0], "State": "Disabled"}], ("1.State",)),
         ("provisioned concurrency", [{"FunctionArn": "f:live"}], ("f:live",)),
-        ("policy", {"Statement": [{"Sid": "s3"}]}, ("Statement.s3",)),
+        ("policy", {"Statement": [{"Sid": "s3"}]}, ("Statement",)),
         ("log group", {"retentionInDays": 7}, ("retentionInDays",)),
         ("log group", None, ("retentionInDays",)),
         ("recursion", "Allow", ()),
