@@ -141,6 +141,12 @@ SleepFlag = Annotated[
     int | None,
     typer.Option("--sleep-between-ms", metavar="0", help="Pause between two invocations.", rich_help_panel=HOW),
 ]
+NoWarmStartFlag = Annotated[
+    bool,
+    typer.Option(
+        "--no-warm-start", metavar="", help="Start cold, whatever earlier runs measured.", rich_help_panel=HOW
+    ),
+]
 DryRunFlag = Annotated[
     bool,
     typer.Option(
@@ -312,6 +318,7 @@ def tune(
         str | None,
         typer.Option("--post-processor", metavar="ARN", help="Not supported yet.", rich_help_panel=HOW, hidden=True),
     ] = None,
+    no_warm_start: NoWarmStartFlag = False,
     dry_run: DryRunFlag = False,
     yes: YesFlag = False,
     region: RegionFlag = None,
@@ -347,6 +354,7 @@ def tune(
         sleep_between_ms=sleep_between_ms,
         pre_processor=pre_processor,
         post_processor=post_processor,
+        no_warm_start=no_warm_start,
         dry_run=dry_run,
         observed=observed,
     )

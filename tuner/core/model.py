@@ -230,6 +230,8 @@ class ConfigurationEstimate:
     unmeasured: int = 0
     max_memory_used_mb: int | None = None
     infeasible_reason: str | None = None
+    earlier_samples: int = 0
+    """Warm samples of earlier runs at this candidate that the estimate also rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,3 +290,44 @@ class GoalAlternatives:
     percentile: float
     choices: tuple[Alternative, ...]
     steps: tuple[GoalStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """The fitted curve at one memory size, which need not be one that may be recommended."""
+
+    candidate: Candidate
+    mean_ms: Interval
+    goal_ms: Interval | None
+    """The goal's percentile; ``None`` without a goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A candidate that was not recommended, held against the one that was."""
+
+    candidate: Candidate
+    extra_cost_ratio: Interval | None
+    """Its cost over the recommended one's, minus 1; ``None`` where it cannot be used."""
+    goal_probability: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoreInvocations:
+    """How probable a verdict other than ``UNCERTAIN`` is after so many more invocations."""
+
+    invocations: int
+    verdict_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why the answer is what it is."""
+
+    curve: tuple[CurvePoint, ...]
+    """By architecture, then memory size."""
+    neighbours: tuple[Neighbour, ...]
+    """By architecture, then memory size."""
+    more_invocations: tuple[MoreInvocations, ...]
+    """Empty where the verdict is decided."""

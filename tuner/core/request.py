@@ -127,6 +127,11 @@ class ExecutionInput(_Input):
     )
     preProcessorARN: str | None = _field(None, "A function to run before each invocation.", "it must be a text")  # noqa: N815
     postProcessorARN: str | None = _field(None, "A function to run after each invocation.", "it must be a text")  # noqa: N815
+    warmStart: bool = _field(  # noqa: N815
+        True,
+        "Start from what earlier runs of the same code, configuration and payload measured.",
+        "it must be true or false",
+    )
     dryRun: bool = _field(  # noqa: N815
         False, "Check everything, invoke once, estimate the run; nothing else.", "it must be true or false"
     )
@@ -272,6 +277,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         pre_processor_arn=parsed.preProcessorARN or None,
         post_processor_arn=parsed.postProcessorARN or None,
         sleep_between_invocations_ms=parsed.sleepBetweenRunsMs or parsed.sleepBetweenInvocationsMs,
+        warm_start=parsed.warmStart,
         dry_run=parsed.dryRun,
         observed=observed,
         power_tuning=_power_tuning(parsed) if any(name in given for name in POWER_TUNING_FIELDS) else None,

@@ -254,6 +254,7 @@ def configuration_fields(row: ConfigurationEstimate) -> dict[str, Any]:
         "costPerMillionUsd": None if row.cost_per_million_usd is None else _interval_fields(row.cost_per_million_usd),
         "samples": row.samples,
         "environments": row.environments,
+        "earlierSamples": row.earlier_samples,
         "basis": row.basis,
         "infeasibleReason": row.infeasible_reason,
         "failures": row.failures,

@@ -92,6 +92,7 @@ class TuningRequest:
     sleep_between_invocations_ms: int = 0
     pre_processor_arn: str | None = None
     post_processor_arn: str | None = None
+    warm_start: bool = True
     dry_run: bool = False
     observed: ObservedDuration | None = None
     power_tuning: PowerTuning | None = None
@@ -144,6 +145,7 @@ class TuningRequest:
             "sleepBetweenInvocationsMs": self.sleep_between_invocations_ms,
             "preProcessorARN": self.pre_processor_arn,
             "postProcessorARN": self.post_processor_arn,
+            "warmStart": self.warm_start,
             "dryRun": self.dry_run,
         }
         if self.power_tuning is not None:

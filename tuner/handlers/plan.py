@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -37,6 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         clone_log_group=os.environ["TUNER_CLONE_LOG_GROUP"],
         processor_functions=tuple(filter(None, os.environ.get("TUNER_PROCESSOR_FUNCTIONS", "").split(","))),
         cores=os.cpu_count() if local else None,
+        machine=f"{platform.node()} {platform.machine()} {os.cpu_count()}" if local else None,
         load=os.getloadavg()[0] if local else None,
     )
     record = plan_run(

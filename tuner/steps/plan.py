@@ -28,6 +28,7 @@ from tuner.core.pricing import invocation_cost_usd, prices_for, tier_for
 from tuner.core.processors import with_processors
 from tuner.core.request import parse_request
 from tuner.core.snapshot import fingerprint
+from tuner.core.study_key import study_key
 from tuner.core.target import TargetFunction, read_target
 from tuner.core.tuning_request import MemoryRange, PowerTuning, TuningRequest, WeightedPayload, check_payloads
 from tuner.steps.overdue import mark_open, restore_overdue
@@ -65,6 +66,8 @@ class Surroundings:
     """ARNs that ``preProcessorARN`` and ``postProcessorARN`` may name: the template's parameter."""
     cores: int | None = None
     """Of the machine that measures, where it is the user's own."""
+    machine: str | None = None
+    """What tells the user's own machine from another one."""
     load: float | None = None
     """How many processes wanted a core in the last minute, before the run began."""
 
@@ -149,6 +152,16 @@ def plan_run(
         traffic=traffic,
         versions={"lambda-tuner": __version__, "python": platform.python_version(), **VERSIONS},
         assumed_size=_is_assumed(configuration, surroundings),
+        study_key=study_key(
+            configuration,
+            to_json(payloads),
+            measured_on=surroundings.machine or surroundings.where,
+            besides={
+                "function": target.arn,
+                "allowedExceptions": sorted(request.allowed_exceptions),
+                "observed": to_json(request.observed),
+            },
+        ),
     )
     expires_at = (surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)).isoformat()
     restore_overdue(artifacts.all, reference.name, start_restore, now=surroundings.now.isoformat())

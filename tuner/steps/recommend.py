@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
 from tuner.core.codec import to_json
-from tuner.core.model import Facts
-from tuner.core.search import goal_alternatives, recommend
+from tuner.core.model import Facts, WarmStart
+from tuner.core.search import explain, goal_alternatives, recommend
+from tuner.steps.earlier import load_earlier
 from tuner.steps.progress import report_progress
-from tuner.steps.run import ALTERNATIVES, DECISION, SEARCH, load_journals, load_record, memory_caps, observations_of
+from tuner.steps.run import (
+    ALTERNATIVES,
+    DECISION,
+    EXPLANATION,
+    SEARCH,
+    load_journals,
+    load_record,
+    memory_caps,
+    observations_of,
+)
 
 
 def recommend_for(artifacts: RunArtifacts) -> str:
-    """Choose, and write ``decision.json`` and, for other limits of the goal, ``alternatives.json``.
+    """Choose, and write ``decision.json``, ``explanation.json`` and, for other limits, ``alternatives.json``.
 
     A dry run has nothing to choose.
 
@@ -30,9 +41,15 @@ def recommend_for(artifacts: RunArtifacts) -> str:
     # The state machine bounds the number of rounds: past it, the search has not given a reason of its own.
     search: dict[str, Any] = artifacts.find(SEARCH) or {"stop_reason": "The run reached its bound of rounds."}
     observations = anchored(observations_of(load_journals(artifacts)), record.request.observed)
-    facts = Facts(memory_cap_mb=memory_caps(artifacts))
+    earlier = load_earlier(artifacts)
+    facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=earlier.runs)
     recommendation = recommend(record.problem, observations, stop_reason=search["stop_reason"], facts=facts)
+    if not earlier.runs:
+        recommendation = replace(recommendation, warm_start=WarmStart(used=False, reason=earlier.reason))
     alternatives = goal_alternatives(record.problem, observations, facts)
+    explanation = explain(record.problem, observations, facts)
+    if explanation is not None:
+        artifacts.write(EXPLANATION, to_json(explanation))
     if alternatives is not None:
         artifacts.write(ALTERNATIVES, to_json(alternatives))
     artifacts.write(DECISION, to_json(recommendation))

@@ -8,7 +8,8 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
-from tuner.core.model import GoalAlternatives, Observation, Recommendation
+from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
+from tuner.core.model import Explanation, GoalAlternatives, Observation, Recommendation
 from tuner.core.power_tuning_output import design_notes, input_notes, output_fields, transition_count
 from tuner.core.result import (
     SCHEMA_VERSION,
@@ -27,12 +28,14 @@ from tuner.core.traffic import unlike_production
 from tuner.core.tuning_request import PowerTuning
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
+from tuner.steps.earlier import load_earlier
 from tuner.steps.overdue import mark_closed
 from tuner.steps.progress import report_progress
 from tuner.steps.restore import Restored
 from tuner.steps.run import (
     ALTERNATIVES,
     DECISION,
+    EXPLANATION,
     FAILURE,
     PLAN,
     RECORD,
@@ -155,6 +158,17 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
         theirs = _power_tuning_fields(artifacts, record, observations, recommendation)
         document |= theirs
         document["assumptions"] = [*document["assumptions"], *theirs["notes"]]
+    document["batches"] = batch_fields(
+        [batch for number in range(1, len(artifacts.names(ROUNDS)) + 1) for batch in load_round(artifacts, number)]
+    )
+    explanation = artifacts.find(EXPLANATION)
+    if explanation is not None:
+        document |= explanation_fields(from_json(Explanation, explanation))
+    if recommendation.warm_start is not None:
+        document["warmStart"] = warm_start_fields(recommendation.warm_start)
+    set_aside = load_earlier(artifacts).warning
+    if set_aside is not None:
+        document["warnings"] = [*document["warnings"], set_aside]
     alternatives = artifacts.find(ALTERNATIVES)
     if alternatives is not None:
         document["goalAlternatives"] = alternative_fields(

@@ -18,6 +18,8 @@ RECORD = "request.json"
 PLAN = "plan.json"
 PAYLOADS = "payloads.json"
 PROGRESS = "progress.json"
+EARLIER = "earlier.json"
+EXPLANATION = "explanation.json"
 SEARCH = "search.json"
 DECISION = "decision.json"
 ALTERNATIVES = "alternatives.json"
@@ -47,12 +49,16 @@ class RunRecord:
     request: TuningRequest
     target: TargetFunction
     problem: SearchProblem
+    parallel_batches: int
+    """So many batches of a round are measured at the same time."""
     outside: tuple[Outside, ...] = ()
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     traffic: Traffic | None = None
     """What CloudWatch says of production; ``None``: unknown."""
+    study_key: str = ""
+    """Names the study of everything that this run measures: see ``tuner.core.study_key``."""
     assumed_size: bool = False
     """Whether today's size is a guess, as for a handler that was never deployed."""
 

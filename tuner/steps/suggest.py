@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
@@ -13,7 +11,7 @@ from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
 from tuner.core.result import spent_usd
-from tuner.core.search import VERSIONS, open_study, payload_failure, suggest
+from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
 from tuner.steps.progress import report_progress
 from tuner.steps.run import (
     SEARCH,
@@ -27,6 +25,7 @@ from tuner.steps.run import (
     observations_of,
     round_name,
 )
+from tuner.steps.study import study_of
 
 _UNMEASURED_SHARE = 0.1
 _UNMEASURED_COUNT = 3
@@ -78,8 +77,8 @@ def _pending(artifacts: RunArtifacts, journals: Sequence[Journal]) -> tuple[Batc
     if not rounds:
         return ()
     batches = load_round(artifacts, len(rounds))
-    complete = {journal.observation.trial for journal in journals if journal.complete}
-    return () if all(batch.trial in complete for batch in batches) else batches
+    complete = {(journal.observation.round, journal.observation.trial) for journal in journals if journal.complete}
+    return () if all((batch.round, batch.trial) in complete for batch in batches) else batches
 
 
 def _suggestion(
@@ -93,28 +92,16 @@ def _suggestion(
         raise RunInterrupted("The run was asked to end before anything was measured.", hint="Nothing was left behind.")
     if record.request.dry_run and observations:
         return Suggestion(stop_reason="It is a dry run: one invocation and an estimate.")
-    facts = Facts(memory_cap_mb=memory_caps(artifacts), stop_requested=stop_requested)
     elapsed_minutes = (now - datetime.fromisoformat(record.started_at)).total_seconds() / 60
-    study_key = f"functions/{record.target.name}/study.log"
-    body, entity_tag = artifacts.all.read_tagged(study_key)
-    with tempfile.TemporaryDirectory() as folder:
-        journal = Path(folder) / "study.log"
-        if body is not None:
-            journal.write_bytes(body)
-        study = open_study(journal, record.target.arn)
-        suggestion = suggest(
+    with study_of(artifacts, record) as (study, earlier):
+        return suggest(
             record.problem,
             study,
             anchored(observations, record.request.observed),
             elapsed_minutes=elapsed_minutes,
-            facts=facts,
+            facts=Facts(memory_cap_mb=memory_caps(artifacts), stop_requested=stop_requested, earlier=earlier.runs),
+            run=StudyRun(record.run_id, record.started_at),
         )
-        for damaged in Path(folder).glob("study.log.set-aside-*"):
-            artifacts.all.write(
-                f"functions/{record.target.name}/{artifacts.run_id}.{damaged.name}", damaged.read_bytes()
-            )
-        artifacts.all.write_unchanged(study_key, journal.read_bytes(), entity_tag)
-    return suggestion
 
 
 def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None:

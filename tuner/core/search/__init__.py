@@ -21,25 +21,43 @@ import optuna
 from tuner.core.model import Facts, Observation, SearchProblem, Suggestion
 from tuner.core.search.alternatives import goal_alternatives
 from tuner.core.search.evidence import payload_failure, round_number
+from tuner.core.search.explanation import explain
 from tuner.core.search.fixed_design import plan_design
 from tuner.core.search.planning import plan_round
 from tuner.core.search.recommendation import recommend
 from tuner.core.search.sampler import LeastLossSampler
 from tuner.core.search.space import space_of
-from tuner.core.search.study import StudySetAside, ask_batches, open_study, tell_observations
+from tuner.core.search.study import (
+    StudyRun,
+    StudySetAside,
+    ask_batches,
+    earlier_runs,
+    forget_earlier_runs,
+    open_study,
+    tell_observations,
+)
+from tuner.core.search.warm_start import verify
 
 VERSIONS = {"optuna": optuna.__version__, "numpy": np.__version__}
 """For the report: with what the answer was computed."""
 
+ONLY_RUN = StudyRun()
+"""Of a study that belongs to one run."""
+
 __all__ = [
+    "ONLY_RUN",
     "VERSIONS",
     "LeastLossSampler",
+    "StudyRun",
     "StudySetAside",
+    "earlier_runs",
+    "explain",
     "goal_alternatives",
     "open_study",
     "payload_failure",
     "recommend",
     "suggest",
+    "verify",
 ]
 
 
@@ -50,6 +68,7 @@ def suggest(
     *,
     elapsed_minutes: float,
     facts: Facts,
+    run: StudyRun = ONLY_RUN,
 ) -> Suggestion:
     """Tell the study what was measured, and ask it for the next round.
 
@@ -63,6 +82,7 @@ def suggest(
         observations: Everything that was measured in this run so far.
         elapsed_minutes: Since the run began; counts against its budget.
         facts: What the run knows besides its measurements.
+        run: Whose trials they are, where several runs share the study.
 
     Returns:
         Batches that fit the budget even if every invocation runs into the
@@ -71,11 +91,14 @@ def suggest(
     Raises:
         InvalidRequest: An observation holds a duration that no clock can have measured.
     """
-    tell_observations(study, problem, space_of(problem), observations)
+    tell_observations(study, problem, space_of(problem), observations, run)
     if problem.design is None:
         plan = plan_round(problem, observations, elapsed_minutes=elapsed_minutes, facts=facts)
     else:
         plan = plan_design(problem, problem.design, observations, elapsed_minutes=elapsed_minutes, facts=facts)
-    if not plan.batches:
-        return Suggestion(stop_reason=plan.stop_reason)
-    return Suggestion(ask_batches(study, problem, facts, plan, round_number(observations) + 1))
+    if plan.batches:
+        return Suggestion(ask_batches(study, problem, facts, plan, round_number(observations) + 1, run))
+    start = verify(problem, observations, facts).warm_start
+    if not start.used and start.unchanged_probability is not None:
+        forget_earlier_runs(study, run)
+    return Suggestion(stop_reason=plan.stop_reason)

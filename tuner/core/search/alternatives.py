@@ -38,6 +38,7 @@ from tuner.core.search.belief import (
 from tuner.core.search.decision import decide
 from tuner.core.search.outlook import percentile_of
 from tuner.core.search.space import FloatArray
+from tuner.core.search.warm_start import verify
 
 DEFAULT_PERCENTILE = 95.0
 """Of the limits that are tried where the run had no goal."""
@@ -63,16 +64,17 @@ def goal_alternatives(
         run's own among them, each with its answer; None where nothing can be
         recommended at all.
     """
+    facts = verify(problem, observations, facts).facts
     belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
-    if belief.evidence.warm_count == 0 or not belief.allowed.any():
+    if belief.evidence.own_warm_count == 0 or not belief.allowed.any():
         return None
     percentile = problem.goal.percentile if problem.goal is not None else DEFAULT_PERCENTILE
     percentile_ms = belief.outlook.percentile_ms
     if percentile_ms is None:
         percentile_ms = percentile_of(belief.outlook.draws, percentile, belief.outlook.cold)
     own_ms = None if problem.goal is None else problem.goal.limit_ms
-    samples = belief.evidence.warm_counts(len(problem.candidates))
-    environments = belief.evidence.environment_counts(len(problem.candidates))
+    samples = belief.evidence.own_warm_counts(len(problem.candidates))
+    environments = belief.evidence.own_environment_counts(len(problem.candidates))
     found: list[tuple[int, Verdict]] = []
     choices: list[Alternative] = []
     steps = []
@@ -111,7 +113,7 @@ def _under(belief: Belief, problem: SearchProblem, goal: LatencyGoal, percentile
     undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
     expected = loss.mean(axis=0) + UNDECIDED_LOSS * undecided
     pick = choice.choose_cheapest_meeting(expected, belief.space.is_round, problem.tolerance * ROUNDING_SHARE)
-    seen = belief.allowed & belief.space.is_round & (belief.evidence.warm_counts(len(expected)) > 0)
+    seen = belief.allowed & belief.space.is_round & (belief.evidence.own_warm_counts(len(expected)) > 0)
     if seen.any() and not seen[pick]:
         nearest = int(np.argmin(np.where(seen, expected, np.inf)))
         if expected[nearest] <= expected[pick] + problem.tolerance * SEEN_SHARE:

@@ -48,6 +48,11 @@ class Evidence:
         """Warm invocations of this run at each of *size* candidates."""
         return np.bincount(self.candidate[~self.cold & self._is_own], minlength=size).astype(np.int64)
 
+    def own_environment_counts(self, size: int) -> IntArray:
+        """Environments of this run with a warm invocation, at each of *size* candidates."""
+        seen = np.unique(self.environment[~self.cold & self._is_own])
+        return np.bincount(self.environment_candidate[seen], minlength=size).astype(np.int64)
+
     @property
     def _is_own(self) -> BoolArray:
         result: BoolArray = self.environment_run[self.environment] == 0

@@ -17,12 +17,14 @@ from tuner.core.model import (
     Observation,
     Recommendation,
     SearchProblem,
+    WarmStart,
 )
 from tuner.core.search.belief import FINAL_DRAW_COUNT, Belief, believe
 from tuner.core.search.decision import Decision, decide, samples_to_show
 from tuner.core.search.evidence import is_single_payload
 from tuner.core.search.outlook import mean_of, percentile_of
 from tuner.core.search.space import FloatArray
+from tuner.core.search.warm_start import verify
 
 _COLD_START_SPREAD = 0.12
 """Init durations of one function differ by 5 to 15 %; used where there are too few to tell."""
@@ -44,8 +46,9 @@ def recommend(
         RunInterrupted: The same, because the user ended the run early.
         InvalidRequest: A duration that no clock can have measured.
     """
-    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
-    if belief.evidence.warm_count == 0 or not belief.allowed.any():
+    verified = verify(problem, observations, facts)
+    belief = believe(problem, observations, verified.facts, draw_count=FINAL_DRAW_COUNT)
+    if belief.evidence.own_warm_count == 0 or not belief.allowed.any():
         _raise_without_answer(observations, belief, facts)
     decision = decide(problem, belief)
     configurations = _estimates(problem, observations, belief, decision)
@@ -64,7 +67,21 @@ def recommend(
         confidence=decision.confidence,
         saving_ratio=saving_ratio,
         stopped_because=stop_reason,
-        notes=_notes(problem, belief, decision, recommended),
+        notes=(*_notes(problem, belief, decision, recommended), *_warm_start_notes(verified.warm_start)),
+        warm_start=verified.warm_start,
+    )
+
+
+def _warm_start_notes(start: WarmStart) -> tuple[str, ...]:
+    """What a reader should know of the earlier runs, where there were any."""
+    if start.from_run_id is None:
+        return ()
+    if not start.used:
+        return (start.reason,)
+    ago = "less than a day" if (start.age_days or 0) < 1 else _counted(round(start.age_days or 0), "day")
+    return (
+        f"The answer also rests on {_counted(start.samples, 'warm invocation')} of earlier runs, the last of them "
+        f"{ago} ago. {start.reason}",
     )
 
 
@@ -114,8 +131,9 @@ def _estimates(
         durations_ms[f"p{percentile:g}"] = _intervals(percentile_of(draws, percentile, cold))
     costs = _intervals(belief.outlook.cost_per_million_usd)
     size = len(problem.candidates)
-    samples = belief.evidence.warm_counts(size)
-    environments = belief.evidence.environment_counts(size)
+    samples = belief.evidence.own_warm_counts(size)
+    environments = belief.evidence.own_environment_counts(size)
+    earlier_samples = belief.evidence.warm_counts(size) - samples
     by_candidate: dict[Candidate, list[Invocation]] = {}
     for observation in observations:
         by_candidate.setdefault(observation.candidate, []).extend(observation.invocations)
@@ -137,6 +155,7 @@ def _estimates(
                 unmeasured=sum(i.outcome == "unmeasured" for i in invocations),
                 max_memory_used_mb=max(peaks_mb, default=None),
                 infeasible_reason=belief.reasons.get(candidate),
+                earlier_samples=int(earlier_samples[index]),
             )
         )
     return tuple(estimates)

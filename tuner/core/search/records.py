@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -18,7 +18,13 @@ def record_of(observation: Observation) -> dict[str, Any]:
 
 
 def observation_of(trial: FrozenTrial) -> Observation | None:
-    """The observation that a finished trial carries; None where it was never measured."""
+    """The observation that a finished trial carries; None where it was never measured.
+
+    Fields that this version does not know are left out.
+
+    Raises:
+        KeyError, TypeError: The record lacks a field.
+    """
     record = trial.user_attrs.get(OBSERVATION)
     if record is None:
         return None
@@ -26,5 +32,12 @@ def observation_of(trial: FrozenTrial) -> Observation | None:
         round=record["round"],
         trial=record["trial"],
         candidate=Candidate(**record["candidate"]),
-        invocations=tuple(Invocation(**invocation) for invocation in record["invocations"]),
+        invocations=tuple(_invocation_of(invocation) for invocation in record["invocations"]),
     )
+
+
+_KNOWN = {field.name for field in fields(Invocation)}
+
+
+def _invocation_of(record: dict[str, Any]) -> Invocation:
+    return Invocation(**{name: value for name, value in record.items() if name in _KNOWN})

@@ -38,7 +38,7 @@ class LeastLossSampler(BaseSampler):
         problem: The run.
         facts: What the run knows besides its measurements.
         plan: A round that was already planned on the same observations; planned here where absent.
-        is_of_run: Which finished trials belong to this run; all by default.
+        is_of_run: Which trials belong to this run; all by default.
     """
 
     def __init__(
@@ -72,7 +72,9 @@ class LeastLossSampler(BaseSampler):
         """
         trials = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
         plan = self._plan or self._plan_from(trials)
-        asked = sum(other.state == TrialState.RUNNING and MEMORY in other.params for other in trials)
+        asked = sum(
+            other.state == TrialState.RUNNING and MEMORY in other.params and self._is_of_run(other) for other in trials
+        )
         if asked < len(plan.batches):
             batch = plan.batches[asked]
             return {

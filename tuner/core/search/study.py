@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +14,31 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tuner.core.model import Batch, Facts, Observation, SearchProblem
+from tuner.core.errors import InvalidRequest
+from tuner.core.model import Batch, EarlierRun, Facts, Observation, SearchProblem
+from tuner.core.search.earlier import recent
 from tuner.core.search.evidence import checked_duration_ms
 from tuner.core.search.planning import RoundPlan
-from tuner.core.search.records import OBSERVATION, record_of
+from tuner.core.search.records import OBSERVATION, observation_of, record_of
 from tuner.core.search.sampler import ARCHITECTURE, COUNT, MEMORY, SEARCH_SPACE, LeastLossSampler
 from tuner.core.search.space import Space
 
 FORMAT = "lambda-tuner-format"
 FORMAT_VERSION = 1
+RUN = "run"
+STARTED = "run-started"
+ROUND = "round"
+BEGINS = "begins"
+"""Attribute of the study: when the run began that found the function changed; older ones say nothing any more."""
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """Whose trials they are: the study is shared by all runs that measure the same thing."""
+
+    run_id: str = "run"
+    started_at: str = "1970-01-01T00:00:00+00:00"
+    """ISO 8601 with time zone."""
 
 
 class StudySetAside(UserWarning):
@@ -75,17 +93,61 @@ def _set_aside(storage_path: Path) -> Path:
     return aside
 
 
-def tell_observations(
-    study: optuna.Study, problem: SearchProblem, space: Space, observations: Sequence[Observation]
-) -> None:
-    """Finish the trials that were measured since; those that were asked for and never measured fail.
+def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
+    """What other runs observed before *run* began and a warm start may use, the latest first.
 
+    A record that cannot be read, or holds a duration that no clock can have
+    measured, is left out: it must not end a run that could do without it.
+    """
+    began = datetime.fromisoformat(run.started_at)
+    begins = study.user_attrs.get(BEGINS)
+    oldest = None if begins is None else datetime.fromisoformat(begins)
+    found: dict[tuple[str, datetime], list[Observation]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        owner = trial.user_attrs.get(RUN)
+        if owner is None or owner == run.run_id:
+            continue
+        try:
+            started_at = datetime.fromisoformat(trial.user_attrs[STARTED])
+            observation = observation_of(trial)
+            for invocation in observation.invocations if observation is not None else ():
+                if observation is not None and invocation.duration_ms is not None:
+                    checked_duration_ms(observation, invocation)
+        except (InvalidRequest, KeyError, TypeError, ValueError):
+            continue
+        if observation is not None and started_at <= began and (oldest is None or started_at >= oldest):
+            found.setdefault((owner, started_at), []).append(observation)
+    return recent(
+        [
+            EarlierRun(owner, (began - started_at).total_seconds() / 86_400, tuple(observations))
+            for (owner, started_at), observations in found.items()
+        ]
+    )
+
+
+def forget_earlier_runs(study: optuna.Study, run: StudyRun) -> None:
+    """Let later runs start from *run* and those after it only: what came before it was of another function."""
+    study.set_user_attr(BEGINS, run.started_at)
+
+
+def tell_observations(
+    study: optuna.Study,
+    problem: SearchProblem,
+    space: Space,
+    observations: Sequence[Observation],
+    run: StudyRun,
+) -> None:
+    """Finish the run's trials that were measured since; those that were asked for and never measured fail.
+
+    Trials of other runs, which may go on at the same time, are left alone.
     The value is the mean cost per million as observed, the goal a constraint
     (the observed percentile over the limit, at most zero where it is met).
     """
-    by_trial = {observation.trial: observation for observation in observations}
+    measured = {(observation.round, observation.trial): observation for observation in observations}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        observation = by_trial.get(trial.number)
+        if trial.user_attrs.get(RUN) != run.run_id:
+            continue
+        observation = measured.get((trial.user_attrs.get(ROUND, 0), trial.number))
         if observation is None:
             study.tell(trial.number, state=TrialState.FAIL)
             continue
@@ -116,15 +178,18 @@ def _tell(
 
 
 def ask_batches(
-    study: optuna.Study, problem: SearchProblem, facts: Facts, plan: RoundPlan, round_number: int
+    study: optuna.Study, problem: SearchProblem, facts: Facts, plan: RoundPlan, round_number: int, run: StudyRun
 ) -> tuple[Batch, ...]:
     """Ask the study for one trial per planned batch."""
-    study.sampler = LeastLossSampler(problem, facts, plan=plan)
     batches = []
     for planned in plan.batches:
+        # One at a time: what other runs have asked for does not count.
+        study.sampler = LeastLossSampler(problem, facts, plan=RoundPlan((planned,)), is_of_run=lambda _: False)
         trial = study.ask(fixed_distributions=SEARCH_SPACE)
+        trial.set_user_attr(RUN, run.run_id)
+        trial.set_user_attr(STARTED, run.started_at)
+        trial.set_user_attr(ROUND, round_number)
         trial.set_user_attr("reason", planned.reason)
-        trial.set_user_attr("round", round_number)
         assert (trial.params[MEMORY], trial.params[ARCHITECTURE], trial.params[COUNT]) == (
             planned.candidate.memory_mb,
             planned.candidate.architecture,

@@ -1,0 +1,203 @@
+"""Why the answer is what it is: the fitted curve, what its neighbours would lose, what more invocations would buy."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tuner.core.model import (
+    Architecture,
+    Candidate,
+    CurvePoint,
+    Explanation,
+    Facts,
+    Interval,
+    MoreInvocations,
+    Neighbour,
+    Observation,
+    SearchProblem,
+)
+from tuner.core.search.belief import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Belief, believe
+from tuner.core.search.decision import Decision, decide
+from tuner.core.search.outlook import mean_of, percentile_of
+from tuner.core.search.space import FloatArray, IntArray
+from tuner.core.search.warm_start import verify
+
+CURVE_POINTS = 40
+"""At most so many a curve, evenly spread over log memory."""
+NEIGHBOUR_RATIOS = (0.5, 0.67, 0.8, 1.25, 1.5, 2.0)
+"""Sizes to hold against the recommended one, by their memory over its memory."""
+MORE_INVOCATIONS = (10, 20, 50)
+SAME_COST_RATIO = 0.005
+_ODD_SIZE = 0.1
+_WORLDS = 64
+_SITES = 6
+_KERNEL_RATIO = 0.1
+"""Widens the likelihood by this share of the draws' own scatter: there are only so many of them."""
+
+
+def explain(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> Explanation | None:
+    """Explain the answer of a run, by the draws that it was chosen from.
+
+    Args:
+        problem: The run.
+        observations: All that was measured.
+        facts: What the run knows besides its measurements.
+
+    Returns:
+        None where nothing was measured that could be explained.
+    """
+    facts = verify(problem, observations, facts).facts
+    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
+    if belief.evidence.own_warm_count == 0 or not belief.allowed.any():
+        return None
+    decision = decide(problem, belief)
+    return Explanation(
+        curve=_curve(problem, observations, facts),
+        neighbours=_neighbours(problem, belief, decision),
+        more_invocations=_more(problem, belief) if decision.verdict == "UNCERTAIN" else (),
+    )
+
+
+def _curve(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> tuple[CurvePoint, ...]:
+    """The curve of each architecture that was measured or may be recommended, also between the candidates."""
+    points: list[Candidate] = []
+    architectures: list[Architecture] = sorted({candidate.architecture for candidate in problem.candidates})
+    for architecture in architectures:
+        sizes_mb = [c.memory_mb for c in problem.candidates if c.architecture == architecture]
+        between = np.geomspace(min(sizes_mb), max(sizes_mb), CURVE_POINTS)
+        points += [Candidate(size_mb, architecture) for size_mb in sorted({round(float(size)) for size in between})]
+    # The posterior is one over functions of memory, so it can be asked at any size.
+    wider = replace(problem, candidates=tuple(sorted({*problem.candidates, *points})), design=None)
+    outlook = believe(wider, observations, facts, draw_count=FINAL_DRAW_COUNT).outlook
+    chosen = [wider.candidates.index(point) for point in points]
+    means = _intervals(mean_of(outlook.draws, outlook.cold)[:, chosen])
+    goals: Sequence[Interval | None] = [None] * len(points)
+    if problem.goal is not None:
+        goals = _intervals(percentile_of(outlook.draws, problem.goal.percentile, outlook.cold)[:, chosen])
+    return tuple(CurvePoint(*row) for row in zip(points, means, goals, strict=True))
+
+
+def _intervals(values: FloatArray) -> list[Interval]:
+    """Median and the middle 90 % of the draws, for each column."""
+    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95), axis=0)
+    return [Interval(float(m), float(lo), float(hi)) for lo, m, hi in zip(low, middle, high, strict=True)]
+
+
+def _neighbours(problem: SearchProblem, belief: Belief, decision: Decision) -> tuple[Neighbour, ...]:
+    """The sizes around the pick, today's, the safer one, and the best of the other architecture."""
+    candidates = belief.space.candidates
+    pick = candidates[decision.pick]
+    chosen: set[int] = {belief.space.index_of(problem.current)}
+    if decision.safer is not None:
+        chosen.add(decision.safer)
+    same = [i for i, c in enumerate(candidates) if c.architecture == pick.architecture]
+    for ratio in NEIGHBOUR_RATIOS:
+        wanted = math.log(pick.memory_mb * ratio)
+        # A size that people type, where there is one close by.
+        away = np.abs(belief.space.log_memory - wanted) + _ODD_SIZE * ~belief.space.is_round
+        chosen.add(min(same, key=lambda i, away=away: (float(away[i]), i)))  # type: ignore[misc]
+    others = [i for i, c in enumerate(candidates) if c.architecture != pick.architecture and belief.allowed[i]]
+    if others:
+        chosen.add(min(others, key=lambda i: (belief.expected_loss[i], i)))
+    chosen.discard(decision.pick)
+    cost = belief.outlook.cost_per_million_usd
+    rows = []
+    for index in sorted(chosen, key=lambda i: (candidates[i].architecture, candidates[i].memory_mb)):
+        candidate = candidates[index]
+        if not belief.allowed[index]:
+            reason = belief.reasons.get(candidate, "it is outside of what may be recommended")
+            rows.append(Neighbour(candidate, None, None, f"It cannot be used: {reason}."))
+            continue
+        extra = _intervals((cost[:, index] / cost[:, decision.pick] - 1)[:, None])[0]
+        met = None if decision.goal_probability is None else float(decision.goal_probability[index])
+        at_pick = None if decision.goal_probability is None else float(decision.goal_probability[decision.pick])
+        rows.append(Neighbour(candidate, extra, met, _why_not(problem, extra.estimate, met, at_pick)))
+    return tuple(rows)
+
+
+def _why_not(problem: SearchProblem, extra: float, met: float | None, at_pick: float | None) -> str:
+    """One sentence: what choosing it would have lost."""
+    if extra > SAME_COST_RATIO:
+        price = f"It costs {extra:.1%} more"
+    elif extra < -SAME_COST_RATIO:
+        price = f"It costs {-extra:.1%} less"
+    else:
+        price = "It costs the same"
+    if problem.goal is None and problem.strategy != "cost":
+        return f"{price}, and it is the worse compromise of cost and duration that was asked for."
+    if met is None or at_pick is None:
+        return f"{price}." if extra > SAME_COST_RATIO else f"{price}, within what can be told."
+    if met < at_pick - 0.01:
+        return f"{price} and meets the goal with a probability of {met:.0%} only, against {at_pick:.0%}."
+    if met > at_pick + 0.01:
+        return f"{price} for a probability of {met:.0%} to meet the goal, against {at_pick:.0%}."
+    return f"{price} and meets the goal as surely, {met:.0%}."
+
+
+def _more(problem: SearchProblem, belief: Belief) -> tuple[MoreInvocations, ...]:
+    """How probable a decided verdict is after more invocations, over worlds drawn from what is known.
+
+    They are spread over the sizes that may be the answer. Each world answers
+    with the durations that it would show; its answer re-weights all draws.
+    """
+    generator = np.random.default_rng([problem.seed, len(belief.evidence.log_ms), zlib.crc32(b"more invocations")])
+    order = np.argsort(belief.expected_loss, kind="stable")
+    sites: list[int] = []
+    for index in order[belief.allowed[order]]:
+        apart = [abs(belief.space.log_memory[index] - belief.space.log_memory[other]) >= 0.1 for other in sites]
+        if all(apart):
+            sites.append(int(index))
+        if len(sites) == _SITES:
+            break
+    worlds = np.linspace(0, len(belief.loss) - 1, _WORLDS).astype(np.int64)
+    rows = []
+    for count in MORE_INVOCATIONS:
+        used = sites[: max(1, min(_SITES, count // 4))]
+        log_weights = np.zeros((len(worlds), len(belief.loss)))
+        for site in used:
+            is_new = belief.known_environment[site] < 0
+            warm = max(1, count // len(used) - (1 if is_new and problem.first_invocation_cold else 0))
+            log_weights += _log_likelihood(belief, site, warm, worlds, generator)
+        rows.append(MoreInvocations(count, _decided_share(problem, belief, log_weights)))
+    return tuple(rows)
+
+
+def _log_likelihood(
+    belief: Belief, site: int, count: int, worlds: IntArray, generator: np.random.Generator
+) -> FloatArray:
+    """Worlds × draws: the likelihood of what each world would show at a size, in each draw, in log."""
+    draws = belief.outlook.draws
+    centre = draws.typical_log_ms[:, site]
+    variance = draws.noise**2 / count
+    known = belief.known_environment[site]
+    if known >= 0:
+        centre = centre + draws.environment[:, known]
+    else:
+        variance = variance + draws.environment_spread**2
+    seen = centre[worlds] + np.sqrt(variance[worlds]) * generator.standard_normal(len(worlds))
+    wide = variance + (_KERNEL_RATIO * float(centre.std())) ** 2
+    result: FloatArray = -((seen[:, None] - centre[None, :]) ** 2) / (2 * wide) - 0.5 * np.log(wide)
+    if count > 1:
+        spread = draws.noise[worlds] ** 2 * generator.chisquare(count - 1, size=len(worlds))
+        result = result - spread[:, None] / (2 * draws.noise**2) - (count - 1) * np.log(draws.noise)
+    return result
+
+
+def _decided_share(problem: SearchProblem, belief: Belief, log_weights: FloatArray) -> float:
+    """The share of worlds in which the verdict of the pick that then follows is decided."""
+    assert belief.met is not None
+    assert belief.unreachable is not None
+    weight = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+    weight /= weight.sum(axis=1, keepdims=True)
+    met, unreachable = weight @ belief.met, weight @ belief.unreachable
+    loss = weight @ np.where(belief.allowed, belief.loss, 0.0)
+    undecided = (met < problem.confidence) & (unreachable < problem.confidence)[:, None]
+    loss = np.where(belief.allowed, loss + UNDECIDED_LOSS * undecided, np.inf)
+    pick = loss.argmin(axis=1)
+    decided = (met[np.arange(len(met)), pick] >= problem.confidence) | (unreachable >= problem.confidence)
+    return float(decided.mean())
