@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.util
+import inspect
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.infrastructure.deployed import ACCOUNT, EVERYTHING_SET, REGION, ROOT, Deployed, definition, states
+from tuner.aws.target import TargetReader
 from tuner.core.plan import CLONE_PREFIX
 
 CLONES = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{CLONE_PREFIX}*"
@@ -23,6 +25,7 @@ WITHOUT_ARN = {
     "ec2:DescribeSecurityGroups": "AWS takes no ARN; Lambda asks it of whoever puts a function into a VPC",
     "ec2:DescribeSubnets": "as above",
     "ec2:DescribeVpcs": "as above",
+    "lambda:ListEventSourceMappings": "AWS takes no ARN",
     "lambda:ListFunctions": "AWS takes no ARN",
     "tag:GetResources": "AWS takes no ARN",
     "xray:PutTelemetryRecords": "AWS takes no ARN",
@@ -207,6 +210,35 @@ def test_patterns_narrow_what_is_read_and_passed() -> None:
             if action.startswith("lambda:Get") and action != "lambda:GetLayerVersion":
                 for resource in statement["Resource"]:
                     assert ":function:shop-*" in resource or resource == CLONES, role
+
+
+def test_roles_policies_are_read_where_that_is_wanted() -> None:
+    """Plan alone reads the policies of roles that may be passed, and one parameter takes that away."""
+    reading = {
+        (role, action)
+        for role, statement in statements(Deployed({"PassableRoles": "shop/*"}))
+        for action in statement["Action"]
+        if action.startswith("iam:") and action != "iam:PassRole"
+    }
+    assert {role for role, _ in reading} == {"PlanRole"}
+    for _, action in reading:
+        assert granted(Deployed({"PassableRoles": "shop/*"}), "PlanRole", action) in (
+            {f"arn:aws:iam::{ACCOUNT}:role/shop/*"},
+            {f"arn:aws:iam::{ACCOUNT}:policy/*", "arn:aws:iam::aws:policy/*"},
+        )
+    without = Deployed({"ReadRolePolicies": "DISABLED"})
+    assert {action for _, one in statements(without) for action in one["Action"] if action.startswith("iam:")} == {
+        "iam:PassRole"
+    }
+
+
+@pytest.mark.parametrize("role", ["PlanRole", "RestoreRole"])
+def test_everything_that_is_compared_may_be_read(role: str, by_default: Deployed) -> None:
+    """Both who take a snapshot hold each action that one takes: no section is left out for want of a permission."""
+    asked = set(re.findall(r'"((?:lambda|logs):[A-Z][A-Za-z]+)"', inspect.getsource(TargetReader.snapshot)))
+    held = {action for statement in by_default.statements(role) for action in statement["Action"]}
+    assert len(asked) >= 13
+    assert asked <= held
 
 
 def test_payloads_come_from_listed_places() -> None:

@@ -199,9 +199,39 @@ def test_restore_takes_a_run_id_with_or_without_a_status() -> None:
 def test_restore_says_when_it_could_not() -> None:
     """A restore that left something ends FAILED, after it has said so in the report."""
     all_states = definition("restore")["States"]
-    assert all_states["Restore"]["Catch"][0]["Next"] == "ReportUnrestored"
+    assert "ReportUnrestored" not in reachable("restore", "Restore", without="ExplainFailure")
     assert next_names(all_states["ReportUnrestored"], caught=True) == {"NotRestored"}
+    assert "NotRestored" not in reachable("restore", "Restore", without="ReportUnrestored")
     assert all_states["NotRestored"]["Type"] == "Fail"
+
+
+@pytest.mark.parametrize(("machine", "end"), [("tune", "Failed"), ("restore", "NotRestored")])
+def test_a_failed_execution_ends_with_a_sentence(machine: str, end: str) -> None:
+    """The cause is the wording of ExplainFailure or a fixed sentence, never a handler's JSON."""
+    all_states = definition(machine)["States"]
+    assert (all_states[end]["ErrorPath"], all_states[end]["CausePath"]) == ("$.explained.name", "$.explained.cause")
+    assert all_states["ExplainFailure"]["ResultPath"] == all_states["UseFixedSentence"]["ResultPath"] == "$.explained"
+    assert all_states["ExplainFailure"]["Catch"][0]["Next"] == "UseFixedSentence"
+
+
+@pytest.mark.parametrize("machine", ["tune", "restore"])
+def test_restoring_waits_for_what_is_just_being_made(machine: str) -> None:
+    """A temporary function cannot be deleted while it is pending: each restore is called again for minutes."""
+    restores = [task for _, task in tasks(machine) if task["Resource"] == "${RestoreFunctionArn}"]
+    assert restores
+    for task in restores:
+        (retrier,) = (one for one in task["Retry"] if one["ErrorEquals"] == ["CloneNotReady"])
+        waits_s = (
+            min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
+            for attempt in range(retrier["MaxAttempts"])
+        )
+        assert sum(waits_s) >= 5 * 60
+
+
+def test_restore_keeps_the_reason_why_the_run_ended() -> None:
+    """What fails while a run is undone is told by that execution, and never in the place of the run's own failure."""
+    assert definition("restore")["States"]["ExplainFailure"]["Parameters"]["keep"] is False
+    assert "keep" not in definition("tune")["States"]["ExplainFailure"]["Parameters"]
 
 
 def test_one_functions_failure_is_not_anothers() -> None:

@@ -356,6 +356,7 @@ _ROLE = "lambda-tuner-local-function"
 def _ensure_role(aws: EmbeddedAws) -> str:
     """Make the role that local functions have: it may do anything, here that means this account only."""
     iam = client(aws, "iam")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     with contextlib.suppress(iam.exceptions.NoSuchEntityException):
         return str(iam.get_role(RoleName=_ROLE)["Role"]["Arn"])
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -363,6 +364,11 @@ def _ensure_role(aws: EmbeddedAws) -> str:
         iam.create_role(
             RoleName=_ROLE, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         )
+    iam.put_role_policy(
+        RoleName=_ROLE,
+        PolicyName="everything",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
     return str(iam.get_role(RoleName=_ROLE)["Role"]["Arn"])
 
 

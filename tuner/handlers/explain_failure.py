@@ -13,9 +13,13 @@ from tuner.steps.explain_failure import explain_failure, record_failure
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Take ``runId`` and the caught ``failure``; give ``name`` and ``cause``, a sentence."""
+    """Take ``runId``, the caught ``failure``, and ``keep``: false where it is not why the run ended.
+
+    Gives ``name`` and ``cause``, a sentence.
+    """
     artifacts = run_artifacts(event["runId"])
     failure = explain_failure(str(event["failure"].get("Error", "")), str(event["failure"].get("Cause") or ""))
     logger.warning("run failed", error=failure.name, failure=failure.message)
-    record_failure(artifacts, failure)
+    if event.get("keep", True):
+        record_failure(artifacts, failure)
     return {"name": failure.name, "cause": failure.cause}
