@@ -184,7 +184,7 @@ def test_the_search_loop_is_bounded_by_the_machine() -> None:
 
 def test_measuring_is_bounded_in_parallel() -> None:
     """At most five batches are measured at once, and three functions tuned."""
-    assert definition("tune")["States"]["MeasureBatches"]["MaxConcurrency"] == 5
+    assert definition("tune")["States"]["MeasureBatches"]["MaxConcurrencyPath"] == "$.parallelBatches"
     assert definition("nightly")["States"]["TuneFleet"]["MaxConcurrency"] == 3
 
 

@@ -78,6 +78,16 @@ class TargetReader:
         value = answer.get("ReservedConcurrentExecutions")
         return None if value is None else int(value)
 
+    def unreserved_concurrency(self) -> int | None:
+        """What all functions without a reserved concurrency share here; ``None`` where it may not be read."""
+        try:
+            with aws_call("lambda:GetAccountSettings", "*"):
+                answer = self._lambda.get_account_settings()
+        except (PermissionDenied, ServiceError):
+            return None
+        value = (answer.get("AccountLimit") or {}).get("UnreservedConcurrentExecutions")
+        return None if value is None else int(value)
+
     def snapshot(self, name: str, qualifier: str | None) -> dict[str, Any]:
         """Everything readable about the function, by section, as AWS answers it.
 

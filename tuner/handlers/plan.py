@@ -26,7 +26,7 @@ from tuner.steps.plan import Surroundings, plan_run
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take ``input``, ``runId``, ``executionArn`` and ``startedAt``; give ``runId`` and ``dryRun``."""
+    """Take ``input``, ``runId``, ``executionArn`` and ``startedAt``; give its id and what the machine needs."""
     region, account = context.invoked_function_arn.split(":")[3:5]
     local = is_local()
     surroundings = Surroundings(
@@ -52,4 +52,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         start_restore=restorer(),
     )
     metrics.add_metric(name="RunsPlanned", unit="Count", value=1)
-    return {"runId": record.run_id, "dryRun": record.request.dry_run}
+    return {
+        "runId": record.run_id,
+        "dryRun": record.request.dry_run,
+        "parallelBatches": record.parallel_batches,
+    }

@@ -17,6 +17,7 @@ from tuner.aws.clients import VERSIONS
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
 from tuner.core.codec import to_json
+from tuner.core.concurrency import Concurrency, plan_concurrency
 from tuner.core.errors import InvalidRequest
 from tuner.core.function_reference import parse_function_reference
 from tuner.core.memory_sizes import memory_space
@@ -47,9 +48,6 @@ _LONGEST_RUN = timedelta(hours=6)
 
 _CALM_LOAD_SHARE = 0.75
 """A load above this share of the cores competes with what is measured."""
-
-_PARALLEL_SHARE = 0.1
-"""Of the function's reserved concurrency, what a run may take at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,12 @@ def plan_run(
     )
     payloads = _payloads(artifacts, request)
     traffic, why_unknown = read_traffic(traffic_reader, reference, now=surroundings.now)
-    problem, outside = _problem(request, target, payloads, surroundings, seed_text=artifacts.run_id)
+    concurrency = plan_concurrency(
+        parallel=request.parallel_invocation,
+        reserved=target.reserved_concurrency,
+        unreserved=reader.unreserved_concurrency(),
+    )
+    problem, outside = _problem(request, target, payloads, surroundings, concurrency, seed_text=artifacts.run_id)
     if problem.monthly_invocations is None and traffic is not None:
         problem = replace(problem, monthly_invocations=traffic.monthly_invocations)
     _check_budget(problem)
@@ -142,6 +145,7 @@ def plan_run(
         request=replace(request, payloads=()),
         target=target,
         problem=problem,
+        parallel_batches=concurrency.batches,
         outside=outside,
         warnings=(*warnings, *_machine_warnings(request, target, surroundings)),
         assumptions=(
@@ -210,6 +214,7 @@ def _problem(
     target: TargetFunction,
     payloads: tuple[WeightedPayload, ...],
     surroundings: Surroundings,
+    concurrency: Concurrency,
     *,
     seed_text: str,
 ) -> tuple[SearchProblem, tuple[Outside, ...]]:
@@ -260,7 +265,7 @@ def _problem(
         cold_start_share=request.cold_start_share,
         monthly_invocations=request.monthly_invocations,
         payload_weights=tuple(payload.weight for payload in payloads),
-        max_parallel=_max_parallel(request, target),
+        max_parallel=concurrency.per_batch,
         seed=int.from_bytes(sha256(seed_text.encode()).digest()[:4], "big"),
     )
     return problem, outside
@@ -307,14 +312,6 @@ def _why_outside(reason: str, surroundings: Surroundings) -> str:
     if surroundings.where == "local":
         return "it would get more CPU than this machine has"
     return reason
-
-
-def _max_parallel(request: TuningRequest, target: TargetFunction) -> int:
-    if not request.parallel_invocation:
-        return 1
-    if target.reserved_concurrency is None:
-        return 5
-    return max(1, min(5, int(target.reserved_concurrency * _PARALLEL_SHARE)))
 
 
 def _check_budget(problem: SearchProblem) -> None:

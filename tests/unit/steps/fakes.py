@@ -102,6 +102,7 @@ class FakeLambda:
         self.before: Callable[[str, str], None] = lambda call, name: None
         """Called before every call; raises what AWS shall answer."""
         self.cold: set[str] = set()
+        self.unreserved = 1_000
         self.listed: dict[str, list[dict[str, Any]]] = {"list_versions_by_function": [{"Version": "$LATEST"}]}
         """What the function's listings answer, by operation; nothing by default."""
         self.runtime_management: dict[str, Any] = {"UpdateRuntimeOn": "Auto"}
@@ -154,6 +155,12 @@ class FakeLambda:
         """As Lambda does."""
         reserved = self._called("get_function_concurrency", FunctionName).get("_reserved")
         return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
+
+    def get_account_settings(self) -> dict[str, Any]:
+        """As Lambda does."""
+        self.calls.append(("get_account_settings", ""))
+        self.before("get_account_settings", "")
+        return {"AccountLimit": {"UnreservedConcurrentExecutions": self.unreserved}}
 
     def get_policy(self, *, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
         """As Lambda does where there is none."""

@@ -275,3 +275,28 @@ def test_an_init_that_ran_again_is_a_cold_start(run: FakeRun, line: str) -> None
     run.aws.invoke = again  # type: ignore[method-assign]
     run.measure(batch)
     assert [(row["cold"], row["init_ms"]) for row in measured(run)] == [(True, None), (False, None)]
+
+
+@pytest.mark.parametrize(
+    ("reserved", "unreserved", "batches", "per_batch"), [(None, 1_000, 5, 5), (None, 10, 1, 1), (1, 1_000, 1, 1)]
+)
+def test_a_run_takes_a_tenth_of_the_free_concurrency(
+    run: FakeRun, reserved: int | None, unreserved: int, batches: int, per_batch: int
+) -> None:
+    """The function's own reserve, else what the account's functions share."""
+    run.aws.functions["theirs"]["_reserved"] = reserved
+    run.aws.unreserved = unreserved
+    record = run.plan(parallelInvocation=True)
+    assert (record.parallel_batches, record.problem.max_parallel) == (batches, per_batch)
+
+
+def test_free_concurrency_that_may_not_be_read_is_not_used(run: FakeRun) -> None:
+    """The run goes on with one invocation of a size at a time."""
+
+    def refuse(call: str, name: str) -> None:
+        if call == "get_account_settings":
+            raise client_error("AccessDeniedException", "no")
+
+    run.aws.before = refuse
+    record = run.plan(parallelInvocation=True)
+    assert (record.parallel_batches, record.problem.max_parallel) == (5, 1)
