@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,11 @@ from tests.unit.test_request import problems_of
 from tuner.core.codec import from_json, to_json
 from tuner.core.model import LatencyGoal, TuningBudget
 from tuner.core.power_tuning import DEFAULT_SIZES_MB, EVERY_SIZE_MB, check_its_payloads
+from tuner.core.power_tuning_output import OUTPUT_NAMES
 from tuner.core.request import POWER_TUNING_FIELDS, ExecutionInput, parse_request
 from tuner.core.tuning_request import PowerTuning, TuningRequest, WeightedPayload
 
+DOCS = Path(__file__).parents[2] / "docs"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:resize"
 
 
@@ -229,3 +233,32 @@ def test_what_is_refused(fields: dict[str, Any], sentence: str) -> None:
     (problem,) = problems_of({"lambdaARN": "f", **fields})
     assert sentence in problem
     assert problem.isprintable()
+
+
+ITS_INPUT = {
+    "lambdaARN", "powerValues", "num", "payload", "payloadS3", "parallelInvocation", "strategy", "balancedWeight",
+    "autoOptimize", "autoOptimizeAlias", "dryRun", "preProcessorARN", "postProcessorARN", "discardTopBottom",
+    "sleepBetweenRunsMs", "disablePayloadLogs", "includeOutputResults", "onlyColdStarts", "allowedExceptions",
+}  # fmt: skip
+"""Every field of its input. Source: its README-INPUT-OUTPUT.md and pull request 282, seen 2026-11."""
+
+
+def test_the_comparison_has_every_field_and_they_are_fields() -> None:
+    """docs/coming-from-power-tuning.md speaks of each of its fields, and of its output's."""
+    text = (DOCS / "coming-from-power-tuning.md").read_text("utf-8")
+    described, returned = text.split("## Output, field by field")
+    rows = re.findall(r"^\| `(\w+)` \|", described, re.MULTILINE)
+    assert sorted(rows) == sorted(ITS_INPUT)
+    assert set(ExecutionInput.model_fields) >= ITS_INPUT
+    cells = re.findall(r"^\| (`[^|]+`) \|", returned, re.MULTILINE)
+    named = {name.split(".")[0] for cell in cells for name in re.findall(r"`([\w.]+)`", cell)}
+    assert named == set(OUTPUT_NAMES)
+
+
+def test_the_comparison_shows_an_input_that_works() -> None:
+    """The one to begin with."""
+    text = (DOCS / "coming-from-power-tuning.md").read_text("utf-8")
+    shown = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
+    request = parse_request(shown)
+    assert request.payloads == (WeightedPayload({"key": "cat.jpg"}),)
+    assert request.num == 50
