@@ -45,15 +45,38 @@ def snippets(document: doc.Document) -> list[Snippet]:
         Snippet("Serverless Framework", serverless),
     ]
     if document.get("where") != "local":
-        name = shlex.quote(doc.function_name(document))
-        command = f"aws lambda update-function-configuration --function-name {name} --memory-size {memory_mb}"
-        if changed:
-            command += (
-                f"\naws lambda update-function-code --function-name {name} --architectures {architecture}"
-                " --zip-file fileb://function.zip"
-            )
-        found.insert(0, Snippet("AWS CLI", command))
+        found.insert(0, Snippet("AWS CLI", _commands(document, memory_mb, architecture if changed else None)))
     return found
+
+
+def _commands(document: doc.Document, memory_mb: int, architecture: str | None) -> str:
+    """Commands for a shell; an alias is moved too, as what was tuned is what it points to."""
+    _, _, _, region, _, _, _, qualifier, *_ = [*str(document.get("functionArn") or "").split(":"), *[""] * 8]
+    place = f" --region {shlex.quote(region)}" if region else ""
+    name = f"--function-name {shlex.quote(doc.function_name(document))}{place}"
+    wait = f"aws lambda wait function-updated-v2 {name}"
+    lines = [f"aws lambda update-function-configuration {name} --memory-size {memory_mb}"]
+    if architecture is not None:
+        image = not (document.get("function") or {"runtime": "known"}).get("runtime")
+        code = "--image-uri IMAGE" if image else "--zip-file fileb://function.zip"
+        lines += [wait, f"aws lambda update-function-code {name} --architectures {architecture} {code}"]
+    if qualifier and qualifier != "$LATEST":
+        # A version never changes; what calls a numbered one must be pointed to the new one by its owner.
+        lines += [wait, f"aws lambda publish-version {name} --query Version --output text"]
+        if not qualifier.isdecimal():
+            alias = f"--name {shlex.quote(qualifier)}"
+            lines[-1] = f"version=$({lines[-1]})"
+            lines.append(f'aws lambda update-alias {name} {alias} --function-version "$version"')
+    return "\n".join(lines)
+
+
+def patch_command(document: doc.Document) -> str:
+    """The command that writes the change into a SAM or CloudFormation template; empty where there is none to make."""
+    if not snippets(document):
+        return ""
+    parts = str(document.get("functionArn") or "").split(":")
+    place = f" --region {shlex.quote(parts[3])}" if document.get("where") != "local" and len(parts) > 3 else ""
+    return f"lambda-tuner patch {shlex.quote(str(document.get('runId')))} --file template.yaml{place}"
 
 
 def architecture_changes(document: doc.Document) -> bool:

@@ -120,6 +120,7 @@ def _change(document: doc.Document) -> list[str]:
         lines += ["The architecture changes: the code and its layers must be built for it.", ""]
     for snippet in found:
         lines += [f"{snippet.tool}:", "", "```", snippet.text, "```", ""]
+    lines += ["Into a SAM or CloudFormation template:", "", "```", change.patch_command(document), "```", ""]
     return ["\n".join([*lines, "</details>"])]
 
 

@@ -226,9 +226,35 @@ def _monthly(document: doc.Document) -> tuple[Sentence, ...]:
             Figure(formats.money(abs(difference), currency), strong=True),
             f" {'less' if difference >= 0 else 'more'} a month "
             f"({formats.money(then * invocations / 1_000_000, currency)} instead of "
-            f"{formats.money(now * invocations / 1_000_000, currency)}), before free tier and savings plans.",
+            f"{formats.money(now * invocations / 1_000_000, currency)}), before free tier"
+            f"{'' if (document.get('request') or {}).get('savingsPlanDiscount') else ' and savings plans'}.",
         ),
     )
+
+
+def _production(document: doc.Document) -> tuple[Sentence, ...]:
+    """What CloudWatch says of production, beside what was measured at today's size; nothing where it is not known."""
+    traffic = document.get("traffic")
+    if not traffic:
+        return ()
+    durations = traffic.get("durationMs") or {}
+    seen: list[str | Figure] = []
+    measured: list[str | Figure] = []
+    for key in ("p50", "p95"):
+        duration_ms, here = durations.get(key), doc.duration_of(document.get("current"), key)
+        if duration_ms is not None:
+            figure = Figure(formats.milliseconds(duration_ms), f"traffic.durationMs.{key}", duration_ms)
+            seen += [f", {key} ", figure]
+            if here:
+                path = f"current.durationMs.{key}.estimate"
+                word = "modelled " if doc.is_modelled(document["current"], key) else ""
+                figure = Figure(formats.milliseconds(here["estimate"]), path, here["estimate"])
+                measured += ["" if not measured else ", ", f"{word}{key} ", figure]
+    beside: Sentence = (" (here, at today's size: ", *measured, ")") if measured else ()
+    count = Figure(
+        formats.count(round(traffic["invocations"]), "invocation"), "traffic.invocations", traffic["invocations"]
+    )
+    return ((f"Production in the last {traffic['days']} days: ", count, *seen, *beside, "."),)
 
 
 def _current_misses(document: doc.Document) -> tuple[Sentence, ...]:
@@ -318,7 +344,13 @@ def _goal_met(document: doc.Document) -> Message:
         ".",
         *_sure(document),
     )
-    support = (*_current_misses(document), *_monthly(document), *_safer(document), *_local(document))
+    support = (
+        *_current_misses(document),
+        *_monthly(document),
+        *_production(document),
+        *_safer(document),
+        *_local(document),
+    )
     return Message("Goal met", "good", headline, support)
 
 
@@ -352,7 +384,7 @@ def _goal_not_met(document: doc.Document) -> Message:
         "Goal not met",
         "bad",
         headline,
-        (*_current_misses(document), *_monthly(document), *_local(document)),
+        (*_current_misses(document), *_monthly(document), *_production(document), *_local(document)),
         "Memory alone does not reach this goal: make the function do less work or less waiting, or set a goal that "
         "its floor allows.",
     )
@@ -395,7 +427,14 @@ def _uncertain(document: doc.Document) -> Message:
         "Uncertain",
         "caution",
         headline,
-        (*_safer(document), *_stopped(document), *_current_misses(document), *_monthly(document), *_local(document)),
+        (
+            *_safer(document),
+            *_stopped(document),
+            *_current_misses(document),
+            *_monthly(document),
+            *_production(document),
+            *_local(document),
+        ),
         "To know more, run it again with a larger budget (--max-invocations); to decide now, take the size on the "
         "safe side."
         if document.get("safer")
@@ -428,7 +467,12 @@ def _no_goal(document: doc.Document) -> Message:
         "; no latency goal was asked for.",
         *_sure(document),
     )
-    return Message(strategy.label, "good", headline, (*_monthly(document), *_safer(document), *_local(document)))
+    return Message(
+        strategy.label,
+        "good",
+        headline,
+        (*_monthly(document), *_production(document), *_safer(document), *_local(document)),
+    )
 
 
 def _dry_run(document: doc.Document) -> Message:

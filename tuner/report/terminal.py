@@ -54,7 +54,9 @@ def render_terminal(document: doc.Document, console: Console) -> None:
         console.print(Text(f"To change it ({found[0].tool}):", style="bold"))
         # Not wrapped: a command is there to be copied.
         for command in found[0].text.splitlines():
-            console.print(Text(f"  {command}"), soft_wrap=True)
+            console.print(Text(f"  {_clean(command)}"), soft_wrap=True)
+        console.print(Text("Or in your SAM or CloudFormation template:", style="bold"))
+        console.print(Text(f"  {_clean(change.patch_command(document))}"), soft_wrap=True)
     _files(document, console)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 
+import boto3
 import pytest
 
 from tests.unit.report import documents
-from tuner.report.change import architecture_changes, snippets
+from tuner.report.change import architecture_changes, patch_command, snippets
 
 
 def test_the_commands_size_is_the_recommended_one() -> None:
     """Ready to be copied."""
     found = {snippet.tool: snippet.text for snippet in snippets(documents.goal_met())}
     assert found["AWS CLI"] == (
-        "aws lambda update-function-configuration --function-name thumbnail-api --memory-size 1024"
+        "aws lambda update-function-configuration --function-name thumbnail-api --region eu-central-1 --memory-size 1024"
     )
     assert found["SAM and CloudFormation"] == "MemorySize: 1024"
     assert found["Terraform"] == "memory_size = 1024"
@@ -24,7 +25,7 @@ def test_a_hostile_name_is_one_word_of_the_command() -> None:
     """What is copied into a shell runs nothing else."""
     document = documents.goal_met()
     document["function"]["name"] = "x; rm -rf ~"
-    assert "--function-name 'x; rm -rf ~' --memory-size" in snippets(document)[0].text
+    assert "--function-name 'x; rm -rf ~' --region" in snippets(document)[0].text
 
 
 @pytest.mark.parametrize("make", [documents.goal_not_met, documents.uncertain, documents.dry_run, documents.failed_run])
@@ -49,8 +50,52 @@ def test_another_architecture_is_part_of_the_change() -> None:
     document = copy.deepcopy(documents.goal_met())
     document["current"]["architecture"] = "x86_64"
     assert architecture_changes(document)
-    assert "update-function-code --function-name thumbnail-api --architectures arm64" in snippets(document)[0].text
+    commands = snippets(document)[0].text.splitlines()
+    assert commands[1].startswith("aws lambda wait function-updated-v2 --function-name thumbnail-api")
+    assert commands[2].endswith("--architectures arm64 --zip-file fileb://function.zip")
     assert (
         "Architectures: [arm64]"
         in {snippet.tool: snippet.text for snippet in snippets(document)}["SAM and CloudFormation"]
     )
+
+
+def test_an_alias_is_moved_to_the_change() -> None:
+    """What was tuned by its alias is reached only when the alias points to a new version."""
+    document = copy.deepcopy(documents.goal_met())
+    arn = document["function"]["arn"].removesuffix(":live")
+    document["functionArn"] = f"{arn}:live"
+    commands = snippets(document)[0].text.splitlines()
+    assert commands[-2].startswith("version=$(aws lambda publish-version --function-name thumbnail-api ")
+    assert commands[-1].endswith('--name live --function-version "$version"')
+    document["functionArn"] = f"{arn}:7"
+    assert "update-alias" not in snippets(document)[0].text
+    document["functionArn"] = f"{arn}:$LATEST"
+    assert "publish-version" not in snippets(document)[0].text
+
+
+def test_an_image_is_not_a_zip_file() -> None:
+    """A function without a runtime is a container image."""
+    document = copy.deepcopy(documents.goal_met())
+    document["current"]["architecture"] = "x86_64"
+    document["function"]["runtime"] = None
+    assert "--image-uri IMAGE" in snippets(document)[0].text
+
+
+def test_the_commands_are_ones_that_the_aws_cli_has() -> None:
+    """Operations, waiter and parameters are those of AWS's own description of its API."""
+    client = boto3.client("lambda", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    assert "function_updated_v2" in client.waiter_names
+    for operation, parameters in {
+        "UpdateFunctionConfiguration": {"FunctionName", "MemorySize"},
+        "UpdateFunctionCode": {"FunctionName", "Architectures", "ZipFile", "ImageUri"},
+        "PublishVersion": {"FunctionName"},
+        "UpdateAlias": {"FunctionName", "Name", "FunctionVersion"},
+    }.items():
+        assert parameters <= client.meta.service_model.operation_model(operation).input_shape.members.keys()
+
+
+def test_the_patch_command_names_the_run() -> None:
+    """The template's command is offered exactly where there is a change to make."""
+    assert patch_command(documents.goal_met()).startswith(f"lambda-tuner patch {documents.goal_met()['runId']} --file ")
+    assert "--region" not in patch_command(documents.local_run())
+    assert patch_command(documents.uncertain()) == ""

@@ -12,6 +12,7 @@ from tests.unit.steps.fakes import REGION, FakeCloudWatch, client_error
 from tuner.aws.traffic import TrafficReader
 from tuner.core.pricing import prices_for
 from tuner.core.traffic import Traffic, unlike_production
+from tuner.report.sentences import plain, verdict_message
 
 DAILY = {"Sum": [1_000.0] * 28, "SampleCount": [28_000.0], "p50": [120.0], "p95": [300.0]}
 
@@ -116,6 +117,9 @@ def test_the_report_has_the_month_and_the_warning() -> None:
     assert month["savingUsd"] == pytest.approx(month["currentUsd"] - month["recommendedUsd"])
     assert [line for line in document["warnings"] if "does not look like what production sees" in line]
     assert "monthlyInvocations" not in document["request"]
+    (line,) = [plain(sentence) for sentence in verdict_message(document).support if "Production" in plain(sentence)]
+    assert line.startswith("Production in the last 28 days: 28,000 invocations, p50 4,000 ms, p95 300 ms (here, at today")
+    assert [sentence for sentence in verdict_message(document).support if "a month that is" in plain(sentence)]
 
 
 def test_no_traffic_no_month() -> None:
