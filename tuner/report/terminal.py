@@ -6,6 +6,8 @@ does not import it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +18,10 @@ from tuner.report.sentences import Sentence, goal_text, size_text, verdict_messa
 
 STYLES = {"good": "green", "caution": "yellow", "bad": "red", "neutral": "cyan"}
 MOST_ROWS = 12
-BAR_WIDTH = 10
+BAR_WIDTH = 8
+STRIP_WIDTH = 12
+MOST_OF_LIMIT = 2.5
+"""How much of the durations beyond the goal's limit is drawn: what matters happens around it."""
 
 
 def render_terminal(document: doc.Document, console: Console) -> None:
@@ -132,12 +137,17 @@ def _measured(document: doc.Document) -> Table | None:
     key = doc.latency_key(document)
     currency = document.get("currency") or "USD"
     dearest = max((doc.estimate_of(row.get("costPerMillionUsd")) or 0.0 for _, row in rows), default=0.0)
+    limit_ms = (doc.goal_of(document) or {}).get("limitMs")
+    largest_ms = max([limit_ms or 0.0, *((doc.duration_of(row, key) or {}).get("high", 0.0) for _, row in rows)])
+    if limit_ms is not None:
+        largest_ms = min(largest_ms, MOST_OF_LIMIT * limit_ms)
     table = _new_table()
     table.add_column("memory", justify="right", no_wrap=True)
     table.add_column(key, justify="right", no_wrap=True)
+    table.add_column(_strip_title(limit_ms), no_wrap=True)
     table.add_column("$/million" if currency == "USD" else "cost/million", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("samples", justify="right")
+    table.add_column("n", justify="right")
     table.add_column("", overflow="fold")
     for index, row in rows:
         path = f"configurations.{index}"
@@ -146,6 +156,7 @@ def _measured(document: doc.Document) -> Table | None:
         table.add_row(
             size_text(document, row),
             _cell(tables.duration_cell(row, key, path), bounds=False),
+            strip(doc.duration_of(row, key), limit_ms, largest_ms),
             _cell(tables.cost_cell(row, path, currency), bounds=False),
             bar(0.0 if cost is None or not dearest else cost / dearest),
             _cell(tables.count_cell(row, "samples", path)),
@@ -167,6 +178,40 @@ def bar(ratio: float, width: int = BAR_WIDTH) -> str:
     if eighths % 8:
         text += " ▏▎▍▌▋▊▉"[eighths % 8]
     return text.ljust(width)
+
+
+def strip(
+    duration: Mapping[str, float] | None, limit_ms: float | None, largest_ms: float, width: int = STRIP_WIDTH
+) -> str:
+    """A duration with its interval on a line that begins at 0, and the goal's limit on it.
+
+    Args:
+        duration: ``estimate``, ``low`` and ``high`` in milliseconds; ``None``: only the limit.
+        limit_ms: The goal's limit; ``None``: there is no goal.
+        largest_ms: What the line's end stands for; what lies beyond it is an arrow there.
+        width: Characters.
+
+    Example:
+        >>> strip({"estimate": 50, "low": 30, "high": 70}, 90, 100, 10)
+        '   ──●── ┊'
+    """
+    cells = [" "] * width
+
+    def place(duration_ms: float) -> int:
+        return min(width - 1, max(0, int(duration_ms / largest_ms * width))) if largest_ms > 0 else 0
+
+    if duration:
+        first, last = place(duration["low"]), place(duration["high"])
+        cells[first : last + 1] = "─" * (last + 1 - first)
+    if limit_ms is not None:
+        cells[place(limit_ms)] = "┊"
+    if duration:
+        cells[place(duration["estimate"])] = "●" if duration["estimate"] <= largest_ms else "▸"
+    return "".join(cells)
+
+
+def _strip_title(limit_ms: float | None) -> str:
+    return "" if limit_ms is None else "┊ goal"
 
 
 def _notes(document: doc.Document) -> list[Text]:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.unit.report import documents
-from tuner.report.terminal import MOST_ROWS, render_terminal
+from tuner.report.terminal import strip, MOST_ROWS, render_terminal
 
 
 def printed(document: dict[str, Any], *, width: int = 80, **options: Any) -> str:
@@ -71,3 +71,25 @@ def test_what_was_left_behind_is_said() -> None:
     document = documents.goal_met()
     document["restored"].update(complete=False, remaining=["lambda-tuner-clone-1-512-arm"])
     assert "lambda-tuner-clone-1-512-arm" in printed(document)
+
+
+@pytest.mark.parametrize(
+    ("duration", "limit_ms", "expected"),
+    [
+        ({"estimate": 50, "low": 30, "high": 70}, 90.0, "   ──●── ┊"),
+        ({"estimate": 95, "low": 90, "high": 99}, 90.0, "         ●"),
+        ({"estimate": 500, "low": 400, "high": 600}, 50.0, "     ┊   ▸"),
+        ({"estimate": 0, "low": 0, "high": 0}, None, "●         "),
+        (None, 50.0, "     ┊    "),
+    ],
+)
+def test_a_strip_shows_where_a_duration_lies(
+    duration: dict[str, float] | None, limit_ms: float | None, expected: str
+) -> None:
+    """Estimate, interval and goal stand where their milliseconds are; what lies beyond the end is an arrow."""
+    assert strip(duration, limit_ms, 100.0, 10) == expected
+
+
+def test_a_strip_without_a_scale_has_its_width() -> None:
+    """Where every duration is 0 nothing is divided by it."""
+    assert len(strip({"estimate": 0, "low": 0, "high": 0}, None, 0.0)) == len(strip(None, None, 0.0))
