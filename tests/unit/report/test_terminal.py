@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.unit.report import documents
-from tuner.report.terminal import strip, MOST_ROWS, render_terminal
+from tuner.report.terminal import MOST_ROWS, render_terminal, strip
 
 
 def printed(document: dict[str, Any], *, width: int = 80, **options: Any) -> str:
