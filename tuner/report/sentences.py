@@ -132,11 +132,14 @@ def restored_sentence(document: doc.Document) -> str:
         return ""
     removed, remaining = restored.get("removed") or [], restored.get("remaining") or []
     changed = [str(item["what"]) for item in restored.get("checks") or [] if not item.get("same")]
+    not_compared = restored.get("notCompared") or []
+    unread = f" Not compared, as it could not be read: {', '.join(map(str, not_compared))}." if not_compared else ""
+    nothing_left = f"Nothing is left behind: {formats.count(len(removed), 'temporary function')} removed"
     if not remaining and not changed:
-        return (
-            f"Nothing is left behind: {formats.count(len(removed), 'temporary function')} removed, "
-            "the function under test is as it was."
-        )
+        return f"{nothing_left}, the function under test is as it was.{unread}"
+    changes = [str(item["sentence"]) for item in restored.get("changes") or []]
+    if not remaining and changes:
+        return f"{nothing_left}. {' '.join(changes)}{unread}"
     problems = []
     if remaining:
         problems.append(f"could not be removed: {', '.join(map(str, remaining))}")

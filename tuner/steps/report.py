@@ -96,7 +96,7 @@ def report(artifacts: RunArtifacts, *, finished_at: str, status: str | None = No
     report_progress(artifacts, state="Report", message="The report is written.")
     _keep_latest(artifacts, document)
     restored = document["restored"]
-    if artifacts.find(PLAN) is None or (restored is not None and restored["complete"]):
+    if artifacts.find(PLAN) is None or (restored is not None and not restored["remaining"]):
         mark_closed(artifacts)
     return execution_output(document)
 
@@ -265,8 +265,26 @@ def _restored_fields(artifacts: RunArtifacts) -> dict[str, Any] | None:
         "complete": restored.complete,
         "checkedAt": restored.checked_at,
         "checks": [
-            {"what": check.what, "before": check.before, "after": check.after, "same": check.same is not False}
+            {
+                "what": check.what,
+                "before": check.before,
+                "after": check.after,
+                "same": check.same,
+                "differs": list(check.differs),
+            }
             for check in restored.checks
+            if check.same is not None
+        ],
+        "notCompared": [check.what for check in restored.checks if check.same is None],
+        "changes": [
+            {
+                "what": change.what,
+                "sentence": change.sentence,
+                "modifiedAt": change.modified_at,
+                "revisionBefore": change.revision_before,
+                "revisionAfter": change.revision_after,
+            }
+            for change in restored.changes
         ],
         "removed": list(restored.removed),
         "remaining": list(restored.remaining),

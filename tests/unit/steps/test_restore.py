@@ -1,0 +1,207 @@
+"""A run is undone whatever became of the function, and what could not be done or compared is named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.steps.conftest import NOW, FakeRun
+from tests.unit.steps.fakes import client_error
+from tuner.core.errors import CloneNotReady, FunctionNotTunable, RestoreIncomplete, Throttled
+from tuner.core.plan import CLONE_PREFIX
+from tuner.steps.report import report
+from tuner.steps.restore import Restored, restore
+
+LATER = "2026-11-24T03:20:00+00:00"
+
+
+@pytest.fixture
+def started(run: FakeRun) -> FakeRun:
+    """A run that has made its first temporary function."""
+    run.plan()
+    run.round()
+    assert len(run.aws.functions) == 2
+    return run
+
+
+def undo(run: FakeRun) -> Restored:
+    """Restore the run."""
+    return restore(run.artifacts, run.reader, run.clones, now=LATER)
+
+
+def shown(run: FakeRun) -> dict[str, Any]:
+    """Give what the report says of the restoring."""
+    report(run.artifacts, finished_at=LATER, status="ABORTED")
+    document: dict[str, Any] = json.loads(run.s3.objects["runs/run-1/report.json"])["restored"]
+    return document
+
+
+def refuse(run: FakeRun, wanted: str, code: str) -> None:
+    """Let one kind of call be refused."""
+
+    def before(call: str, name: str) -> None:
+        if call == wanted:
+            raise client_error(code, "refused")
+
+    run.aws.before = before
+
+
+def test_everything_that_is_read_is_compared(started: FakeRun) -> None:
+    """Sixteen properties and sections, all the same, none left out."""
+    restored = undo(started)
+    assert {check.what for check in restored.checks} >= {
+        "configuration",
+        "versions",
+        "aliases",
+        "tags",
+        "reserved concurrency",
+        "provisioned concurrency",
+        "asynchronous invocation",
+        "function URLs",
+        "event source mappings",
+        "code signing",
+        "recursion",
+        "runtime management",
+        "log group",
+        "policy",
+    }
+    assert restored.complete
+    document = shown(started)
+    assert (document["notCompared"], document["changes"]) == ([], [])
+    assert {row["same"] for row in document["checks"]} == {True}
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "InternalFailure"])
+def test_what_cannot_be_read_is_named_and_ends_nothing(run: FakeRun, code: str) -> None:
+    """A missing permission or a failing section costs the comparison of that section."""
+    refuse(run, "list_aliases", code)
+    record = run.plan()
+    assert "Could not be read, and so cannot be compared after the run: aliases." in record.warnings
+    assert undo(run).complete
+    document = shown(run)
+    assert document["notCompared"] == ["aliases"]
+    assert "aliases" not in {row["what"] for row in document["checks"]}
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "InternalFailure"])
+def test_function_that_cannot_be_read_any_more_does_not_keep_its_copies(started: FakeRun, code: str) -> None:
+    """The copies go, and nothing is called the same."""
+    refuse(started, "get_function_configuration", code)
+    assert undo(started).removed
+    started.aws.before = lambda call, name: None
+    assert list(started.aws.functions) == ["theirs"]
+    assert "configuration" in shown(started)["notCompared"]
+
+
+def test_deleted_function_is_somebody_elses_change(started: FakeRun) -> None:
+    """The copies go all the same, and the report says what became of the function."""
+    del started.aws.functions["theirs"]
+    assert undo(started).removed
+    assert started.aws.functions == {}
+    document = shown(started)
+    assert [change["sentence"] for change in document["changes"]] == [
+        f"Somebody else deleted the function, between {NOW.isoformat()} and {LATER}."
+    ]
+    assert not document["complete"]
+
+
+def test_foreign_deployment_is_named_with_its_revisions(started: FakeRun) -> None:
+    """By the function's own time of change, and it does not keep the run open."""
+    started.aws.functions["theirs"] |= {"MemorySize": 2048, "LastModified": LATER, "RevisionId": "second"}
+    undo(started)
+    (change,) = shown(started)["changes"]
+    assert change["sentence"].endswith(f"(LastModified, MemorySize); it was last modified at {LATER}.")
+    assert (change["modifiedAt"], change["revisionAfter"]) == (LATER, "second")
+    assert not [key for key in started.s3.objects if key.startswith("open/")]
+
+
+def test_throttled_deletion_is_tried_again(started: FakeRun) -> None:
+    """The state machine repeats it by its name; the second time ends it."""
+    refuse(started, "delete_function", "TooManyRequestsException")
+    with pytest.raises(Throttled, match=CLONE_PREFIX):
+        undo(started)
+    started.aws.before = lambda call, name: None
+    assert undo(started).complete
+
+
+def test_throttled_comparison_is_tried_again(started: FakeRun) -> None:
+    """A throttle is no missing permission: the section is compared the next time."""
+    refuse(started, "list_aliases", "TooManyRequestsException")
+    with pytest.raises(Throttled):
+        undo(started)
+    started.aws.before = lambda call, name: None
+    assert undo(started).complete
+    assert shown(started)["notCompared"] == []
+
+
+def test_copy_that_is_just_being_made_is_waited_for(started: FakeRun) -> None:
+    """Lambda does not delete what is pending."""
+    refuse(started, "delete_function", "ResourceConflictException")
+    with pytest.raises(CloneNotReady, match="cannot be removed yet"):
+        undo(started)
+
+
+def test_refused_deletion_is_not_hidden_by_a_throttled_one(started: FakeRun) -> None:
+    """Where trying again helps only some, the error is the one that needs a person."""
+    started.round()
+
+    def before(call: str, name: str) -> None:
+        if call == "delete_function":
+            code = "AccessDeniedException" if name.endswith("-1024-arm") else "TooManyRequestsException"
+            raise client_error(code, "refused")
+
+    started.aws.before = before
+    with pytest.raises(RestoreIncomplete, match="1024-arm"):
+        undo(started)
+    assert shown(started)["remaining"]
+
+
+def test_alias_that_is_gone_leaves_the_function_to_compare(run: FakeRun) -> None:
+    """The function under the alias is still there, and still compared."""
+    run.plan(lambdaARN="theirs:live")
+    read = run.aws.get_function_configuration
+
+    def gone(*, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
+        if Qualifier:
+            raise client_error("ResourceNotFoundException")
+        return read(FunctionName=FunctionName)
+
+    run.aws.get_function_configuration = gone  # type: ignore[method-assign]
+    restored = undo(run)
+    assert {check.what: check.same for check in restored.checks}["configuration"] is True
+    assert {check.what: check.same for check in restored.checks}["qualified configuration"] is False
+
+
+def test_refused_function_is_planned_no_further(run: FakeRun) -> None:
+    """A role whose policy holds for the function's name alone is found before anything is made."""
+    run.iam.inline["secrets"] = {
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "secretsmanager:GetSecretValue",
+                "Resource": "*",
+                "Condition": {"ArnLike": {"lambda:SourceFunctionArn": "arn:aws:lambda:*:*:function:theirs"}},
+            }
+        ]
+    }
+    with pytest.raises(FunctionNotTunable, match="policy secrets"):
+        run.plan()
+    assert not [call for call, _ in run.aws.calls if call in {"create_function", "invoke"}]
+
+
+def test_layer_that_is_gone_is_refused(run: FakeRun) -> None:
+    """The function keeps it; a copy cannot get it."""
+    arn = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3"
+    run.aws.functions["theirs"]["Layers"] = [{"Arn": arn, "CodeSize": 1}]
+    assert run.plan().target.name == "theirs"
+    run.aws.missing_layers.add(arn)
+    with pytest.raises(FunctionNotTunable, match=arn):
+        run.plan()
+
+
+def test_role_that_may_not_be_read_is_a_warning(run: FakeRun) -> None:
+    """The run goes on and says what it does not know."""
+    run.iam.denies = True
+    assert any("role could not be read" in warning for warning in run.plan().warnings)
