@@ -41,7 +41,7 @@ def run_demo(name: str, presentation: Presentation) -> int:
     memory_mb = demo_memory_mb(example, memory_cap_mb())
     console = error_console(quiet=presentation.quiet)
     introduce(example, memory_mb, console)
-    with local_aws() as aws:
+    with local_aws(quiet=presentation.quiet) as aws:
         function = deploy_example(aws, example, memory_mb)
         request = {"lambdaARN": function, "goal": dict(example.goal), "payload": example.event}
         code = execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())

@@ -31,16 +31,17 @@ def require_supported_system(platform: str = sys.platform) -> None:
 
 
 @contextmanager
-def local_aws(*, temporary: bool = False) -> Iterator[EmbeddedAws]:
+def local_aws(*, temporary: bool = False, quiet: bool = False) -> Iterator[EmbeddedAws]:
     """Give the running embedded AWS, else start one that ends with the block.
 
     Args:
         temporary: Start one of its own even where one runs.
+        quiet: Say nothing of it.
     """
     require_supported_system()
     from tuner.embedded.account import embedded_aws, status
 
-    home, console = store_home(), error_console()
+    home, console = store_home(), error_console(quiet=quiet)
     home.mkdir(parents=True, exist_ok=True)
     running = None if temporary else status(home)
     if running is not None:

@@ -166,7 +166,7 @@ def run_try(
         soft_wrap=True,
     )
     # A running embedded AWS has the credentials of the shell that started it, not of this one.
-    with local_aws(temporary=real_aws) as aws:
+    with local_aws(temporary=real_aws, quiet=presentation.quiet) as aws:
         from tuner.embedded.account import deploy_function
 
         deploy_function(

@@ -56,7 +56,7 @@ def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentati
     validate_request(request, local=where.local)
     prepare_out(presentation.out)
     if where.local:
-        with local_aws() as aws:
+        with local_aws(quiet=presentation.quiet) as aws:
             offer_examples(aws, function)
             return execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
     account = deployed_account(

@@ -39,6 +39,27 @@ def test_a_local_run_is_listed_and_shown_again(shell: Shell) -> None:
     assert json_of(again)["runId"] == output["runId"]
 
 
+def test_a_check_ends_in_a_change(shell: Shell) -> None:
+    """A check tells what it found by its exit code, the run's page has a path, and patch writes the size down."""
+    result = shell.run(
+        "check", "example-io-wait", "--local", "--memory", "512,1024", "--max-invocations", "10", "--goal", "p50=5s",
+        "--confidence", "0.5", "--max-cost-per-million", "0.01", "--quiet",
+    )  # fmt: skip
+    assert result.returncode == 12, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("Goal met: ")
+    assert [line for line in lines[1:] if "above the limit of $0.01" in line]
+    assert result.stderr == ""
+    page = shell.run("open", "latest", "--print-path").stdout.strip()
+    assert page.endswith("report.html")
+    template = shell.folder / "template.yaml"
+    text = "Resources:\n  Waiter:\n    Type: AWS::Lambda::Function\n    Properties:\n      MemorySize: 3008 # now\n"
+    template.write_text(text, encoding="utf-8")
+    patched = shell.run("patch", "latest", "--file", "template.yaml", "--function", "Waiter", "--json")
+    changes = json_of(patched)["changes"]
+    assert template.read_text(encoding="utf-8") == text.replace("3008", changes[0]["after"])
+
+
 def test_an_account_is_asked_about_first(shell: Shell, running_aws: EmbeddedAws) -> None:
     """Against an account nothing starts unasked: without a terminal it takes --yes."""
     result = shell.with_account(running_aws).run("tune", "example-compression")
