@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.core.clone import NOT_SET, TREATMENTS, clone_request
+from tuner.core.clone import NOT_SET, TREATMENTS, clone_request, way_out
 from tuner.core.model import Candidate
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG, clone_name
 
@@ -124,3 +124,21 @@ def test_bare_function_gets_lambdas_defaults() -> None:
 def test_name_fits_whatever_the_run_is_called(run_id: str, memory_mb: int) -> None:
     """Lambda takes at most 64 characters."""
     assert len(clone_name(run_id, Candidate(memory_mb, "x86_64"))) <= 64
+
+
+@pytest.mark.parametrize(
+    ("refusal", "hint"),
+    [
+        ("Source image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/a@sha256:0 does not exist.", "push the image"),
+        ("Layer version arn:aws:lambda:eu-west-1:123456789012:layer:tools:3 does not exist.", "layer versions that"),
+        ("The runtime parameter of nodejs14.x is no longer supported for creating functions.", "runtime of today"),
+        ("The role defined for the function cannot be assumed by Lambda.", "trust policy"),
+        ("Lambda was unable to configure access to your environment variables: KMS key is invalid.", "kms:Decrypt"),
+        ("Code storage limit exceeded.", "storage"),
+        ("The subnet ID 'subnet-0' does not exist", "subnet"),
+        ("Something else.", "docs/limits.md"),
+    ],
+)
+def test_refusal_of_aws_gets_a_way_out(refusal: str, hint: str) -> None:
+    """By what AWS's own sentence names."""
+    assert hint in way_out(refusal)

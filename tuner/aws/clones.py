@@ -14,12 +14,22 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code, error_text
-from tuner.core.clone import clone_request
-from tuner.core.errors import CloneFailed, CloneNotReady
+from tuner.core.clone import clone_request, way_out
+from tuner.core.errors import CloneFailed, CloneNotReady, PermissionDenied
 from tuner.core.model import Candidate
 from tuner.core.plan import CLONE_PREFIX
 
 _CAP = re.compile(r"MemorySize.*less than or equal to (?P<cap>\d+)", re.DOTALL)
+
+_REFUSALS = {
+    "CodeStorageExceededException",
+    "CodeVerificationFailedException",
+    "InvalidParameterValueException",
+    # A layer or an image that is gone.
+    "ResourceNotFoundException",
+    "ValidationException",
+}
+"""What ``CreateFunction`` answers where trying again does not help."""
 
 
 class MemoryCapReached(Exception):
@@ -73,11 +83,17 @@ class Clones:
                 match error_code(error):
                     case "ResourceConflictException":
                         return False
-                    case "InvalidParameterValueException" | "ValidationException":
+                    case refusal if refusal in _REFUSALS:
                         raise CloneFailed(
                             f"AWS refuses a copy of {configuration['FunctionName']} at {candidate}: "
                             f"{error_text(error)}",
-                            hint="docs/limits.md lists what a copy cannot do.",
+                            hint=way_out(error_text(error)),
+                        ) from error
+                    case "AccessDeniedException" if "iam:PassRole" in error_text(error):
+                        raise PermissionDenied(
+                            f"A copy of {configuration['FunctionName']} may not be given its role, "
+                            f"{configuration['Role']}.",
+                            hint="The parameter PassableRoles of the stack names the roles that a copy may have.",
                         ) from error
                     case _:
                         raise
@@ -100,7 +116,7 @@ class Clones:
         state = answer.get("State") or "Active"
         if state == "Failed":
             why = answer.get("StateReason") or "no reason given"
-            raise CloneFailed(f"The temporary function {name} did not start: {why}")
+            raise CloneFailed(f"The temporary function {name} did not start: {why}", hint=way_out(why))
         return "active" if state == "Active" and answer.get("LastUpdateStatus") != "InProgress" else "pending"
 
     def delete(self, name: str) -> bool:

@@ -8,6 +8,7 @@ that no setting is ever left behind in silence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -149,3 +150,54 @@ def _logging(configuration: Mapping[str, Any], log_group: str) -> dict[str, str]
     if theirs.get("ApplicationLogLevel"):
         ours["ApplicationLogLevel"] = str(theirs["ApplicationLogLevel"])
     return ours
+
+
+_WAYS_OUT = (
+    (
+        r"source image|image .*(does not exist|not found)|ImageUri",
+        "The function keeps its image, a copy cannot get it: push the image again, deploy the function with it, "
+        "and start again.",
+    ),
+    (
+        r"layer version .*(does not exist|not found)",
+        "The function keeps the layer version, a copy cannot get it: deploy it with layer versions that exist.",
+    ),
+    (
+        r"runtime parameter of .* no longer supported|runtime .*(deprecated|not supported)",
+        "AWS lets nobody create functions with this runtime: move the function to a runtime of today, and tune that.",
+    ),
+    (
+        r"cannot be assumed by Lambda",
+        "The role trusts Lambda for the function alone: its trust policy must let Lambda use it for "
+        "lambda-tuner-clone-* too, or tune a copy of the function with a role of its own.",
+    ),
+    (
+        r"KMS|kms:",
+        "Allow the create-clones role to use the function's KMS key (kms:Decrypt, kms:CreateGrant); "
+        "docs/permissions.md tells how.",
+    ),
+    (
+        r"code storage|CodeStorageExceeded",
+        "The account's storage for functions is full: remove versions that are no longer used.",
+    ),
+    (
+        r"(ec2|elasticfilesystem|mount target|subnet|security group|access point)",
+        "A subnet, a security group or a file system of the function is gone or may not be used; a copy needs it too.",
+    ),
+)
+
+
+def way_out(refusal: str) -> str:
+    """What to do where AWS refuses to create a copy, by what its sentence names.
+
+    Args:
+        refusal: AWS's own sentence.
+
+    Example:
+        >>> way_out("The runtime parameter of ruby2.7 is no longer supported for creating functions.")[:44]
+        'AWS lets nobody create functions with this r'
+    """
+    for pattern, hint in _WAYS_OUT:
+        if re.search(pattern, refusal, re.IGNORECASE):
+            return hint
+    return "docs/limits.md lists what a copy cannot do."

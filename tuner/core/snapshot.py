@@ -239,5 +239,9 @@ def _brief(value: Any) -> str | int:
         return "none"
     if isinstance(value, (str, int)) and len(str(value)) <= 24:
         return value
+    if value in ([], {}):
+        return "no entries"
     digest = hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
-    return f"{len(value)} entries, {digest}" if isinstance(value, (list, dict)) else digest
+    if not isinstance(value, (list, dict)):
+        return digest
+    return f"{len(value)} {'entry' if len(value) == 1 else 'entries'}, {digest}"

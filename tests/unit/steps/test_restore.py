@@ -9,7 +9,15 @@ import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import client_error
-from tuner.core.errors import CloneNotReady, FunctionNotTunable, RestoreIncomplete, Throttled
+from tuner.core.errors import (
+    CloneFailed,
+    CloneNotReady,
+    FunctionNotTunable,
+    PermissionDenied,
+    RestoreIncomplete,
+    Throttled,
+    TunerError,
+)
 from tuner.core.plan import CLONE_PREFIX
 from tuner.steps.report import report
 from tuner.steps.restore import Restored, restore
@@ -205,3 +213,35 @@ def test_role_that_may_not_be_read_is_a_warning(run: FakeRun) -> None:
     """The run goes on and says what it does not know."""
     run.iam.denies = True
     assert any("role could not be read" in warning for warning in run.plan().warnings)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind", "hint"),
+    [
+        ("InvalidParameterValueException", "Source image x does not exist.", CloneFailed, "push the image again"),
+        ("ResourceNotFoundException", "Layer version x does not exist.", CloneFailed, "layer versions that exist"),
+        ("CodeStorageExceededException", "Code storage limit exceeded.", CloneFailed, "storage"),
+        (
+            "AccessDeniedException",
+            "User: u is not authorized to perform: iam:PassRole on resource: r",
+            PermissionDenied,
+            "PassableRoles",
+        ),
+    ],
+)
+def test_copy_that_aws_refuses_ends_the_run_with_the_way_out(
+    run: FakeRun, code: str, message: str, kind: type[TunerError], hint: str
+) -> None:
+    """Before anything was invoked, and with nothing left."""
+    run.plan()
+
+    def before(call: str, name: str) -> None:
+        if call == "create_function":
+            raise client_error(code, message)
+
+    run.aws.before = before
+    with pytest.raises(kind) as raised:
+        run.round()
+    assert hint in raised.value.hint
+    assert undo(run).complete
+    assert not [call for call, _ in run.aws.calls if call == "invoke"]
