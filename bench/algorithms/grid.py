@@ -26,12 +26,16 @@ def search_grid10(task: Task, replay: Replay, seed: int) -> Answer:  # noqa: ARG
 
 
 def _search_grid(task: Task, replay: Replay, count: int) -> Answer:
+    samples = {index: np.array([replay.invoke(index) for _ in range(count)]) for index in grid_of(task)}
+    return Answer(choose_by_samples(task, samples))
+
+
+def grid_of(task: Task) -> list[int]:
+    """The candidates nearest to its sizes, ascending; the ends where none is near."""
     sizes = task.truth.memory_mb
     low, high = sizes[0], sizes[-1]
     wanted = [memory_mb for memory_mb in GRID_MB if low * 0.9 <= memory_mb <= high * 1.1] or [low, high]
-    grid = sorted({int(np.argmin([abs(math.log(m / memory_mb)) for m in sizes])) for memory_mb in wanted})
-    samples = {index: np.array([replay.invoke(index) for _ in range(count)]) for index in grid}
-    return Answer(choose_by_samples(task, samples))
+    return sorted({int(np.argmin([abs(math.log(m / memory_mb)) for m in sizes])) for memory_mb in wanted})
 
 
 def choose_by_samples(task: Task, samples: dict[int, FloatArray]) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.algorithms.answer import Answer
 from bench.replay import Replay
 from bench.truth import Task
-from tuner.core.model import Facts, Invocation, Observation
+from tuner.core.model import Facts, Invocation, Observation, SearchProblem
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
 from tuner.core.search.decision import decide
 from tuner.core.search.planning import PlannedBatch, plan_round
@@ -30,10 +31,15 @@ def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
         for batch in plan.batches:
             observations.append(measure_batch(task, replay, batch, round_number, trial))
             trial += 1
+    return answer_of(problem, observations, suggest_ms)
+
+
+def answer_of(problem: SearchProblem, observations: Sequence[Observation], suggest_ms: Sequence[float] = ()) -> Answer:
+    """Believe and decide, as at the end of a run."""
     start = time.process_time()
     belief = believe(problem, observations, Facts(), draw_count=FINAL_DRAW_COUNT)
     decision = decide(problem, belief)
-    suggest_ms.append(1000 * (time.process_time() - start))
+    all_ms = (*suggest_ms, 1000 * (time.process_time() - start))
     return Answer(
         pick=decision.pick,
         verdict=decision.verdict,
@@ -41,8 +47,8 @@ def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
         goal_probability=decision.probability["goalMet"],
         within_5_percent=decision.probability["within5Percent"],
         expected_loss=float(belief.expected_loss[decision.pick]),
-        suggest_ms=tuple(suggest_ms),
-        round_count=len(suggest_ms) - 2,
+        suggest_ms=all_ms,
+        round_count=len(all_ms) - 2,
     )
 
 
