@@ -54,6 +54,20 @@ def design_notes(
     return notes
 
 
+def outside_note(memory_mb: int, reason: str) -> str:
+    """Say of a size that was asked for that it was not invoked, and why.
+
+    Args:
+        memory_mb: The size.
+        reason: A clause, with or without its subject.
+
+    Example:
+        >>> outside_note(3008, "is above the largest size that can be measured here, 1,024 MB")
+        '3,008 MB was not invoked: it is above the largest size that can be measured here, 1,024 MB.'
+    """
+    return f"{memory_mb:,} MB was not invoked: it {reason.removeprefix('it ')}."
+
+
 def transition_count(round_count: int, batch_count: int) -> int:
     """State transitions of a run that ended well, without retries; ``docs/state-machine.md`` counts the states."""
     return 7 + 4 * round_count + batch_count

@@ -10,7 +10,13 @@ from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
 from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
 from tuner.core.model import Explanation, GoalAlternatives, Observation, Recommendation
-from tuner.core.power_tuning_output import design_notes, input_notes, output_fields, transition_count
+from tuner.core.power_tuning_output import (
+    design_notes,
+    input_notes,
+    output_fields,
+    outside_note,
+    transition_count,
+)
 from tuner.core.result import (
     SCHEMA_VERSION,
     alternative_fields,
@@ -193,7 +199,11 @@ def _power_tuning_fields(
     batch_count = sum(len(load_round(artifacts, number)) for number in range(1, len(rounds) + 1))
     return {
         "strategy": given.strategy,
-        "notes": [*input_notes(given), *design_notes(record.problem, observations, recommendation)],
+        "notes": [
+            *input_notes(given),
+            *design_notes(record.problem, observations, recommendation),
+            *(outside_note(row.memory_mb, row.reason) for row in record.outside if record.problem.design is not None),
+        ],
         **output_fields(
             record.problem,
             observations,

@@ -216,8 +216,11 @@ def test_sizes_that_cannot_be_measured_are_listed(run: FakeRun) -> None:
     """The account's cap leaves out some; with none left, nothing is started."""
     run.memory_cap_mb = 1024
     run.plan(num=2, powerValues=[1024, 3008])
-    _, document = finish(run)
+    output, document = finish(run)
     assert counts(document) == {1024: 2}
+    assert output["notes"] == [
+        "3,008 MB was not invoked: it is above the largest size that can be measured here, 1,024 MB."
+    ]
     assert document["unmeasurable"][0]["memorySizesMb"] == [3008]
     with pytest.raises(InvalidRequest, match="no memory size that was asked for can be measured here"):
         run.plan(num=2, powerValues=[3008])
