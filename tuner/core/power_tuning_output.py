@@ -102,7 +102,8 @@ def output_fields(
     averages = {candidate: _averages(problem, observations, candidate) for candidate in problem.candidates}
     average_usd, average_ms = averages[recommended.candidate] or _estimates(recommended)
     try:
-        execution_usd = transitions * transition_price_usd(region)
+        # Prices have at most nine decimals: more are the binary fraction's.
+        execution_usd = round(transitions * transition_price_usd(region), 10)
     except PriceUnknown:
         execution_usd = None
     fields: dict[str, Any] = {
