@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from tests.unit.report.test_real_documents import whole_run
 from tests.unit.steps.conftest import NOW, FakeRun
@@ -118,7 +121,9 @@ def test_the_report_has_the_month_and_the_warning() -> None:
     assert [line for line in document["warnings"] if "does not look like what production sees" in line]
     assert "monthlyInvocations" not in document["request"]
     (line,) = [plain(sentence) for sentence in verdict_message(document).support if "Production" in plain(sentence)]
-    assert line.startswith("Production in the last 28 days: 28,000 invocations, p50 4,000 ms, p95 300 ms (here, at today")
+    assert line.startswith(
+        "Production in the last 28 days: 28,000 invocations, p50 4,000 ms, p95 300 ms (here, at today"
+    )
     assert [sentence for sentence in verdict_message(document).support if "a month that is" in plain(sentence)]
 
 
@@ -145,3 +150,20 @@ def test_a_tier_that_is_not_known_is_said(run: FakeRun) -> None:
     record = run.plan(accountGbSecondsPerMonth=1e12)
     assert [line for line in record.assumptions if "higher tiers are not known" in line]
     assert record.problem.prices["arm64"] == prices_for(REGION, "arm64")
+
+
+def test_the_question_is_one_that_cloudwatch_takes() -> None:
+    """The API's own description accepts what is asked, and its answer is understood."""
+    cloudwatch = boto3.client("cloudwatch", region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x")
+    results = [
+        {"Id": "invocations", "Timestamps": [NOW, NOW - timedelta(days=1)], "Values": [30.0, 26.0]},
+        {"Id": "samples", "Timestamps": [NOW], "Values": [56.0]},
+        {"Id": "p50", "Timestamps": [NOW], "Values": [120.0]},
+        {"Id": "p95", "Timestamps": [], "Values": [], "StatusCode": "Complete"},
+    ]
+    with Stubber(cloudwatch) as stub:
+        stub.add_response("get_metric_data", {"MetricDataResults": results[:2], "NextToken": "more"})
+        stub.add_response("get_metric_data", {"MetricDataResults": results[2:]})
+        traffic = TrafficReader(cloudwatch, REGION).read("theirs", "live", now=NOW)
+        stub.assert_no_pending_responses()
+    assert traffic == Traffic(56.0, 120.0, None)
