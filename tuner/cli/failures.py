@@ -110,14 +110,14 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def show_error(name: str, message: str, hint: str) -> None:
     """Write an error to standard error for a person to read."""
-    from tuner.cli.console import error_console
+    from tuner.cli.console import error_console, plain_text
 
     console = error_console()
     label = "Error" if name in _LABELLED_ERROR else name
-    console.print(f"[bold red]{label}[/bold red]", end=": ")
-    console.print(message, markup=False, soft_wrap=True)
+    console.print(plain_text(label), style="bold red", markup=False, end=": ")
+    console.print(plain_text(message), markup=False, soft_wrap=True)
     if hint:
-        console.print(hint, markup=False, soft_wrap=True)
+        console.print(plain_text(hint), markup=False, soft_wrap=True)
 
 
 def show_failure(run_id: str | None, name: str, message: str, hint: str, *, json_output: bool) -> int:

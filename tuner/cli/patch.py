@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tuner.cli.console import error_console, result_console
+from tuner.cli.console import error_console, plain_text, result_console
 from tuner.cli.failures import EXIT_OK, PatchRefused, exit_code_of_verdict, print_json, show_failure
 from tuner.cli.reading import find_run, read_document
 from tuner.cli.store import ArtifactReader
@@ -180,11 +180,12 @@ def _show(file: Path, before: str, patched: Patched, notes: list[str], *, dry_ru
     styles = {"+": "green", "-": "red", "@": "cyan"}
     for line in diff:
         style = "bold" if line.startswith(("+++", "---")) else styles.get(line[0], "")
-        shown_line = "".join(c if c.isprintable() or c == "\t" else "" for c in line)
-        console.print(shown_line, style=style or None, markup=False, soft_wrap=True)
+        console.print(
+            plain_text(line).rstrip("\n\N{REPLACEMENT CHARACTER}"), style=style or None, markup=False, soft_wrap=True
+        )
     errors = error_console()
     for note in notes:
-        errors.print(note, markup=False, soft_wrap=True)
+        errors.print(plain_text(note), markup=False, soft_wrap=True)
     if not patched.changes:
         ending = f"{file} says so already: nothing to change."
     elif dry_run:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tuner import __version__
 from tuner.application import application_root
 from tuner.cli.app import app
-from tuner.cli.failures import exit_code_of_error, exit_code_of_verdict, expected_errors
+from tuner.cli.failures import exit_code_of_error, exit_code_of_verdict, expected_errors, show_error
 
 RUNNER = CliRunner()
 SUBCOMMANDS = [
@@ -140,6 +140,15 @@ def test_local_status_without_a_server() -> None:
     result = RUNNER.invoke(app, ["local", "status"])
     assert (result.exit_code, "local start" in result.stdout) == (0, True)
     assert json.loads(RUNNER.invoke(app, ["local", "status", "--json"]).stdout)["running"] is False
+
+
+def test_what_others_wrote_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escape sequences and markup in an error's text are shown as text."""
+    show_error("[bold]Payload\x1b[2J", "boom \x1b]0;title\x07 [red]", "try\x08 again")
+    shown = capsys.readouterr().err
+    assert not {"\x1b", "\x07", "\x08"} & set(shown)
+    assert "[red]" in shown
+    assert "[bold]Payload" in shown
 
 
 def test_the_workflow_of_the_documentation_is_one() -> None:

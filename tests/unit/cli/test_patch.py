@@ -140,6 +140,18 @@ def test_a_file_that_is_no_template_is_a_sentence(
     assert content is None or path.read_bytes() == content
 
 
+def test_a_hostile_template_does_not_steer_the_terminal(tmp_path: Path, runs: dict[str, Any]) -> None:
+    """Escape sequences in names and lines of a template are shown as text."""
+    path = tmp_path / "hostile.yaml"
+    path.write_text(
+        'Resources:\n  "A\\e[2J": {Type: AWS::Lambda::Function, Properties: {Handler: "\\e[2J", MemorySize: 1}}\n',
+        encoding="utf-8",
+    )
+    for words in (["--function", "\x1b[2J"], ["--function", "nope"], []):
+        result = RUNNER.invoke(app, ["patch", "goal-met", "--file", str(path), *words])
+        assert "\x1b" not in result.stdout + result.stderr
+
+
 def test_a_folder_is_no_template(tmp_path: Path, runs: dict[str, Any]) -> None:
     """A folder's name is refused like any other wrong file."""
     result = RUNNER.invoke(app, ["patch", "goal-met", "--file", str(tmp_path)])
