@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
 from tuner import __version__
 from tuner.application import application_root
+from tuner.cli import failures
 from tuner.cli.app import app
 from tuner.cli.failures import exit_code_of_error, exit_code_of_verdict, expected_errors, show_error
 
@@ -151,6 +154,30 @@ def test_what_others_wrote_does_not_steer_the_terminal(capsys: pytest.CaptureFix
     assert "[bold]Payload" in shown
 
 
+def test_the_documentation_knows_every_subcommand_flag_and_exit_code() -> None:
+    """docs/command.md names each subcommand and each flag of it, and every exit code; the flags that it names exist."""
+    text = (application_root() / "docs" / "command.md").read_text(encoding="utf-8")
+    root = typer.main.get_command(app)
+    commands = list(root.commands.items())
+    commands += [(f"local {name}", command) for name, command in root.commands["local"].commands.items()]
+    flags = {word for _, command in commands for flag in command.params for word in flag.opts if word.startswith("--")}
+    hidden = {
+        word
+        for _, command in commands
+        for flag in command.params
+        if getattr(flag, "hidden", False)
+        for word in flag.opts
+    }
+    missing = [flag for flag in sorted(flags - hidden) if f"{flag}`" not in text and f"{flag} " not in text]
+    assert not missing
+    assert not [name for name, _ in commands if f"`{name}" not in text and f"`{name.split()[-1]}`" not in text]
+    named = set(re.findall(r"`(--[a-z][a-z0-9-]+)", text))
+    assert named <= flags | {"--debug", "--install-completion", "--stack-name"}
+    codes = [value for name, value in vars(failures).items() if name.startswith("EXIT_") and isinstance(value, int)]
+    rows = "\n".join(line.split("|")[1] for line in text.splitlines() if re.match(r"\| \d", line))
+    assert not [code for code in codes if str(code) not in re.findall(r"\d+", rows)]
+
+
 def test_the_workflow_of_the_documentation_is_one() -> None:
     """The example of docs/pipeline.md is YAML, and every flag that it gives to the command exists."""
     text = (application_root() / "docs" / "pipeline.md").read_text(encoding="utf-8")
@@ -181,7 +208,6 @@ def test_exit_codes_of_errors() -> None:
 
 def test_an_unexpected_error_says_how_to_report_it(capsys: pytest.CaptureFixture[str]) -> None:
     """An error that nobody foresaw is no traceback either; --debug is named."""
-    import typer
 
     @expected_errors
     def broken() -> None:

@@ -119,7 +119,10 @@ def test_whether_there_is_a_display(environment: dict[str, str], platform: str, 
     assert can_open(environment, platform) == expected
 
 
-@pytest.mark.parametrize(("shell", "variable"), [("bash", "COMP_WORDS"), ("zsh", "_TYPER_COMPLETE_ARGS")])
+@pytest.mark.parametrize(
+    ("shell", "variable"),
+    [("bash", "COMP_WORDS"), ("zsh", "_TYPER_COMPLETE_ARGS"), ("fish", "_TYPER_COMPLETE_ARGS")],
+)
 def test_run_ids_are_completed(store: Path, shell: str, variable: str) -> None:
     """The shell is offered the runs that begin as typed."""
     environment = {
@@ -127,6 +130,7 @@ def test_run_ids_are_completed(store: Path, shell: str, variable: str) -> None:
         "_LAMBDA_TUNER_COMPLETE": f"complete_{shell}",
         variable: "lambda-tuner report 2026",
         "COMP_CWORD": "2",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
     command = [sys.executable, "-c", "from tuner.cli import main; main()"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
