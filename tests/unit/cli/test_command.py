@@ -172,7 +172,7 @@ def test_the_documentation_knows_every_subcommand_flag_and_exit_code() -> None:
     assert not missing
     assert not [name for name, _ in commands if f"`{name}" not in text and f"`{name.split()[-1]}`" not in text]
     named = set(re.findall(r"`(--[a-z][a-z0-9-]+)", text))
-    assert named <= flags | {"--debug", "--install-completion", "--stack-name"}
+    assert named <= flags | {"--debug", "--help", "--install-completion"}
     codes = [value for name, value in vars(failures).items() if name.startswith("EXIT_") and isinstance(value, int)]
     rows = "\n".join(line.split("|")[1] for line in text.splitlines() if re.match(r"\| \d", line))
     assert not [code for code in codes if str(code) not in re.findall(r"\d+", rows)]
