@@ -83,14 +83,19 @@ class Invocation:
     """Where the record was read: the tail of the response, CloudWatch Logs, or nowhere."""
 
 
+Purpose = Literal["search", "drift", "cold_start"]
+"""What a batch is for: the search's own, one that looks for a drift, or cold starts that the request asks for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The invocations of one batch at one candidate: an Optuna trial's result."""
+    """The invocations of one batch at one candidate: an Optuna trial's result, where its purpose is the search."""
 
     round: int
     trial: int
     candidate: Candidate
     invocations: tuple[Invocation, ...]
+    purpose: Purpose = "search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,9 @@ class Batch:
     invocation_count: int
     environment_count: int
     reason: str
+    purpose: Purpose = "search"
+    copy: int = 0
+    """Which temporary function of the candidate: 0 is the search's, each other one is fresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +243,22 @@ class ConfigurationEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """How the durations of the same size changed from early to late in a run: ``ratio`` 1.1 is a tenth slower.
+
+    ``low`` and ``high`` bound the ratio with 90 % probability. ``found`` says
+    whether that is a change at all.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    sizes: int
+    """So many sizes were measured in more than one round."""
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The search's answer: the pick, the verdict, and how sure both are."""
 
@@ -251,6 +275,8 @@ class Recommendation:
     stopped_because: str
     notes: tuple[str, ...] = ()
     warm_start: WarmStart | None = None
+    drift: Drift | None = None
+    """``None``: no size was measured in two rounds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,29 +46,28 @@ class Plan:
     """Of ``tuner.core.snapshot``."""
     steps: tuple[PlanStep, ...] = ()
 
-    def with_clones(self, candidates: Sequence[Candidate]) -> Plan:
-        """Append a step for each candidate that has none yet."""
-        known = {step.candidate for step in self.steps}
+    def with_clones(self, wanted: Sequence[tuple[Candidate, int]]) -> Plan:
+        """Append a step for each candidate and copy that has none yet."""
+        known = {step.name for step in self.steps}
+        names = {clone_name(self.run_id, candidate, copy): candidate for candidate, copy in wanted}
         added = tuple(
-            PlanStep("create_function", clone_name(self.run_id, candidate), candidate)
-            for candidate in dict.fromkeys(candidates)
-            if candidate not in known
+            PlanStep("create_function", name, candidate) for name, candidate in names.items() if name not in known
         )
         return replace(self, steps=self.steps + added)
 
 
-def clone_name(run_id: str, candidate: Candidate) -> str:
-    """Name a run's temporary function at one candidate.
+def clone_name(run_id: str, candidate: Candidate, copy: int = 0) -> str:
+    """Name a run's temporary function at one candidate, or a further one there.
 
-    The same run and candidate always give the same name, so that a repeated
-    step finds what it made before. At most 64 characters, Lambda's limit.
+    The same run, candidate and copy always give the same name, so that a
+    repeated step finds what it made before. At most 64 characters, Lambda's limit.
 
     Example:
         >>> clone_name("night-1", Candidate(1024, "arm64"))
         'lambda-tuner-clone-c1dd2cf71d60-1024-arm'
     """
     architecture = "arm" if candidate.architecture == "arm64" else "x86"
-    return f"{clone_prefix(run_id)}{candidate.memory_mb}-{architecture}"
+    return f"{clone_prefix(run_id)}{candidate.memory_mb}-{architecture}" + (f"-{copy}" if copy else "")
 
 
 def clone_prefix(run_id: str) -> str:

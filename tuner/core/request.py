@@ -132,6 +132,13 @@ class ExecutionInput(_Input):
         "Start from what earlier runs of the same code, configuration and payload measured.",
         "it must be true or false",
     )
+    coldStarts: _Whole = _field(  # noqa: N815
+        0,
+        "So many cold starts are measured of today's size and of the recommended one.",
+        "it must be a whole number between 0 and 100",
+        ge=0,
+        le=100,
+    )
     dryRun: bool = _field(  # noqa: N815
         False, "Check everything, invoke once, estimate the run; nothing else.", "it must be true or false"
     )
@@ -276,6 +283,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         parallel_invocation=parsed.parallelInvocation,
         pre_processor_arn=parsed.preProcessorARN or None,
         post_processor_arn=parsed.postProcessorARN or None,
+        cold_starts=parsed.coldStarts,
         sleep_between_invocations_ms=parsed.sleepBetweenRunsMs or parsed.sleepBetweenInvocationsMs,
         warm_start=parsed.warmStart,
         dry_run=parsed.dryRun,

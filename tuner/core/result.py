@@ -9,9 +9,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from tuner.core.latency import percentile
 from tuner.core.model import (
     Candidate,
     ConfigurationEstimate,
+    Drift,
     GoalAlternatives,
     Interval,
     Invocation,
@@ -44,6 +46,8 @@ OUTPUT_FIELDS = (
     *OUTPUT_NAMES,
     "report",
     "estimate",
+    "drift",
+    "coldStarts",
     "error",
 )
 """The fields that the execution's output has; ``report.json`` has them and more."""
@@ -91,6 +95,7 @@ def answer_fields(recommendation: Recommendation, *, assumed: bool) -> dict[str,
         "probability": dict(recommendation.probability),
         "confidence": recommendation.confidence,
         "stoppedBecause": recommendation.stopped_because,
+        "drift": None if recommendation.drift is None else drift_fields(recommendation.drift),
         "configurations": [
             configuration_fields(row)
             for row in sorted(
@@ -98,6 +103,45 @@ def answer_fields(recommendation: Recommendation, *, assumed: bool) -> dict[str,
             )
         ],
     }
+
+
+def drift_fields(drift: Drift) -> dict[str, Any]:
+    """How durations changed within the run."""
+    return {"ratio": drift.ratio, "low": drift.low, "high": drift.high, "sizes": drift.sizes, "found": drift.found}
+
+
+def cold_start_fields(
+    observations: Sequence[Observation], recommendation: Recommendation
+) -> list[dict[str, Any]]:
+    """The cold starts at today's size and at the recommended one: their count, and what they took.
+
+    A cold caller waits for both, init and duration; a start whose init ran
+    again inside the duration has no init of its own.
+    """
+    sizes = [row.candidate for row in (recommendation.current, recommendation.recommended) if row is not None]
+    rows = []
+    for candidate in dict.fromkeys(sizes):
+        cold = [
+            invocation
+            for observation in observations
+            if observation.candidate == candidate
+            for invocation in observation.invocations
+            if invocation.cold and invocation.outcome == "ok"
+        ]
+        rows.append(
+            {
+                "memoryMb": candidate.memory_mb,
+                "architecture": candidate.architecture,
+                "count": len(cold),
+                "initMs": _median_and_most([row.init_ms for row in cold if row.init_ms is not None]),
+                "durationMs": _median_and_most([row.duration_ms for row in cold if row.duration_ms is not None]),
+            }
+        )
+    return rows
+
+
+def _median_and_most(samples_ms: Sequence[float]) -> dict[str, float] | None:
+    return {"p50": percentile(samples_ms, 50), "max": max(samples_ms)} if samples_ms else None
 
 
 def dry_run_fields(problem: SearchProblem, observations: Sequence[Observation]) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class TuningRequest:
     sleep_between_invocations_ms: int = 0
     pre_processor_arn: str | None = None
     post_processor_arn: str | None = None
+    cold_starts: int = 0
+    """So many new environments, at today's size and at the recommended one."""
     warm_start: bool = True
     dry_run: bool = False
     observed: ObservedDuration | None = None
@@ -145,6 +147,7 @@ class TuningRequest:
             "sleepBetweenInvocationsMs": self.sleep_between_invocations_ms,
             "preProcessorARN": self.pre_processor_arn,
             "postProcessorARN": self.post_processor_arn,
+            "coldStarts": self.cold_starts or None,
             "warmStart": self.warm_start,
             "dryRun": self.dry_run,
         }

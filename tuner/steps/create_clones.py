@@ -30,7 +30,7 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     record = load_record(artifacts)
     batches = load_round(artifacts, round_number)
     plan = load_plan(artifacts)
-    grown = plan.with_clones([batch.candidate for batch in batches])
+    grown = plan.with_clones([(batch.candidate, batch.copy) for batch in batches])
     if grown != plan:
         save_plan(artifacts, grown)
     tags = {RUN_TAG: record.run_id, EXPIRES_TAG: plan.expires_at}
@@ -39,8 +39,8 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     ready = waiting = 0
     cap_mb = memory_caps(artifacts)
     known = {step.name for step in plan.steps}
-    for candidate, asked in _by_candidate(batches).items():
-        name = clone_name(record.run_id, candidate)
+    for (candidate, copy), asked in _by_clone(batches).items():
+        name = clone_name(record.run_id, candidate, copy)
         if cap_mb is not None and candidate.memory_mb > cap_mb:
             _set_aside(artifacts, asked)
             continue
@@ -63,10 +63,10 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     return ready
 
 
-def _by_candidate(batches: Sequence[Batch]) -> dict[Candidate, list[Batch]]:
-    rows: dict[Candidate, list[Batch]] = {}
+def _by_clone(batches: Sequence[Batch]) -> dict[tuple[Candidate, int], list[Batch]]:
+    rows: dict[tuple[Candidate, int], list[Batch]] = {}
     for batch in batches:
-        rows.setdefault(batch.candidate, []).append(batch)
+        rows.setdefault((batch.candidate, batch.copy), []).append(batch)
     return rows
 
 
@@ -87,5 +87,5 @@ def _code(
 def _set_aside(artifacts: RunArtifacts, batches: Sequence[Batch]) -> None:
     # Nothing was invoked: the search learns from the cap, and does not ask again.
     for batch in batches:
-        observation = Observation(batch.round, batch.trial, batch.candidate, ())
+        observation = Observation(batch.round, batch.trial, batch.candidate, (), batch.purpose)
         artifacts.write(journal_name(batch.round, batch.trial), to_json(Journal(observation, 0, complete=True)))

@@ -71,13 +71,13 @@ def measure(
     batch = _batch(artifacts, round_number, trial)
     name = journal_name(round_number, trial)
     stored = artifacts.find(name)
-    journal = from_json(Journal, stored) if stored else Journal(Observation(round_number, trial, batch.candidate, ()))
+    journal = from_json(Journal, stored) if stored else Journal(_nothing_yet(batch))
     if journal.complete:
         return len(journal.observation.invocations)
     journals = load_journals(artifacts)
     caller = _Caller(
         invoker_for(record.target.timeout_s),
-        clone_name(record.run_id, batch.candidate),
+        clone_name(record.run_id, batch.candidate, batch.copy),
         _payloads(artifacts),
         record,
         sleep,
@@ -87,7 +87,10 @@ def measure(
     earlier = [
         invocation
         for other in journals
-        if other.observation.candidate == batch.candidate and other.observation.trial != trial
+        if batch.copy == 0
+        and other.observation.candidate == batch.candidate
+        and other.observation.purpose != "cold_start"
+        and other.observation.trial != trial
         for invocation in other.observation.invocations
     ]
     others = [other.observation for other in journals if other.observation.trial != trial]
@@ -210,6 +213,10 @@ class _Caller:
                     raise
                 waited_s += wait_s
                 self.sleep(wait_s)
+
+
+def _nothing_yet(batch: Batch) -> Observation:
+    return Observation(batch.round, batch.trial, batch.candidate, (), batch.purpose)
 
 
 def _batch(artifacts: RunArtifacts, round_number: int, trial: int) -> Batch:

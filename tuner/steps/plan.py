@@ -137,6 +137,7 @@ def plan_run(
     _check_budget(problem)
     problem = replace(problem, budget=design_budget(problem))
     request = replace(request, budget=problem.budget)
+    problem = _with_room_for_cold_starts(problem, request.cold_starts)
     record = RunRecord(
         run_id=artifacts.run_id,
         execution_arn=execution_arn,
@@ -312,6 +313,21 @@ def _why_outside(reason: str, surroundings: Surroundings) -> str:
     if surroundings.where == "local":
         return "it would get more CPU than this machine has"
     return reason
+
+
+def _with_room_for_cold_starts(problem: SearchProblem, cold_starts: int) -> SearchProblem:
+    """Leave the invocations that cold starts take, at two sizes, out of what the search may use."""
+    if not cold_starts or problem.design is not None:
+        return problem
+    left = problem.budget.max_invocations - 2 * cold_starts
+    if left < LEAST_INVOCATIONS:
+        raise InvalidRequest(
+            [
+                f"coldStarts is {cold_starts}: at today's size and at the recommended one that takes {2 * cold_starts} "
+                f"invocations of budget.maxInvocations, {problem.budget.max_invocations}: raise it or lower coldStarts"
+            ]
+        )
+    return replace(problem, budget=replace(problem.budget, max_invocations=left))
 
 
 def _check_budget(problem: SearchProblem) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
 from tuner.core.codec import to_json
+from tuner.core.drift import estimate_drift, with_drift
 from tuner.core.model import Facts, WarmStart
 from tuner.core.search import explain, goal_alternatives, recommend
 from tuner.steps.earlier import load_earlier
@@ -17,6 +18,7 @@ from tuner.steps.run import (
     DECISION,
     EXPLANATION,
     SEARCH,
+    compared,
     load_journals,
     load_record,
     memory_caps,
@@ -40,12 +42,13 @@ def recommend_for(artifacts: RunArtifacts) -> str:
         return "DRY_RUN"
     # The state machine bounds the number of rounds: past it, the search has not given a reason of its own.
     search: dict[str, Any] = artifacts.find(SEARCH) or {"stop_reason": "The run reached its bound of rounds."}
-    observations = anchored(observations_of(load_journals(artifacts)), record.request.observed)
+    observations = anchored(compared(observations_of(load_journals(artifacts))), record.request.observed)
     earlier = load_earlier(artifacts)
     facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=earlier.runs)
     recommendation = recommend(record.problem, observations, stop_reason=search["stop_reason"], facts=facts)
     if not earlier.runs:
         recommendation = replace(recommendation, warm_start=WarmStart(used=False, reason=earlier.reason))
+    recommendation = with_drift(recommendation, estimate_drift(observations))
     alternatives = goal_alternatives(record.problem, observations, facts)
     explanation = explain(record.problem, observations, facts)
     if explanation is not None:

@@ -21,6 +21,7 @@ from tuner.core.result import (
     SCHEMA_VERSION,
     alternative_fields,
     answer_fields,
+    cold_start_fields,
     dry_run_fields,
     evidence_fields,
     execution_output,
@@ -151,6 +152,7 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
     recommendation = from_json(Recommendation, decision)
     document["versions"] |= (artifacts.find(SEARCH) or {}).get("versions", {})
     document |= answer_fields(recommendation, assumed=record.assumed_size)
+    document["coldStarts"] = cold_start_fields(observations, recommendation) if record.request.cold_starts else None
     document["assumptions"] = [*document["assumptions"], *recommendation.notes]
     document["monthly"] = monthly_fields(
         record.problem,

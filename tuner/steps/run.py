@@ -126,6 +126,11 @@ def observations_of(journals: Sequence[Journal]) -> list[Observation]:
     return [journal.observation for journal in journals if journal.observation.invocations]
 
 
+def compared(observations: Sequence[Observation]) -> list[Observation]:
+    """What the answer rests on: all but the cold starts that the request asked for."""
+    return [observation for observation in observations if observation.purpose != "cold_start"]
+
+
 def memory_caps(artifacts: RunArtifacts) -> int | None:
     """The account's cap on memory in MB, where a refused clone told it."""
     facts: dict[str, Any] | None = artifacts.find("facts.json")

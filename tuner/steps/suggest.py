@@ -12,6 +12,7 @@ from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
 from tuner.core.result import spent_usd
 from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
+from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress
 from tuner.steps.run import (
     SEARCH,
@@ -41,7 +42,7 @@ def suggest_round(artifacts: RunArtifacts, *, now: datetime) -> tuple[int, tuple
 
     Returns:
         The round's number and its batches; no batches: the search has ended,
-        and ``search.json`` says why.
+        ``search.json`` says why, and nothing is left to measure beside it.
 
     Raises:
         PayloadFailed: The function fails at its current size.
@@ -64,12 +65,20 @@ def suggest_round(artifacts: RunArtifacts, *, now: datetime) -> tuple[int, tuple
         invocations=sum(len(observation.invocations) for observation in observations),
         maxInvocations=record.problem.budget.max_invocations,
     )
-    suggestion = _suggestion(artifacts, record, observations, now)
-    if suggestion.stop_reason is not None:
-        artifacts.write(SEARCH, {"stop_reason": suggestion.stop_reason, "versions": VERSIONS})
-        return round_number, ()
-    artifacts.write(round_name(round_number), to_json(suggestion.batches))
-    return round_number, suggestion.batches
+    elapsed_minutes = (now - datetime.fromisoformat(record.started_at)).total_seconds() / 60
+    batches: tuple[Batch, ...] = ()
+    if artifacts.find(SEARCH) is None:
+        suggestion = _suggestion(artifacts, record, observations, elapsed_minutes)
+        batches = suggestion.batches
+        if suggestion.stop_reason is not None:
+            artifacts.write(SEARCH, {"stop_reason": suggestion.stop_reason, "versions": VERSIONS})
+    if not batches:
+        batches = closing_batches(
+            artifacts, record, observations, round_number=round_number, elapsed_minutes=elapsed_minutes
+        )
+    if batches:
+        artifacts.write(round_name(round_number), to_json(batches))
+    return round_number, batches
 
 
 def _pending(artifacts: RunArtifacts, journals: Sequence[Journal]) -> tuple[Batch, ...]:
@@ -85,14 +94,13 @@ def _suggestion(
     artifacts: RunArtifacts,
     record: RunRecord,
     observations: Sequence[Observation],
-    now: datetime,
+    elapsed_minutes: float,
 ) -> Suggestion:
     stop_requested = artifacts.find(STOP) is not None
     if stop_requested and not any(i.outcome == "ok" for o in observations for i in o.invocations):
         raise RunInterrupted("The run was asked to end before anything was measured.", hint="Nothing was left behind.")
     if record.request.dry_run and observations:
         return Suggestion(stop_reason="It is a dry run: one invocation and an estimate.")
-    elapsed_minutes = (now - datetime.fromisoformat(record.started_at)).total_seconds() / 60
     with study_of(artifacts, record) as (study, earlier):
         return suggest(
             record.problem,

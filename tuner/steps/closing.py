@@ -1,0 +1,126 @@
+"""What is measured when the search has ended: a look for drift, and the cold starts that the request asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from tuner.aws.artifacts import RunArtifacts
+from tuner.core.anchor import anchored
+from tuner.core.cold_starts import FIRST_TRIAL, cold_start_batches
+from tuner.core.drift import DRIFT_INVOCATIONS, estimate_drift
+from tuner.core.errors import NothingMeasured
+from tuner.core.model import Batch, Candidate, Facts, Observation
+from tuner.core.pricing import invocation_cost_usd
+from tuner.core.result import spent_usd
+from tuner.core.search import recommend
+from tuner.steps.earlier import load_earlier
+from tuner.steps.run import SEARCH, STOP, RunRecord, memory_caps
+
+_LEAST_INVOCATIONS = 12
+"""A run of fewer is too short for a drift to be worth three more."""
+
+_INIT_LIMIT_MS = 10_000.0
+"""An init may take 10 s before it is started again inside the invocation (AWS Lambda developer guide, seen 2026-11)."""
+
+
+def closing_batches(
+    artifacts: RunArtifacts,
+    record: RunRecord,
+    observations: Sequence[Observation],
+    *,
+    round_number: int,
+    elapsed_minutes: float,
+) -> tuple[Batch, ...]:
+    """Ask for the next batches after the search, within what it left of the budget.
+
+    Args:
+        artifacts: The run's objects; ``search.json`` is there.
+        record: The run.
+        observations: Everything measured so far, whatever for.
+        round_number: The round that the batches belong to.
+        elapsed_minutes: Since the run began.
+
+    Returns:
+        The batches; none: there is nothing left to do, no budget for it, or
+        the user asked the run to end.
+    """
+    if record.request.dry_run or artifacts.find(STOP) is not None:
+        return ()
+    left_minutes = record.request.budget.max_minutes - elapsed_minutes
+    drift = _drift_batch(record, observations, round_number)
+    wanted = drift or _cold_starts(artifacts, record, observations, round_number)
+    left_usd = record.request.budget.max_cost_usd - spent_usd(record.problem, observations)
+    worst_usd = accumulate(batch.invocation_count * _worst_usd(record, batch.candidate) for batch in wanted)
+    worst_minutes = accumulate(batch.invocation_count * _worst_ms(record) / 60_000 for batch in wanted)
+    return tuple(
+        batch
+        for batch, usd, minutes in zip(wanted, worst_usd, worst_minutes, strict=True)
+        if usd <= left_usd and minutes <= left_minutes
+    )
+
+
+def _drift_batch(record: RunRecord, observations: Sequence[Observation], round_number: int) -> tuple[Batch, ...]:
+    if record.problem.design is not None or any(observation.purpose != "search" for observation in observations):
+        return ()
+    made = sum(len(observation.invocations) for observation in observations)
+    first = observations[0] if observations else None
+    if (
+        first is None
+        or not _LEAST_INVOCATIONS <= made <= record.problem.budget.max_invocations - DRIFT_INVOCATIONS
+        or estimate_drift(observations) is not None
+        or not _runs(first.candidate, observations)
+    ):
+        return ()
+    reason = "looks whether the size that was measured first takes as long as it did"
+    return (Batch(round_number, FIRST_TRIAL, first.candidate, DRIFT_INVOCATIONS, 1, reason, purpose="drift"),)
+
+
+def _cold_starts(
+    artifacts: RunArtifacts, record: RunRecord, observations: Sequence[Observation], round_number: int
+) -> tuple[Batch, ...]:
+    if not record.request.cold_starts:
+        return ()
+    compared = [observation for observation in observations if observation.purpose != "cold_start"]
+    facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=load_earlier(artifacts).runs)
+    try:
+        recommendation = recommend(
+            record.problem,
+            anchored(compared, record.request.observed),
+            stop_reason=artifacts.read(SEARCH)["stop_reason"],
+            facts=facts,
+        )
+    except NothingMeasured:
+        return ()  # the next step says why
+    sizes = [record.problem.current, recommendation.recommended.candidate]
+    return cold_start_batches(
+        record.request.cold_starts,
+        [candidate for candidate in sizes if _runs(candidate, observations)],
+        observations,
+        round_number=round_number,
+        parallel=record.problem.max_parallel,
+    )
+
+
+def _runs(candidate: Candidate, observations: Sequence[Observation]) -> bool:
+    """Whether an invocation at this size has succeeded, and none has failed."""
+    outcomes = {
+        invocation.outcome
+        for observation in observations
+        if observation.candidate == candidate
+        for invocation in observation.invocations
+    }
+    return "ok" in outcomes and outcomes <= {"ok", "unmeasured"}
+
+
+def _worst_ms(record: RunRecord) -> float:
+    return record.problem.timeout_ms + _INIT_LIMIT_MS
+
+
+def _worst_usd(record: RunRecord, candidate: Candidate) -> float:
+    return invocation_cost_usd(
+        candidate.memory_mb,
+        round(_worst_ms(record)),
+        record.problem.prices[candidate.architecture],
+        ephemeral_storage_mb=record.problem.ephemeral_storage_mb,
+    )
