@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,28 @@ def test_links_and_permissions_stay(tmp_path: Path, template: Path) -> None:
     assert link.is_symlink()
     assert stat.S_IMODE(template.stat().st_mode) == 0o640
     assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_a_file_that_somebody_else_changed_is_left_to_them(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was saved in an editor meanwhile is not overwritten."""
+    monkeypatch.setattr(os, "fsync", lambda _: template.write_text("theirs", encoding="utf-8"))
+    result = RUNNER.invoke(app, ["patch", "goal-met", "--file", str(template)])
+    assert (result.exit_code, "changed by somebody else" in result.stderr) == (2, True)
+    assert template.read_text(encoding="utf-8") == "theirs"
+
+
+def test_a_write_that_fails_leaves_the_file_and_no_other(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is a sentence; the template is as it was and nothing lies beside it."""
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    before, names = template.read_bytes(), sorted(path.name for path in template.parent.iterdir())
+    result = RUNNER.invoke(app, ["patch", "goal-met", "--file", str(template)])
+    assert (result.exit_code, "No space left on device" in result.stderr) == (2, True)
+    assert template.read_bytes() == before
+    assert sorted(path.name for path in template.parent.iterdir()) == names
 
 
 @pytest.mark.parametrize(

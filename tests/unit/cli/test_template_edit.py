@@ -505,3 +505,11 @@ def test_this_products_own_template() -> None:
         assert len(before) <= 1
         assert patched.logical_id == logical_id
     assert patch_template(text, Wanted(1536, name="lambda-tuner-copy-code")).logical_id == "CopyCodeFunction"
+
+
+def test_aliases_of_aliases_are_walked_once() -> None:
+    """A document that would be enormous if its aliases were written out is read like any other."""
+    levels = "".join(f"  L{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]\n" for level in range(1, 40))
+    text = f"Metadata:\n  L0: &l0 [x]\n{levels}Resources:\n  F:\n    Type: AWS::Lambda::Function\n"
+    text += "    Properties:\n      MemorySize: 512\n"
+    assert patch(text, "F").text == text.replace("512", "1024")
