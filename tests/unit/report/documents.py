@@ -175,6 +175,8 @@ def finished_run(
         "invocations": len(observations),
         "spentUsd": round(spent, 6),
         "stoppedBecause": "The best next batch would cost more than what it could still improve.",
+        "drift": {"ratio": 1.01, "low": 0.97, "high": 1.05, "sizes": 2, "found": False},
+        "coldStarts": None,
         "report": {
             "html": f"{folder}/report.html",
             "markdown": f"{folder}/report.md",
