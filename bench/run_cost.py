@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tuner.application import application_root
+from tuner.aws.traffic import reading_cost_usd
 from tuner.core.log_records import ReportRecord, parse_log
 from tuner.core.pricing import invocation_cost_usd, prices_for, transition_price_usd
 from tuner.embedded.account import EmbeddedAws, client, deploy_function
@@ -117,6 +118,7 @@ def _follow(aws: EmbeddedAws, arn: str, log: Path, before: int) -> dict[str, Any
         "transitions (USD)": transitions * transition_price_usd(REGION),
         "own Lambda seconds": round(own_s, 2),
         "own Lambda (USD)": own_usd,
+        "CloudWatch (USD)": reading_cost_usd(REGION),
         "control-plane calls": sum(
             n for name, n in requests.items() if name.startswith("lambda:") and "Invoke" not in name
         ),
@@ -182,6 +184,7 @@ def _print(counts: dict[str, Any]) -> None:
         ),
         "own Lambda seconds": (counts["own Lambda seconds"], "not run here"),
         "own Lambda, USD": (f"{counts['own Lambda (USD)']:.5f}", "not run here"),
+        "CloudWatch's metrics, USD": (f"{counts['CloudWatch (USD)']:.5f}", "reads none"),
         "wall time, s": (counts["wall seconds"], "not run here"),
     }
     for name, (ours, other) in rows.items():

@@ -66,7 +66,7 @@ class TrafficReader:
             invocations=invocations,
             p50_ms=_weighted(found["p50"], found["samples"]),
             p95_ms=_weighted(found["p95"], found["samples"]),
-            cost_usd=_cost_usd(self._region),
+            cost_usd=reading_cost_usd(self._region),
         )
 
 
@@ -77,7 +77,10 @@ def _weighted(percentiles: Mapping[Any, float], samples: Mapping[Any, float]) ->
     return sum(percentiles[at] * weight for at, weight in weights.items()) / total if total > 0 else None
 
 
-def _cost_usd(region: str) -> float | None:
-    """What the question cost, each statistic counted as a metric (AWS counts up to five of one metric once)."""
+def reading_cost_usd(region: str) -> float | None:
+    """Price one question, every statistic counted as a metric; ``None`` where the Region's price is not known.
+
+    An upper bound: AWS takes up to five statistics of one metric as one.
+    """
     rows = price_rows("AmazonCloudWatch", "get-metric-data", region)
     return len(_STATISTICS) * rows[0].price if rows else None

@@ -170,7 +170,9 @@ def _evidence(document: doc.Document) -> list[str]:
     if invocations is not None and spent is not None:
         cost = formats.money(spent, document.get("currency") or "USD")
         reason = escape(_short(str(document.get("stoppedBecause") or "")))
-        lines += [f"The run made {formats.count(invocations, 'invocation')}, which cost {cost}. {reason}", ""]
+        asked_usd = (document.get("traffic") or {}).get("costUsd")
+        metrics = f", and reading CloudWatch's metrics {formats.money(asked_usd)}" if asked_usd else ""
+        lines += [f"The run made {formats.count(invocations, 'invocation')}, which cost {cost}{metrics}. {reason}", ""]
     restored = document.get("restored")
     if restored:
         lines += [escape(restored_sentence(document)), ""]

@@ -15,6 +15,7 @@ from tests.unit.steps.fakes import REGION, FakeCloudWatch, client_error
 from tuner.aws.traffic import TrafficReader
 from tuner.core.pricing import prices_for
 from tuner.core.traffic import Traffic, unlike_production
+from tuner.report.markdown import render_markdown
 from tuner.report.sentences import plain, verdict_message
 
 DAILY = {"Sum": [1_000.0] * 28, "SampleCount": [28_000.0], "p50": [120.0], "p95": [300.0]}
@@ -125,6 +126,14 @@ def test_the_report_has_the_month_and_the_warning() -> None:
         "Production in the last 28 days: 28,000 invocations, p50 4,000 ms, p95 300 ms (here, at today"
     )
     assert [sentence for sentence in verdict_message(document).support if "a month that is" in plain(sentence)]
+
+
+def test_what_asking_cost_is_told_beside_the_invocations() -> None:
+    """The Markdown report counts CloudWatch's price with what the run cost, where it is known."""
+    document = whole_run(metrics=DAILY)
+    assert "reading CloudWatch's metrics" not in render_markdown(document)
+    document["traffic"]["costUsd"] = 0.00004
+    assert "and reading CloudWatch's metrics $0.00004." in render_markdown(document)
 
 
 def test_no_traffic_no_month() -> None:
