@@ -15,6 +15,7 @@ import pytest
 from tuner.embedded.account import EmbeddedAws, client, deploy_function, embedded_aws
 
 HANDLERS = Path(__file__).parent / "functions"
+PROCESSOR_ARN = "arn:aws:lambda:us-east-1:123456789012:function:before"
 ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 
@@ -106,7 +107,8 @@ class Application:
 @pytest.fixture(scope="session")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """The application, deployed once for the session."""
-    with embedded_aws(home=tmp_path_factory.mktemp("home")) as aws:
+    parameters = {"ProcessorFunctions": PROCESSOR_ARN}
+    with embedded_aws(home=tmp_path_factory.mktemp("home"), parameters=parameters) as aws:
         yield Application(aws)
 
 
