@@ -6,7 +6,8 @@ import base64
 import hashlib
 import tempfile
 import urllib.request
-from typing import Any
+from http.client import HTTPException
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from tuner.aws.failures import aws_call
@@ -14,6 +15,7 @@ from tuner.core.errors import CloneFailed, ServiceError
 
 _CHUNK_BYTES = 1024 * 1024
 _IN_MEMORY_BYTES = 32 * 1024 * 1024
+_ATTEMPTS = 3
 
 
 def code_key(code_sha256: str) -> str:
@@ -36,19 +38,8 @@ def copy_package(s3: Any, bucket: str, location: str, code_sha256: str) -> None:
     """
     if urlsplit(location).scheme not in {"https", "http"}:
         raise ServiceError("Lambda gave an address of the function's package that is not a web address.")
-    digest = hashlib.sha256()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as package:
-        try:
-            with urllib.request.urlopen(location, timeout=60) as answer:  # noqa: S310 - the scheme was checked
-                while chunk := answer.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                    package.write(chunk)
-        except OSError as error:
-            # The address is a credential: only the kind of the failure is told.
-            raise ServiceError(
-                f"The function's package could not be fetched from Lambda: {type(error).__name__}."
-            ) from None
-        if base64.b64encode(digest.digest()).decode() != code_sha256:
+        if _fetch(location, package) != code_sha256:
             raise CloneFailed(
                 "The function's package does not hash to what its configuration says.",
                 hint="A deployment may have happened this moment: start again.",
@@ -57,3 +48,29 @@ def copy_package(s3: Any, bucket: str, location: str, code_sha256: str) -> None:
         key = code_key(code_sha256)
         with aws_call("s3:PutObject", f"s3://{bucket}/{key}"):
             s3.put_object(Bucket=bucket, Key=key, Body=package)
+
+
+def _fetch(location: str, package: IO[bytes]) -> str:
+    """Fetch the package into a file and give its hash; a connection that breaks is made anew."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        digest = hashlib.sha256()
+        package.seek(0)
+        package.truncate()
+        try:
+            with urllib.request.urlopen(location, timeout=60) as answer:  # noqa: S310 - the scheme was checked
+                while chunk := answer.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    package.write(chunk)
+                # A body that ends early is no error to the library where it is read in parts.
+                if answer.length:
+                    raise ConnectionError("the body ended early")
+        except (OSError, HTTPException) as error:
+            if attempt < _ATTEMPTS:
+                continue
+            # The address is a credential: only the kind of the failure is told.
+            raise ServiceError(
+                f"The function's package could not be fetched from Lambda: {type(error).__name__}.",
+                hint="Start again; if it happens again, the network between Lambda and S3 is disturbed.",
+            ) from None
+        return base64.b64encode(digest.digest()).decode()
+    raise AssertionError("the last attempt returns or raises")
