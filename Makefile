@@ -2,6 +2,7 @@
 # make demo      tunes a real function on this machine, without an AWS account; the report lands in out/demo/
 # make test      runs the tests             (ARGS="-k template -x" goes to pytest)
 # make check     runs every static check
+# make faults    puts every fault into every place of a run, and looks at what is left (ARGS="'well/step/*'" for some)
 # make bench     measures what the README states
 # make package   builds what `sam deploy` deploys (ARCHITECTURE=arm64 or x86_64)
 # make clean     removes what was built; .venv/ stays
@@ -10,7 +11,7 @@
 ARGS ?=
 ARCHITECTURE ?= arm64
 .DEFAULT_GOAL := setup
-.PHONY: setup develop demo test check bench package clean help
+.PHONY: setup develop demo test check faults bench package clean help
 
 setup:
 	@scripts/setup run
@@ -26,6 +27,9 @@ test: develop
 
 check: develop
 	@scripts/check
+
+faults: develop
+	@.venv/bin/python -m tests.faults $(ARGS)
 
 bench: develop
 	@.venv/bin/python -m bench $(ARGS)

@@ -75,7 +75,7 @@ def restorer() -> Callable[[str], None]:
             client("stepfunctions").start_execution(
                 stateMachineArn=restore_arn,
                 name=f"overdue-{digest}-{now():%Y%m%dT%H%M%S}",
-                input=json.dumps({"runId": run_id}),
+                input=json.dumps({"runId": run_id, "status": "UNKNOWN"}),
             )
 
     return start

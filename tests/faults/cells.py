@@ -1,0 +1,182 @@
+"""The matrix's cells: made from a recording of each story, so that a new call or state is in them by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from tests.faults import kinds
+from tests.faults.stories import RUN, STORIES, Story
+from tests.faults.world import Caller, World
+
+
+@dataclass
+class Recording:
+    """What a story does when nothing fails."""
+
+    calls: list[tuple[str, int, int, str]] = field(default_factory=list)
+    """Function, visit, number of the call in it, and what it is."""
+    visits: list[tuple[str, int, str]] = field(default_factory=list)
+    """Function, for which time it is invoked, and in which state of which machine."""
+    states: list[tuple[str, int]] = field(default_factory=list)
+    """States of ``tune``, and for which time they were entered."""
+    status: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One fault at one place of one story."""
+
+    story: str
+    place: str
+    """``call``, ``step`` or ``state``."""
+    where: str
+    """A function's short name, or a state's name."""
+    visit: int
+    call: int
+    kind: str
+    what: str = ""
+
+    @property
+    def id(self) -> str:
+        """By what the cell is called for."""
+        number = f".{self.call}" if self.place == "call" else ""
+        return f"{self.story}/{self.place}/{self.where}:{self.visit}{number}/{self.kind.replace(' ', '-')}"
+
+    def __str__(self) -> str:
+        return f"{self.id}  ({self.what})" if self.what else self.id
+
+
+def record(world: World, story: Story) -> Recording:
+    """Play a story and write down its calls, steps and states."""
+    recording = Recording()
+
+    def around_call(caller: Caller, number: int, call: Any, go: Callable[[], Any]) -> Any:
+        if call.attempt == 1:
+            recording.calls.append((_short(caller.function), caller.visit, number, _label(call)))
+        return go()
+
+    def around_visit(caller: Caller, go: Callable[[], Any]) -> Any:
+        recording.visits.append((_short(caller.function), caller.visit, now[0] if now else "-"))
+        return go()
+
+    now: list[str] = []
+
+    def state_entered(execution: str, state: str) -> None:
+        now[:] = [f"{execution.split(':')[-2].rsplit('-', 1)[-1]}.{state}"]
+        if "-tune:" in execution:
+            recording.states.append((state, 1 + sum(1 for name, _ in recording.states if name == state)))
+
+    world.around_call, world.around_visit, world.state_entered = around_call, around_visit, state_entered
+    story.play(world)
+    recording.status = world.describe(world.execution_arn("tune", RUN))["status"]
+    return recording
+
+
+def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
+    """Every cell, each place once.
+
+    A call is known where the same state has made it before, after the same
+    other call and whatever the names in it; steps and states are tried each
+    time they come.
+    """
+    cells: list[Cell] = []
+    known: set[tuple[str, ...]] = set()
+
+    def is_new(*place: str) -> bool:
+        if place in known:
+            return False
+        known.add(place)
+        return True
+
+    for story in STORIES:
+        recording = recordings[story.name]
+        for function, visit, state in recording.visits:
+            labels = [what for name, time, _, what in recording.calls if (name, time) == (function, visit)]
+            if is_new("step", state, str(visit), *_plain(labels)):
+                cells.extend(Cell(story.name, "step", function, visit, 0, kind, state) for kind in kinds.STEP_FAULTS)
+            for number, (before, what) in enumerate(pairwise(["", *labels]), 1):
+                if is_new("call", state, *_plain([before, what])):
+                    cells.extend(
+                        Cell(story.name, "call", function, visit, number, kind, f"{state} {what}")
+                        for kind in kinds.CALL_FAULTS
+                        if not (kind == "answer lost once" and _READS.search(what))
+                    )
+        for state, entry in recording.states:
+            if is_new("state", state, str(entry)):
+                cells.extend(Cell(story.name, "state", state, entry, 0, kind) for kind in kinds.STATE_FAULTS)
+    return cells
+
+
+_READS = re.compile(r":(Get|List|Head|Describe|Filter)")
+"""To make such a call twice is nothing new."""
+
+
+def _plain(labels: list[str]) -> list[str]:
+    return [re.sub(r"(\d+|…|x86|arm)", "", label) for label in labels]
+
+
+def share_of(cells: list[Cell], share: float, seed: int) -> list[Cell]:
+    """A part of the cells, the same for the same seed: every kind and place has the same chance."""
+
+    def rank(cell: Cell) -> str:
+        return hashlib.sha256(f"{seed} {cell.id}".encode()).hexdigest()
+
+    return sorted(cells, key=rank)[: round(len(cells) * share)]
+
+
+def arm(world: World, cell: Cell) -> Callable[[], bool]:
+    """Put a cell's fault into the world; gives a function that tells whether it struck."""
+    struck: list[bool] = []
+    function = f"lambda-tuner-{cell.where}"
+
+    def here(caller: Caller) -> bool:
+        return caller.function == function and caller.visit == cell.visit
+
+    def around_call(caller: Caller, number: int, call: Any, go: Callable[[], Any]) -> Any:
+        if not (here(caller) and number == cell.call):
+            return go()
+        struck.append(True)
+        return kinds.CALL_FAULTS[cell.kind](world, caller, call, go)
+
+    def around_visit(caller: Caller, go: Callable[[], Any]) -> Any:
+        if not here(caller):
+            return go()
+        struck.append(True)
+        return kinds.STEP_FAULTS[cell.kind](world, caller, go)
+
+    entries: list[str] = []
+
+    def state_entered(execution: str, state: str) -> None:
+        if "-tune:" in execution and state == cell.where:
+            entries.append(state)
+            if len(entries) == cell.visit:
+                struck.append(True)
+                world.events_are_lost = world.events_are_lost or cell.kind == "aborted, no event"
+                world.stop(execution)
+
+    match cell.place:
+        case "call":
+            world.around_call = around_call
+        case "step":
+            world.around_visit = around_visit
+            if cell.kind == "time-out":
+                kinds.arm_time_out(world, function, cell.visit)
+        case _:
+            world.state_entered = state_entered
+    return lambda: bool(struck)
+
+
+def _short(function: str) -> str:
+    return function.removeprefix("lambda-tuner-")
+
+
+def _label(call: Any) -> str:
+    path = call.url.split("/", 3)[-1].split("?")[0]
+    path = re.sub(r"^(lambda-tuner-artifacts-[^/]+|[\d-]+/functions|[\d-]+/tags)", "", path)
+    path = re.sub(r"[0-9a-f]{12,}", "…", path).strip("/")
+    return f"{call.service}:{call.operation} {path}".strip()

@@ -1,0 +1,158 @@
+"""Every way in which a call, a step or an execution is made to fail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tests.faults.world import Caller, Killed, World
+
+CRASH = "Error: Runtime exited with error: signal: killed"
+TIME_OUT = "Task timed out"
+
+_THROTTLES = {"lambda": (429, "TooManyRequestsException"), "s3": (503, "SlowDown"), "package": (503, "SlowDown")}
+_ERRORS = {"lambda": (500, "ServiceException"), "s3": (500, "InternalError"), "package": (500, "InternalError")}
+_TIMED_OUT_AFTER_S = 0.3
+
+Go = Callable[[], Any]
+
+
+def _answer(call: Any, status: int, code: str) -> Any:
+    from tuner.embedded.seam import refusal
+
+    return refusal(call, status, code, "made to fail")
+
+
+def _lose(call: Any) -> None:
+    from tuner.embedded.seam import connection_lost
+
+    raise ConnectionResetError("made to fail") if call.service == "package" else connection_lost(call)
+
+
+def error_before(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """AWS answers with an error of its own, each time it is asked; nothing took effect."""
+    return _answer(call, *_ERRORS.get(call.service, (500, "InternalServerError")))
+
+
+def denied(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """AWS refuses the call."""
+    return _answer(call, 403, "AccessDenied" if call.service in ("s3", "package") else "AccessDeniedException")
+
+
+def throttled(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """AWS asks to slow down, each time it is asked in this attempt."""
+    return _answer(call, *_THROTTLES.get(call.service, (400, "ThrottlingException")))
+
+
+def error_after(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """The call takes effect, each time it is repeated, and the answer never comes."""
+    go()
+    return _lose(call)
+
+
+def error_after_once(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """The call takes effect, the answer is lost, and the repetition gets through."""
+    answer = go()
+    return _lose(call) if call.attempt == 1 else answer
+
+
+def timed_out(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """The call takes effect, and its answer takes longer than the step may run."""
+    go()
+    raise Killed("Sandbox.Timedout", f"{TIME_OUT} after 120.00 seconds")
+
+
+def crashed(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """The process ends before the call."""
+    raise Killed("Runtime.ExitError", CRASH)
+
+
+def aborted(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """Somebody stops the execution during the call; the step, which nobody stops, goes on after the clean-up."""
+    world.stop_running()
+    world.pause()
+    return go()
+
+
+CALL_FAULTS = {
+    "error before": error_before,
+    "denied": denied,
+    "throttled": throttled,
+    "error after": error_after,
+    "answer lost once": error_after_once,
+    "time-out": timed_out,
+    "crash": crashed,
+    "aborted": aborted,
+}
+
+
+def step_error(world: World, caller: Caller, go: Go) -> Any:
+    """Lambda answers with an error of its own; the step did not run."""
+    raise _lambda_error("ServiceException", 500)
+
+
+def step_throttled(world: World, caller: Caller, go: Go) -> Any:
+    """Lambda asks to slow down; the step did not run."""
+    raise _lambda_error("TooManyRequestsException", 429)
+
+
+def step_lost(world: World, caller: Caller, go: Go) -> Any:
+    """The step did all its work, and its result is lost."""
+    go()
+    raise Killed("Runtime.ExitError", CRASH)
+
+
+def step_error_after(world: World, caller: Caller, go: Go) -> Any:
+    """The step did all its work, and Lambda answers with an error, so that it is done again."""
+    go()
+    raise _lambda_error("ServiceException", 500)
+
+
+def step_timed_out(world: World, caller: Caller, go: Go) -> Any:
+    """The step hangs until its state's time is over."""
+    threading.Event().wait(_TIMED_OUT_AFTER_S * 2)
+    raise Killed("Sandbox.Timedout", TIME_OUT)
+
+
+def step_crashed(world: World, caller: Caller, go: Go) -> Any:
+    """The step's process ends before it did anything."""
+    raise Killed("Runtime.ExitError", CRASH)
+
+
+def step_out_of_order(world: World, caller: Caller, go: Go) -> Any:
+    """The step's function cannot run from here on, until the sweeper comes."""
+    world.broken.add(caller.function.removeprefix("lambda-tuner-"))
+    raise Killed("Runtime.ExitError", CRASH)
+
+
+def _lambda_error(code: str, status: int) -> Exception:
+    from moto.awslambda.exceptions import LambdaClientError
+
+    error: Exception = LambdaClientError(code, "made to fail")
+    error.code = status  # type: ignore[attr-defined] # which moto reads
+    return error
+
+
+STEP_FAULTS = {
+    "error before": step_error,
+    "throttled": step_throttled,
+    "error after": step_error_after,
+    "result lost": step_lost,
+    "time-out": step_timed_out,
+    "crash": step_crashed,
+    "out of order": step_out_of_order,
+}
+
+STATE_FAULTS = ("aborted", "aborted, no event")
+"""What is done to an execution when it enters a state."""
+
+
+def arm_time_out(world: World, function: str, visit: int) -> None:
+    """Let the state that is about to invoke a function for the given time be over soon."""
+
+    def time_out_s(state: str, seconds: float) -> float:
+        next_visit = world.visits.get(function, 0) + 1
+        return _TIMED_OUT_AFTER_S if next_visit == visit and world.function_of(state) == function else seconds
+
+    world.time_out_s = time_out_s

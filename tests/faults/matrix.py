@@ -1,0 +1,114 @@
+"""Runs the matrix: a copy of the world for every cell, two at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tests.faults.cells import Cell, Recording, cells_of, record
+from tests.faults.stories import STORIES
+from tests.faults.verdict import Verdict, judge
+from tests.faults.world import World
+
+_CELL_ENDS_WITHIN_S = 150.0
+
+
+@dataclass
+class _Child:
+    pid: int
+    index: int
+    deadline: float
+    output: list[bytes]
+
+
+def record_all(world: World) -> tuple[dict[str, Recording], list[Cell]]:
+    """Record every story, each in a copy of the world, and make the cells of what was recorded.
+
+    Raises:
+        RuntimeError: A story does not run, or a state of ``tune`` is in none of them.
+    """
+    rows = list(in_copies(world, [lambda story=story: asdict(record(world, story)) for story in STORIES], at_once=2))
+    recordings: dict[str, Recording] = {}
+    for index, row in rows:
+        if "broken" in row:
+            raise RuntimeError(f"the story {STORIES[index].name} does not run: {row['broken']}")
+        recordings[STORIES[index].name] = Recording(
+            calls=[tuple(call) for call in row["calls"]],
+            visits=[tuple(visit) for visit in row["visits"]],
+            states=[tuple(state) for state in row["states"]],
+            status=row["status"],
+        )
+    entered = {state for recording in recordings.values() for state, _ in recording.states}
+    missing = world.states("tune").keys() - entered
+    if missing:
+        raise RuntimeError(f"no story enters {', '.join(sorted(missing))}: write one in tests/faults/stories.py")
+    return recordings, cells_of(recordings)
+
+
+def run_cells(world: World, cells: Sequence[Cell], *, at_once: int = 2) -> Iterator[Verdict]:
+    """Judge every cell in a copy of the world of its own, and give the verdicts as they come."""
+    for index, row in in_copies(world, [lambda cell=cell: asdict(judge(world, cell)) for cell in cells], at_once):
+        if "broken" in row:
+            yield Verdict(cells[index].id, problems=[row["broken"]])
+        else:
+            yield Verdict(**row)
+
+
+def in_copies(
+    world: World, jobs: Sequence[Callable[[], dict[str, Any]]], at_once: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Run each job in a copy of this process; what ends badly or never gives ``{"broken": why}``."""
+    waiting = list(enumerate(jobs))[::-1]
+    running: dict[int, _Child] = {}
+    selector = selectors.DefaultSelector()
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                index, job = waiting.pop()
+                reader, child = _start(index, job)
+                running[reader] = child
+                selector.register(reader, selectors.EVENT_READ)
+            for key, _ in selector.select(timeout=1.0):
+                child = running[key.fd]
+                chunk = os.read(key.fd, 1 << 20)
+                if chunk:
+                    child.output.append(chunk)
+                    continue
+                selector.unregister(key.fd)
+                os.close(key.fd)
+                del running[key.fd]
+                _, status = os.waitpid(child.pid, 0)
+                text = b"".join(child.output)
+                yield child.index, json.loads(text) if text else {"broken": f"its process ended with {status}"}
+            for child in running.values():
+                if time.monotonic() > child.deadline:
+                    os.kill(child.pid, signal.SIGKILL)
+    finally:
+        for child in running.values():
+            os.kill(child.pid, signal.SIGKILL)
+            os.waitpid(child.pid, 0)
+
+
+def _start(index: int, job: Callable[[], dict[str, Any]]) -> tuple[int, _Child]:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        return reader, _Child(pid, index, time.monotonic() + _CELL_ENDS_WITHIN_S, [])
+    try:
+        os.close(reader)
+        try:
+            answer = job()
+        except BaseException:  # noqa: BLE001 - whatever it was is the cell's result
+            answer = {"broken": traceback.format_exc()[-1500:]}
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(json.dumps(answer).encode())
+    finally:
+        os._exit(0)

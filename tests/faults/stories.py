@@ -1,0 +1,83 @@
+"""The runs into which faults are put: between them they enter every state of ``tune`` and make every AWS call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.faults.world import TARGET, World
+
+RUN = "run-1"
+NEXT_RUN = "run-2"
+REQUEST = {"lambdaARN": TARGET, "memory": [256, 512], "budget": {"maxInvocations": 4}}
+
+SWEEPS = 3
+"""How often the sweeper may come: a fault may meet it, too, and it comes every hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What happens in a run besides the fault."""
+
+    name: str
+    play: Callable[[World], None]
+    tells: str
+
+
+def _well(world: World) -> None:
+    world.start("tune", REQUEST, name=RUN)
+    world.settle_with_pauses()
+
+
+def _failing(world: World) -> None:
+    world.target_fails = True
+    _well(world)
+
+
+def _refused(world: World) -> None:
+    world.start("tune", {"lambdaARN": f"{TARGET}-missing"}, name=RUN)
+    world.settle_with_pauses()
+
+
+def _unworded(world: World) -> None:
+    world.broken.add("explain-failure")
+    _failing(world)
+
+
+def _stopped(world: World) -> None:
+    world.stop_at = ("MeasureBatches", 1)
+    _well(world)
+
+
+def _swept(world: World) -> None:
+    world.events_are_lost = True
+    _stopped(world)
+    sweep(world)
+
+
+def _followed(world: World) -> None:
+    world.events_are_lost = True
+    _stopped(world)
+    world.stop_at = None
+    world.next_day()
+    world.start("tune", REQUEST, name=NEXT_RUN)
+    world.settle_with_pauses()
+
+
+def sweep(world: World) -> None:
+    """Let the sweeper come when every run has outlived its time, as the schedule has it."""
+    world.swept = True
+    world.next_day()
+    world.invoke("sweep", {})
+    world.settle_with_pauses()
+
+
+STORIES = (
+    Story("well", _well, "a run that finds an answer"),
+    Story("failing", _failing, "the function fails at its current size"),
+    Story("refused", _refused, "there is no such function"),
+    Story("unworded", _unworded, "the function fails, and the step that words failures is down"),
+    Story("stopped", _stopped, "the execution is stopped while it measures"),
+    Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes"),
+    Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes"),
+)

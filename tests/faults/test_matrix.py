@@ -1,0 +1,90 @@
+"""A tenth of the fault matrix, and that the matrix would notice what it is there to notice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults import kinds
+from tests.faults.cells import Cell, share_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own: the world changes its process for good."""
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=280
+    )
+
+
+def test_a_tenth_of_all_faults_is_survived() -> None:
+    """The same tenth every time; `make faults` tries them all."""
+    run = python("-m", "tests.faults", "--share", "0.1", "--seed", "1")
+    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
+    assert "survived with nothing left" in run.stdout
+
+
+def test_shares_are_seeded_and_take_every_kind() -> None:
+    """A share is the same for the same seed, another for another one, and prefers no kind of fault."""
+    cells = [Cell("well", "call", "plan", 1, number, kind) for number in range(1, 200) for kind in kinds.CALL_FAULTS]
+    first = share_of(cells, 0.1, 1)
+    assert first == share_of(cells[::-1], 0.1, 1)
+    assert first != share_of(cells, 0.1, 2)
+    assert len(first) == round(len(cells) * 0.1)
+    assert {cell.kind for cell in first} == set(kinds.CALL_FAULTS)
+
+
+_BREAK = """
+import json, sys, tempfile
+from pathlib import Path
+from tests.faults.world import World, TARGET
+from tests.faults.cells import Cell
+from tests.faults.verdict import judge
+world = World(Path(tempfile.mkdtemp()))
+{sabotage}
+cell = Cell("well", "call", "recommend", 1, 1, "crash")
+print(json.dumps(judge(world, cell).problems))
+"""
+
+SABOTAGES = {
+    "a clone that nobody removes": (
+        "import tuner.aws.clones as c; c.Clones.delete = lambda self, name: True",
+        "left behind: lambda-tuner-clone-",
+    ),
+    "a function that a run touches": (
+        "old = world.handlers['lambda-tuner-copy-code']\n"
+        "def touch(event, context):\n"
+        "    arn = 'arn:aws:lambda:us-east-1:123456789012:function:orders'\n"
+        "    world.client('lambda').tag_resource(Resource=arn, Tags={'a': 'b'})\n"
+        "    return old(event, context)\n"
+        "world.handlers['lambda-tuner-copy-code'] = touch",
+        "the function's tags changed",
+    ),
+    "a fault that is not where it was": (
+        "world.handlers['lambda-tuner-recommend'] = lambda event, context: {}",
+        "the fault never struck",
+    ),
+    "a report that nobody writes": (
+        "world.handlers['lambda-tuner-report'] = lambda event, context: {}",
+        "there is no report",
+    ),
+    "an error without a sentence": (
+        "world.handlers['lambda-tuner-explain-failure'] = lambda event, context: {'name': 'Strange', 'cause': 'no'}",
+        "which is no error of ours",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SABOTAGES)
+def test_the_matrix_sees_what_is_wrong(what: str) -> None:
+    """With each promise broken on purpose, a cell that else survives names what is wrong."""
+    sabotage, sentence = SABOTAGES[what]
+    run = python("-c", _BREAK.format(sabotage=sabotage))
+    assert run.returncode == 0, run.stderr[-2000:]
+    problems = json.loads(run.stdout.splitlines()[-1])
+    assert any(sentence in problem for problem in problems), problems

@@ -1,0 +1,595 @@
+"""The whole application in one process: moto behind the seam, handlers as plain calls, a target that only reports.
+
+Nothing here opens a socket or starts a thread before a run begins, so that a
+process that has built the world may fork: each cell of the matrix gets a copy
+of it, and leaves nothing to the next.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import importlib
+import json
+import logging
+import os
+import queue
+import sys
+import tempfile
+import threading
+import time
+import types
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ENDPOINT = "http://127.0.0.1:9"
+"""Nobody listens there: what does not go through the seam fails."""
+
+TARGET = "orders"
+_WAIT_RATIO = 0.001
+_ENDS_WITHIN_S = 40.0
+_QUIET_LOOKS = 4
+"""An execution's status changes a moment before its event is there."""
+
+_real_sleep = time.sleep
+
+
+def _short_sleep(seconds: float) -> None:
+    _real_sleep(seconds * _WAIT_RATIO)
+
+
+CALLER: contextvars.ContextVar[Caller | None] = contextvars.ContextVar("caller", default=None)
+"""The handler on whose behalf this thread runs."""
+
+
+class Killed(BaseException):
+    """Ends a handler as a signal would: no ``except Exception`` of its own sees it."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        self.error_type = error_type
+        self.message = message
+        super().__init__(message)
+
+
+class Caller:
+    """One invocation of one of the stack's own functions."""
+
+    def __init__(self, function: str, visit: int, role: str) -> None:
+        self.function = function
+        self.role = role
+        self.visit = visit
+        self.calls = 0
+        self.dead: Killed | None = None
+
+
+class World:
+    """The deployed application, its target, and what a test may do to them."""
+
+    def __init__(self, folder: Path, *, parameters: dict[str, str] | None = None) -> None:
+        self.around_call: Callable[[Caller, int, Any, Callable[[], Any]], Any] = lambda caller, n, call, go: go()
+        self.around_visit: Callable[[Caller, Callable[[], Any]], Any] = lambda caller, go: go()
+        self.state_entered: Callable[[str, str], None] = lambda execution, state: None
+        self.time_out_s: Callable[[str, float], float] = lambda state, seconds: seconds
+        self.guard: Callable[[Any, Callable[[], Any]], Any] = lambda call, forward: forward()
+        """Stands between every call and the account, whoever makes it."""
+        self.clock_ahead = timedelta(0)
+        self.invoked: dict[str, int] = {}
+        """How often each function that is not the stack's own was run."""
+        self.target_fails = False
+        self.events_are_lost = False
+        self.left_by_the_run: list[str] | None = None
+        """What was there of a run when its execution had ended, before an event told of it."""
+        self.swept = False
+        """Whether the sweeper came as part of the story."""
+        self.broken: set[str] = set()
+        """Short names of the stack's functions that cannot run."""
+        self.stop_at: tuple[str, int] | None = None
+        """A state of ``tune`` and for which time it is entered when somebody stops the execution."""
+        self.visits: dict[str, int] = {}
+        self._entries: dict[str, int] = {}
+        self._resumed = threading.Event()
+        self._active = 0
+        self._counting = threading.Lock()
+        self._events: queue.Queue[tuple[Any, Any]] = queue.Queue()
+        self._clients: dict[tuple[str | None, str], Any] = {}
+        self._sessions: dict[str, dict[str, str]] = {}
+        self._building = threading.RLock()
+        _prepare_process()
+        self._start(folder, parameters or {})
+
+    # --- building -----------------------------------------------------------------------------------------------
+
+    def _start(self, folder: Path, parameters: dict[str, str]) -> None:
+        import boto3
+        from moto.core.config import default_user_config
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        from tuner.application import application_root
+        from tuner.embedded import identity, moto_patches, seam
+        from tuner.embedded.code_store import CodeStore
+        from tuner.embedded.deploy import deploy_template, pack_folder
+        from tuner.embedded.server import is_from_a_program  # noqa: F401 - the package's parts load together
+
+        code = CodeStore(folder / "code")
+        moto = DomainDispatcherApplication(create_backend_app)
+
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            path = environ["PATH_INFO"]
+            if path.startswith("/_package/"):
+                start_response("200 OK", [("Content-Type", "application/zip")])
+                return [code.archive(Path(path).stem).read_bytes()]
+            return moto(environ, start_response)
+
+        self._application = application
+        self._seam = seam
+        self._make_client = boto3.client
+        moto_patches.apply(
+            moto_patches.Hooks(
+                invoke=self._invoke,
+                retire=lambda arn: None,
+                store_code=code.put,
+                code_url=lambda sha256: f"{ENDPOINT}/_package/{sha256}.zip",
+                memory_cap_mb=10_240,
+                is_own_function=identity.is_own_function,
+                deliver=lambda target, event: self._events.put((target, event)),
+                object_written=lambda record: None,
+                object_deleted=lambda bucket, key: None,
+            )
+        )
+        moto_patches.watch_interpreter(
+            entered=self._entered,
+            time_out_s=lambda state, seconds: self.time_out_s(state, seconds),
+            pause=_short_sleep,
+        )
+        moto_patches.use_interpreter_clients(lambda service, role: self.client(service, role))
+        boto3.client = lambda service, **options: _ForCaller(self, service, options)
+        seam.open_packages(application, self._through_seam)
+        source = folder / "target"
+        source.mkdir()
+        (source / "app.py").write_text("def handler(event, context): ...\n")
+        deploy_template(
+            self.client,
+            application_root(),
+            {"MemoryCapMb": "10240", **parameters},
+            own_code=pack_folder(source),
+        )
+        self.identity = identity
+        self.bucket = identity.ARTIFACT_BUCKET
+        self._deploy_target(pack_folder(source))
+        self._load_handlers()
+        self._functions_of_states = dict(self._tasks())
+        self.schedule_roles = dict(self._schedules())
+        """Of every schedule that invokes a function: the function's short name, and the role it does so with."""
+        gc.collect()
+        gc.freeze()
+
+    def _schedules(self) -> Iterator[tuple[str, str]]:
+        from tuner.embedded.moto_account import scheduled_targets
+
+        for schedule in scheduled_targets():
+            if ":function:" in schedule.target["Arn"]:
+                function = schedule.target["Arn"].rsplit(":", 1)[-1]
+                yield function.removeprefix(f"{self.identity.STACK}-"), schedule.target["RoleArn"]
+
+    def _tasks(self) -> Iterator[tuple[str, str]]:
+        for machine in ("tune", "restore"):
+            for name, state in self.states(machine).items():
+                if ":function:" in state.get("Resource", ""):
+                    yield name, state["Resource"].rsplit(":", 1)[-1]
+
+    def states(self, machine: str) -> dict[str, dict[str, Any]]:
+        """The states of a deployed machine, those inside a Map too."""
+        arn = self.identity.state_machine_arn(machine)
+        described = self.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+        found: dict[str, dict[str, Any]] = {}
+
+        def walk(states: dict[str, Any]) -> None:
+            for name, state in states.items():
+                found[name] = state
+                walk(state.get("ItemProcessor", {}).get("States", {}))
+
+        walk(json.loads(described["definition"])["States"])
+        return found
+
+    def _deploy_target(self, archive: bytes) -> None:
+        """A function with everything that a run could disturb: versions, an alias, a policy, tags, a reserve."""
+        functions = self.client("lambda")
+        role = self.client("iam").create_role(RoleName="orders", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        functions.create_function(
+            FunctionName=TARGET,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Role=role,
+            Code={"ZipFile": archive},
+            MemorySize=512,
+            Timeout=5,
+            Environment={"Variables": {"SECRET": "not to be told"}},
+            Tags={
+                "team": "orders",
+                "lambda-tuner": "enabled",
+                "lambda-tuner:payload": f"s3://{self.bucket}/payloads/orders.json",
+            },
+            Architectures=["arm64"],
+        )
+        version = functions.publish_version(FunctionName=TARGET)["Version"]
+        functions.create_alias(FunctionName=TARGET, Name="live", FunctionVersion=version)
+        functions.add_permission(
+            FunctionName=TARGET, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+        )
+        functions.put_function_concurrency(FunctionName=TARGET, ReservedConcurrentExecutions=100)
+
+    def _load_handlers(self) -> None:
+        self.handlers: dict[str, Callable[[Any, Any], Any]] = {}
+        for row in self.own_functions():
+            self._credentials(row["Role"])
+            for name, value in row["Environment"]["Variables"].items():
+                known = os.environ.setdefault(name, value)
+                assert known == value, f"{name} differs between functions: handlers share one process here"
+            module, attribute = row["Handler"].rsplit(".", 1)
+            self.handlers[row["FunctionName"]] = getattr(importlib.import_module(module), attribute)
+        entry = importlib.import_module("tuner.handlers._entry")
+        real_now = entry.now
+
+        def now() -> datetime:
+            return real_now() + self.clock_ahead
+
+        for handler in {*self.handlers.values()}:
+            module = importlib.import_module(handler.__module__)
+            for one in (module, entry):
+                if getattr(one, "now", None) is real_now:
+                    one.now = now
+        steps = importlib.import_module("tuner.steps.measure")
+        steps.ThreadPoolExecutor = _PoolOfCaller
+        # A fifth of a second for each picture, and of no interest here.
+        sys.modules["vl_convert"] = types.SimpleNamespace(vegalite_to_svg=lambda spec, **_: "<svg></svg>")  # type: ignore[assignment]
+
+    # --- clients ------------------------------------------------------------------------------------------------
+
+    def client(self, service: str, role: str | None = None, **options: Any) -> Any:
+        """A boto3 client of the account, with the credentials of a role (its ARN) or of its owner; made once."""
+        key = (role, f"{service} {options.get('config') and options['config'].read_timeout}")
+        with self._building:
+            if key not in self._clients:
+                options.setdefault("config", _one_try())
+                made = self._make_client(
+                    service,
+                    region_name="us-east-1",
+                    endpoint_url=ENDPOINT,
+                    **self._credentials(role),
+                    **options,
+                )
+                self._clients[key] = self._seam.connect(made, self._application, self._through_seam)
+            return self._clients[key]
+
+    def _credentials(self, role: str | None) -> dict[str, str]:
+        if role is None:
+            return {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "secret"}
+        if role not in self._sessions:
+            self._sessions[role] = self._assume(role)
+        return self._sessions[role]
+
+    def _assume(self, role: str) -> dict[str, str]:
+        given = self.client("sts").assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+        return {
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given["SessionToken"],
+        }
+
+    def _through_seam(self, call: Any, forward: Callable[[], Any]) -> Any:
+        caller = CALLER.get()
+        if caller is None:
+            return self.guard(call, forward)
+        if caller.dead:
+            raise caller.dead
+        if call.attempt == 1:
+            caller.calls += 1
+
+        def go() -> Any:
+            token = CALLER.set(None)
+            try:
+                return self.guard(call, forward)
+            finally:
+                CALLER.reset(token)
+
+        return self.around_call(caller, caller.calls, call, go)
+
+    # --- running functions --------------------------------------------------------------------------------------
+
+    def _invoke(self, function: Any, event: bytes, client_context: str | None) -> Any:
+        from moto.awslambda.exceptions import LambdaClientError
+
+        from tuner.embedded.functions import Invocation
+
+        request_id = str(uuid.uuid4())
+        name = function.function_name
+        if name not in self.handlers:
+            return self._run_target(function, request_id)
+        with self._counting:
+            self.visits[name] = visit = self.visits.get(name, 0) + 1
+            self._active += 1
+        caller = Caller(name, visit, function.role)
+        token = CALLER.set(caller)
+        try:
+            if name.removeprefix("lambda-tuner-") in self.broken:
+                raise Killed("Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
+            result = self.around_visit(caller, lambda: self._handle(name, function, event, request_id))
+            return Invocation(request_id, json.dumps(result).encode(), None, "")
+        except LambdaClientError:
+            raise
+        except Killed as killed:
+            caller.dead = killed
+            body = {"errorType": killed.error_type, "errorMessage": f"RequestId: {request_id} {killed.message}"}
+        except Exception as error:  # noqa: BLE001 - a handler's exception is Lambda's answer
+            body = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": []}
+        finally:
+            CALLER.reset(token)
+            with self._counting:
+                self._active -= 1
+        return Invocation(request_id, json.dumps(body).encode(), "Unhandled", "")
+
+    def _entered(self, execution: str, state: str) -> None:
+        if self.stop_at and "-tune:" in execution:
+            self._entries[state] = self._entries.get(state, 0) + 1
+            if (state, self._entries[state]) == self.stop_at:
+                self.stop(execution)
+        self.state_entered(execution, state)
+
+    def _handle(self, name: str, function: Any, event: bytes, request_id: str) -> Any:
+        deadline = time.monotonic() + float(function.timeout)
+        context = types.SimpleNamespace(
+            function_name=name,
+            function_version="$LATEST",
+            invoked_function_arn=function.function_arn.removesuffix(":$LATEST"),
+            memory_limit_in_mb=int(function.memory_size),
+            aws_request_id=request_id,
+            log_group_name=function.logs_group_name,
+            log_stream_name="stream",
+            get_remaining_time_in_millis=lambda: int(1000 * (deadline - time.monotonic())),
+        )
+        return json.loads(json.dumps(self.handlers[name](json.loads(event), context)))
+
+    def _run_target(self, function: Any, request_id: str) -> Any:
+        """Report what a function that is half bound by CPU would take at this size; run nothing."""
+        from tuner.embedded.functions import Invocation
+        from tuner.embedded.moto_account import write_log
+
+        name, memory_mb = function.function_name, int(function.memory_size)
+        with self._counting:
+            self.invoked[name] = count = self.invoked.get(name, 0) + 1
+        init = "\tInit Duration: 101.50 ms" if count == 1 else ""
+        duration_ms = 40 + 60_000 / memory_mb + (count * 7 % 5)
+        lines = [
+            f"START RequestId: {request_id} Version: $LATEST\n",
+            f"END RequestId: {request_id}\n",
+            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms"
+            f"\tBilled Duration: {int(duration_ms) + 1} ms"
+            f"\tMemory Size: {memory_mb} MB\tMax Memory Used: 61 MB{init}\t\n",
+        ]
+        moment = int(time.time() * 1000)
+        write_log(function.logs_group_name, f"{name}/[$LATEST]", [(moment, line) for line in lines])
+        failed = (
+            json.dumps({"errorType": "KeyError", "errorMessage": "'order'"}).encode() if self.target_fails else None
+        )
+        return Invocation(request_id, failed or b"{}", "Unhandled" if failed else None, "".join(lines))
+
+    def own_functions(self) -> list[dict[str, Any]]:
+        """The stack's own functions, as Lambda lists them."""
+        pages = self.client("lambda").get_paginator("list_functions").paginate()
+        return [
+            row for page in pages for row in page["Functions"] if self.identity.is_own_function(row["FunctionName"])
+        ]
+
+    # --- running executions -------------------------------------------------------------------------------------
+
+    def start(self, machine: str, event: Any, *, name: str | None = None) -> str:
+        """Start an execution of ``tune``, ``restore`` or ``nightly``; gives its ARN."""
+        answer = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.identity.state_machine_arn(machine),
+            input=json.dumps(event),
+            **({"name": name} if name else {}),
+        )
+        return str(answer["executionArn"])
+
+    def stop(self, execution_arn: str) -> None:
+        """Stop an execution, as a user does."""
+        self.client("stepfunctions").stop_execution(executionArn=execution_arn)
+
+    def describe(self, execution_arn: str) -> dict[str, Any]:
+        """Describe an execution."""
+        return dict(self.client("stepfunctions").describe_execution(executionArn=execution_arn))
+
+    def executions(self, machine: str) -> list[dict[str, Any]]:
+        """Every execution of a machine."""
+        arn = self.identity.state_machine_arn(machine)
+        return list(self.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"])
+
+    def execution_arn(self, machine: str, name: str) -> str:
+        """Name an execution."""
+        return f"{self.identity.state_machine_arn(machine).replace(':stateMachine:', ':execution:')}:{name}"
+
+    def stop_running(self) -> None:
+        """Stop every execution that runs."""
+        for row in [*self.executions("tune"), *self.executions("restore")]:
+            if row["status"] == "RUNNING":
+                self.stop(row["executionArn"])
+
+    def pause(self) -> None:
+        """Hold the handler of this thread until everything else has come to its end."""
+        self._resumed.wait(_ENDS_WITHIN_S)
+
+    def settle_with_pauses(self) -> None:
+        """Wait for the end of all executions, then let go on what was held, and wait for its end."""
+        self.settle(handlers_too=False)
+        self._resumed.set()
+        self.settle()
+
+    def settle(self, *, handlers_too: bool = True) -> None:
+        """Deliver events, and wait until nothing runs any more.
+
+        Raises:
+            TimeoutError: Something still ran after 40 seconds.
+        """
+        deadline = time.monotonic() + _ENDS_WITHIN_S
+        quiet = 0
+        while time.monotonic() < deadline:
+            self._deliver_events()
+            quiet = 0 if self._is_busy(handlers_too) else quiet + 1
+            if quiet == _QUIET_LOOKS:
+                return
+            _real_sleep(0.01)
+        raise TimeoutError("something still runs")
+
+    def _is_busy(self, handlers_too: bool) -> bool:
+        from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+        backend = stepfunctions_parser_backends[self.identity.ACCOUNT_ID][self.identity.REGION]
+        executions = [one for machine in backend.state_machines for one in list(machine.executions)]
+        running = any(one.status == "RUNNING" for one in executions)
+        return running or not self._events.empty() or bool(handlers_too and self._active)
+
+    def function_of(self, state: str) -> str | None:
+        """The function that a state of ``tune`` or ``restore`` invokes."""
+        return self._functions_of_states.get(state)
+
+    def _deliver_events(self) -> None:
+        from tuner.embedded.event_delivery import transformed_input
+
+        while not self._events.empty():
+            target, event = self._events.get()
+            if self.left_by_the_run is None:
+                self.left_by_the_run = self.left()
+            if not self.events_are_lost:
+                self.client("stepfunctions", target.get("RoleArn")).start_execution(
+                    stateMachineArn=target["Arn"], input=transformed_input(target, event)
+                )
+
+    def invoke(self, function: str, event: Any) -> dict[str, Any]:
+        """Invoke one of the stack's own functions, as its schedule does; gives its answer or its error."""
+        answer = self.client("lambda", self.schedule_roles.get(function)).invoke(
+            FunctionName=f"{self.identity.STACK}-{function}", Payload=json.dumps(event).encode()
+        )
+        return dict(json.loads(answer["Payload"].read()) or {})
+
+    def next_day(self) -> None:
+        """Let the handlers' clock be a day later."""
+        self.clock_ahead += timedelta(days=1)
+
+    # --- what is there ------------------------------------------------------------------------------------------
+
+    def stored(self) -> list[str]:
+        """Every key of the artifact bucket."""
+        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return [row["Key"] for page in pages for row in page.get("Contents", ())]
+
+    def object(self, key: str) -> Any | None:
+        """A JSON object of the artifact bucket; ``None`` where there is none."""
+        s3 = self.client("s3")
+        try:
+            return json.loads(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        except s3.exceptions.NoSuchKey:
+            return None
+
+    def functions(self) -> list[str]:
+        """The names of all functions that are not the stack's own."""
+        pages = self.client("lambda").get_paginator("list_functions").paginate()
+        names = [row["FunctionName"] for page in pages for row in page["Functions"]]
+        return [name for name in names if name not in self.handlers]
+
+    def left(self) -> list[str]:
+        """What is there of runs and should not stay: temporary functions and the marks of open runs."""
+        marks = [key for key in self.stored() if "/open/" in f"/{key}"]
+        return [name for name in self.functions() if name != TARGET] + marks
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that can be read of the target, by our own hand and not the product's."""
+        functions = self.client("lambda")
+        arn = functions.get_function(FunctionName=TARGET)["Configuration"]["FunctionArn"]
+        read = {
+            "function": functions.get_function(FunctionName=TARGET),
+            "versions": functions.list_versions_by_function(FunctionName=TARGET),
+            "aliases": functions.list_aliases(FunctionName=TARGET),
+            "policy": functions.get_policy(FunctionName=TARGET),
+            "tags": functions.list_tags(Resource=arn),
+            "concurrency": functions.get_function_concurrency(FunctionName=TARGET),
+            "mappings": functions.list_event_source_mappings(FunctionName=TARGET),
+            "logs": self.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{TARGET}"),
+        }
+        for answer in read.values():
+            answer.pop("ResponseMetadata", None)
+        return dict(json.loads(json.dumps(read, default=str, sort_keys=True)))
+
+
+class _ForCaller:
+    """A boto3 client that acts for whichever handler uses it: with that function's own credentials."""
+
+    def __init__(self, world: World, service: str, options: dict[str, Any]) -> None:
+        self._world, self._service, self._options = world, service, options
+
+    def __getattr__(self, name: str) -> Any:
+        caller = CALLER.get()
+        client = self._world.client(self._service, caller.role if caller else None, **self._options)
+        return getattr(client, name)
+
+
+class _PoolOfCaller(ThreadPoolExecutor):
+    """Threads that run on behalf of the handler that started them."""
+
+    def map(self, function: Callable[..., Any], *rows: Any, **options: Any) -> Iterator[Any]:
+        caller = CALLER.get()
+
+        def run(*values: Any) -> Any:
+            CALLER.set(caller)
+            return function(*values)
+
+        return super().map(run, *rows, **options)
+
+    def submit(self, function: Callable[..., Any], /, *values: Any, **options: Any) -> Any:
+        caller = CALLER.get()
+
+        def run() -> Any:
+            CALLER.set(caller)
+            return function(*values, **options)
+
+        return super().submit(run)
+
+
+def _one_try() -> Any:
+    from botocore.config import Config
+
+    return Config(retries={"total_max_attempts": 1})
+
+
+def _prepare_process() -> None:
+    """Set the environment and the pace before anything of the product is loaded."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.environ.update(
+        AWS_ENDPOINT_URL=ENDPOINT,
+        AWS_REGION="us-east-1",
+        AWS_DEFAULT_REGION="us-east-1",
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+        MOTO_PORT="9",
+        POWERTOOLS_TRACE_DISABLED="1",
+        POWERTOOLS_METRICS_DISABLED="1",
+        OPENBLAS_NUM_THREADS="1",
+    )
+    logging.disable(logging.CRITICAL)
+    warnings.filterwarnings("ignore", message="No application metrics to publish")
+    time.sleep = _short_sleep
+
+
+@contextmanager
+def world(**options: Any) -> Iterator[World]:
+    """Build the world in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield World(Path(folder), **options)

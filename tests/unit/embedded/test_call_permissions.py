@@ -1,0 +1,83 @@
+"""What permission each call needs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tuner.embedded.permissions import Need, UnknownCall, needs_of
+from tuner.embedded.seam import Call
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function"
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:lambda-tuner-restore"
+
+
+def call(service: str, operation: str, path: str, body: Any = None) -> Call:
+    """A call as the seam sees it."""
+    text = b"" if body is None else json.dumps(body).encode()
+    return Call(service, operation, f"http://127.0.0.1:9/{path}", 1, {}, body=text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "needed"),
+    [
+        (
+            call("lambda", "Invoke", "2015-03-31/functions/orders/invocations?Qualifier=live"),
+            Need("lambda:InvokeFunction", f"{FUNCTION}:orders:live"),
+        ),
+        (
+            call("lambda", "Invoke", f"2015-03-31/functions/{FUNCTION.replace(':', '%3A')}%3Aorders/invocations"),
+            Need("lambda:InvokeFunction", f"{FUNCTION}:orders"),
+        ),
+        (
+            call("lambda", "DeleteFunction", "2015-03-31/functions/orders"),
+            Need("lambda:DeleteFunction", f"{FUNCTION}:orders"),
+        ),
+        (
+            call("lambda", "ListTags", f"2017-03-31/tags/{FUNCTION.replace(':', '%3A')}%3Aorders"),
+            Need("lambda:ListTags", f"{FUNCTION}:orders"),
+        ),
+        (call("lambda", "ListFunctions", "2015-03-31/functions/"), Need("lambda:ListFunctions", "*")),
+        (call("s3", "HeadObject", "bucket/runs/a%20b"), Need("s3:GetObject", "arn:aws:s3:::bucket/runs/a b")),
+        (call("s3", "UploadPart", "bucket/key?partNumber=1"), Need("s3:PutObject", "arn:aws:s3:::bucket/key")),
+        (call("s3", "ListObjectsV2", "bucket?prefix=runs"), Need("s3:ListBucket", "arn:aws:s3:::bucket")),
+        (
+            call("stepfunctions", "StartExecution", "", {"stateMachineArn": MACHINE}),
+            Need("states:StartExecution", MACHINE),
+        ),
+        (
+            call("logs", "FilterLogEvents", "", {"logGroupName": "/lambda-tuner/clones"}),
+            Need("logs:FilterLogEvents", "arn:aws:logs:us-east-1:123456789012:log-group:/lambda-tuner/clones:*"),
+        ),
+        (call("resourcegroupstaggingapi", "GetResources", "", {}), Need("tag:GetResources", "*")),
+    ],
+)
+def test_a_call_needs_its_action_on_its_resource(asked: Call, needed: Need) -> None:
+    """As the Service Authorization Reference has it, whatever the API calls it."""
+    assert needs_of(asked) == [needed]
+
+
+def test_creating_a_function_needs_what_it_is_made_of() -> None:
+    """Passing the role, tagging, reading the package and the layers are asked of the creator."""
+    request = {
+        "FunctionName": "clone",
+        "Role": "arn:aws:iam::123456789012:role/orders",
+        "Code": {"S3Bucket": "bucket", "S3Key": "clones/1.zip"},
+        "Tags": {"a": "b"},
+        "Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:x:1"],
+    }
+    assert needs_of(call("lambda", "CreateFunction", "2015-03-31/functions", request)) == [
+        Need("lambda:CreateFunction", f"{FUNCTION}:clone"),
+        Need("iam:PassRole", "arn:aws:iam::123456789012:role/orders"),
+        Need("lambda:TagResource", f"{FUNCTION}:clone"),
+        Need("s3:GetObject", "arn:aws:s3:::bucket/clones/1.zip"),
+        Need("lambda:GetLayerVersion", "arn:aws:lambda:us-east-1:123456789012:layer:x:1"),
+    ]
+
+
+def test_an_unknown_service_is_not_let_pass() -> None:
+    """A new call must be told of before it can be proved."""
+    with pytest.raises(UnknownCall, match="sqs:SendMessage"):
+        needs_of(call("sqs", "SendMessage", ""))
