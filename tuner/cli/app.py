@@ -147,6 +147,15 @@ NoWarmStartFlag = Annotated[
         "--no-warm-start", metavar="", help="Start cold, whatever earlier runs measured.", rich_help_panel=HOW
     ),
 ]
+ColdStartsFlag = Annotated[
+    int | None,
+    typer.Option(
+        "--cold-starts",
+        metavar="0",
+        help="Measure so many cold starts of today's size and of the recommended one.",
+        rich_help_panel=HOW,
+    ),
+]
 DryRunFlag = Annotated[
     bool,
     typer.Option(
@@ -312,12 +321,17 @@ def tune(
     sleep_between_ms: SleepFlag = None,
     pre_processor: Annotated[
         str | None,
-        typer.Option("--pre-processor", metavar="ARN", help="Not supported yet.", rich_help_panel=HOW, hidden=True),
+        typer.Option(
+            "--pre-processor", metavar="ARN", help="A function to run before each invocation.", rich_help_panel=HOW
+        ),
     ] = None,
     post_processor: Annotated[
         str | None,
-        typer.Option("--post-processor", metavar="ARN", help="Not supported yet.", rich_help_panel=HOW, hidden=True),
+        typer.Option(
+            "--post-processor", metavar="ARN", help="A function to run after each invocation.", rich_help_panel=HOW
+        ),
     ] = None,
+    cold_starts: ColdStartsFlag = None,
     no_warm_start: NoWarmStartFlag = False,
     dry_run: DryRunFlag = False,
     yes: YesFlag = False,
@@ -354,6 +368,7 @@ def tune(
         sleep_between_ms=sleep_between_ms,
         pre_processor=pre_processor,
         post_processor=post_processor,
+        cold_starts=cold_starts,
         no_warm_start=no_warm_start,
         dry_run=dry_run,
         observed=observed,

@@ -123,6 +123,7 @@ class RequestFlags:
     sleep_between_ms: int | None = None
     pre_processor: str | None = None
     post_processor: str | None = None
+    cold_starts: int | None = None
     no_warm_start: bool = False
     dry_run: bool = False
     observed: str | None = None
@@ -173,6 +174,7 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
         "sleepBetweenInvocationsMs": flags.sleep_between_ms,
         "preProcessorARN": flags.pre_processor,
         "postProcessorARN": flags.post_processor,
+        "coldStarts": flags.cold_starts,
         "warmStart": False if flags.no_warm_start else None,
         "dryRun": flags.dry_run or None,
         "observed": parsed(parse_observed, flags.observed),
