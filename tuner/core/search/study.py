@@ -29,7 +29,7 @@ RUN = "run"
 STARTED = "run-started"
 ROUND = "round"
 BEGINS = "begins"
-"""Attribute of the study: when the run began that found the function changed; older ones say nothing any more."""
+"""Attribute of the study: the run that found the function changed, and its start; older ones say nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
     measured, is left out: it must not end a run that could do without it.
     """
     began = datetime.fromisoformat(run.started_at)
-    begins = study.user_attrs.get(BEGINS)
+    first, begins = study.user_attrs.get(BEGINS, (None, None))
     oldest = None if begins is None else datetime.fromisoformat(begins)
     found: dict[tuple[str, datetime], list[Observation]] = {}
     for trial in study.get_trials(deepcopy=False):
@@ -115,7 +115,8 @@ def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
                     checked_duration_ms(observation, invocation)
         except (InvalidRequest, KeyError, TypeError, ValueError):
             continue
-        if observation is not None and started_at <= began and (oldest is None or started_at >= oldest):
+        holds = owner == first or oldest is None or started_at > oldest
+        if observation is not None and started_at <= began and holds:
             found.setdefault((owner, started_at), []).append(observation)
     return recent(
         [
@@ -127,7 +128,7 @@ def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
 
 def forget_earlier_runs(study: optuna.Study, run: StudyRun) -> None:
     """Let later runs start from *run* and those after it only: what came before it was of another function."""
-    study.set_user_attr(BEGINS, run.started_at)
+    study.set_user_attr(BEGINS, (run.run_id, run.started_at))
 
 
 def tell_observations(
