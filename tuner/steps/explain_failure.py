@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.core import errors
 from tuner.core.codec import to_json
 from tuner.steps.run import FAILURE
 
 _CAUSE_CHARACTERS = 2_000
+
+_OURS = frozenset(
+    name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.TunerError)
+)
+_THROTTLES = frozenset({"Throttled", "Lambda.TooManyRequestsException", "TooManyRequestsException"})
+_ENDED = frozenset({"Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown", "Unknown"})
+_LOGS_HINT = "Its log group holds the details; start again, or report it if it happens again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,9 @@ def explain_failure(error: str, cause: str) -> Failure:
         cause: Its cause: for a handler's exception a JSON text with
             ``errorType`` and ``errorMessage`` (our errors put the hint on the
             second line), else a sentence or nothing.
+
+    Returns:
+        A failure whose name is always one of ``tuner.core.errors``.
     """
     if error == "States.Timeout":
         return Failure(
@@ -45,18 +56,16 @@ def explain_failure(error: str, cause: str) -> Failure:
             "Start again; if it happens again, lower budget.maxMinutes or the function's time-out.",
         )
     fields = _fields(cause)
-    name = str(fields.get("errorType") or error.removeprefix("Lambda."))
+    name = str(fields.get("errorType") or error)
     message, _, hint = str(fields.get("errorMessage") or cause or "no reason was given").partition("\n")
-    if (
-        name in {"Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Unknown"}
-        or "Task timed out" in message
-    ):
-        return Failure(
-            "ServiceError",
-            f"A step of Lambda Tuner itself did not end: {message}",
-            "Its log group holds the details; start again, or report it if it happens again.",
-        )
-    return Failure(name, message, hint)
+    if name in _THROTTLES:
+        return Failure("Throttled", message, hint or "AWS kept asking to slow down. Start again in a few minutes.")
+    if name in _OURS:
+        return Failure(name, message, hint)
+    # Nothing that a user can act on by its name: it keeps its words, and gets a name of the tree.
+    if name in _ENDED or "Task timed out" in message:
+        return Failure("ServiceError", f"A step of Lambda Tuner itself did not end: {message}", _LOGS_HINT)
+    return Failure("ServiceError", f"A step of Lambda Tuner itself failed with {name}: {message}", _LOGS_HINT)
 
 
 def record_failure(artifacts: RunArtifacts, failure: Failure) -> None:
