@@ -52,6 +52,9 @@ def test_a_check_ends_in_a_change(shell: Shell) -> None:
     assert result.stderr == ""
     page = shell.run("open", "latest", "--print-path").stdout.strip()
     assert page.endswith("report.html")
+    document = json_of(shell.run("report", "latest", "--json"))
+    assert (document["traffic"], document["monthly"]) == (None, None)
+    assert [line for line in document["assumptions"] if "CloudWatch has recorded no invocation" in line]
     template = shell.folder / "template.yaml"
     text = "Resources:\n  Waiter:\n    Type: AWS::Lambda::Function\n    Properties:\n      MemorySize: 3008 # now\n"
     template.write_text(text, encoding="utf-8")
