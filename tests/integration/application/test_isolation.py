@@ -1,0 +1,85 @@
+"""A function is refused where a copy could not stand for it, and restoring tells what it found."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.application.conftest import Application, wait_for
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+@pytest.fixture
+def bound_role(application: Application) -> str:
+    """A role with a policy that holds for the function ``spin`` alone."""
+    iam = application.client("iam")
+    name = "holds-for-spin-alone"
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": {"ArnLike": {"lambda:SourceFunctionArn": "arn:aws:lambda:*:*:function:spin"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    policy = iam.create_policy(PolicyName="spin-alone", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    return str(role["Role"]["Arn"])
+
+
+def test_function_whose_role_knows_it_by_name_is_refused(application: Application, bound_role: str) -> None:
+    """By the name of the attached policy, before anything is made."""
+    arn = application.deploy("spin")
+    functions = application.client("lambda")
+    before = functions.get_function_configuration(FunctionName=arn)["Role"]
+    functions.update_function_configuration(FunctionName=arn, Role=bound_role)
+    try:
+        execution = application.tune(lambdaARN=arn)
+    finally:
+        functions.update_function_configuration(FunctionName=arn, Role=before)
+    assert (execution["status"], execution["error"]) == ("FAILED", "FunctionNotTunable")
+    assert "policy spin-alone has a condition on the calling function" in execution["cause"]
+    assert "CreateClones" not in application.states_of(execution["executionArn"])
+
+
+def test_what_somebody_else_changes_meanwhile_is_named_and_left(application: Application) -> None:
+    """A tag and an alias of a function under test, set while it is measured, are in the report and stay."""
+    arn = application.deploy("slow")
+    functions = application.client("lambda")
+    execution_arn = application.start(lambdaARN=arn, payload={"s": 0.2}, memory=[512, 1024])
+    wait_for(lambda: application.clones() or application.has_ended(execution_arn))
+    functions.tag_resource(Resource=arn, Tags={"team": "shop"})
+    functions.create_alias(FunctionName="slow", Name="live", FunctionVersion="$LATEST")
+    try:
+        execution = application.ended(execution_arn)
+        assert execution["status"] == "SUCCEEDED", execution.get("cause")
+        restored = application.report(execution["name"])["restored"]
+        assert {change["what"]: change["sentence"].split(", between")[0] for change in restored["changes"]} == {
+            "tags": "Somebody else changed the tags (team)",
+            "aliases": "Somebody else changed the aliases (live)",
+        }
+        assert (restored["remaining"], restored["notCompared"]) == ([], [])
+        assert functions.list_tags(Resource=arn)["Tags"]["team"] == "shop"
+        assert not application.has_object(f"open/{execution['name']}.json")
+    finally:
+        functions.untag_resource(Resource=arn, TagKeys=["team"])
+        functions.delete_alias(FunctionName="slow", Name="live")
+
+
+def test_restore_that_fails_ends_with_a_sentence(application: Application) -> None:
+    """A plan that nobody can read: the execution's cause is no JSON, and its name is one of ours."""
+    application.client("s3").put_object(Bucket=application.aws.bucket, Key="runs/odd/plan.json", Body=b'{"steps": 1}')
+    machine = application.aws.restore_arn
+    answer = application.client("stepfunctions").start_execution(
+        stateMachineArn=machine, name="odd-plan", input=json.dumps({"runId": "odd"})
+    )
+    execution = application.ended(answer["executionArn"])
+    assert (execution["status"], execution["error"]) == ("FAILED", "ServiceError")
+    assert execution["cause"].startswith("A step of Lambda Tuner itself failed with ")
+    assert "ExplainFailure" in application.states_of(answer["executionArn"])
