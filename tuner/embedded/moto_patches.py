@@ -1036,6 +1036,38 @@ def mend_error_names(hooks: Hooks) -> None:
     CustomErrorName.__init__ = __init__
 
 
+def mend_task_errors(hooks: Hooks) -> None:
+    """Name Lambda's refusals as AWS does, ``Lambda.TooManyRequestsException``, for a function's bare ARN too.
+
+    In moto every such error is called ``Exception``, which no one retries.
+    """
+    from botocore.exceptions import ClientError
+    from moto.stepfunctions.parser.api import HistoryEventType, LambdaFunctionFailedEventDetails
+    from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+    original = StateTaskLambda._from_error
+
+    def _from_error(self: Any, env: Any, ex: Exception) -> Any:
+        if not isinstance(ex, ClientError):
+            return original(self, env, ex)
+        name = f"Lambda.{ex.response['Error']['Code'].removeprefix('Lambda.')}"
+        return FailureEvent(
+            env=env,
+            error_name=CustomErrorName(name),
+            event_type=HistoryEventType.LambdaFunctionFailed,
+            event_details=EventDetails(
+                lambdaFunctionFailedEventDetails=LambdaFunctionFailedEventDetails(
+                    error=name, cause=ex.response["Error"]["Message"]
+                )
+            ),
+        )
+
+    StateTaskLambda._from_error = _from_error
+
+
 def mend_json_paths(hooks: Hooks) -> None:
     """Give one value for a path that names one: moto gives ``$.x[0].b`` as a list of one."""
     from moto.stepfunctions.parser.asl.utils import json_path
@@ -1516,6 +1548,7 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_execution_answers,
     mend_nested_executions,
     mend_error_names,
+    mend_task_errors,
     mend_json_paths,
     mend_interpreter_clients,
     mend_interpreter_memory,

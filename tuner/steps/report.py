@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
+from tuner.core.errors import StudyBusy
 from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
 from tuner.core.model import Explanation, GoalAlternatives, Observation, Recommendation
 from tuner.core.power_tuning_output import (
@@ -36,7 +38,7 @@ from tuner.core.tuning_request import PowerTuning
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
 from tuner.steps.earlier import load_earlier
-from tuner.steps.overdue import mark_closed
+from tuner.steps.overdue import mark_closed, mark_open
 from tuner.steps.progress import report_progress
 from tuner.steps.restore import Restored
 from tuner.steps.run import (
@@ -81,31 +83,79 @@ _ENDED_FROM_OUTSIDE = {
 }
 
 
-def report(artifacts: RunArtifacts, *, finished_at: str, status: str | None = None) -> dict[str, Any]:
+_MOST_REWRITINGS = 5
+
+
+def report(
+    artifacts: RunArtifacts,
+    *,
+    finished_at: str,
+    status: str | None = None,
+    failure: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Write ``report.html``, ``report.md`` and ``report.json`` of a run, whatever became of it.
+
+    A stopped execution's last step may still be at its report while the
+    clean-up writes another: ``report.json`` is written last, and only where it
+    still is what was read; who finds it changed begins again from what it says.
 
     Args:
         artifacts: The run's objects.
         finished_at: The time, ISO 8601.
         status: How the execution ended, where it could not tell the reason itself; ``UNKNOWN``
             where nobody told: an answer that is there already then stands.
+        failure: Name and cause of the error with which the execution will end, for
+            a failure that could not be written down.
 
     Returns:
         The execution's output; a failed run's has ``error``.
+
+    Raises:
+        StudyBusy: Others kept rewriting the report.
     """
-    if status == "UNKNOWN" and "error" not in (artifacts.find("report.json") or {"error": None}):
-        status = None
-    document = _document(artifacts, finished_at, status)
-    artifacts.write("report.json", document)
-    artifacts.write_text("report.md", render_markdown(document))
-    artifacts.write_text("report.html", render_html(document))
-    artifacts.all.write_json(f"index/{artifacts.run_id}.json", _index_row(document))
+    for rewriting in range(_MOST_REWRITINGS):
+        told, entity_tag = _told(artifacts)
+        if status is None and "error" in told:
+            document = told
+        else:
+            ended = None if status == "UNKNOWN" and told and "error" not in told else status
+            document = _document(artifacts, finished_at, ended, _reason(ended, failure, told))
+        artifacts.write_text("report.md", render_markdown(document))
+        artifacts.write_text("report.html", render_html(document))
+        artifacts.all.write_json(f"index/{artifacts.run_id}.json", _index_row(document))
+        _keep_latest(artifacts, document)
+        try:
+            artifacts.all.write_unchanged(artifacts.key("report.json"), _json_of(document), entity_tag)
+        except StudyBusy:
+            if rewriting + 1 == _MOST_REWRITINGS:
+                raise
+        else:
+            break
     report_progress(artifacts, state="Report", message="The report is written.")
-    _keep_latest(artifacts, document)
     restored = document["restored"]
     if artifacts.find(PLAN) is None or (restored is not None and not restored["remaining"]):
         mark_closed(artifacts)
+    else:
+        mark_open(artifacts, expires_at=finished_at)  # for the sweeper, also where an earlier restore was complete
     return execution_output(document)
+
+
+def _told(artifacts: RunArtifacts) -> tuple[dict[str, Any], str | None]:
+    """The report that is there already, if any, and its entity tag."""
+    body, entity_tag = artifacts.all.read_tagged(artifacts.key("report.json"))
+    return ({} if body is None else json.loads(body)), entity_tag
+
+
+def _json_of(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _reason(status: str | None, failure: Mapping[str, Any] | None, told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Why an execution failed, where its own step could not write it down."""
+    if failure is not None:
+        return {"name": failure["name"], "message": failure["cause"], "hint": ""}
+    error: Mapping[str, Any] | None = told.get("error") if status in ("FAILED", "UNKNOWN") else None
+    return error
 
 
 def _keep_latest(artifacts: RunArtifacts, document: Mapping[str, Any]) -> None:
@@ -120,7 +170,9 @@ def _keep_latest(artifacts: RunArtifacts, document: Mapping[str, Any]) -> None:
         artifacts.all.delete(key)
 
 
-def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> dict[str, Any]:
+def _document(
+    artifacts: RunArtifacts, finished_at: str, status: str | None, reason: Mapping[str, Any] | None
+) -> dict[str, Any]:
     document: dict[str, Any] = {
         "schemaVersion": SCHEMA_VERSION,
         "runId": artifacts.run_id,
@@ -132,7 +184,7 @@ def _document(artifacts: RunArtifacts, finished_at: str, status: str | None) -> 
         },
         "restored": _restored_fields(artifacts),
     }
-    failure = artifacts.find(FAILURE)
+    failure = artifacts.find(FAILURE) or reason
     decision = artifacts.find(DECISION)
     if artifacts.find(RECORD) is None:
         return {**document, "error": failure or _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}

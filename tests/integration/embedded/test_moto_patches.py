@@ -492,6 +492,19 @@ def a_branchs_time_out_can_be_caught(account: Account) -> None:
     assert json.loads(described["output"]) == "caught"
 
 
+@probe("mend_task_errors")
+def a_refusal_of_lambda_has_its_own_name(account: Account) -> None:
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:lambda:us-east-1:123456789012:function:never-was",
+        "Catch": [{"ErrorEquals": ["Lambda.ResourceNotFoundException"], "Next": "Caught"}],
+        "End": True,
+    }
+    described = account.run({"A": task, "Caught": {"Type": "Pass", "Result": "caught", "End": True}})
+    assert described["status"] == "SUCCEEDED", described
+    assert json.loads(described["output"]) == "caught"
+
+
 @probe("mend_json_paths")
 def an_index_gives_one_value(account: Account) -> None:
     states = {"A": {"Type": "Pass", "Parameters": {"b.$": "$.x[0].b", "all.$": "$.x[*].b"}, "End": True}}

@@ -22,6 +22,7 @@ from tuner.core.errors import (
 )
 from tuner.core.plan import CLONE_PREFIX
 from tuner.steps.create_clones import create_clones
+from tuner.steps.overdue import mark_closed, overdue_runs
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
@@ -357,7 +358,7 @@ def test_observed_duration_scales_what_this_machine_measured(run: FakeRun) -> No
 
 
 def test_overdue_run_of_the_same_function_is_restored_first(run: FakeRun) -> None:
-    """A run that nobody restored is found by the next run of its function; other functions' runs are not its business."""
+    """A run that nobody restored is found by the next run of its function; other functions' runs are left alone."""
     for run_id, function_name, year in (("lost", "theirs", 2025), ("busy", "theirs", 2027), ("other", "other", 2025)):
         mark = {"function_name": function_name, "expires_at": f"{year}-11-01T00:00:00+00:00"}
         run.artifacts.all.write_json(f"open/{run_id}.json", mark)
@@ -375,6 +376,46 @@ def test_mark_of_a_run_stays_until_its_end_is_told(run: FakeRun) -> None:
     assert "open/run-1.json" in run.s3.objects
     report(run.artifacts, finished_at=NOW.isoformat(), status="ABORTED")
     assert "open/run-1.json" not in run.s3.objects
+
+
+def test_a_step_that_nobody_stopped_does_not_tell_another_end(run: FakeRun) -> None:
+    """The clean-up of a stopped run writes its report while the run's own is being written: the stop stays told."""
+    run.plan()
+    run.search()
+    recommend_for(run.artifacts)
+    put_object = run.s3.put_object
+
+    def put_and_stop(**request: object) -> object:
+        if str(request["Key"]).endswith("report.md"):
+            run.s3.put_object = put_object  # type: ignore[method-assign]
+            report(run.artifacts, finished_at=NOW.isoformat(), status="ABORTED")
+        return put_object(**request)  # type: ignore[arg-type]
+
+    run.s3.put_object = put_and_stop  # type: ignore[method-assign,assignment]
+    output = report(run.artifacts, finished_at=NOW.isoformat())
+    assert output["error"]["name"] == "RunAborted"
+    assert run.artifacts.read("report.json")["error"]["name"] == "RunAborted"
+    assert "RunAborted" in run.s3.objects["runs/run-1/report.md"].decode()
+    assert "functions/theirs/latest.json" not in run.s3.objects
+
+
+def test_failure_that_could_not_be_written_down_is_told_all_the_same(run: FakeRun) -> None:
+    """The execution hands its error on, and a later restore, which knows only FAILED, keeps it."""
+    run.plan()
+    failure = {"name": "PayloadFailed", "cause": "It fails with this payload."}
+    report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED", failure=failure)
+    output = report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED")
+    assert (output["error"]["name"], output["error"]["message"]) == ("PayloadFailed", "It fails with this payload.")
+
+
+def test_restore_that_left_something_is_left_to_the_sweeper(run: FakeRun) -> None:
+    """Also where an earlier restore had found everything removed, and the mark was gone."""
+    run.plan()
+    restored = {"removed": [], "remaining": ["lambda-tuner-clone-1"], "checks": [], "checked_at": NOW.isoformat()}
+    run.artifacts.write("restore.json", restored)
+    mark_closed(run.artifacts)
+    report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED")
+    assert [run_id for run_id, _ in overdue_runs(run.artifacts.all, now=NOW.isoformat())] == ["run-1"]
 
 
 def test_answer_of_a_run_that_failed_after_all_is_taken_back(run: FakeRun) -> None:
