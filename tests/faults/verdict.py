@@ -43,7 +43,7 @@ def judge(world: World, cell: Cell) -> Verdict:
     has_struck = arm(world, cell)
     try:
         story.play(world)
-        runs = [row["name"] for row in world.executions("tune")]
+        runs = [row["name"] for row in world.executions("tune") if _did_anything(world, row["name"])]
         unfinished = bool(world.left() or [run for run in runs if not _is_told(world, run)])
         swept = unfinished or world.swept
         verdict.cleaned_by = "the sweeper" if swept else "restore" if world.left_by_the_run else "the run"
@@ -134,6 +134,12 @@ def _check_counts(world: World, verdict: Verdict) -> None:
     made = sum(world.invoked.values())
     if made > booked:
         verdict.problems.append(f"{made} invocations were made, and {booked} are in the books")
+
+
+def _did_anything(world: World, run: str) -> bool:
+    """Whether a step of the run ever began: one that was stopped before has made nothing and left nothing to tell."""
+    stopped = world.describe(world.execution_arn("tune", run))["status"] == "ABORTED"
+    return not stopped or any(run in key for key in world.stored())
 
 
 def _is_told(world: World, run: str) -> bool:

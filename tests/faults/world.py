@@ -473,9 +473,14 @@ class World:
 
     def invoke(self, function: str, event: Any) -> dict[str, Any]:
         """Invoke one of the stack's own functions, as its schedule does; gives its answer or its error."""
-        answer = self.client("lambda", self.schedule_roles.get(function)).invoke(
-            FunctionName=f"{self.identity.STACK}-{function}", Payload=json.dumps(event).encode()
-        )
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self.client("lambda", self.schedule_roles.get(function)).invoke(
+                FunctionName=f"{self.identity.STACK}-{function}", Payload=json.dumps(event).encode()
+            )
+        except ClientError as error:
+            return {"errorType": error.response["Error"]["Code"]}
         return dict(json.loads(answer["Payload"].read()) or {})
 
     def next_day(self) -> None:
