@@ -802,6 +802,30 @@ def test_the_console_s_table() -> None:
     ]
 
 
+def test_the_latest_first_is_read_the_other_way_round() -> None:
+    """Logs Insights sorts so by default; read as it stands, each REPORT would be before its END, as forged ones are."""
+    times = ["2026-11-23 10:00:00.123", "2026-11-23 10:00:00.124", "2026-11-23 10:00:01.000", "2026-11-23 10:00:01.001"]
+    pairs = list(zip(times, MESSAGES, strict=True))[::-1]
+    cells = [[{"field": "@timestamp", "value": at}, {"field": "@message", "value": text}] for at, text in pairs]
+    objects = [{"@timestamp": at, "@message": text} for at, text in pairs]
+    rows = "".join(f'{at},"{text}"\n' for at, text in pairs)
+    for log in (
+        json.dumps({"results": cells}),
+        json.dumps({"statistics": {"a": {"b": 1}}, "results": cells}, indent=2),
+        json.dumps(objects, indent=2),
+        "@timestamp,@message\n" + rows,
+    ):
+        assert read_all(log) == TRUTH, log
+    as_object = [{"@timestamp": "", "@message": json.loads(json_report())}]
+    assert read_all(json.dumps(as_object)) == [ReportRecord(A, 46.84, 47, 192, 72, status="success")]
+
+
+def test_a_prefix_of_stream_alone() -> None:
+    """As awslogs writes it."""
+    assert read_all(prefixed(f"/aws/lambda/thumbnails {STREAM} ")) == TRUTH
+    assert read_all(prefixed(f"{STREAM} ")) == TRUTH
+
+
 def test_documents_one_after_the_other() -> None:
     """As jq writes them, and telemetry subscribers."""
     pretty = "\n".join(json.dumps(json.loads(json_report(request_id)), indent=2) for request_id in (B, A))

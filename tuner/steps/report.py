@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
@@ -198,7 +199,9 @@ def _document(
         # An answer that its execution did not live to give is none.
         return {**document, "error": failure or _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
     if record.request.dry_run:
-        return {**document, **dry_run_fields(record.problem, observations)}
+        # The request's own bounds: what cold starts take is in them.
+        whole = replace(record.problem, budget=record.request.budget)
+        return {**document, **dry_run_fields(whole, observations)}
     if decision is None:
         return {**document, "error": _ENDED_FROM_OUTSIDE["FAILED"]}
     recommendation = from_json(Recommendation, decision)

@@ -9,9 +9,12 @@ import csv
 import json
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from tuner.core.log_records.json_record import DECODER
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
 
 HEAD_CHARACTERS = 262_144
 """From so much of its beginning the form of a log is told."""
@@ -27,6 +30,7 @@ _PREFIXES = (
     re.compile(rf"{_TIME}[ \t]+{_STREAM}[ \t]"),  # aws logs tail
     re.compile(rf"{_STREAM}[ \t]+{_TIME}[ \t]"),  # sam logs
     re.compile(rf"{_TIME}[ \t]+"),  # aws logs tail --format short, exports to S3, the console
+    re.compile(rf"(?:/[^\s\"]+ )?(?![\"{{]){_STREAM}[ \t]+"),  # awslogs, and streams without a time
     re.compile(r"EVENTS\t(?:[0-9]+\t){1,2}(?:[^\s]*\[[^\]\s]+\][^\s]*\t)?"),  # --output text
 )
 _PLATFORM_LINE = re.compile(
@@ -37,9 +41,10 @@ _CSV_HEADER = re.compile(r'"?@?[A-Za-z.]+"?(?:,"?@?[A-Za-z.]+"?)+\r?\n')
 _MESSAGE_COLUMNS = ("message", "@message")
 
 _PLAIN_MEMBER = r'"[A-Za-z]+"\s*:\s*(?:"[^"\\]*"|[0-9.]+|null|true|false|\[[^\[\]{}]*\])\s*,\s*'
-_EVENTS_BEGIN = re.compile(rf'\s*\{{\s*(?:{_PLAIN_MEMBER}){{0,20}}"(?:events|logEvents|results)"\s*:\s*\[')
-_LATER_EVENTS = re.compile(r'(?<!\\)"(?:events|logEvents|results)"\s*:\s*\[')
+_EVENTS_BEGIN = re.compile(rf'\s*\{{\s*(?:{_PLAIN_MEMBER}){{0,20}}"(events|logEvents|results)"\s*:\s*\[')
+_LATER_EVENTS = re.compile(r'(?<!\\)"(events|logEvents|results)"\s*:\s*\[')
 _LIST_BEGINS = re.compile(r"\s*\[(?=\s*[\[{\"\]])")
+_ROWS_BEGIN = re.compile(r'\s*\[\s*\{[^{}]{0,400}?"@message"\s*:')
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -223,11 +228,19 @@ def _json_documents(text: _Pieces) -> Iterator[str]:
     """Read lists of events, item by item; takes nothing off where there is no such item."""
     begins = _LIST_BEGINS.match(text.buffer)
     if begins is not None:
-        yield from _items(text, begins.end(), _list_item_message)
+        if _ROWS_BEGIN.match(text.buffer):
+            rows, _ = _collected(_items(text, begins.end(), _insights_row))
+            yield from _in_time_order(rows)
+        else:
+            yield from _items(text, begins.end(), _list_item_message)
         return
     begins = _EVENTS_BEGIN.match(text.buffer)
     while begins is not None:
-        ended = yield from _items(text, begins.end(), _event_or_row_message)
+        if begins[1] == "results":
+            rows, ended = _collected(_items(text, begins.end(), _insights_row))
+            yield from _in_time_order(rows)
+        else:
+            ended = yield from _items(text, begins.end(), _event_message)
         if not ended:
             return
         # The rest of this document, and what other documents follow.
@@ -240,11 +253,11 @@ def _json_documents(text: _Pieces) -> Iterator[str]:
             begins = _LATER_EVENTS.search(text.buffer)
 
 
-def _items(text: _Pieces, position: int, message_of: Callable[[Any], str | None]) -> Generator[str, None, bool]:
+def _items(text: _Pieces, position: int, read: Callable[[Any], Item | None]) -> Generator[Item, None, bool]:
     """Read the items of one list; tells whether its end was reached.
 
     Nothing is taken off, and nothing found, where its first item is not one
-    that *message_of* knows.
+    that *read* knows.
     """
     is_known = False
     while True:
@@ -265,10 +278,10 @@ def _items(text: _Pieces, position: int, message_of: Callable[[Any], str | None]
                 position = 0
             text.fill(max(HEAD_CHARACTERS, 2 * len(text.buffer)))
             continue
-        message = message_of(item)
-        if message is not None:
+        found = read(item)
+        if found is not None:
             is_known = True
-            yield message
+            yield found
         elif not is_known:
             return False
         position = end
@@ -296,9 +309,12 @@ def _pretty_documents(text: _Pieces) -> Iterator[str]:
             text.fill(2 * len(text.buffer))
             continue
         text.take(end)
-        lists = [value[name] for name in ("events", "logEvents", "results") if isinstance(value.get(name), list)]
+        if isinstance(value.get("results"), list):
+            yield from _in_time_order([row for item in value["results"] if (row := _insights_row(item)) is not None])
+            continue
+        lists = [value[name] for name in ("events", "logEvents") if isinstance(value.get(name), list)]
         for item in lists[0] if lists else (value,):
-            message = _event_or_row_message(item) if lists else _list_item_message(item)
+            message = _event_message(item) if lists else _list_item_message(item)
             if message is not None:
                 yield message
         text.fill(HEAD_CHARACTERS)
@@ -310,17 +326,34 @@ def _list_item_message(item: Any) -> str | None:
         return item.rstrip("\n")
     if isinstance(item, dict) and isinstance(item.get("record"), dict):
         return json.dumps(item, ensure_ascii=False)
-    return _event_or_row_message(item)
+    return _event_message(item)
 
 
-def _event_or_row_message(item: Any) -> str | None:
-    """The message of an event, or of a row of Logs Insights."""
-    if not isinstance(item, list):
-        return _event_message(item)
-    for cell in item:
-        if isinstance(cell, dict) and cell.get("field") == "@message" and isinstance(cell.get("value"), str):
-            return str(cell["value"]).rstrip("\n")
-    return None
+def _insights_row(item: Any) -> tuple[str, str] | None:
+    """Time and message of a row of Logs Insights: cells as the API gives them, or an object as the console does."""
+    if isinstance(item, list):
+        item = {cell.get("field"): cell.get("value") for cell in item if isinstance(cell, dict)}
+    message = item.get("@message") if isinstance(item, dict) else None
+    if isinstance(message, dict):  # the console shows JSON messages as what they are
+        message = json.dumps(message, ensure_ascii=False)
+    return (str(item.get("@timestamp") or ""), message.rstrip("\n")) if isinstance(message, str) else None
+
+
+def _in_time_order(rows: list[tuple[str, str]]) -> Iterator[str]:
+    """Logs Insights gives the latest first unless the query says otherwise; a query has 100,000 rows at most."""
+    if rows and rows[0][0] > rows[-1][0]:
+        rows.reverse()
+    return (message for _, message in rows)
+
+
+def _collected(items: Generator[Item, None, Outcome]) -> tuple[list[Item], Outcome]:
+    """Everything that a generator yields, and what it returns."""
+    found: list[Item] = []
+    while True:
+        try:
+            found.append(next(items))
+        except StopIteration as end:
+            return found, end.value
 
 
 def _event_message(item: Any) -> str | None:
@@ -344,16 +377,22 @@ def _csv_messages(text: _Pieces) -> Iterator[str]:
             for line in block:
                 yield line + "\n"
 
-    rows = csv.reader(lines())
-    column: int | None = None
+    reader = csv.reader(lines())
+    header: list[str] | None = None
+    insights: list[tuple[str, str]] = []
     while True:
         try:
-            row = next(rows)
+            row = next(reader)
         except StopIteration:
-            return
+            break
         except csv.Error:
             continue
-        if column is None:
-            column = next((index for index, name in enumerate(row) if name in _MESSAGE_COLUMNS), -1)
-        elif 0 <= column < len(row):
-            yield row[column].rstrip("\n")
+        if header is None:
+            header = row
+        else:
+            fields = dict(zip(header, row, strict=False))
+            if "@message" in fields:
+                insights.append((fields.get("@timestamp", ""), fields["@message"].rstrip("\n")))
+            elif "message" in fields:
+                yield fields["message"].rstrip("\n")
+    yield from _in_time_order(insights)
