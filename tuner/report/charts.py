@@ -1,43 +1,36 @@
-"""The pictures, as Vega-Lite specifications that vl-convert draws to SVG.
+"""The pictures of cost, latency and memory.
 
-They are drawn here and not in the page, so that the page needs no script and
-the same picture can stand in a wiki. Colours are CSS variables: the page's
-light and dark colours apply to them. No text of a user's function enters a
-picture, only numbers and our own words.
+No text of a user's function enters a picture, only numbers and our own words.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tuner.report import document as doc
 from tuner.report import formats
-
-Spec = dict[str, Any]
-Layer = dict[str, Any]
-
-FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
-INK, MUTED, LINE, PAPER, SHADE = "var(--ink)", "var(--muted)", "var(--line)", "var(--paper)", "var(--shade)"
-ACCENT, LIMIT, CURVE = "var(--accent)", "var(--limit)", "var(--curve)"
-
-LIGHT = {
-    "ink": "#1b1f24",
-    "muted": "#626973",
-    "line": "#e3e3dd",
-    "paper": "#fdfdfb",
-    "shade": "#f4eadb",
-    "accent": "#0b6b62",
-    "limit": "#a84b08",
-    "curve": "#47618f",
-}
-"""The page's light colours, for a picture that stands alone."""
-POINT = {"type": "point", "filled": True, "strokeWidth": 1, "opacity": 1}
-COORDINATES = re.compile(r' (?:d|transform|x2|y2)="[^"]*"')
-FRACTION = re.compile(r"(\.[0-9])[0-9]+")
+from tuner.report.drawing import (
+    ACCENT,
+    CURVE,
+    INK,
+    LIMIT,
+    LINE,
+    MUTED,
+    PAPER,
+    POINT,
+    SHADE,
+    Frame,
+    Layer,
+    Spec,
+    axis_title,
+    chart,
+    halo_text,
+    memory_axis,
+    position,
+    scale_over,
+)
 
 MOST_DOTS = 2000
 """Above this many invocations a size shows its quantiles in place of every dot."""
@@ -45,55 +38,6 @@ MOST_MODELLED_POINTS = 28
 MOST_MARKED_POINTS = 24
 DEAREST_RATIO = 1.3
 PICKS = ("recommended", "best", "best guess")
-MEMORY_TICKS_MB = (128, 256, 512, 1024, 2048, 4096, 8192)
-LOG_FROM_RATIO = 3.0
-"""Axes whose ends differ by more than this factor are logarithmic."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Width and height of a picture's plotting area in pixels."""
-
-    width: int
-    height: int
-
-
-WIDE, HALF, PHONE = Frame(840, 360), Frame(410, 290), Frame(292, 260)
-
-
-def draw_svg(spec: Spec, *, identifier: str) -> str:
-    """Draw a specification as an SVG element that scales with the page.
-
-    Args:
-        spec: A Vega-Lite specification.
-        identifier: Prefix that keeps this picture's ids apart from those of others in the page.
-    """
-    import vl_convert  # 90 MB and half a second: only where a picture is drawn
-
-    svg: str = vl_convert.vegalite_to_svg(spec)
-    svg = re.sub(r' (?:width|height)="[0-9.]+"', "", svg, count=2)
-    svg = svg.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "").replace(' version="1.1"', "")
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{identifier}-\1"', svg)
-    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{identifier}-\1)", svg)
-    svg = re.sub(r' (?:role|aria-roledescription|aria-label|aria-hidden|pointer-events)="[^"]*"', "", svg)
-    # A tenth of a pixel is enough, and a third of the bytes.
-    svg = COORDINATES.sub(lambda attribute: FRACTION.sub(r"\1", attribute[0]), svg)
-    svg = re.sub(r' font-family="[^"]*"', "", svg)
-    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
-
-
-def render_svg(document: doc.Document) -> str | None:
-    """The picture of cost against latency as an SVG file of its own, light, for a wiki or a chat.
-
-    None where nothing was measured.
-    """
-    spec = tradeoff_spec(document, WIDE)
-    if spec is None:
-        return None
-    svg = draw_svg(spec, identifier="cost")
-    variables = "".join(f"--{name}:{colour};" for name, colour in LIGHT.items())
-    style = f"<style>svg{{{variables}background:{LIGHT['paper']}}}text{{font-family:{FONT}}}</style>"
-    return svg.replace(' aria-hidden="true" focusable="false"', ' role="img"', 1).replace(">", f">{style}", 1)
 
 
 def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
@@ -111,12 +55,12 @@ def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
     shown = [*measured, *modelled, *(point for point in points if point["role"] and not point["measured"])]
     x_values = [bound for point in shown for bound in _bounds(point, "ms")] + ([goal["limitMs"]] if goal else [])
     y_values = [bound for point in shown for bound in _bounds(point, "cost")]
-    x_scale, x_axis = _scale(x_values, frame.width / 90)
-    y_scale, y_axis = _scale(y_values, frame.height / 70, logarithmic=False)
+    x_scale, x_axis = scale_over(x_values, frame.width / 90)
+    y_scale, y_axis = scale_over(y_values, frame.height / 70, logarithmic=False)
     currency = document.get("currency") or "USD"
     sign = formats.CURRENCY_SIGNS.get(currency, currency)
-    x_axis |= _title(f"{key} of the warm duration, ms", "end")
-    y_axis |= _title(f"{sign} per million invocations", "top")
+    x_axis |= axis_title(f"{key} of the warm duration, ms", "end")
+    y_axis |= axis_title(f"{sign} per million invocations", "top")
     x: Layer = {"field": "ms", "type": "quantitative", "scale": x_scale, "axis": x_axis}
     y: Layer = {"field": "cost", "type": "quantitative", "scale": y_scale, "axis": y_axis}
     layers: list[Layer] = []
@@ -124,6 +68,7 @@ def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
         limit = {"datum": goal["limitMs"], "type": "quantitative", "scale": x_scale}
         layers.append(
             {
+                "name": "shade",
                 "mark": {"type": "rect", "color": SHADE, "opacity": 0.7},
                 "encoding": {"x": limit, "x2": {"datum": x_scale["domain"][1]}},
                 "data": {"values": [{}]},
@@ -131,6 +76,7 @@ def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
         )
         layers.append(
             {
+                "name": "limit",
                 "data": {"values": [{}]},
                 "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
                 "encoding": {"x": limit},
@@ -145,7 +91,7 @@ def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
     layers.extend(_label_layers(shown, x, y, frame))
     if goal:
         layers.extend(_goal_label(goal["limitMs"], x_scale, frame))
-    return _spec(layers, frame)
+    return chart(layers, frame)
 
 
 def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
@@ -156,31 +102,35 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     rows = [row for row in doc.configurations_of(document) if doc.duration_of(row, "mean")]
     if len(rows) < 2:
         return None
-    observations = document.get("observations") or []
     key, goal = doc.latency_key(document), doc.goal_of(document)
+    fitted = document.get("curve") or [
+        {
+            "memoryMb": row["memoryMb"],
+            "architecture": row["architecture"],
+            "meanMs": row["durationMs"]["mean"],
+            "goalMs": doc.duration_of(row, key),
+        }
+        for row in rows
+    ]
     band = [
         {
             "mb": row["memoryMb"],
             "architecture": row["architecture"],
-            "low": row["durationMs"]["mean"]["low"],
-            "high": row["durationMs"]["mean"]["high"],
-            "mean": row["durationMs"]["mean"]["estimate"],
-            "percentile": estimate if (estimate := doc.estimate_of(doc.duration_of(row, key))) else None,
+            "low": row["meanMs"]["low"],
+            "high": row["meanMs"]["high"],
+            "mean": row["meanMs"]["estimate"],
+            "percentile": doc.estimate_of(row["goalMs"]),
         }
-        for row in rows
+        for row in fitted
     ]
-    dots = [
-        {"mb": row["memoryMb"], "ms": row["durationMs"], "cold": bool(row.get("cold"))}
-        for row in observations
-        if row.get("outcome") == "ok" and row.get("durationMs")
-    ]
+    dots = drawn_dots(document)
     infeasible = [{"mb": row["memoryMb"]} for row in doc.configurations_of(document) if doc.is_infeasible(row)]
     y_values = [bound for row in band for bound in (row["low"], row["high"])]
     y_values += [row["percentile"] for row in band if row["percentile"]] + [dot["ms"] for dot in dots]
     y_values += [goal["limitMs"]] if goal else []
-    x, sizes = _memory_axis([row["mb"] for row in band] + [row["mb"] for row in infeasible])
-    y_scale, y_axis = _scale(y_values, frame.height / 60)
-    y_axis = {**y_axis, **_title("warm duration, ms", "top")}
+    x, sizes = memory_axis([row["mb"] for row in band] + [row["mb"] for row in infeasible])
+    y_scale, y_axis = scale_over(y_values, frame.height / 60)
+    y_axis = {**y_axis, **axis_title("warm duration, ms", "top")}
     y: Layer = {"field": "ms", "type": "quantitative", "scale": y_scale, "axis": y_axis}
     detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(document)) > 1 else {}
     layers: list[Layer] = [
@@ -202,7 +152,7 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     ]
     if detail:
         last = {row["architecture"]: {**row, "ms": row["mean"], "text": row["architecture"]} for row in band}
-        layers.append(_halo_text(list(last.values()), {"x": x, "y": y}, CURVE, {"align": "right", "dy": -9}))
+        layers.append(halo_text(list(last.values()), {"x": x, "y": y}, CURVE, {"align": "right", "dy": -9}))
     if goal:
         goal_label = {"ms": goal["limitMs"], "text": f"goal {formats.milliseconds(goal['limitMs'])}"}
         layers.append(
@@ -213,14 +163,45 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
             }
         )
         layers.append(
-            _halo_text([{"mb": sizes[1], **goal_label}], {"x": x, "y": y}, LIMIT, {"align": "right", "dy": -8})
+            halo_text([{"mb": sizes[1], **goal_label}], {"x": x, "y": y}, LIMIT, {"align": "right", "dy": -8})
         )
     layers.extend(_dot_layers(dots, x, y))
     layers.extend(_size_markers(document, x))
     if infeasible:
         top = [{**row, "ms": y_scale["domain"][1], "text": "×"} for row in infeasible]
-        layers.append(_halo_text(top, {"x": x, "y": y}, LIMIT, {"fontSize": 20, "fontWeight": 700, "dy": 6}))
-    return _spec(layers, frame)
+        layers.append(halo_text(top, {"x": x, "y": y}, LIMIT, {"fontSize": 20, "fontWeight": 700, "dy": 6}))
+    return chart(layers, frame)
+
+
+def drawn_dots(document: doc.Document) -> list[dict[str, Any]]:
+    """Every invocation that has a duration, in the order in which the curve draws them: cold ones first."""
+    dots = [
+        {
+            "mb": row["memoryMb"],
+            "architecture": row.get("architecture"),
+            "ms": row["durationMs"],
+            "cold": bool(row.get("cold")),
+            "id": str(row.get("requestId") or "no request id"),
+        }
+        for row in document.get("observations") or []
+        if row.get("outcome") == "ok" and row.get("durationMs")
+    ]
+    return sorted(dots, key=lambda dot: not dot["cold"])
+
+
+def dot_titles(dots: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What an invocation's dot says where it is pointed at: size, duration, request id."""
+    return [
+        ", ".join(
+            (
+                formats.megabytes(dot["mb"]),
+                formats.milliseconds(dot["ms"]),
+                "cold" if dot["cold"] else "warm",
+                dot["id"],
+            )
+        )
+        for dot in dots
+    ]
 
 
 def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
@@ -242,7 +223,7 @@ def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
     if len(rows) < 2:
         return None
     few = sum(1 for row in rows if row["measured"]) <= MOST_MARKED_POINTS
-    x, _ = _memory_axis([row["mb"] for row in rows])
+    x, _ = memory_axis([row["mb"] for row in rows])
     currency = document.get("currency") or "USD"
     sign = formats.CURRENCY_SIGNS.get(currency, currency)
     sides = []
@@ -263,7 +244,7 @@ def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
                 "labelColor": colour,
                 "titleColor": colour,
                 "format": ",~f" if highest >= 10 else ",~r",
-                **_title(title, place),
+                **axis_title(title, place),
             },
         }
         sides.append(
@@ -290,44 +271,9 @@ def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
             }
         )
     markers: Layer = {"layer": _size_markers(document, x)}
-    spec = _spec([markers, *sides] if markers["layer"] else sides, frame)
+    spec = chart([markers, *sides] if markers["layer"] else sides, frame)
     spec["resolve"] = {"scale": {"y": "independent"}}
     return spec
-
-
-def _spec(layers: Sequence[Layer], frame: Frame) -> Spec:
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "width": frame.width,
-        "height": frame.height,
-        "padding": {"left": 4, "right": 8, "top": 6, "bottom": 4},
-        "background": None,
-        "layer": list(layers),
-        "config": {
-            "aria": False,
-            "font": FONT,
-            "view": {"stroke": None},
-            "axis": {
-                "domain": False,
-                "ticks": False,
-                "gridColor": LINE,
-                "labelColor": MUTED,
-                "titleColor": MUTED,
-                "labelFontSize": 12,
-                "titleFontSize": 12,
-                "titleFontWeight": 400,
-                "labelPadding": 8,
-            },
-        },
-    }
-
-
-def _title(text: str, place: str) -> Layer:
-    """An axis title where it is read first: above the axis, level."""
-    if place == "end":
-        return {"title": text, "titleAnchor": "end", "titlePadding": 10}
-    side = {"titleAlign": "left", "titleX": 0} if place == "top" else {"titleAlign": "right", "titleX": 0}
-    return {"title": text, "titleAngle": 0, "titleBaseline": "bottom", "titleY": -12, **side}
 
 
 def _point(document: doc.Document, row: doc.Configuration, key: str) -> dict[str, Any] | None:
@@ -391,47 +337,6 @@ def _thinned(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             nearest = min(own, key=lambda point: abs(math.log(point["mb"]) - target))
             chosen[architecture, nearest["mb"]] = nearest
     return list(chosen.values())
-
-
-def _scale(values: Sequence[float], ticks: float, *, logarithmic: bool = True) -> tuple[Layer, Layer]:
-    """A scale over *values* with some air around, and its axis."""
-    low, high = min(values), max(values)
-    if logarithmic and low > 0 and high / low > LOG_FROM_RATIO:
-        domain = [low / 1.12, high * 1.12]
-        steps = _log_ticks(domain, ticks)
-        return (
-            {"type": "log", "domain": domain, "nice": False},
-            {"values": steps, "format": ",~r" if domain[1] < 10 else ",~f", "grid": True},
-        )
-    margin = (high - low) * 0.08 or high * 0.2 or 1.0
-    domain = [max(0.0, low - margin), high + margin]
-    return (
-        {"domain": domain, "nice": False, "zero": False},
-        {"tickCount": max(3, round(ticks)), "format": ",~f" if domain[1] >= 10 else ",.3~r", "grid": True},
-    )
-
-
-def _log_ticks(domain: Sequence[float], most: float) -> list[float]:
-    """Round numbers inside a logarithmic domain, as many as have room."""
-    decades = range(math.floor(math.log10(domain[0])), math.ceil(math.log10(domain[1])) + 1)
-    steps: list[float] = []
-    for multiples in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
-        steps = [
-            m * 10.0**decade for decade in decades for m in multiples if domain[0] <= m * 10.0**decade <= domain[1]
-        ]
-        if len(steps) <= max(3.0, most):
-            break
-    return steps
-
-
-def _memory_axis(sizes_mb: Sequence[int]) -> tuple[Layer, tuple[float, float]]:
-    low, high = min(sizes_mb) / 1.08, max(sizes_mb) * 1.08
-    steps = [size for size in MEMORY_TICKS_MB if low <= size <= high]
-    axis: Layer = {"format": ",", "grid": False, **_title("memory, MB", "end")}
-    if len(steps) >= 2:
-        axis["values"] = steps
-    scale: Layer = {"type": "log", "base": 2, "domain": [low, high], "nice": False}
-    return {"field": "mb", "type": "quantitative", "scale": scale, "axis": axis}, (low, high)
 
 
 def _path_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
@@ -510,8 +415,8 @@ def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: F
     for point in sorted(points, key=lambda point: (point["role"] not in PICKS, not point["role"])):
         if not point["role"] and not point["measured"]:
             continue
-        across = _position(point["ms"], x["scale"]) * frame.width
-        down = (1 - _position(point["cost"], y["scale"])) * frame.height
+        across = position(point["ms"], x["scale"]) * frame.width
+        down = (1 - position(point["cost"], y["scale"])) * frame.height
         main = bool(point["role"])
         text = formats.megabytes(point["mb"]) if main else f"{point['mb']:,}"
         text += f" {point['architecture']}" if several and main else ""
@@ -538,39 +443,20 @@ def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: F
             "fontWeight": 600 if main else 400,
         }
         label = f"{text} {point['role']}" if main else text
-        layers.append(_halo_text([{**point, "text": label}], {"x": x, "y": y}, colour, placing))
+        name = f"{'named' if main else 'label'}_{len(layers)}"
+        layers.append(halo_text([{**point, "text": label}], {"x": x, "y": y}, colour, placing, name=name))
     return layers
 
 
-def _position(number: float, scale: Mapping[str, Any]) -> float:
-    """Where a number lies on a scale, 0 at its start and 1 at its end."""
-    low, high = map(float, scale["domain"])
-    if scale.get("type") == "log":
-        return math.log(number / low) / math.log(high / low)
-    return (number - low) / (high - low)
-
-
-def _halo_text(values: Sequence[dict[str, Any]], encoding: Layer, colour: str, placing: Mapping[str, Any]) -> Layer:
-    """Text that stays readable where it crosses a line: once as a halo, once as itself."""
-    base = {"type": "text", "baseline": "middle", "fontSize": 12, **placing}
-    return {
-        "data": {"values": list(values)},
-        "encoding": {**encoding, "text": {"field": "text", "type": "nominal"}},
-        "layer": [
-            {"mark": {**base, "color": PAPER, "stroke": PAPER, "strokeWidth": 4, "strokeJoin": "round"}},
-            {"mark": {**base, "color": colour}},
-        ],
-    }
-
-
 def _goal_label(limit_ms: float, x_scale: Mapping[str, Any], frame: Frame) -> list[Layer]:
-    right = _position(limit_ms, x_scale) > 0.8
+    right = position(limit_ms, x_scale) > 0.8
     placing = {"align": "right" if right else "left", "dx": -7 if right else 7, "fontWeight": 600}
     encoding = {
         "x": {"field": "ms", "type": "quantitative", "scale": dict(x_scale)},
         "y": {"value": frame.height - 12},
     }
-    return [_halo_text([{"ms": limit_ms, "text": f"goal {formats.milliseconds(limit_ms)}"}], encoding, LIMIT, placing)]
+    text = f"goal {formats.milliseconds(limit_ms)}"
+    return [halo_text([{"ms": limit_ms, "text": text}], encoding, LIMIT, placing, name="limit_name")]
 
 
 def _dot_layers(dots: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
@@ -580,11 +466,13 @@ def _dot_layers(dots: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Laye
         return [_quantile_layer(warm, x, y)]
     return [
         {
+            "name": "cold_dots",
             "data": {"values": cold},
             "mark": {**POINT, "shape": "diamond", "fill": PAPER, "stroke": MUTED, "size": 34},
             "encoding": {"x": x, "y": y},
         },
         {
+            "name": "warm_dots",
             "data": {"values": warm},
             "mark": {"type": "circle", "color": INK, "size": 16, "opacity": 0.6},
             "encoding": {"x": x, "y": y},
@@ -624,7 +512,7 @@ def _size_markers(document: doc.Document, x: Layer) -> list[Layer]:
         if not low <= size <= high:
             continue
         data = [{"mb": size, "text": word}]
-        right = _position(size, x["scale"]) > 0.72
+        right = position(size, x["scale"]) > 0.72
         layers.append(
             {
                 "data": {"values": data},
@@ -634,5 +522,5 @@ def _size_markers(document: doc.Document, x: Layer) -> list[Layer]:
         )
         line = 8 if colour == ACCENT else 24
         placing = {"align": "right" if right else "left", "dx": -6 if right else 6}
-        layers.append(_halo_text(data, {"x": x, "y": {"value": line}}, colour, placing))
+        layers.append(halo_text(data, {"x": x, "y": {"value": line}}, colour, placing))
     return layers

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
-from tuner.report import change, charts, formats, tables
+from tuner.report import change, charts, distribution, drawing, evidence, formats, tables, what_if
 from tuner.report import document as doc
 from tuner.report.sentences import goal_text, restored_sentence, size_text, verdict_message
 
 MOST_OBSERVATION_ROWS = 2000
+MARK_SCRIPT = 'document.documentElement.classList.add("js");'
+"""Before anything is drawn: what only a script can use is shown where one runs."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -34,7 +39,9 @@ def render_html(document: doc.Document) -> str:
     Every figure that stands for a field of the document is a ``<data>``
     element with the field's exact value and its path in ``data-path``. Names,
     error texts and all else that came from a user's function is escaped, and
-    a content security policy in the page forbids scripts and requests.
+    a content security policy in the page forbids requests and every script
+    but the page's own, by its hash. With scripts blocked nothing is missing:
+    what the slider looks up stands in a table.
 
     Args:
         document: The content of report.json; a failed run's holds what is known.
@@ -43,6 +50,18 @@ def render_html(document: doc.Document) -> str:
         The page, under 1.5 MB whatever the run did.
     """
     return environment().get_template("report.html.jinja").render(**_context(document))
+
+
+@cache
+def page_script() -> str:
+    """The page's own script: the slider and the sorting of tables."""
+    return (TEMPLATES / "report.js").read_text(encoding="utf-8")
+
+
+def _script_hashes() -> str:
+    """The only scripts that the page's policy lets run, by their hashes."""
+    hashes = (hashlib.sha256(script.encode()).digest() for script in (MARK_SCRIPT, page_script()))
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
 
 
 @cache
@@ -70,6 +89,7 @@ def _context(document: doc.Document) -> dict[str, Any]:
     observations = list(document.get("observations") or [])
     all_rows = list(enumerate(doc.configurations_of(document))) if document.get("configurations") else []
     tried = tables.measured_rows(document) if document.get("configurations") else []
+    alternatives = what_if.what_if(document)
     tried_indexes = {index for index, _ in tried}
     return {
         "document": document,
@@ -90,18 +110,37 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "size_text": lambda configuration: size_text(document, configuration),
         "remark": lambda configuration: tables.remark(document, configuration),
         "tables": tables,
+        "script_hashes": Markup(_script_hashes()),  # noqa: S704 - two digests of our own
+        "mark_script": MARK_SCRIPT,
+        "page_script": page_script(),
+        "alternatives": alternatives,
+        "what_if_json": json.dumps(alternatives.data).replace("<", "\\u003c") if alternatives else "",
+        "limit_range": what_if.limit_range,
         "tried": tried,
         "modelled": [(index, row) for index, row in all_rows if index not in tried_indexes],
-        "tradeoff": _picture("cost", charts.tradeoff_spec, document, charts.WIDE),
+        "tradeoff": _picture("cost", charts.tradeoff_spec, document, drawing.WIDE),
         "architectures": doc.architectures_of(document),
         "left_out": charts.left_out_of_tradeoff(document),
-        "curve": _picture("curve", charts.curve_spec, document, charts.HALF),
-        "crossing": _picture("crossing", charts.crossing_spec, document, charts.HALF),
+        "curve": _picture("curve", charts.curve_spec, document, drawing.HALF, titles=_curve_titles(document)),
+        "crossing": _picture("crossing", charts.crossing_spec, document, drawing.HALF),
+        "distribution": _picture(
+            "distribution",
+            distribution.distribution_spec,
+            document,
+            drawing.WIDE,
+            titles=distribution.dot_titles(document),
+        ),
+        "distributions": distribution.distributions(document),
         "many_dots": len(observations) > charts.MOST_DOTS,
         "snippets": change.snippets(document),
         "architecture_changes": change.architecture_changes(document),
         "observations": observations[:MOST_OBSERVATION_ROWS],
         "observation_count": len(observations),
+        "cold_starts": evidence.cold_starts(document),
+        "memory_headroom": evidence.memory_headroom(document),
+        "payload_shares": evidence.payload_shares(document),
+        "architecture_rows": evidence.architectures(document),
+        "unmeasured": evidence.unmeasured(document),
         "infeasible": [row for _, row in all_rows if doc.is_infeasible(row)],
         "restored_sentence": restored_sentence(document),
         "repeat_command": _repeat_command(document),
@@ -112,23 +151,43 @@ def _context(document: doc.Document) -> dict[str, Any]:
 
 def _picture(
     name: str,
-    spec: Callable[[doc.Document, charts.Frame], charts.Spec | None],
+    spec: Callable[[doc.Document, drawing.Frame], drawing.Spec | None],
     document: doc.Document,
-    wide: charts.Frame,
+    wide: drawing.Frame,
+    *,
+    titles: Mapping[str, Sequence[str]] | None = None,
 ) -> Picture | None:
     """Draw a chart in both widths; None where there is nothing to draw or it cannot be drawn.
 
     A report without a picture is better than none: its tables hold the same numbers.
+
+    Args:
+        name: Keeps the ids of this picture apart from those of others.
+        spec: Builds the specification.
+        document: What it shows.
+        wide: The larger of its two sizes.
+        titles: For each named layer of dots what a dot says where it is pointed at; a phone has no pointer.
     """
     drawn = spec(document, wide)
-    on_phone = spec(document, charts.PHONE)
+    on_phone = spec(document, drawing.PHONE)
     if drawn is None or on_phone is None:
         return None
     try:
-        return Picture(charts.draw_svg(drawn, identifier=name), charts.draw_svg(on_phone, identifier=f"{name}-phone"))
+        wide_svg = drawing.draw_svg(drawn, identifier=name)
+        for layer, texts in (titles or {}).items():
+            wide_svg = drawing.with_titles(wide_svg, layer, texts)
+        return Picture(wide_svg, drawing.draw_svg(on_phone, identifier=f"{name}-phone"))
     except (ImportError, ValueError) as error:  # what vl-convert raises
         logging.getLogger(__name__).warning("The chart %r could not be drawn: %s", name, error)
         return None
+
+
+def _curve_titles(document: doc.Document) -> dict[str, list[str]]:
+    dots = charts.drawn_dots(document)
+    return {
+        name: charts.dot_titles([dot for dot in dots if dot["cold"] == cold])
+        for name, cold in (("cold_dots", True), ("warm_dots", False))
+    }
 
 
 def _title(document: doc.Document) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tuner.report import document as doc
 from tuner.report import formats
@@ -54,6 +55,18 @@ def duration_cell(configuration: doc.Configuration | None, key: str, path: str) 
     )
 
 
+def alternative_duration_cell(document: doc.Document, choice: Mapping[str, Any], path: str) -> Cell:
+    """The duration of what would be recommended under another limit, with its interval."""
+    key = f"p{document['goalAlternatives']['percentile']:g}"
+    return Cell(
+        formats.milliseconds(choice["durationMs"]["estimate"]),
+        formats.milliseconds_range(choice["durationMs"]),
+        "modelled" if doc.is_modelled(choice, key) else "",
+        f"{path}.durationMs.estimate",
+        choice["durationMs"]["estimate"],
+    )
+
+
 def cost_cell(configuration: doc.Configuration | None, path: str, currency: str) -> Cell:
     """The cost of a million invocations with its interval."""
     cost = (configuration or {}).get("costPerMillionUsd")
@@ -62,7 +75,7 @@ def cost_cell(configuration: doc.Configuration | None, path: str, currency: str)
     return Cell(
         formats.money(cost["estimate"], currency),
         formats.money_range(cost, currency),
-        "modelled" if configuration.get("basis") == "model" else "",
+        "modelled" if not configuration.get("samples") else "",
         f"{path}.costPerMillionUsd.estimate",
         cost["estimate"],
     )
@@ -88,6 +101,20 @@ def probability_cell(configuration: doc.Configuration | None, path: str) -> Cell
     if probability is None:
         return UNKNOWN
     return Cell(formats.probability(probability), path=f"{path}.goalProbability", value=probability)
+
+
+def extra_cost_cell(neighbour: Mapping[str, Any], path: str) -> Cell:
+    """What another size costs against the recommended one, with its interval."""
+    extra = neighbour.get("extraCostRatio")
+    if not extra:
+        return UNKNOWN
+    low, high = (f"{extra[bound] * 100:+.0f}" for bound in ("low", "high"))
+    return Cell(
+        f"{extra['estimate'] * 100:+.0f}%",
+        f"{low} to {high}",
+        path=f"{path}.extraCostRatio.estimate",
+        value=extra["estimate"],
+    )
 
 
 def count_cell(configuration: doc.Configuration | None, field: str, path: str) -> Cell:

@@ -28,6 +28,60 @@ def interval(estimate: float, relative: float) -> dict[str, float]:
     }
 
 
+def probability_within(duration: dict[str, float], limit_ms: float) -> float:
+    """That a duration of this interval lies at or below a limit, were it normally distributed."""
+    sigma = (duration["high"] - duration["low"]) / 3.29
+    return round(0.5 * math.erfc((duration["estimate"] - limit_ms) / (sigma * math.sqrt(2))), 4)
+
+
+def alternatives(configurations: Sequence[dict[str, Any]], current: dict[str, Any], goal: Any) -> dict[str, Any] | None:
+    """An answer for every other limit: the cheapest size that meets it with 90 %, else the most probable one."""
+    key = f"p{goal[0]:g}" if goal else "p95"
+    usable = [row for row in configurations if row["durationMs"]]
+    if not usable:
+        return None
+    low = min(row["durationMs"][key]["low"] for row in usable) * 0.9
+    high = max(row["durationMs"][key]["high"] for row in usable) * 1.1
+    limits = {float(f"{low * (high / low) ** (place / 150):.3g}") for place in range(151)} | (
+        {goal[1]} if goal else set()
+    )
+    choices: list[dict[str, Any]] = []
+    steps = []
+    for limit_ms in sorted(limits):
+        rated = [(probability_within(row["durationMs"][key], limit_ms), row) for row in usable]
+        sure = [(p, row) for p, row in rated if p >= 0.9]
+        best = max(p for p, _ in rated)
+        met, pick = (
+            min(sure, key=lambda each: each[1]["costPerMillionUsd"]["estimate"])
+            if sure
+            else max(rated, key=lambda each: (each[0], -each[1]["costPerMillionUsd"]["estimate"]))
+        )
+        verdict = "GOAL_MET" if sure else "GOAL_NOT_MET" if best <= 0.1 else "UNCERTAIN"
+        if not choices or (choices[-1]["memoryMb"], choices[-1]["verdict"]) != (pick["memoryMb"], verdict):
+            cost, now = pick["costPerMillionUsd"], current["costPerMillionUsd"]
+            choices.append(
+                {
+                    "fromLimitMs": limit_ms,
+                    "toLimitMs": limit_ms,
+                    "memoryMb": pick["memoryMb"],
+                    "architecture": pick["architecture"],
+                    "verdict": verdict,
+                    "durationMs": pick["durationMs"][key],
+                    "costPerMillionUsd": cost,
+                    "savingRatio": round(1 - cost["estimate"] / now["estimate"], 4) if now else None,
+                    "samples": pick["samples"],
+                    "environments": pick["environments"],
+                    "thin": pick["samples"] < 4,
+                }
+            )
+        choices[-1]["toLimitMs"] = limit_ms
+        confidence = {"GOAL_MET": met, "UNCERTAIN": max(met, round(1 - best, 4))}.get(verdict, round(1 - best, 4))
+        steps.append(
+            {"limitMs": limit_ms, "choice": len(choices) - 1, "goalProbability": met, "confidence": confidence}
+        )
+    return {"percentile": goal[0] if goal else 95, "choices": choices, "steps": steps}
+
+
 def finished_run(
     *,
     name: str = "thumbnail-api",
@@ -115,9 +169,7 @@ def finished_run(
         if goal is not None:
             goal_probability = 0.0
             if duration:
-                bounds = duration[f"p{goal[0]:g}"]
-                sigma = (bounds["high"] - bounds["low"]) / 3.29
-                goal_probability = round(0.5 * math.erfc((bounds["estimate"] - goal[1]) / (sigma * math.sqrt(2))), 4)
+                goal_probability = probability_within(duration[f"p{goal[0]:g}"], goal[1])
         return {
             "memoryMb": memory_mb,
             "architecture": architecture,
@@ -181,6 +233,7 @@ def finished_run(
             "html": f"{folder}/report.html",
             "markdown": f"{folder}/report.md",
             "json": f"{folder}/report.json",
+            "svg": f"{folder}/report.svg",
         },
         "currency": "USD",
         "request": {
@@ -211,6 +264,7 @@ def finished_run(
         "startedAt": started.isoformat(),
         "finishedAt": (started + timedelta(seconds=74)).isoformat(),
         "configurations": configurations,
+        "goalAlternatives": alternatives(configurations, current, goal),
         "observations": observations,
         "assumptions": [
             "How often the function is called in a month is not known, so no monthly figure is given.",
@@ -329,6 +383,9 @@ def two_architectures() -> dict[str, Any]:
         recommended_mb=1024,
     )
     document["current"] = other["current"]
+    document["goalAlternatives"] = alternatives(
+        [*document["configurations"], *other["configurations"]], other["current"], (99.9, 300)
+    )
     document["configurations"] += other["configurations"]
     document["observations"] += other["observations"]
     document["invocations"] += other["invocations"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -11,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.report import documents
-from tuner.report import charts
+from tuner.report import charts, drawing
 
 
 def values(spec: Any) -> list[dict[str, Any]]:
@@ -24,7 +23,7 @@ def values(spec: Any) -> list[dict[str, Any]]:
 
 def tradeoff(document: Any) -> Any:
     """The first picture's specification."""
-    spec = charts.tradeoff_spec(document, charts.WIDE)
+    spec = charts.tradeoff_spec(document, drawing.WIDE)
     assert spec is not None
     return spec
 
@@ -85,7 +84,7 @@ def test_two_architectures_are_told_apart() -> None:
 def test_each_invocation_is_a_dot_cold_apart_from_warm() -> None:
     """Every successful invocation is in the curve's picture once."""
     document = documents.goal_met()
-    spec = charts.curve_spec(document, charts.HALF)
+    spec = charts.curve_spec(document, drawing.HALF)
     dots = [datum for datum in values(spec) if "cold" in datum]
     assert len(dots) == len(document["observations"])
     assert sum(dot["cold"] for dot in dots) == sum(row["cold"] for row in document["observations"])
@@ -93,7 +92,7 @@ def test_each_invocation_is_a_dot_cold_apart_from_warm() -> None:
 
 def test_thousands_of_invocations_become_quantiles() -> None:
     """A size's spread is drawn as one line where dots would be too many."""
-    spec = charts.curve_spec(documents.hundred_sizes(), charts.HALF)
+    spec = charts.curve_spec(documents.hundred_sizes(), drawing.HALF)
     assert not [datum for datum in values(spec) if "cold" in datum]
     assert spec is not None
     assert any(set(datum) == {"mb", "low", "high"} for datum in values(spec))
@@ -101,27 +100,27 @@ def test_thousands_of_invocations_become_quantiles() -> None:
 
 def test_infeasible_sizes_are_marked() -> None:
     """A size that ran out of memory has a cross in the curve's picture."""
-    spec = charts.curve_spec(documents.no_goal(), charts.HALF)
+    spec = charts.curve_spec(documents.no_goal(), drawing.HALF)
     assert [datum["mb"] for datum in values(spec) if datum.get("text") == "×"] == [128, 128][:1]
 
 
 @pytest.mark.parametrize("draw", [charts.curve_spec, charts.crossing_spec])
 def test_one_size_has_no_curve(draw: Any) -> None:
     """There is no line through one point."""
-    assert draw(documents.one_size(), charts.HALF) is None
+    assert draw(documents.one_size(), drawing.HALF) is None
 
 
 def test_nothing_measured_has_no_picture() -> None:
     """A failed run has no chart, not an empty one."""
-    assert charts.tradeoff_spec(documents.failed_run(), charts.WIDE) is None
+    assert charts.tradeoff_spec(documents.failed_run(), drawing.WIDE) is None
 
 
 @pytest.mark.parametrize("make", [documents.goal_met, documents.no_goal, documents.one_size])
-@pytest.mark.parametrize("frame", [charts.WIDE, charts.PHONE])
-def test_a_drawn_picture_keeps_the_pages_colours_and_needs_nothing(make: Any, frame: charts.Frame) -> None:
+@pytest.mark.parametrize("frame", [drawing.WIDE, drawing.PHONE])
+def test_a_drawn_picture_keeps_the_pages_colours_and_needs_nothing(make: Any, frame: drawing.Frame) -> None:
     """Colours stay variables, the size is the page's, ids have their prefix."""
-    svg = charts.draw_svg(
-        tradeoff(make()) if frame is charts.WIDE else charts.tradeoff_spec(make(), frame) or {}, identifier="t"
+    svg = drawing.draw_svg(
+        tradeoff(make()) if frame is drawing.WIDE else charts.tradeoff_spec(make(), frame) or {}, identifier="t"
     )
     assert svg.startswith('<svg aria-hidden="true" focusable="false"')
     assert "var(--accent)" in svg
@@ -130,16 +129,23 @@ def test_a_drawn_picture_keeps_the_pages_colours_and_needs_nothing(make: Any, fr
     assert "http" not in svg.replace("http://www.w3.org/2000/svg", "")
 
 
-def test_a_picture_of_its_own_brings_its_colours() -> None:
-    """The file is well-formed XML, and its colours are those of the page's light side."""
-    svg = charts.render_svg(documents.goal_met())
-    assert svg is not None
-    assert ET.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
-    style = (Path(charts.__file__).parent / "templates/report.css").read_text()
-    for name, colour in charts.LIGHT.items():
-        assert f"--{name}:{colour};" in svg
-        assert f"--{name}: {colour};" in style
-    assert charts.render_svg(documents.failed_run()) is None
+def test_dots_say_their_request_id_where_they_are_pointed_at() -> None:
+    """Each invocation's dot has a title of its own, in the order in which the dots are drawn."""
+    spec = charts.curve_spec(documents.goal_met(), drawing.HALF)
+    assert spec is not None
+    titles = [f"<{number}>" for number in range(7)]
+    svg = drawing.with_titles(drawing.draw_svg(spec, identifier="t"), "cold_dots", titles)
+    root = ET.fromstring(svg)
+    assert [each.text for each in root.iter("{http://www.w3.org/2000/svg}title")] == titles
+
+
+def test_titles_that_do_not_fit_the_dots_are_left_out() -> None:
+    """A dot never gets another invocation's request id."""
+    spec = charts.curve_spec(documents.goal_met(), drawing.HALF)
+    assert spec is not None
+    svg = drawing.draw_svg(spec, identifier="t")
+    assert drawing.with_titles(svg, "cold_dots", ["one too few"]) == svg
+    assert drawing.with_titles(svg, "no_such_layer", []) == svg
 
 
 NUMBERS = st.one_of(st.just(0.0), st.floats(0.001, 1e6), st.just(250.0))
@@ -176,15 +182,15 @@ def strange_documents(draw: st.DrawFn) -> dict[str, Any]:
 def test_strange_numbers_are_drawn_too(document: dict[str, Any]) -> None:
     """Zero, equal and huge numbers make a picture, never an error."""
     for build in (charts.tradeoff_spec, charts.curve_spec, charts.crossing_spec):
-        spec = build(document, charts.PHONE)
+        spec = build(document, drawing.PHONE)
         if spec is not None:
-            svg = charts.draw_svg(spec, identifier="t")
+            svg = drawing.draw_svg(spec, identifier="t")
             assert "NaN" not in svg
 
 
 def test_ticks_are_round_and_inside() -> None:
     """Logarithmic axes carry numbers that people use."""
-    _, axis = charts._scale([120.0, 1500.0], 9)
+    _, axis = drawing.scale_over([120.0, 1500.0], 9)
     assert axis["values"] == [150, 200, 300, 400, 500, 700, 1000, 1500]
-    _, axis = charts._scale([0.9, 9000.0], 5)
+    _, axis = drawing.scale_over([0.9, 9000.0], 5)
     assert axis["values"] == [1, 10, 100, 1000, 10_000]

@@ -1,8 +1,10 @@
-"""report.html: complete, escaped, small, and without scripts."""
+"""report.html: complete, escaped, small, and with no script but its own."""
 
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
 import re
 import subprocess
 import sys
@@ -15,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.report import documents
-from tuner.report import charts
-from tuner.report.html import render_html
+from tuner.report import charts, drawing
+from tuner.report.html import MARK_SCRIPT, page_script, render_html
 
 
 class Page(HTMLParser):
@@ -39,16 +41,24 @@ class Page(HTMLParser):
 
 def without_pictures(document: Any) -> str:
     """The page with its charts left out: they hold no text of users."""
-    with mock.patch.object(charts, "draw_svg", autospec=True, return_value="<svg></svg>"):
+    with mock.patch.object(drawing, "draw_svg", autospec=True, return_value="<svg></svg>"):
         return render_html(document)
 
 
 @pytest.mark.parametrize("name", documents.EXAMPLES)
-def test_a_page_loads_nothing_and_runs_nothing(name: str) -> None:
-    """No script, no event handler, no address that a browser would fetch."""
+def test_a_page_loads_nothing_and_runs_only_its_own_script(name: str) -> None:
+    """No script but the page's own, no event handler, no address that a browser would fetch."""
     page = render_html(documents.EXAMPLES[name]())
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL)
+    assert [text for kind, text in scripts if "application/json" not in kind] == [MARK_SCRIPT, page_script()]
+    policy = re.search(r"script-src ([^;]*);", page)
+    assert policy is not None
+    assert policy[1].split() == [
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for text in (MARK_SCRIPT, page_script())
+    ]
     for tag, attributes in Page(page).tags:
-        assert tag not in ("script", "link", "img", "iframe", "object", "embed", "form")
+        assert tag not in ("link", "img", "iframe", "object", "embed", "form")
         assert not [attribute for attribute in attributes if attribute.startswith("on")]
         assert not {"src", "srcset", "action", "background"} & set(attributes)
     assert "@import" not in page
@@ -186,7 +196,7 @@ def test_the_pages_module_starts_quickly() -> None:
 
 def test_a_page_without_pictures_is_better_than_none() -> None:
     """Where charts cannot be drawn, the verdict and the tables are still there."""
-    with mock.patch.object(charts, "draw_svg", autospec=True, side_effect=ImportError("no vl_convert")):
+    with mock.patch.object(drawing, "draw_svg", autospec=True, side_effect=ImportError("no vl_convert")):
         page = render_html(documents.goal_met())
     assert "<svg" not in page
     assert "Every measured size" in page

@@ -18,6 +18,10 @@ KEPT_EVERY_MB = 512
 """Of the sizes that were not invoked those stay that are a multiple of this."""
 
 
+KEPT_STEPS = 5
+"""Of the limits that the slider knows, every one of so many stays, and the run's own."""
+
+
 def shortened(document: dict[str, Any]) -> dict[str, Any]:
     """The document with the sizes that were invoked, those with a role, and a few modelled ones."""
     if "configurations" not in document:
@@ -28,14 +32,28 @@ def shortened(document: dict[str, Any]) -> dict[str, Any]:
         for row in document["configurations"]
         if row["samples"] or row["failures"] or row["memoryMb"] in named or row["memoryMb"] % KEPT_EVERY_MB == 0
     ]
-    return {**document, "configurations": rows}
+    found = {**document, "configurations": rows}
+    if "goalAlternatives" in document:
+        own = (document["goal"] or {}).get("limitMs")
+        steps = document["goalAlternatives"]["steps"]
+        kept = [step for place, step in enumerate(steps) if place % KEPT_STEPS == 0 or step["limitMs"] == own]
+        found["goalAlternatives"] = {**document["goalAlternatives"], "steps": kept}
+    return found
 
 
 def as_text(document: dict[str, Any]) -> str:
     """JSON with one line for each configuration and each observation."""
     parts = []
     for key, value in document.items():
-        if key in ("configurations", "observations") and value:
+        if key == "goalAlternatives":
+            groups = [
+                f"    {json.dumps(group)}: [\n"
+                + ",\n".join("      " + json.dumps(row) for row in value[group])
+                + "\n    ]"
+                for group in ("choices", "steps")
+            ]
+            parts.append(f'  "{key}": {{\n    "percentile": {value["percentile"]},\n' + ",\n".join(groups) + "\n  }")
+        elif key in ("configurations", "observations") and value:
             rows = ",\n".join("    " + json.dumps(row) for row in value)
             parts.append(f"  {json.dumps(key)}: [\n{rows}\n  ]")
         else:

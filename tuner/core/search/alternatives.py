@@ -42,7 +42,7 @@ from tuner.core.search.warm_start import verify
 
 DEFAULT_PERCENTILE = 95.0
 """Of the limits that are tried where the run had no goal."""
-MOST_STEPS = 320
+MOST_STEPS = 360
 THIN_SAMPLES = samples_needed(50, 0.9)
 """Below as many warm samples not even the middle of a size's durations can be seen in them."""
 _DIGIT_STEPS = (1, 2, 5, 10, 20, 50)

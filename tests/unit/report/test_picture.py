@@ -1,0 +1,95 @@
+"""report.svg: one picture that explains itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.report import documents
+from tuner.report import charts, drawing, picture
+from tuner.report.picture import render_svg
+from tuner.report.sentences import plain, verdict_message
+
+SVG = "{http://www.w3.org/2000/svg}"
+WITH_A_PICTURE = (
+    documents.goal_met,
+    documents.goal_not_met,
+    documents.uncertain,
+    documents.no_goal,
+    documents.local_run,
+    documents.one_size,
+    documents.two_architectures,
+    documents.hundred_sizes,
+)
+
+
+def drawn(document: Any) -> ET.Element:
+    """The picture as XML."""
+    svg = render_svg(document)
+    assert svg is not None
+    return ET.fromstring(svg)
+
+
+@pytest.mark.parametrize("make", WITH_A_PICTURE)
+def test_the_picture_says_the_verdict_by_itself(make: Any) -> None:
+    """Name, verdict, the whole sentence, where it was measured and of which run: nothing else is needed to read it."""
+    document = make()
+    root = drawn(document)
+    texts = [each.text or "" for each in root.findall(f"{SVG}text")]
+    message = verdict_message(document)
+    assert message.label in texts
+    assert document["function"]["name"] in texts
+    assert plain(message.headline) in " ".join(texts)
+    assert root.findtext(f"{SVG}desc") == plain(message.headline)
+    assert document["runId"] in texts[-1]
+    assert ("this machine" in texts[-1]) == (document["where"] == "local")
+
+
+@pytest.mark.parametrize("make", WITH_A_PICTURE)
+def test_the_picture_needs_nothing_around_it(make: Any) -> None:
+    """No variable of the page, no address, no script; and no more than a chat takes."""
+    svg = render_svg(make())
+    assert svg is not None
+    assert "var(" not in svg
+    assert "http" not in svg.replace("http://www.w3.org/2000/svg", "")
+    assert "<script" not in svg
+    assert len(svg.encode()) < 300_000
+
+
+def test_its_colours_are_the_light_ones_of_the_page() -> None:
+    """The picture and the page agree."""
+    style = (Path(charts.__file__).parent / "templates/report.css").read_text()
+    for name, colour in drawing.LIGHT.items():
+        assert f"--{name}: {colour};" in style
+
+
+def test_what_failed_has_no_picture() -> None:
+    """Where nothing was measured there is no file either."""
+    assert render_svg(documents.failed_run()) is None
+    assert render_svg(documents.dry_run()) is None
+
+
+@settings(deadline=None, max_examples=60)
+@given(hostile=st.text(max_size=80))
+def test_texts_of_users_are_only_ever_text(hostile: str) -> None:
+    """Whatever a function is called, the file stays well-formed and has the same elements."""
+
+    def shape(name: str) -> list[str]:
+        document = documents.one_size()
+        document["function"]["name"] = name
+        document["runId"] = name
+        blank = '<svg aria-hidden="true" focusable="false" viewBox="0 0 10 10"></svg>'
+        with mock.patch.object(picture, "draw_svg", autospec=True, return_value=blank):
+            svg = render_svg(document)
+        assert svg is not None
+        assert re.search(r"<script|\son\w+=\"", svg.split("<text")[0]) is None
+        return [each.tag for each in ET.fromstring(svg).iter()]
+
+    assert shape(hostile) == shape("plain")

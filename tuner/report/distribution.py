@@ -1,0 +1,251 @@
+"""How durations are spread at today's and the recommended size: the samples themselves, and the model's percentiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.core.latency import percentile, percentile_interval
+from tuner.report import document as doc
+from tuner.report import formats
+from tuner.report.charts import MOST_DOTS
+from tuner.report.drawing import (
+    ACCENT,
+    CURVE,
+    INK,
+    LIMIT,
+    MUTED,
+    PAPER,
+    POINT,
+    Frame,
+    Layer,
+    Spec,
+    axis_title,
+    chart,
+    halo_text,
+    position,
+    scale_over,
+)
+from tuner.report.tables import Cell, duration_cell
+
+_ROW_HEIGHT = 118
+_JITTER = (0.0, 0.5, -0.5, 0.25, -0.25, 0.75, -0.75)
+"""Where dots lie above and below their line, so that equal durations do not hide each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class PercentileRow:
+    """One percentile at one size: in its samples, where they carry it, and in the model."""
+
+    key: str
+    samples: Cell
+    modelled: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """The spread of one size's durations. ``name`` says which, ``path`` where it stands in the document."""
+
+    name: str
+    path: str
+    count: int
+    rows: tuple[PercentileRow, ...]
+
+
+def distributions(document: doc.Document) -> list[Distribution]:
+    """The percentiles at today's and the recommended size; empty where neither has any."""
+    found = []
+    for path, configuration, name in _sizes(document):
+        warm_ms = [dot["ms"] for dot in _dots(document, configuration) if not dot["cold"]]
+        rows = tuple(
+            PercentileRow(key, _in_samples(warm_ms, key), duration_cell(configuration, key, path))
+            for key in doc.percentile_keys(document)
+            if doc.duration_of(configuration, key)
+        )
+        if rows:
+            found.append(Distribution(name, path, len(warm_ms), rows))
+    return found
+
+
+def distribution_spec(document: doc.Document, frame: Frame) -> Spec | None:
+    """Each invocation a dot at its duration, above it the model's percentiles with their intervals.
+
+    One line for today's size, one for the recommended. Above 2,000 dots, the
+    middle 90 % of the samples in place of each. None where neither was measured.
+    """
+    rows = []
+    for _, configuration, name in _sizes(document):
+        dots = _dots(document, configuration)
+        if dots:
+            rows.append((configuration, name, dots))
+    if not rows:
+        return None
+    goal = doc.goal_of(document)
+    keys = doc.percentile_keys(document)
+    marks = [
+        {"key": key, **interval, "row": row}
+        for row, (configuration, _, _) in enumerate(rows)
+        for key in keys
+        if (interval := doc.duration_of(configuration, key))
+    ]
+    values = [dot["ms"] for _, _, dots in rows for dot in dots]
+    values += [mark[bound] for mark in marks for bound in ("low", "high")]
+    if goal and min(values) / 1.6 < goal["limitMs"] < max(values) * 1.6:
+        values.append(goal["limitMs"])
+    x_scale, x_axis = scale_over(values, frame.width / 90)
+    x: Layer = {
+        "field": "ms",
+        "type": "quantitative",
+        "scale": x_scale,
+        "axis": {**x_axis, **axis_title("duration, ms; initialisation not counted", "end")},
+    }
+    low, high = x_scale["domain"]
+    layers: list[Layer] = []
+    if goal and low <= goal["limitMs"] <= high:
+        limit = {"data": {"values": [{"ms": goal["limitMs"]}]}, "encoding": {"x": x}}
+        layers.append(
+            {**limit, "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]}},
+        )
+    height = _ROW_HEIGHT * len(rows)
+    many = sum(len(dots) for _, _, dots in rows) > MOST_DOTS
+    for row, (_, name, dots) in enumerate(rows):
+        top = row * _ROW_HEIGHT
+        colour = ACCENT if row == len(rows) - 1 else INK
+        layers.append(halo_text([{"text": name}], {"x": {"value": 0}, "y": {"value": top + 10}}, colour, _NAME))
+        layers.extend(_percentile_layers([mark for mark in marks if mark["row"] == row], x, top + 46))
+        layers.extend(_dot_layers(dots, x, row, height=height, many=many))
+    return chart(layers, Frame(frame.width, height))
+
+
+_NAME = {"align": "left", "fontSize": 13, "fontWeight": 600}
+
+
+def dot_titles(document: doc.Document) -> dict[str, list[str]]:
+    """For each layer of dots what its dots say where they are pointed at: duration and request id."""
+    titles = {}
+    for row, dots in enumerate(
+        dots for _, configuration, _ in _sizes(document) if (dots := _dots(document, configuration))
+    ):
+        for cold in (True, False):
+            titles[f"{'cold' if cold else 'warm'}_{row}"] = [
+                f"{formats.milliseconds(dot['ms'])}, {'cold' if cold else 'warm'}, {dot['id']}"
+                for dot in dots
+                if dot["cold"] == cold
+            ]
+    return titles
+
+
+def _sizes(document: doc.Document) -> list[tuple[str, doc.Configuration, str]]:
+    recommended, current = document.get("recommended"), document.get("current")
+    found: list[tuple[str, doc.Configuration, str]] = []
+    several = len(doc.architectures_of(document)) > 1
+    same = doc.same_configuration(current, recommended)
+    for path, configuration, word in (
+        ("current", current, doc.current_word(document)),
+        ("recommended", recommended, doc.pick_word(document)),
+    ):
+        if not configuration or (same and path == "current"):
+            continue
+        architecture = f" {configuration['architecture']}" if several else ""
+        role = f"{word} and {doc.current_word(document)}" if same else word
+        found.append((path, configuration, f"{formats.megabytes(configuration['memoryMb'])}{architecture} {role}"))
+    return found
+
+
+def _dots(document: doc.Document, configuration: doc.Configuration) -> list[dict[str, Any]]:
+    return [
+        {"ms": row["durationMs"], "cold": bool(row.get("cold")), "id": str(row.get("requestId") or "no request id")}
+        for row in document.get("observations") or []
+        if row.get("outcome") == "ok" and row.get("durationMs") and doc.same_configuration(row, configuration)
+    ]
+
+
+def _in_samples(warm_ms: list[float], key: str) -> Cell:
+    """A percentile of the samples with its interval; how many it takes where there are too few."""
+    if len(warm_ms) < doc.samples_to_see(key):
+        return Cell(formats.MISSING, note=f"takes {doc.samples_to_see(key):,} samples")
+    percent = float(key[1:])
+    estimate_ms = percentile(warm_ms, percent)
+    bounds = percentile_interval(warm_ms, percent, doc.SEEN_WITH)
+    if bounds is None:
+        return Cell(formats.milliseconds(estimate_ms))
+    interval = {"estimate": estimate_ms, "low": bounds[0], "high": bounds[1]}
+    return Cell(formats.milliseconds(estimate_ms), formats.milliseconds_range(interval))
+
+
+def _percentile_layers(marks: list[dict[str, Any]], x: Layer, level: float) -> list[Layer]:
+    """The model's percentiles: a line from bound to bound, a tick at the estimate, its name above."""
+    # One below the other, so that intervals that overlap can be told apart.
+    lines = [{"data": {"values": [mark]}, "y": {"value": level + 5 * number}} for number, mark in enumerate(marks)]
+    named = [{**mark, "text": mark["key"], "ms": mark["estimate"]} for mark in marks]
+    shown: list[dict[str, Any]] = []
+    for mark in named:
+        if not shown or _apart(shown[-1], mark, x["scale"]):
+            shown.append(mark)
+    return [
+        *(
+            {
+                "data": line["data"],
+                "mark": {"type": "rule", "color": CURVE, "strokeWidth": 4, "opacity": 0.35},
+                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": line["y"]},
+            }
+            for line in lines
+        ),
+        *(
+            {
+                "data": line["data"],
+                "mark": {
+                    "type": "tick",
+                    "color": CURVE,
+                    "thickness": 2,
+                    "size": 10,
+                    "orient": "vertical",
+                    "opacity": 1,
+                },
+                "encoding": {"x": {**x, "field": "estimate"}, "y": line["y"]},
+            }
+            for line in lines
+        ),
+        halo_text(shown, {"x": x, "y": {"value": level - 13}}, CURVE, {"fontSize": 11.5}),
+    ]
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any], scale: Mapping[str, Any]) -> bool:
+    """Whether two names have room beside each other."""
+    return abs(position(one["ms"], scale) - position(other["ms"], scale)) > 0.03
+
+
+def _dot_layers(dots: list[dict[str, Any]], x: Layer, row: int, *, height: float, many: bool) -> list[Layer]:
+    """The invocations of one size on the line of its row."""
+    level = row * _ROW_HEIGHT + 88
+    warm = sorted(dot["ms"] for dot in dots if not dot["cold"])
+    if many and warm:
+        span = [{"low": percentile(warm, 5), "high": percentile(warm, 95)}]
+        return [
+            {
+                "data": {"values": span},
+                "mark": {"type": "rule", "color": INK, "strokeWidth": 4, "opacity": 0.6},
+                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": {"value": level}},
+            }
+        ]
+    layers: list[Layer] = []
+    for cold, mark in (
+        (True, {**POINT, "shape": "diamond", "fill": PAPER, "stroke": MUTED, "size": 44}),
+        (False, {"type": "circle", "color": INK, "size": 34, "opacity": 0.6}),
+    ):
+        placed = [
+            {"ms": dot["ms"], "down": level + 10 * _JITTER[number % len(_JITTER)]}
+            for number, dot in enumerate(dot for dot in dots if dot["cold"] == cold)
+        ]
+        y_scale = {"domain": [0, height], "range": [0, height], "nice": False}
+        y = {"field": "down", "type": "quantitative", "axis": None, "scale": y_scale}
+        layers.append(
+            {
+                "name": f"{'cold' if cold else 'warm'}_{row}",
+                "data": {"values": placed},
+                "mark": mark,
+                "encoding": {"x": x, "y": y},
+            }
+        )
+    return layers

@@ -1,0 +1,94 @@
+"""report.svg: one picture that explains itself, for a wiki or a chat."""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+
+from tuner.report import document as doc
+from tuner.report import formats
+from tuner.report.charts import tradeoff_spec
+from tuner.report.drawing import FONT, LIGHT, WIDE, draw_svg
+from tuner.report.sentences import goal_text, plain, verdict_message
+
+_WIDTH, _MARGIN = 960, 32
+_SENTENCE_CHARACTERS, _SENTENCE_LINE = 92, 25
+_TONES = {"good": LIGHT["accent"], "caution": LIGHT["limit"], "bad": "#b3261e", "neutral": LIGHT["muted"]}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|[\ud800-\udfff]")
+
+
+def render_svg(document: doc.Document) -> str | None:
+    """The verdict's sentence over the picture of cost against latency, as an SVG file of its own.
+
+    It is light, has its own background and needs no style sheet: a wiki shows
+    it as it is. The function's name and error texts are escaped.
+
+    Args:
+        document: The content of report.json; a failed run's holds what is known.
+
+    Returns:
+        The file; None where nothing was measured that a picture could show.
+    """
+    spec = tradeoff_spec(document, WIDE)
+    if spec is None:
+        return None
+    chart = _with_colours(draw_svg(spec, identifier="cost"))
+    message = verdict_message(document)
+    lines = textwrap.wrap(plain(message.headline), _SENTENCE_CHARACTERS)
+    explained = 72 + _SENTENCE_LINE * len(lines)
+    top = explained + 22
+    chart, chart_height = _placed(chart, top)
+    height = top + chart_height + 44
+    name, sentence = _text(doc.function_name(document)), _text(plain(message.headline))
+    sentence_lines = "".join(
+        f'<text x="{_MARGIN}" y="{76 + _SENTENCE_LINE * number}" font-size="17" fill="{LIGHT["ink"]}">'
+        f"{_text(line)}</text>"
+        for number, line in enumerate(lines)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height:.0f}" '
+        f'viewBox="0 0 {_WIDTH} {height:.0f}" role="img" aria-labelledby="title description" '
+        f"font-family='{FONT}'>"
+        f'<title id="title">{name}: {_text(message.label)}</title><desc id="description">{sentence}</desc>'
+        f'<rect width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
+        f'<circle cx="{_MARGIN + 6}" cy="35" r="6" fill="{_TONES[message.tone]}"/>'
+        f'<text x="{_MARGIN + 20}" y="40" font-size="15" font-weight="600" fill="{_TONES[message.tone]}">'
+        f"{_text(message.label)}</text>"
+        f'<text x="{_WIDTH - _MARGIN}" y="40" font-size="15" text-anchor="end" fill="{LIGHT["muted"]}">{name}</text>'
+        f"{sentence_lines}"
+        f'<text x="{_MARGIN}" y="{explained}" font-size="13" fill="{LIGHT["muted"]}">'
+        f"Each point is a memory size: further left is faster, lower is cheaper. Filled ones were measured.</text>"
+        f"{chart}"
+        f'<text x="{_MARGIN}" y="{height - 18:.0f}" font-size="12" fill="{LIGHT["muted"]}">'
+        f"{_text(_source(document))}</text>"
+        "</svg>\n"
+    )
+
+
+def _placed(chart: str, top: float) -> tuple[str, float]:
+    """The chart as a nested element under the sentence, and its height there."""
+    found = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', chart)
+    assert found is not None, "vl-convert gives every picture a viewBox"
+    width = _WIDTH - 2 * _MARGIN
+    height = width * float(found[2]) / float(found[1])
+    start = f'<svg x="{_MARGIN}" y="{top:.0f}" width="{width}" height="{height:.0f}" '
+    return chart.replace('<svg aria-hidden="true" focusable="false" ', start, 1), height
+
+
+def _with_colours(svg: str) -> str:
+    """Colours in place of the page's variables, which not every program that shows an SVG knows."""
+    return re.sub(r"var\(--([a-z]+)\)", lambda name: LIGHT[name[1]], svg)
+
+
+def _text(text: str) -> str:
+    """Text as XML takes it: escaped, without the characters that no XML may hold."""
+    return html.escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def _source(document: doc.Document) -> str:
+    where = "measured on this machine, not in AWS" if document.get("where") == "local" else "measured in AWS"
+    parts = [goal_text(document), f"{formats.count(document.get('invocations') or 0, 'invocation')} {where}"]
+    if document.get("finishedAt"):
+        parts.append(formats.moment(str(document["finishedAt"])))
+    return f"Lambda Tuner · {' · '.join(parts)} · run {document.get('runId')}"
