@@ -62,7 +62,8 @@ def _fetch(location: str, package: IO[bytes]) -> str:
                     digest.update(chunk)
                     package.write(chunk)
                 # A body that ends early is no error to the library where it is read in parts.
-                if answer.length:
+                announced = answer.headers.get("Content-Length")
+                if announced is not None and package.tell() != int(announced):
                     raise ConnectionError("the body ended early")
         except (OSError, HTTPException) as error:
             if attempt < _ATTEMPTS:
