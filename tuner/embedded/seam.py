@@ -117,7 +117,7 @@ def open_packages(application: Wsgi, seam: Seam) -> None:
             response: Any = urllib.response.addinfourl(
                 io.BytesIO(answer.body), message, request.full_url, answer.status
             )
-            response.msg = "answered"
+            response.msg, response.length = "answered", len(answer.body)  # as http.client's answers have them
             return response
 
     urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({}), Opener))

@@ -114,7 +114,7 @@ def test_packages_come_through_the_seam_too(monkeypatch: pytest.MonkeyPatch) -> 
 
     open_packages(Application(), seam)
     with urllib.request.urlopen("http://127.0.0.1:9/code.zip") as answer:
-        assert answer.read() == b"content"
+        assert (answer.length, answer.read()) == (7, b"content")
     with pytest.raises(OSError, match="503"):
         urllib.request.urlopen("http://127.0.0.1:9/code.zip")
     assert {call.service for call in seen} == {"package"}
