@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +34,7 @@ def count_calls(**request: Any) -> dict[str, Any]:
         operation, their sums, and the seconds of the steps that isolate.
     """
     calls: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
 
     def note_call(caller: Caller, number: int, call: Any, go: Callable[[], Any]) -> Any:
         if call.service == "lambda" and call.operation not in _DATA_PLANE:
