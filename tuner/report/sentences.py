@@ -512,6 +512,8 @@ def _failed(document: doc.Document) -> Message:
     restored = document.get("restored")
     if restored and restored.get("complete"):
         support.append(("The function is as it was, and nothing of the run is left.",))
+    elif restored and not restored.get("remaining"):
+        support.append(("Nothing of the run is left; somebody else changed the function meanwhile.",))
     elif restored:
         support.append(("Not everything of the run could be removed; see below what remains.",))
     return Message(

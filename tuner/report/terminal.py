@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tuner.report import change, formats, tables
 from tuner.report import document as doc
-from tuner.report.sentences import Sentence, goal_text, size_text, verdict_message
+from tuner.report.sentences import Sentence, goal_text, restored_sentence, size_text, verdict_message
 
 STYLES = {"good": "green", "caution": "yellow", "bad": "red", "neutral": "cyan"}
 MOST_ROWS = 12
@@ -224,9 +224,7 @@ def _notes(document: doc.Document) -> list[Text]:
     warnings = [*(document.get("warnings") or [])]
     restored = document.get("restored")
     if restored and not restored.get("complete"):
-        warnings.append(
-            "Not everything that the run made could be removed: " + ", ".join(restored.get("remaining") or [])
-        )
+        warnings.append(restored_sentence(document))
     warnings.extend(
         f"Not measurable here: {formats.size_ranges(entry['memorySizesMb'])}: {entry['reason']}."
         for entry in document.get("unmeasurable") or []

@@ -189,3 +189,23 @@ def test_what_could_not_be_restored_is_named() -> None:
         "Look at this: could not be removed: lambda-tuner-clone-1-512-arm; "
         "differs from before the run: memory size (MB)."
     )
+
+
+def test_what_somebody_else_changed_is_no_fault_of_the_run() -> None:
+    """Nothing is left, what differs is named in its own sentence, and so is what could not be compared."""
+    document = documents.goal_met()
+    document["restored"] |= {
+        "complete": False,
+        "changes": [{"what": "tags", "sentence": "Somebody else changed the tags (team), between 03:00 and 03:20."}],
+        "notCompared": ["policy"],
+    }
+    document["restored"]["checks"].append({"what": "tags", "before": "a", "after": "b", "same": False})
+    sentence = restored_sentence(document)
+    assert sentence.startswith("Nothing is left behind")
+    assert "Somebody else changed the tags (team)" in sentence
+    assert sentence.endswith("Not compared, as it could not be read: policy.")
+    failed = documents.failed_run()
+    failed["restored"] = document["restored"]
+    told = " ".join(plain(row) for row in verdict_message(failed).support)
+    assert "somebody else changed the function meanwhile" in told
+    assert "could be removed" not in told
