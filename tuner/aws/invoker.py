@@ -32,6 +32,7 @@ class Invoker:
         self,
         lambda_client: Any,
         logs_client: Any,
+        processor_client: Any,
         *,
         log_group: str,
         sleep: Callable[[float], None] = time.sleep,
@@ -39,6 +40,7 @@ class Invoker:
     ) -> None:
         self._lambda = lambda_client
         self._logs = logs_client
+        self._processors = processor_client
         self._log_group = log_group
         self._sleep = sleep
         self._clock = clock
@@ -104,7 +106,7 @@ class Invoker:
         """
         with aws_call("lambda:InvokeFunction", arn):
             try:
-                answer = self._lambda.invoke(FunctionName=arn, Payload=payload)
+                answer = self._processors.invoke(FunctionName=arn, Payload=payload)
                 body: bytes = answer["Payload"].read()
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":

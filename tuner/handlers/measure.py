@@ -9,15 +9,21 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tuner.aws.clients import client, invoke_client
+from tuner.aws.clients import INVOKE_MARGIN_S, client, invoke_client
 from tuner.aws.invoker import Invoker
+from tuner.core.processors import PROCESSOR_TIMEOUT_S
 from tuner.handlers._entry import logger, metrics, run_artifacts, tracer
 from tuner.steps.measure import measure
 
 
 @cache
 def _invoker(timeout_s: int) -> Invoker:
-    return Invoker(invoke_client(timeout_s), client("logs"), log_group=os.environ["TUNER_CLONE_LOG_GROUP"])
+    return Invoker(
+        invoke_client(timeout_s),
+        client("logs"),
+        invoke_client(PROCESSOR_TIMEOUT_S - INVOKE_MARGIN_S),
+        log_group=os.environ["TUNER_CLONE_LOG_GROUP"],
+    )
 
 
 @logger.inject_lambda_context(clear_state=True)
