@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuner.core.clone import NOT_SET, TREATMENTS, clone_request, way_out
@@ -120,6 +120,7 @@ def test_bare_function_gets_lambdas_defaults() -> None:
     assert not {"VpcConfig", "Layers", "FileSystemConfigs", "ImageConfig", "KMSKeyArn", "Runtime"} & request.keys()
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(run_id=st.text(min_size=1, max_size=300), memory_mb=st.integers(128, 10_240))
 def test_name_fits_whatever_the_run_is_called(run_id: str, memory_mb: int) -> None:
     """Lambda takes at most 64 characters."""

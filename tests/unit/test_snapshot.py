@@ -109,6 +109,12 @@ def test_what_could_not_be_read_is_not_called_the_same() -> None:
         assert (check.same, check.differs) == (None, ())
 
 
+def test_section_of_one_snapshot_alone_is_not_compared() -> None:
+    """The policy of an alias beyond those that are read: the list of aliases tells whether it is gone."""
+    (check,) = compare({"policy of live": {"Statement": []}}, {})
+    assert check.same is None
+
+
 def test_function_that_is_gone_is_one_row() -> None:
     """A dozen differences would say it no better."""
     checks = compare(fingerprint(READABLE), {CONFIGURATION: MISSING})
@@ -179,7 +185,7 @@ def test_only_equal_sections_are_called_the_same(before: dict[str, Any], after: 
     """Whatever AWS answers, in whatever shape; and nothing raises."""
     for check in compare(before, after):
         if check.same is not None:
-            assert check.same == (before[check.what] == after.get(check.what))
+            assert check.same == (before[check.what] == after[check.what])
             told_apart = check.before != check.after or check.differs
             # An empty list is shown as an empty mapping is: AWS never answers now one and now the other.
             assert check.same or told_apart or not (before[check.what] or after.get(check.what))

@@ -13,7 +13,7 @@ from tuner.aws.failures import aws_call, error_code
 from tuner.aws.role_policies import RolePolicyReader
 from tuner.core.errors import FunctionNotFound, PermissionDenied, ServiceError
 from tuner.core.role_policies import RolePolicy
-from tuner.core.snapshot import CONFIGURATION, NOT_READABLE, PROVISIONED_CONCURRENCY, RUNTIME_MANAGEMENT
+from tuner.core.snapshot import CONFIGURATION, NOT_READABLE, PROVISIONED_CONCURRENCY, QUALIFIED, RUNTIME_MANAGEMENT
 
 _ABSENT = {
     "ResourceNotFoundException",
@@ -22,6 +22,9 @@ _ABSENT = {
     # What does not apply, such as runtime management to a container image.
     "InvalidParameterValueException",
 }
+
+_POLICY_COUNT = 20
+"""Of so many aliases the policy is read: ``GetPolicy`` is limited to 15 a second in an account and Region."""
 
 
 class TargetReader:
@@ -149,14 +152,14 @@ class TargetReader:
             "log group": section("logs:DescribeLogGroups", log_group, partial(self._log_group, log_group)),
         }
         aliases = sections["aliases"] if isinstance(sections["aliases"], list) else []
-        qualifiers = dict.fromkeys([*(row["Name"] for row in aliases), *([qualifier] if qualifier else [])])
+        qualifiers = dict.fromkeys([*([qualifier] if qualifier else []), *(row["Name"] for row in aliases)])
         sections["policy"] = section("lambda:GetPolicy", name, partial(self._policy, name, None))
-        for each in qualifiers:
+        for each in list(qualifiers)[:_POLICY_COUNT]:
             sections[f"policy of {each}"] = section(
                 "lambda:GetPolicy", f"{name}:{each}", partial(self._policy, name, each)
             )
         if qualifier:
-            sections["qualified configuration"] = self.configuration(name, qualifier)
+            sections[QUALIFIED] = self.configuration(name, qualifier)
         return sections
 
     def missing_layers(self, layer_version_arns: Sequence[str]) -> tuple[str, ...]:

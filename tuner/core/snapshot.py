@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CONFIGURATION = "configuration"
+QUALIFIED = "qualified configuration"
 PROVISIONED_CONCURRENCY = "provisioned concurrency"
 RUNTIME_MANAGEMENT = "runtime management"
 """Sections that are looked into before the run."""
@@ -138,7 +139,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Check,
     whole, by a short hash. A function that is gone is one row: that it is.
 
     Args:
-        before: From ``fingerprint``; a section that is not in it is not compared.
+        before: From ``fingerprint``; a section that is in one of the two alone is not compared.
         after: The same later; its ``configuration`` is ``MISSING`` where the function is gone.
 
     Example:
@@ -156,7 +157,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Check,
     for section, value in before.items():
         if section == "revision":
             continue
-        other = after.get(section)
+        other = after.get(section, NOT_READABLE)
         unknown = NOT_READABLE in (value, other)
         differs = () if unknown else tuple(dict.fromkeys(_differences(value, other)))
         same = None if unknown else value == other

@@ -24,6 +24,7 @@ from tuner.core.snapshot import (
     CONFIGURATION,
     MISSING,
     NOT_READABLE,
+    QUALIFIED,
     Check,
     ForeignChange,
     compare,
@@ -101,7 +102,9 @@ def _read(reader: TargetReader, plan: Plan) -> Mapping[str, Any]:
     except FunctionNotFound:
         # The alias or version may be gone while the function is there.
         gone = plan.qualifier is None or not _exists(reader, plan.function_name)
-        return {CONFIGURATION: MISSING} if gone else fingerprint(reader.snapshot(plan.function_name, None))
+        if gone:
+            return {CONFIGURATION: MISSING}
+        return fingerprint({**reader.snapshot(plan.function_name, None), QUALIFIED: None})
     except (PermissionDenied, ServiceError):
         return dict.fromkeys(plan.snapshot_before, NOT_READABLE)
 

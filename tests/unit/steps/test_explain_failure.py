@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuner.core import errors
@@ -49,6 +49,7 @@ def test_failure_gets_its_name_its_sentence_and_what_next(
     assert hint in failure.hint
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(error=st.text(max_size=20), cause=st.text(max_size=40) | st.builds(exception, st.text(), st.text()))
 def test_every_name_is_of_the_tree(error: str, cause: str) -> None:
     """And the cause is a sentence, whatever the cause was."""

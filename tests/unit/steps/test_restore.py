@@ -245,3 +245,21 @@ def test_copy_that_aws_refuses_ends_the_run_with_the_way_out(
     assert hint in raised.value.hint
     assert undo(run).complete
     assert not [call for call, _ in run.aws.calls if call == "invoke"]
+
+
+def test_policies_of_a_hundred_aliases_are_not_all_asked_for(run: FakeRun) -> None:
+    """GetPolicy is limited: the named alias first, then some; what was not read is not called changed."""
+    asked: list[str] = []
+
+    def get_policy(*, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
+        asked.append(Qualifier)
+        return {"Policy": json.dumps({"Statement": [{"Sid": Qualifier or "function"}]})}
+
+    run.aws.get_policy = get_policy  # type: ignore[method-assign]
+    run.aws.listed["list_aliases"] = [{"Name": f"a{number:02}", "FunctionVersion": "1"} for number in range(100)]
+    run.plan(lambdaARN="theirs:z")
+    assert asked[:3] == ["", "z", "a00"]
+    assert len(asked) == 21
+    run.aws.listed["list_aliases"].insert(0, {"Name": "a", "FunctionVersion": "1"})
+    restored = undo(run)
+    assert [change.what for change in restored.changes] == ["aliases"]
