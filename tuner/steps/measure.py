@@ -12,7 +12,7 @@ from typing import TypeVar
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.invoker import LOG_WAITS_S, Invoker
 from tuner.core.codec import from_json, to_json
-from tuner.core.errors import BatchUnfinished, RunNotFound, Throttled
+from tuner.core.errors import BatchUnfinished, CloneNotReady, RunNotFound, Throttled
 from tuner.core.model import Batch, Invocation, Observation
 from tuner.core.payload_mix import next_payload
 from tuner.core.plan import clone_name
@@ -200,13 +200,14 @@ class _Caller:
         return _Call(invocation)
 
     def _patiently(self, call: Callable[[str, bytes], Answer], name: str, payload: bytes) -> Answer:
-        """Call, and again when AWS has throttled it: after ``Retry-After``, or a growing wait."""
+        """Call, and again where nothing ran for a passing reason: after ``Retry-After``, or a growing wait."""
         waited_s, growing_s = 0.0, 1.0
         while True:
             try:
                 return call(name, payload)
-            except Throttled as error:
-                wait_s = growing_s if error.retry_after_s is None else max(error.retry_after_s, 0.1)
+            except (Throttled, CloneNotReady) as error:
+                asked_s = error.retry_after_s if isinstance(error, Throttled) else None
+                wait_s = growing_s if asked_s is None else max(asked_s, 0.1)
                 growing_s = min(growing_s * 2, 20.0)
                 late = self._elapsed_s + wait_s + self._worst_s > _ANSWER_S
                 if late or waited_s + wait_s > _PATIENCE_S:

@@ -131,6 +131,21 @@ def test_a_throttle_is_waited_for_as_long_as_aws_says(run: FakeRun) -> None:
     assert [row["outcome"] for row in measured(run)] == ["ok", "ok"]
 
 
+def test_a_copy_that_is_just_being_changed_is_waited_for(run: FakeRun) -> None:
+    """Lambda refuses for a moment; nothing ran."""
+    batch = open_batch(run, 1)
+    answers = iter([client_error("ResourceConflictException", "The operation cannot be performed at this time.")])
+
+    def refuse(call: str, name: str) -> None:
+        error = next(answers, None) if call == "invoke" else None
+        if error is not None:
+            raise error
+
+    run.aws.before = refuse
+    assert run.measure(batch) == 1
+    assert (run.slept, [row["outcome"] for row in measured(run)]) == ([1.0], ["ok"])
+
+
 def test_a_throttle_without_end_is_left_to_the_state_machine(run: FakeRun) -> None:
     """What was measured is kept, and what was refused was never counted."""
     batch = open_batch(run, 3)
