@@ -16,6 +16,7 @@ _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _CONTENT_TYPES = {
     "json": "application/json",
     "html": "text/html; charset=utf-8",
+    "svg": "image/svg+xml",
     "md": "text/markdown; charset=utf-8",
     "log": "application/x-ndjson",
 }

@@ -288,8 +288,12 @@ def demo(
     """Tune a real function on this machine and write a report: no AWS account needed."""
     from tuner.cli.demo import run_demo
     from tuner.cli.execute import Presentation
+    from tuner.cli.typed_command import typed_command
 
-    _end(run_demo(example, Presentation(out=out, json_output=json_output, show_states=True, quiet=quiet)))
+    presentation = Presentation(
+        out=out, json_output=json_output, show_states=True, quiet=quiet, command=typed_command()
+    )
+    _end(run_demo(example, presentation))
 
 
 @app.command(
@@ -557,6 +561,7 @@ def try_command(
     from tuner.cli.execute import Presentation
     from tuner.cli.options import RequestFlags, parse_environment
     from tuner.cli.try_handler import plan_function, run_try
+    from tuner.cli.typed_command import typed_command
 
     flags = RequestFlags(
         goal=goal,
@@ -583,9 +588,8 @@ def try_command(
         logical_id=function,
         surroundings=os.environ,
     )
-    _end(
-        run_try(planned, flags, Presentation(out=out, json_output=json_output, quiet=quiet), real_aws=real_aws, yes=yes)
-    )
+    presentation = Presentation(out=out, json_output=json_output, quiet=quiet, command=typed_command())
+    _end(run_try(planned, flags, presentation, real_aws=real_aws, yes=yes))
 
 
 @app.command(

@@ -39,6 +39,8 @@ class Presentation:
     show_states: bool = False
     quiet: bool = False
     """Only the verdict in one sentence, and errors."""
+    command: str | None = None
+    """The command line that does the run again, where it is not ``tune`` with the request."""
     judge: Callable[[Mapping[str, Any]], list[Finding]] | None = None
     """What else the exit code depends on."""
 
@@ -120,6 +122,10 @@ def execute(
     run_id = new_run_id(function, datetime.now().astimezone())
     console = error_console(quiet=presentation.quiet)
     with caught_interrupts() as interrupts:
+        if presentation.command is not None:
+            from tuner.steps.run import COMMAND
+
+            runs.artifacts.write_json(f"runs/{run_id}/{COMMAND}", {"command": presentation.command})
         runs.start(run_id, request)
         console.print(
             f"Started run {run_id}: an execution of the state machine {account.stack}-tune in {account.name}.",

@@ -17,7 +17,7 @@ from tuner.core.errors import TunerError
 from tuner.core.function_reference import read_function_reference
 
 ExecutionState = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
-REPORT_FILES = {"html": "report.html", "markdown": "report.md", "json": "report.json"}
+REPORT_FILES = {"html": "report.html", "markdown": "report.md", "json": "report.json", "svg": "report.svg"}
 
 # Step Functions takes 262,144 bytes of input; the rest of the request needs little of it.
 _LARGEST_INLINE_PAYLOAD_BYTES = 200_000

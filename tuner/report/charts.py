@@ -290,6 +290,7 @@ def _point(document: doc.Document, row: doc.Configuration, key: str) -> dict[str
     return {
         "mb": row["memoryMb"],
         "architecture": row["architecture"],
+        "symbol": "square" if len(doc.architectures_of(document)) > 1 and row["architecture"] == "x86_64" else "circle",
         "role": role,
         "measured": row.get("basis") == "samples",
         "ms": duration["estimate"],
@@ -366,10 +367,10 @@ def _points_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer, *, size:
 
 def _shape() -> Layer:
     return {
-        "field": "architecture",
+        "field": "symbol",
         "type": "nominal",
         "legend": None,
-        "scale": {"domain": ["arm64", "x86_64"], "range": ["circle", "square"]},
+        "scale": None,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
 import textwrap
 
@@ -15,10 +16,11 @@ from tuner.report.sentences import goal_text, plain, verdict_message
 _WIDTH, _MARGIN = 960, 32
 _SENTENCE_CHARACTERS, _SENTENCE_LINE = 92, 25
 _TONES = {"good": LIGHT["accent"], "caution": LIGHT["limit"], "bad": "#b3261e", "neutral": LIGHT["muted"]}
+_EXPLANATION = "Each point is a memory size: further left is faster, lower is cheaper. Filled ones were measured."
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|[\ud800-\udfff]")
 
 
-def render_svg(document: doc.Document) -> str | None:
+def render_svg(document: doc.Document) -> str:
     """The verdict's sentence over the picture of cost against latency, as an SVG file of its own.
 
     It is light, has its own background and needs no style sheet: a wiki shows
@@ -28,18 +30,15 @@ def render_svg(document: doc.Document) -> str | None:
         document: The content of report.json; a failed run's holds what is known.
 
     Returns:
-        The file; None where nothing was measured that a picture could show.
+        The file; the sentence alone where nothing was measured that a picture could show.
     """
-    spec = tradeoff_spec(document, WIDE)
-    if spec is None:
-        return None
-    chart = _with_colours(draw_svg(spec, identifier="cost"))
+    chart = _drawn(document)
     message = verdict_message(document)
     lines = textwrap.wrap(plain(message.headline), _SENTENCE_CHARACTERS)
     explained = 72 + _SENTENCE_LINE * len(lines)
     top = explained + 22
-    chart, chart_height = _placed(chart, top)
-    height = top + chart_height + 44
+    chart, chart_height = _placed(chart, top) if chart else ("", 0.0)
+    height = (top + chart_height if chart else explained) + 44
     name, sentence = _text(doc.function_name(document)), _text(plain(message.headline))
     sentence_lines = "".join(
         f'<text x="{_MARGIN}" y="{76 + _SENTENCE_LINE * number}" font-size="17" fill="{LIGHT["ink"]}">'
@@ -58,12 +57,24 @@ def render_svg(document: doc.Document) -> str | None:
         f'<text x="{_WIDTH - _MARGIN}" y="40" font-size="15" text-anchor="end" fill="{LIGHT["muted"]}">{name}</text>'
         f"{sentence_lines}"
         f'<text x="{_MARGIN}" y="{explained}" font-size="13" fill="{LIGHT["muted"]}">'
-        f"Each point is a memory size: further left is faster, lower is cheaper. Filled ones were measured.</text>"
+        f"{_EXPLANATION if chart else ''}</text>"
         f"{chart}"
         f'<text x="{_MARGIN}" y="{height - 18:.0f}" font-size="12" fill="{LIGHT["muted"]}">'
         f"{_text(_source(document))}</text>"
         "</svg>\n"
     )
+
+
+def _drawn(document: doc.Document) -> str:
+    """The picture of cost against latency; empty where there is nothing to draw or it cannot be drawn."""
+    spec = tradeoff_spec(document, WIDE)
+    if spec is None:
+        return ""
+    try:
+        return _with_colours(draw_svg(spec, identifier="cost"))
+    except (ImportError, ValueError) as error:  # what vl-convert raises
+        logging.getLogger(__name__).warning("The picture could not be drawn: %s", error)
+        return ""
 
 
 def _placed(chart: str, top: float) -> tuple[str, float]:

@@ -242,6 +242,6 @@ def _files(document: doc.Document, console: Console) -> None:
         cost = formats.money(spent, document.get("currency") or "USD")
         console.print(Text(f"{formats.count(invocations, 'invocation')}, {cost}, {goal_text(document)}", style="dim"))
     files = document.get("report") or {}
-    for name in ("html", "markdown", "json"):
+    for name in ("html", "markdown", "json", "svg"):
         if files.get(name):
             console.print(Text(_clean(f"{name:<9} {files[name]}")), soft_wrap=True)

@@ -38,12 +38,14 @@ from tuner.core.traffic import unlike_production
 from tuner.core.tuning_request import PowerTuning
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
+from tuner.report.picture import render_svg
 from tuner.steps.earlier import load_earlier
 from tuner.steps.overdue import mark_closed, mark_open
 from tuner.steps.progress import report_progress
 from tuner.steps.restore import Restored
 from tuner.steps.run import (
     ALTERNATIVES,
+    COMMAND,
     DECISION,
     EXPLANATION,
     FAILURE,
@@ -94,7 +96,7 @@ def report(
     status: str | None = None,
     failure: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write ``report.html``, ``report.md`` and ``report.json`` of a run, whatever became of it.
+    """Write ``report.html``, ``.md``, ``.svg`` and ``.json`` of a run, whatever became of it.
 
     A stopped execution's last step may still be at its report while the
     clean-up writes another: ``report.json`` is written last, and only where it
@@ -104,7 +106,8 @@ def report(
         artifacts: The run's objects.
         finished_at: The time, ISO 8601.
         status: How the execution ended, where it could not tell the reason itself; ``UNKNOWN``
-            where nobody told: an answer that is there already then stands.
+            where nobody told: an answer that is there already then stands. ``None`` in the run
+            itself, which has an answer to tell.
         failure: Name and cause of the error with which the execution will end, for
             a failure that could not be written down.
 
@@ -112,6 +115,7 @@ def report(
         The execution's output; a failed run's has ``error``.
 
     Raises:
+        RunNotFound: The run itself finds its record or its decision gone: there is no answer to tell.
         StudyBusy: Others kept rewriting the report.
     """
     for rewriting in range(_MOST_REWRITINGS):
@@ -123,6 +127,7 @@ def report(
             document = _document(artifacts, finished_at, ended, _reason(ended, failure, told))
         artifacts.write_text("report.md", render_markdown(document))
         artifacts.write_text("report.html", render_html(document))
+        artifacts.write_text("report.svg", render_svg(document))
         artifacts.all.write_json(f"index/{artifacts.run_id}.json", _index_row(document))
         _keep_latest(artifacts, document)
         try:
@@ -182,14 +187,17 @@ def _document(
             "html": artifacts.uri("report.html"),
             "markdown": artifacts.uri("report.md"),
             "json": artifacts.uri("report.json"),
+            "svg": artifacts.uri("report.svg"),
         },
         "restored": _restored_fields(artifacts),
     }
     failure = artifacts.find(FAILURE) or reason
-    decision = artifacts.find(DECISION)
-    if artifacts.find(RECORD) is None:
+    if artifacts.find(RECORD) is None and (failure is not None or status is not None):
         return {**document, "error": failure or _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
     record = load_record(artifacts)
+    command = artifacts.find(COMMAND)
+    if command is not None:
+        document["repeatCommand"] = str(command["command"])
     seen = observations_of(load_journals(artifacts))
     factor = anchor_factor(seen, record.request.observed)
     observations = anchored(seen, record.request.observed)
@@ -202,8 +210,7 @@ def _document(
         # The request's own bounds: what cold starts take is in them.
         whole = replace(record.problem, budget=record.request.budget)
         return {**document, **dry_run_fields(whole, observations)}
-    if decision is None:
-        return {**document, "error": _ENDED_FROM_OUTSIDE["FAILED"]}
+    decision = artifacts.read(DECISION)
     recommendation = from_json(Recommendation, decision)
     document["versions"] |= (artifacts.find(SEARCH) or {}).get("versions", {})
     document |= answer_fields(recommendation, assumed=record.assumed_size)

@@ -41,7 +41,12 @@ def test_a_handler_is_tuned_from_its_source(shell: Shell) -> None:
     assert output["where"] == "local"
     assert (output["current"]["memoryMb"], output["current"]["assumed"]) == (512, True)
     assert output["invocations"] <= 6
-    assert sorted(path.name for path in (shell.folder / "out").iterdir()) == ["report.html", "report.json", "report.md"]
+    assert sorted(path.name for path in (shell.folder / "out").iterdir()) == [
+        "report.html",
+        "report.json",
+        "report.md",
+        "report.svg",
+    ]
     assert "shop.app.handler" in result.stderr
 
 
