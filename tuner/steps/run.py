@@ -53,8 +53,6 @@ class RunRecord:
     problem: SearchProblem
     parallel_batches: int
     """So many batches of a round are measured at the same time."""
-    parallel_batches: int
-    """So many batches of a round are measured at the same time."""
     outside: tuple[Outside, ...] = ()
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
