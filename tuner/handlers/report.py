@@ -14,11 +14,11 @@ from tuner.steps.report import report
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Take ``runId`` and, of a run that did not end well, ``status`` and ``failure``; give the execution's output."""
+    """Take ``runId``, ``status`` (null in the run itself) and perhaps ``failure``; give the execution's output."""
     output = report(
         run_artifacts(event["runId"]),
         finished_at=now().isoformat(),
-        status=event.get("status"),
+        status=event.get("status", "UNKNOWN"),
         failure=event.get("failure"),
     )
     metrics.add_metric(name="RunsFailed" if "error" in output else "RunsReported", unit="Count", value=1)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from tuner.aws.artifacts import Artifacts
 from tuner.aws.clones import Clones
 from tuner.core.errors import TunerError
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG
 from tuner.steps.overdue import overdue_runs
+
+_PATIENCE = timedelta(days=1)
+"""By then ``restore`` would have removed a function, unless the run's plan is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Swept:
     restarted: tuple[str, ...]
     """Runs for which ``restore`` was started."""
     removed: tuple[str, ...]
-    """Temporary functions of no known run, deleted here."""
+    """Temporary functions of no known run, and those that outlived theirs by a day, deleted here."""
     kept: int
     """Temporary functions of runs that are still within their time."""
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -45,6 +49,7 @@ def sweep(clones: Clones, artifacts: Artifacts, start_restore: Callable[[str], N
     orphans: list[str] = []
     failed: dict[str, str] = {}
     kept = 0
+    long_ago = (datetime.fromisoformat(now) - _PATIENCE).isoformat()
     for name, arn in sorted(clones.arns().items()):
         try:
             tags = clones.tags(arn)
@@ -58,6 +63,8 @@ def sweep(clones: Clones, artifacts: Artifacts, start_restore: Callable[[str], N
             kept += 1
         elif run_id:
             overdue[run_id] = None
+            if tags.get(EXPIRES_TAG, "") <= long_ago:
+                orphans.append(name)
         else:
             orphans.append(name)
     try:

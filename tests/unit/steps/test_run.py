@@ -18,6 +18,7 @@ from tuner.core.errors import (
     PermissionDenied,
     RestoreIncomplete,
     RunInterrupted,
+    RunNotFound,
     TooManyUnmeasured,
 )
 from tuner.core.plan import CLONE_PREFIX
@@ -408,6 +409,14 @@ def test_failure_that_could_not_be_written_down_is_told_all_the_same(run: FakeRu
     assert (output["error"]["name"], output["error"]["message"]) == ("PayloadFailed", "It fails with this payload.")
 
 
+def test_run_that_finds_its_decision_gone_has_no_answer(run: FakeRun) -> None:
+    """It ends with an error, so that the execution fails: a report without an answer is no success."""
+    run.plan()
+    run.search()
+    with pytest.raises(RunNotFound, match=r"decision\.json"):
+        report(run.artifacts, finished_at=NOW.isoformat())
+
+
 def test_restore_that_left_something_is_left_to_the_sweeper(run: FakeRun) -> None:
     """Also where an earlier restore had found everything removed, and the mark was gone."""
     run.plan()
@@ -440,7 +449,7 @@ def test_sweep_restores_overdue_runs_and_removes_orphans(run: FakeRun) -> None:
     """By their tags: still in time, overdue, or of no run at all."""
     for name, tags in {
         "1-128-arm": {"lambda-tuner:run": "busy", "lambda-tuner:expires": "2027-01-01T00:00:00+00:00"},
-        "2-128-arm": {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-01-01T00:00:00+00:00"},
+        "2-128-arm": {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-24T02:00:00+00:00"},
         "3-128-arm": {},
     }.items():
         run.aws.add(CLONE_PREFIX + name)

@@ -66,7 +66,7 @@ def test_clone_that_goes_meanwhile_is_nobodys_problem(left_behind: FakeRun) -> N
 def test_run_whose_restore_cannot_be_started_is_named(left_behind: FakeRun) -> None:
     """The next run is restored all the same."""
     for name, run_id in ((ORPHAN, "first"), (OTHER, "second")):
-        left_behind.aws.tags[name] = {"lambda-tuner:run": run_id, "lambda-tuner:expires": "2026-01-01T00:00:00+00:00"}
+        left_behind.aws.tags[name] = {"lambda-tuner:run": run_id, "lambda-tuner:expires": "2026-11-24T02:00:00+00:00"}
 
     def start(run_id: str) -> None:
         if run_id == "first":
@@ -99,3 +99,10 @@ def test_marks_that_cannot_be_read_do_not_keep_functions(left_behind: FakeRun) -
     swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
     assert swept.removed == (ORPHAN, OTHER)
     assert "s3:GetObject" in swept.failed["open runs"]
+
+
+def test_function_that_outlived_its_run_by_a_day_is_removed_here(left_behind: FakeRun) -> None:
+    """The run's plan may be gone, and restore then knows of nothing to remove."""
+    left_behind.aws.tags[ORPHAN] = {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-22T00:00:00+00:00"}
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    assert (swept.restarted, ORPHAN in swept.removed) == (("lost",), True)
