@@ -24,6 +24,8 @@ class Recording:
     """Function, for which time it is invoked, and in which state of which machine."""
     states: list[tuple[str, int]] = field(default_factory=list)
     """States of ``tune``, and for which time they were entered."""
+    objects: list[tuple[str, int, str]] = field(default_factory=list)
+    """Objects of the bucket, and the state of ``tune`` at whose entry each is there for the first time."""
     status: str = ""
 
 
@@ -44,7 +46,7 @@ class Cell:
     @property
     def id(self) -> str:
         """By what the cell is called for."""
-        number = f".{self.call}" if self.place == "call" else ""
+        number = f".{self.call}" if self.call else ""
         return f"{self.story}/{self.place}/{self.where}:{self.visit}{number}/{self.kind.replace(' ', '-')}"
 
     def __str__(self) -> str:
@@ -69,7 +71,10 @@ def record(world: World, story: Story) -> Recording:
     def state_entered(execution: str, state: str) -> None:
         now[:] = [f"{execution.split(':')[-2].rsplit('-', 1)[-1]}.{state}"]
         if "-tune:" in execution:
-            recording.states.append((state, 1 + sum(1 for name, _ in recording.states if name == state)))
+            entry = 1 + sum(1 for name, _ in recording.states if name == state)
+            recording.states.append((state, entry))
+            known = {key for _, _, key in recording.objects}
+            recording.objects.extend((state, entry, key) for key in world.stored() if key not in known)
 
     world.around_call, world.around_visit, world.state_entered = around_call, around_visit, state_entered
     story.play(world)
@@ -108,7 +113,16 @@ def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
                     )
         for state, entry in recording.states:
             if is_new("state", state, str(entry)):
-                cells.extend(Cell(story.name, "state", state, entry, 0, kind) for kind in kinds.STATE_FAULTS)
+                acts = [*kinds.STATE_FAULTS, *(kinds.DISTURBANCES if story.name == "well" else ())]
+                cells.extend(Cell(story.name, "state", state, entry, 0, kind) for kind in acts)
+        if story.name == "well":
+            cells.extend(
+                Cell(story.name, "state", state, entry, number, kinds.OBJECT_LOST, key)
+                for number, (state, entry, key) in enumerate(
+                    [*recording.objects, *(("Restore", 1, key) for _, _, key in recording.objects)], 1
+                )
+                if is_new("object", state, str(entry), key)
+            )
     return cells
 
 
@@ -156,8 +170,10 @@ def arm(world: World, cell: Cell) -> Callable[[], bool]:
             entries.append(state)
             if len(entries) == cell.visit:
                 struck.append(True)
-                world.events_are_lost = world.events_are_lost or cell.kind == "aborted, no event"
-                world.stop(execution)
+                kinds.AT_STATES[cell.kind](world, execution, cell.what)
+                if cell.kind not in kinds.STATE_FAULTS:
+                    world.disturbed = True
+                    world.snapshot_disturbed = world.snapshot()
 
     match cell.place:
         case "call":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import threading
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.world import Caller, Killed, World
+from tests.faults.world import TARGET, Caller, Killed, World
 
 CRASH = "Error: Runtime exited with error: signal: killed"
 TIME_OUT = "Task timed out"
@@ -144,8 +146,71 @@ STEP_FAULTS = {
     "out of order": step_out_of_order,
 }
 
-STATE_FAULTS = ("aborted", "aborted, no event")
+
+def execution_aborted(world: World, execution: str, what: str) -> None:
+    """Somebody stops the execution."""
+    world.stop(execution)
+
+
+def execution_aborted_unheard(world: World, execution: str, what: str) -> None:
+    """Somebody stops the execution, and no event tells of it."""
+    world.events_are_lost = True
+    world.stop(execution)
+
+
+def second_run(world: World, execution: str, what: str) -> None:
+    """Somebody else tunes the same function at the same time."""
+    from tests.faults.stories import NEXT_RUN, REQUEST
+
+    world.start("tune", REQUEST, name=NEXT_RUN)
+
+
+def deployed(world: World, execution: str, what: str) -> None:
+    """The function gets new code."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context): return 2")
+    world.client("lambda").update_function_code(FunctionName=TARGET, ZipFile=packed.getvalue())
+
+
+def reconfigured(world: World, execution: str, what: str) -> None:
+    """The function gets another memory size and environment."""
+    world.client("lambda").update_function_configuration(
+        FunctionName=TARGET, MemorySize=1024, Environment={"Variables": {"SECRET": "another"}}
+    )
+
+
+def function_deleted(world: World, execution: str, what: str) -> None:
+    """The function is deleted."""
+    world.client("lambda").delete_function(FunctionName=TARGET)
+
+
+def clones_deleted(world: World, execution: str, what: str) -> None:
+    """Somebody tidies up and deletes the temporary functions."""
+    for name in world.functions():
+        if name != TARGET:
+            world.client("lambda").delete_function(FunctionName=name)
+
+
+def object_lost(world: World, execution: str, what: str) -> None:
+    """An object that the run has just written is gone."""
+    world.client("s3").delete_object(Bucket=world.bucket, Key=what)
+
+
+STATE_FAULTS = {"aborted": execution_aborted, "aborted, no event": execution_aborted_unheard}
 """What is done to an execution when it enters a state."""
+
+DISTURBANCES = {
+    "second run": second_run,
+    "deployed": deployed,
+    "reconfigured": reconfigured,
+    "function deleted": function_deleted,
+    "clones deleted": clones_deleted,
+}
+"""What others do when a run that goes well enters a state."""
+
+OBJECT_LOST = "object lost"
+AT_STATES = {**STATE_FAULTS, **DISTURBANCES, OBJECT_LOST: object_lost}
 
 
 def arm_time_out(world: World, function: str, visit: int) -> None:

@@ -43,6 +43,7 @@ def record_all(world: World) -> tuple[dict[str, Recording], list[Cell]]:
             calls=[tuple(call) for call in row["calls"]],
             visits=[tuple(visit) for visit in row["visits"]],
             states=[tuple(state) for state in row["states"]],
+            objects=[tuple(one) for one in row["objects"]],
             status=row["status"],
         )
     entered = {state for recording in recordings.values() for state, _ in recording.states}

@@ -85,6 +85,9 @@ class World:
         self.events_are_lost = False
         self.left_by_the_run: list[str] | None = None
         """What was there of a run when its execution had ended, before an event told of it."""
+        self.disturbed = False
+        """Whether somebody else did something while the run went on."""
+        self.snapshot_disturbed: dict[str, Any] = {}
         self.swept = False
         """Whether the sweeper came as part of the story."""
         self.broken: set[str] = set()
@@ -514,8 +517,10 @@ class World:
         return [name for name in self.functions() if name != TARGET] + marks
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything that can be read of the target, by our own hand and not the product's."""
+        """Everything that can be read of the target, by our own hand and not the product's; nothing if it is gone."""
         functions = self.client("lambda")
+        if TARGET not in self.functions():
+            return {}
         arn = functions.get_function(FunctionName=TARGET)["Configuration"]["FunctionArn"]
         read = {
             "function": functions.get_function(FunctionName=TARGET),
