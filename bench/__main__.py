@@ -1,4 +1,4 @@
-"""``python -m bench``: ``search`` (or no word), ``frontier``, ``nights``, ``cost``, ``logs`` and, on Linux, ``cpu``."""
+"""``python -m bench``: ``search`` (or no word), ``frontier``, ``nights``, ``cost``, ``logs``, ``report``, ``cpu``."""
 
 from __future__ import annotations
 
@@ -31,17 +31,19 @@ def main() -> int:
         return logs.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from bench import frontier, nights, search
+    from bench import frontier, nights, report, search
 
     search.add_arguments(commands.add_parser("search", help="the search against its peers, on measured curves"))
     frontier.add_arguments(commands.add_parser("frontier", help="our search's quality against invocations, as a plot"))
     nights.add_arguments(commands.add_parser("nights", help="a second run that starts from the first one's study"))
+    report.add_arguments(commands.add_parser("report", help="the report's size, and how soon it can be used"))
     commands.add_parser("logs", help="how many records of a log are read a second", add_help=False)
     commands.add_parser("cost", help="what one run takes besides the invocations", add_help=False)
     if importlib.util.find_spec("bench.cpu_share") is not None:
         commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)
     parsed = parser.parse_args(arguments or ["search"])
-    return {"frontier": frontier.run, "nights": nights.run}.get(parsed.command, search.run)(parsed)
+    runs = {"frontier": frontier.run, "nights": nights.run, "report": report.run}
+    return runs.get(parsed.command, search.run)(parsed)
 
 
 if __name__ == "__main__":

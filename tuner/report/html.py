@@ -17,7 +17,14 @@ from markupsafe import Markup
 
 from tuner.report import change, charts, distribution, drawing, evidence, formats, tables, what_if
 from tuner.report import document as doc
-from tuner.report.sentences import goal_text, restored_sentence, size_text, verdict_message
+from tuner.report.sentences import (
+    drift_sentence,
+    goal_text,
+    restored_sentence,
+    size_text,
+    traffic_sentence,
+    verdict_message,
+)
 
 MOST_OBSERVATION_ROWS = 2000
 MARK_SCRIPT = 'document.documentElement.classList.add("js");'
@@ -140,6 +147,8 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "memory_headroom": evidence.memory_headroom(document),
         "payload_shares": evidence.payload_shares(document),
         "architecture_rows": evidence.architectures(document),
+        "drift_sentence": drift_sentence(document),
+        "traffic_sentence": traffic_sentence(document),
         "unmeasured": evidence.unmeasured(document),
         "infeasible": [row for _, row in all_rows if doc.is_infeasible(row)],
         "restored_sentence": restored_sentence(document),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tuner.report import change, formats, tables
 from tuner.report import document as doc
@@ -13,6 +13,8 @@ from tuner.report.sentences import Sentence, goal_text, restored_sentence, size_
 MOST_CHARACTERS = 60_000
 """GitHub takes comments of up to 65,536 characters."""
 MOST_ROWS = 40
+MOST_BARS = 24
+BAR_WIDTH = 24
 MOST_ITEMS = 30
 MOST_ITEM_CHARACTERS = 600
 MOST_REQUEST_CHARACTERS = 4000
@@ -37,8 +39,10 @@ def render_markdown(document: doc.Document) -> str:
     ]
     if message.next_step:
         parts.append(f"**Next:** {escape(_short(message.next_step))}")
-    parts.extend(_comparison(document))
+    parts.extend(_line(document))
     parts.extend(_change(document))
+    parts.extend(_comparison(document))
+    parts.extend(_chart(document))
     parts.extend(_measured(document))
     parts.extend(_evidence(document))
     text = "\n\n".join(parts) + "\n"
@@ -96,6 +100,62 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> st
     return "\n".join(lines)
 
 
+def _line(document: doc.Document) -> list[str]:
+    """The function in one line: size, latency and cost now and then, a million invocations and a month."""
+    current, recommended = document.get("current"), document.get("recommended")
+    if not recommended:
+        return []
+    currency = document.get("currency") or "USD"
+    key = doc.latency_key(document)
+    same = doc.same_configuration(current, recommended)
+
+    def change_of(cell: Callable[[doc.Configuration | None], tables.Cell]) -> str:
+        then, now = cell(recommended), cell(current)
+        texts = [then] if same or not current else [now, then]
+        return " → ".join(escape(f"{each.text} {each.note}".strip()) for each in texts)
+
+    sizes = [size_text(document, each) for each in ((recommended,) if same or not current else (current, recommended))]
+    head = ["function", "memory", key, "per million", "difference"]
+    row = [
+        f"`{_code(doc.function_name(document))}`",
+        " → ".join(sizes),
+        change_of(lambda configuration: tables.duration_cell(configuration, key, "")),
+        change_of(lambda configuration: tables.cost_cell(configuration, "", currency)),
+        "none" if same else tables.cost_difference(document) or formats.MISSING,
+    ]
+    month = tables.monthly_row(document, currency)
+    if month:
+        head.append("per month")
+        cells = [month[0].recommended] if same else [month[0].current, month[0].recommended]
+        row.append(" → ".join(escape(each.text) for each in cells))
+    return [_table(head, [row], "l" + "r" * (len(head) - 1))]
+
+
+def _chart(document: doc.Document) -> list[str]:
+    """Cost of each measured size as a bar of characters, its latency beside it."""
+    rows = [row for _, row in tables.measured_rows(document) if row.get("costPerMillionUsd")][:MOST_BARS]
+    if len(rows) < 2:
+        return []
+    key, currency, goal = doc.latency_key(document), document.get("currency") or "USD", doc.goal_of(document)
+    dearest = max(row["costPerMillionUsd"]["estimate"] for row in rows)
+    lines = []
+    for row in rows:
+        duration = doc.duration_of(row, key)
+        cost = row["costPerMillionUsd"]["estimate"]
+        bar = "█" * max(1, round(BAR_WIDTH * cost / dearest)) if dearest else ""
+        slow = " slower than the goal" if goal and duration and duration["estimate"] > goal["limitMs"] else ""
+        words = " ".join(word for word in (_code(tables.remark(document, row)), slow.strip()) if word)
+        lines.append(
+            f"{size_text(document, row):>16}  {formats.milliseconds(duration['estimate']) if duration else '–':>9}  "
+            f"{formats.money(cost, currency):>8}  {bar:<{BAR_WIDTH}}  {words}".rstrip()
+        )
+    about = f"{key} and cost of a million invocations at each measured size"
+    if any(doc.is_modelled(row, key) for row in rows):
+        about += f" ({key} modelled where the samples are few)"
+    body = "\n".join(lines)
+    return [f"<details><summary>{escape(about)}</summary>\n\n```text\n{body}\n```\n\n</details>"]
+
+
 def _comparison(document: doc.Document) -> list[str]:
     rows = tables.comparison(document)
     recommended, current = document.get("recommended"), document.get("current")
@@ -105,10 +165,14 @@ def _comparison(document: doc.Document) -> list[str]:
     word = doc.pick_word(document)
     if doc.same_configuration(current, recommended):
         body = [[row.label, escape(str(row.recommended))] for row in rows]
-        return [_table(["", f"{word}: {size_text(document, recommended)}"], body, "lr")]
+        return [_folded("In numbers", _table(["", f"{word}: {size_text(document, recommended)}"], body, "lr"))]
     body = [[row.label, escape(str(row.current)), escape(str(row.recommended)), row.difference] for row in rows]
     head = ["", f"{doc.current_word(document)}: {now}", f"{word}: {size_text(document, recommended)}", "difference"]
-    return [_table(head, body, "lrrl")]
+    return [_folded("Side by side", _table(head, body, "lrrl"))]
+
+
+def _folded(summary: str, text: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
 def _change(document: doc.Document) -> list[str]:

@@ -148,6 +148,37 @@ def restored_sentence(document: doc.Document) -> str:
     return f"Look at this: {'; '.join(problems)}."
 
 
+def drift_sentence(document: doc.Document) -> str:
+    """Whether durations changed while the run went on; empty where the document does not say."""
+    if "drift" not in document:
+        return ""
+    drift = document["drift"]
+    if drift is None:
+        return "Drift could not be looked for: no size was measured in two rounds."
+    compared = (
+        f"late invocations took {drift['ratio']:.2f} times as long as early ones at the same size "
+        f"({drift['low']:.2f} to {drift['high']:.2f}, {formats.count(drift['sizes'], 'size')})"
+    )
+    if drift["found"]:
+        return f"Durations drifted while the run went on: {compared}. The intervals are widened by it."
+    return f"No drift was found while the run went on: {compared}."
+
+
+def traffic_sentence(document: doc.Document) -> str:
+    """What production looks like beside what was measured; empty where nobody asked CloudWatch."""
+    traffic = document.get("traffic")
+    if not traffic:
+        return ""
+    percentiles = [
+        f"{key} {formats.milliseconds(value)}" for key, value in traffic["durationMs"].items() if value is not None
+    ]
+    durations = f", with {' and '.join(percentiles)} at the memory size that it had" if percentiles else ""
+    return (
+        f"In production CloudWatch counted {formats.count(traffic['invocations'], 'invocation')} in "
+        f"{formats.count(traffic['days'], 'day')}{durations}; initialisation is not in it."
+    )
+
+
 def _size(document: doc.Document, which: str) -> Figure:
     configuration = document[which]
     return Figure(size_text(document, configuration), f"{which}.memoryMb", configuration["memoryMb"], strong=True)
@@ -222,14 +253,19 @@ def _monthly(document: doc.Document) -> tuple[Sentence, ...]:
     if doc.same_configuration(document.get("current"), document.get("recommended")):
         return ()
     currency = document.get("currency") or "USD"
-    difference = (now - then) * invocations / 1_000_000
+    monthly = document.get("monthly") or {}
+    now_usd = monthly.get("currentUsd") or now * invocations / 1_000_000
+    then_usd = monthly.get("recommendedUsd") or then * invocations / 1_000_000
+    difference = now_usd - then_usd
+    counted = f"{formats.count(invocations, 'invocation')} a month"
+    if monthly.get("source") == "cloudwatch":
+        counted = f"the {counted} that CloudWatch counts"
     return (
         (
-            f"At {formats.count(invocations, 'invocation')} a month that is ",
+            f"At {counted} that is ",
             Figure(formats.money(abs(difference), currency), strong=True),
             f" {'less' if difference >= 0 else 'more'} a month "
-            f"({formats.money(then * invocations / 1_000_000, currency)} instead of "
-            f"{formats.money(now * invocations / 1_000_000, currency)}), before free tier"
+            f"({formats.money(then_usd, currency)} instead of {formats.money(now_usd, currency)}), before free tier"
             f"{'' if (document.get('request') or {}).get('savingsPlanDiscount') else ' and savings plans'}.",
         ),
     )

@@ -156,10 +156,10 @@ def comparison(document: doc.Document) -> list[ComparisonRow]:
             "Cost per million",
             cost_cell(current, "current", currency),
             cost_cell(recommended, "recommended", currency),
-            _cost_difference(document),
+            cost_difference(document),
         )
     )
-    rows.extend(_monthly_row(document, currency))
+    rows.extend(monthly_row(document, currency))
     if doc.goal_of(document):
         rows.append(
             ComparisonRow(
@@ -176,18 +176,24 @@ def comparison(document: doc.Document) -> list[ComparisonRow]:
     return rows
 
 
-def _monthly_row(document: doc.Document, currency: str) -> list[ComparisonRow]:
+def monthly_row(document: doc.Document, currency: str) -> list[ComparisonRow]:
+    """What a month costs now and then; empty where the traffic is unknown."""
     invocations = doc.monthly_invocations(document)
     if not invocations:
         return []
+    monthly = document.get("monthly")
     cells = []
     for which in ("current", "recommended"):
+        told = (monthly or {}).get(f"{which}Usd")
+        if told is not None:
+            cells.append(Cell(formats.money(told, currency), path=f"monthly.{which}Usd", value=told))
+            continue
         cost = doc.estimate_of((document.get(which) or {}).get("costPerMillionUsd"))
         cells.append(UNKNOWN if cost is None else Cell(formats.money(cost * invocations / 1_000_000, currency)))
     return [ComparisonRow("Cost per month", cells[0], cells[1])]
 
 
-def _cost_difference(document: doc.Document) -> str:
+def cost_difference(document: doc.Document) -> str:
     """The saving, with a word where the two costs' bounds overlap."""
     saving = document.get("savingRatio")
     if saving is None:
