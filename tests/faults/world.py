@@ -37,6 +37,8 @@ _ENDS_WITHIN_S = 40.0
 _QUIET_LOOKS = 4
 """An execution's status changes a moment before its event is there."""
 
+_PICTURE = '<svg class="marks" width="1" height="1" viewBox="0 0 1 1" xmlns="http://www.w3.org/2000/svg"></svg>'
+
 _real_sleep = time.sleep
 
 
@@ -251,7 +253,7 @@ class World:
         steps = importlib.import_module("tuner.steps.measure")
         steps.ThreadPoolExecutor = _PoolOfCaller
         # A fifth of a second for each picture, and of no interest here.
-        sys.modules["vl_convert"] = types.SimpleNamespace(vegalite_to_svg=lambda spec, **_: "<svg></svg>")  # type: ignore[assignment]
+        sys.modules["vl_convert"] = types.SimpleNamespace(vegalite_to_svg=lambda spec, **_: _PICTURE)  # type: ignore[assignment]
 
     # --- clients ------------------------------------------------------------------------------------------------
 
