@@ -96,8 +96,13 @@ CHANGES: dict[str, Callable[[FakeRun], dict[str, Any]]] = {
     "environment": lambda run: run.aws.functions["theirs"].update(Environment={"Variables": {"A": "1"}}) or {},
     "payload": lambda _: {"payload": {"width": 1}},
     "mix": lambda _: {"payload": [{"payload": {}, "weight": 9}, {"payload": {}, "weight": 1}]},
-    "exceptions": lambda run: setattr(run, "where", "local") or {},
+    "machine": lambda run: _on_this_machine(run),
 }
+
+
+def _on_this_machine(run: FakeRun) -> dict[str, Any]:
+    run.where = "local"
+    return {}
 
 
 @pytest.mark.parametrize("change", CHANGES)

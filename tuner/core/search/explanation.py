@@ -133,10 +133,17 @@ def _why_not(problem: SearchProblem, extra: float, met: float | None, at_pick: f
     if met is None or at_pick is None:
         return f"{price}." if extra > SAME_COST_RATIO else f"{price}, within what can be told."
     if met < at_pick - 0.01:
-        return f"{price} and meets the goal with a probability of {met:.0%} only, against {at_pick:.0%}."
+        return f"{price} and meets the goal with a probability of {_share(met)} only, against {_share(at_pick)}."
     if met > at_pick + 0.01:
-        return f"{price} for a probability of {met:.0%} to meet the goal, against {at_pick:.0%}."
-    return f"{price} and meets the goal as surely, {met:.0%}."
+        return f"{price} for a probability of {_share(met)} to meet the goal, against {_share(at_pick)}."
+    return f"{price} and meets the goal as surely, {_share(met)}."
+
+
+def _share(probability: float) -> str:
+    """A probability that is never rounded to a certainty."""
+    if probability < 0.01:
+        return "less than 1%"
+    return "more than 99%" if probability > 0.99 else f"{probability:.0%}"
 
 
 def _more(problem: SearchProblem, belief: Belief) -> tuple[MoreInvocations, ...]:
