@@ -12,13 +12,18 @@ import pytest
 from tests.faults import kinds
 from tests.faults.cells import Cell, share_of
 
+_LIMIT_S = 900
+"""A minute and a half on two quiet cores; far more than a busy machine needs."""
+
+pytestmark = pytest.mark.timeout(_LIMIT_S + 60)
+
 ROOT = Path(__file__).parents[2]
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python in a process of its own: the world changes its process for good."""
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=280
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=_LIMIT_S
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.timeout(960)
+
 ROOT = Path(__file__).parents[2]
 STATUSES = {
     "well": "SUCCEEDED",
@@ -32,7 +34,7 @@ def found() -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=900,
     )
     assert run.returncode == 0, run.stderr[-3000:]
     return dict(json.loads(run.stdout))
