@@ -2,7 +2,7 @@
 
 The documents are those that the tests use, of which docs/schema/examples/ are
 shortened copies. ``python -m tests.browser.screenshots docs/images out/demo``
-draws the report of a real run, for the top of the README, in place of them.
+draws the report of a real run, named by its function, in place of them.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ def main(target: Path, run: Path | None = None) -> None:
         browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         if run is not None:
             document = json.loads((run / "report.json").read_text(encoding="utf-8"))
-            draw(browser, Path(folder), document, target / "report-real-run.png", 1200, 1180)
-            svg = render_svg(document)
-            (target / "report-real-run.svg").write_text(svg, encoding="utf-8")
+            draw(browser, Path(folder), document, target / f"report-of-{document['function']['name']}.png", 1200, 1500)
         else:
             for name, example, width, height, scheme, media in PICTURES:
                 document = DOCUMENTS[example]()

@@ -71,7 +71,7 @@ def expected_sentence(run: FakeRun, document: dict[str, Any], percentile: float,
         change = formats.change(1 - cost / document["current"]["costPerMillionUsd"]["estimate"])
         compared = f", {change} {'as' if change.startswith('about') else 'than'} now"
     thin = ""
-    if row["samples"] < 4:
+    if row["samples"] < 4 and not own:
         ran = f"ran only {formats.count(row['samples'], 'time')} warm" if row["samples"] else "was not run"
         thin = f" Few data: {size} {ran}; a run with such a goal would measure more there."
     price = f"; a million invocations cost {formats.money(cost)}{compared}.{thin}"

@@ -110,9 +110,7 @@ def drift_fields(drift: Drift) -> dict[str, Any]:
     return {"ratio": drift.ratio, "low": drift.low, "high": drift.high, "sizes": drift.sizes, "found": drift.found}
 
 
-def cold_start_fields(
-    observations: Sequence[Observation], recommendation: Recommendation
-) -> list[dict[str, Any]]:
+def cold_start_fields(observations: Sequence[Observation], recommendation: Recommendation) -> list[dict[str, Any]]:
     """The cold starts at today's size and at the recommended one: their count, and what they took.
 
     A cold caller waits for both, init and duration; a start whose init ran
@@ -239,9 +237,15 @@ def goal_fields(problem: SearchProblem) -> dict[str, Any] | None:
     return {"percentile": problem.goal.percentile, "limitMs": problem.goal.limit_ms}
 
 
-def alternative_fields(alternatives: GoalAlternatives, current: ConfigurationEstimate | None) -> dict[str, Any]:
-    """The answer under other limits of the goal, with what each would save against today's configuration."""
+def alternative_fields(alternatives: GoalAlternatives, recommendation: Recommendation) -> dict[str, Any]:
+    """The answer under other limits of the goal, with what each would save against today's configuration.
+
+    Its intervals are those of the recommendation's own rows, which are widened where the run drifted.
+    """
+    current = recommendation.current
     now = None if current is None else current.cost_per_million_usd
+    key = f"p{alternatives.percentile:g}"
+    shown = {row.candidate: row for row in recommendation.configurations}
     return {
         "percentile": alternatives.percentile,
         "choices": [
@@ -251,8 +255,10 @@ def alternative_fields(alternatives: GoalAlternatives, current: ConfigurationEst
                 "memoryMb": row.candidate.memory_mb,
                 "architecture": row.candidate.architecture,
                 "verdict": row.verdict,
-                "durationMs": _interval_fields(row.duration_ms),
-                "costPerMillionUsd": _interval_fields(row.cost_per_million_usd),
+                "durationMs": _interval_fields(shown[row.candidate].duration_ms.get(key, row.duration_ms)),
+                "costPerMillionUsd": _interval_fields(
+                    shown[row.candidate].cost_per_million_usd or row.cost_per_million_usd
+                ),
                 "savingRatio": None if now is None else 1 - row.cost_per_million_usd.estimate / now.estimate,
                 "samples": row.samples,
                 "environments": row.environments,

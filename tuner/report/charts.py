@@ -421,7 +421,7 @@ def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: F
         main = bool(point["role"])
         text = formats.megabytes(point["mb"]) if main else f"{point['mb']:,}"
         text += f" {point['architecture']}" if several and main else ""
-        width = 7.2 * len(f"{text} {point['role']}") if main else 6.4 * len(text)
+        width = 8.8 * len(f"{text} {point['role']}") if main else 7.4 * len(text)
         right = across + width + 16 > frame.width
         start = across - width - 10 if right else across + 10
         # Below and left of a point nothing can lie on a falling curve; above and right only what is dominated.

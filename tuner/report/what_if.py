@@ -68,6 +68,9 @@ def what_if(document: doc.Document) -> WhatIf | None:
     own = next((index for index, step in enumerate(steps) if goal and step["limitMs"] == goal["limitMs"]), None)
     start = len(steps) - 1 if own is None else own
     sentences = [sentence_of(document, choice) for choice in alternatives["choices"]]
+    own_sentence = (
+        None if own is None else sentence_of(document, alternatives["choices"][steps[own]["choice"]], own=True)
+    )
     zones = tuple(
         Zone(verdict, round(100 * len(list(group)) / len(steps), 2))
         for verdict, group in groupby(alternatives["choices"][step["choice"]]["verdict"] for step in steps)
@@ -77,7 +80,7 @@ def what_if(document: doc.Document) -> WhatIf | None:
         last=len(steps) - 1,
         start=start,
         start_text=formats.milliseconds(steps[start]["limitMs"]),
-        sentence=filled(document, sentences[steps[start]["choice"]], steps[start]),
+        sentence=filled(document, own_sentence or sentences[steps[start]["choice"]], steps[start]),
         zones=zones,
         zone_names={verdict: label for verdict, label in ZONES.items() if any(z.verdict == verdict for z in zones)},
         lowest=formats.milliseconds(steps[0]["limitMs"]),
@@ -86,6 +89,7 @@ def what_if(document: doc.Document) -> WhatIf | None:
         data={
             "start": start,
             "sentences": sentences,
+            "own": own_sentence,
             "steps": [
                 [
                     step["limitMs"],
@@ -129,8 +133,11 @@ def filled(document: doc.Document, sentence: tuple[Piece, ...], step: Mapping[st
     return tuple((words.get(text, text), strong) for text, strong in sentence)
 
 
-def sentence_of(document: doc.Document, choice: Mapping[str, Any]) -> tuple[Piece, ...]:
-    """What a choice says, with slots for what differs from limit to limit."""
+def sentence_of(document: doc.Document, choice: Mapping[str, Any], *, own: bool = False) -> tuple[Piece, ...]:
+    """What a choice says, with slots for what differs from limit to limit.
+
+    At the run's *own* goal nobody is told that a run with such a goal would measure more.
+    """
     currency = document.get("currency") or "USD"
     key = f"p{document['goalAlternatives']['percentile']:g}"
     modelled = "a modelled " if doc.is_modelled(choice, key) else "a "
@@ -143,7 +150,7 @@ def sentence_of(document: doc.Document, choice: Mapping[str, Any]) -> tuple[Piec
     cost = (
         ("a million invocations cost ", False),
         (formats.money(choice["costPerMillionUsd"]["estimate"], currency), True),
-        (f"{_saving(document, choice)}.{_thin(choice, size)}", False),
+        (f"{_saving(document, choice)}.{'' if own else _thin(choice, size)}", False),
     )
     if choice["verdict"] == "GOAL_NOT_MET":
         return (

@@ -241,9 +241,7 @@ def _document(
         document["warnings"] = [*document["warnings"], set_aside]
     alternatives = artifacts.find(ALTERNATIVES)
     if alternatives is not None:
-        document["goalAlternatives"] = alternative_fields(
-            from_json(GoalAlternatives, alternatives), recommendation.current
-        )
+        document["goalAlternatives"] = alternative_fields(from_json(GoalAlternatives, alternatives), recommendation)
     return document
 
 

@@ -10,7 +10,7 @@
   const source = document.getElementById("what-if-data");
   const slider = document.getElementById("limit");
   if (source && slider) {
-    const { start, sentences, steps, choices, charts } = JSON.parse(source.textContent);
+    const { start, sentences, own, steps, choices, charts } = JSON.parse(source.textContent);
     const sentence = document.getElementById("what-if-answer");
     const text = document.getElementById("limit-text");
     const back = document.getElementById("limit-back");
@@ -60,7 +60,7 @@
       const at = Number(slider.value);
       const [limit, limitText, choice, opening, probability, confidence] = steps[at];
       const words = { "%opening": opening, "%probability": probability, "%confidence": confidence };
-      sentence.replaceChildren(...sentences[choice].map(([piece, strong]) => {
+      sentence.replaceChildren(...(own && at === start ? own : sentences[choice]).map(([piece, strong]) => {
         const made = document.createElement(strong ? "b" : "span");
         made.textContent = words[piece] ?? piece;
         return made;
