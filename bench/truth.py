@@ -18,6 +18,8 @@ GOAL_SHARES = (None, 0.15, 0.5)
 LEAST_RANGE = 1.15
 PRICES: dict[Architecture, ArchitecturePrices] = {"x86_64": ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309)}
 """us-east-1, first tier (AWS Lambda pricing, seen 2026-11)."""
+MAX_PARALLEL = 3
+"""Environments that a batch may be spread over, as a run has them where the request does not say otherwise."""
 TAIL_LOW, TAIL_HIGH = 2.0, 5.0
 SMOOTH_ERROR = 0.04
 SMOOTH_LENGTH = 0.4
@@ -194,6 +196,7 @@ def tasks_of(
         budget=budget,
         first_invocation_cold=False,
         monthly_invocations=monthly_invocations,
+        max_parallel=MAX_PARALLEL,
     )
     cost = space_of(blank).cost_per_million_usd(truth.mean_ms)
     tasks = []

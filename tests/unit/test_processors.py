@@ -33,9 +33,7 @@ def test_names_become_arns() -> None:
 @pytest.mark.parametrize("allowed", [(), (f"{ARN}-2",), (f"{ARN}:live",), ("arn:aws:lambda:*",)])
 def test_an_input_is_no_permission(allowed: tuple[str, ...]) -> None:
     """Only what the template lists, letter by letter; the sentence names the parameter."""
-    with pytest.raises(
-        InvalidRequest, match=f"names {ARN}, .* ProcessorFunctions does not"
-    ) as found:
+    with pytest.raises(InvalidRequest, match=f"names {ARN}, .* ProcessorFunctions does not") as found:
         checked("tables", None, *allowed)
     assert "ProcessorFunctions" in found.value.hint
     with pytest.raises(InvalidRequest) as both:

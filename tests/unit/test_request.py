@@ -40,7 +40,7 @@ def test_defaults() -> None:
         tolerance=0.05,
         cold_start_share=None,
         monthly_invocations=None,
-        parallel_invocation=False,
+        parallel_invocation=None,
         sleep_between_invocations_ms=0,
         dry_run=False,
         observed=None,

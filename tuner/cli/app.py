@@ -129,11 +129,11 @@ MaxMinutesFlag = Annotated[
     float | None, typer.Option("--max-minutes", metavar="60", help="Most minutes.", rich_help_panel=LIMITS)
 ]
 ParallelFlag = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--parallel",
+        "--parallel/--no-parallel",
         metavar="",
-        help="Invoke several at once, so that more execution environments are seen.",
+        help="Invoke up to five at once at a size, or one after the other; by default up to three.",
         rich_help_panel=HOW,
     ),
 ]
@@ -321,7 +321,7 @@ def tune(
     max_invocations: MaxInvocationsFlag = None,
     max_cost_usd: MaxCostFlag = None,
     max_minutes: MaxMinutesFlag = None,
-    parallel: ParallelFlag = False,
+    parallel: ParallelFlag = None,
     sleep_between_ms: SleepFlag = None,
     pre_processor: Annotated[
         str | None,
@@ -416,7 +416,7 @@ def check(
     max_invocations: MaxInvocationsFlag = None,
     max_cost_usd: MaxCostFlag = None,
     max_minutes: MaxMinutesFlag = None,
-    parallel: ParallelFlag = False,
+    parallel: ParallelFlag = None,
     yes: YesFlag = False,
     region: RegionFlag = None,
     profile: ProfileFlag = None,
@@ -547,7 +547,7 @@ def try_command(
     ] = False,
     max_invocations: MaxInvocationsFlag = None,
     max_minutes: MaxMinutesFlag = None,
-    parallel: ParallelFlag = False,
+    parallel: ParallelFlag = None,
     sleep_between_ms: SleepFlag = None,
     dry_run: DryRunFlag = False,
     yes: YesFlag = False,

@@ -119,7 +119,7 @@ class RequestFlags:
     monthly_invocations: float | None = None
     savings_plan_discount: float | None = None
     account_gb_seconds: float | None = None
-    parallel: bool = False
+    parallel: bool | None = None
     sleep_between_ms: int | None = None
     pre_processor: str | None = None
     post_processor: str | None = None
@@ -170,7 +170,7 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
         "monthlyInvocations": flags.monthly_invocations,
         "savingsPlanDiscount": flags.savings_plan_discount,
         "accountGbSecondsPerMonth": flags.account_gb_seconds,
-        "parallelInvocation": flags.parallel or None,
+        "parallelInvocation": flags.parallel,
         "sleepBetweenInvocationsMs": flags.sleep_between_ms,
         "preProcessorARN": flags.pre_processor,
         "postProcessorARN": flags.post_processor,

@@ -119,8 +119,10 @@ class ExecutionInput(_Input):
     accountGbSecondsPerMonth: float | None = _field(  # noqa: N815
         None, "The account's use of compute time, for its price tier.", "it must be a number of at least 0", ge=0
     )
-    parallelInvocation: bool = _field(  # noqa: N815
-        False, "Invoke in parallel, so that more execution environments are seen.", "it must be true or false"
+    parallelInvocation: bool | None = _field(  # noqa: N815
+        None,
+        "Invoke up to five at once at a size (`true`), or one after the other (`false`); by default up to three.",
+        "it must be true or false",
     )
     sleepBetweenInvocationsMs: _Whole = _field(  # noqa: N815
         0, "Wait so long between invocations.", "it must be a whole number between 0 and 60,000", ge=0, le=60_000
@@ -280,7 +282,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         monthly_invocations=parsed.monthlyInvocations,
         savings_plan_discount=parsed.savingsPlanDiscount,
         account_gb_seconds=parsed.accountGbSecondsPerMonth,
-        parallel_invocation=parsed.parallelInvocation,
+        parallel_invocation=_parallel_invocation(parsed),
         pre_processor_arn=parsed.preProcessorARN or None,
         post_processor_arn=parsed.postProcessorARN or None,
         cold_starts=parsed.coldStarts,
@@ -290,6 +292,11 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         observed=observed,
         power_tuning=_power_tuning(parsed) if any(name in given for name in POWER_TUNING_FIELDS) else None,
     )
+
+
+def _parallel_invocation(parsed: ExecutionInput) -> bool | None:
+    """What was asked for; with ``num``, as in AWS Lambda Power Tuning, one after the other where nothing was."""
+    return False if parsed.parallelInvocation is None and parsed.num is not None else parsed.parallelInvocation
 
 
 def _without_nulls(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,7 +88,8 @@ class TuningRequest:
     """By which ratio a savings plan lowers the price of compute time."""
     account_gb_seconds: float | None = None
     """What the account uses on the function's architecture in a month: decides the price tier."""
-    parallel_invocation: bool = False
+    parallel_invocation: bool | None = None
+    """``None``: up to three environments of a size at once."""
     sleep_between_invocations_ms: int = 0
     pre_processor_arn: str | None = None
     post_processor_arn: str | None = None

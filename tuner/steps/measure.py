@@ -254,15 +254,20 @@ def _with_environments(
     """Name the environments as far as the order of calls tells them.
 
     A cold invocation starts a new one. A single call after it lands on the one
-    used last; several at once land on one each, and which on which is unknown.
+    used last. Several at once land on one each: which on which is unknown, so
+    they are named in turn, and what counts, on how many they were, is right.
     """
-    started = sum(1 for invocation in earlier if invocation.cold)
+    before = sum(1 for invocation in earlier if invocation.cold)
     last = next((i.environment for i in reversed(earlier) if i.environment is not None), None)
     named = []
+    cold = warm = 0
     for result in results:
         if result.cold:
-            started += 1
-            named.append(replace(result, environment=f"{clone}#{started}"))
+            cold += 1
+            named.append(replace(result, environment=f"{clone}#{before + cold}"))
+        elif wave == 1 or not before:
+            named.append(replace(result, environment=last))
         else:
-            named.append(replace(result, environment=last if wave == 1 else None))
+            named.append(replace(result, environment=f"{clone}#{warm % before + 1}"))
+            warm += 1
     return named

@@ -163,6 +163,7 @@ def plan_run(
             measured_on=surroundings.machine or surroundings.where,
             besides={
                 "function": target.arn,
+                "preProcessorARN": request.pre_processor_arn,
                 "allowedExceptions": sorted(request.allowed_exceptions),
                 "observed": to_json(request.observed),
             },

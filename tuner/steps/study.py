@@ -9,17 +9,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import optuna
-
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.codec import from_json, to_json
-from tuner.core.search import StudyRun, StudySetAside, earlier_runs, open_study
+from tuner.core.search import Study, StudyRun, StudySetAside, earlier_runs, open_study
 from tuner.steps.earlier import Earlier
 from tuner.steps.run import EARLIER, RunRecord
 
 
 @contextmanager
-def study_of(artifacts: RunArtifacts, record: RunRecord) -> Iterator[tuple[optuna.Study, Earlier]]:
+def study_of(artifacts: RunArtifacts, record: RunRecord) -> Iterator[tuple[Study, Earlier]]:
     """Open the study for one step and write it back when that went well.
 
     A study that cannot be read is kept under a name of its own, and a new one
@@ -52,7 +50,7 @@ def study_of(artifacts: RunArtifacts, record: RunRecord) -> Iterator[tuple[optun
         artifacts.all.write_unchanged(f"{folder_key}/{name}", journal.read_bytes(), entity_tag)
 
 
-def _earlier(artifacts: RunArtifacts, record: RunRecord, study: optuna.Study, warning: str | None) -> Earlier:
+def _earlier(artifacts: RunArtifacts, record: RunRecord, study: Study, warning: str | None) -> Earlier:
     stored = artifacts.find(EARLIER)
     if stored is not None:
         earlier = from_json(Earlier, stored)

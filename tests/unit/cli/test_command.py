@@ -160,7 +160,13 @@ def test_the_documentation_knows_every_subcommand_flag_and_exit_code() -> None:
     root = typer.main.get_command(app)
     commands = list(root.commands.items())
     commands += [(f"local {name}", command) for name, command in root.commands["local"].commands.items()]
-    flags = {word for _, command in commands for flag in command.params for word in flag.opts if word.startswith("--")}
+    flags = {
+        word
+        for _, command in commands
+        for flag in command.params
+        for word in (*flag.opts, *flag.secondary_opts)
+        if word.startswith("--")
+    }
     hidden = {
         word
         for _, command in commands

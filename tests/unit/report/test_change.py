@@ -15,7 +15,8 @@ def test_the_commands_size_is_the_recommended_one() -> None:
     """Ready to be copied."""
     found = {snippet.tool: snippet.text for snippet in snippets(documents.goal_met())}
     assert found["AWS CLI"] == (
-        "aws lambda update-function-configuration --function-name thumbnail-api --region eu-central-1 --memory-size 1024"
+        "aws lambda update-function-configuration --function-name thumbnail-api "
+        "--region eu-central-1 --memory-size 1024"
     )
     assert found["SAM and CloudFormation"] == "MemorySize: 1024"
     assert found["Terraform"] == "memory_size = 1024"

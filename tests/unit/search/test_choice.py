@@ -10,7 +10,7 @@ from tuner.core.model import LatencyGoal
 from tuner.core.search.choice import choose_cheapest_meeting, judge
 from tuner.core.search.decision import samples_to_show
 from tuner.core.search.next_batch import price_per_invocation
-from tuner.core.search.noise import log_quantile, normal_cdf, normal_quantile
+from tuner.core.search.noise import TAIL_FACTORS, log_quantile, normal_cdf, normal_quantile
 from tuner.core.search.space import space_of
 
 GOAL = LatencyGoal(95, 300.0)
@@ -70,9 +70,12 @@ def test_quantile_of_the_mixture() -> None:
     """The table's normal, and the tail's share in p95 and p99."""
     assert normal_cdf(normal_quantile(np.array([0.05, 0.5, 0.99]))) == pytest.approx([0.05, 0.5, 0.99], abs=1e-4)
     spread, none, some = np.array([0.1]), np.array([0.0]), np.array([0.03])
-    assert log_quantile(95, spread, none) == pytest.approx([0.16449], abs=1e-3)
-    assert log_quantile(95, spread, some) > 0.18
-    assert log_quantile(99, spread, some) > np.log(2.0)
+    thin, mode = np.log([TAIL_FACTORS]), np.log([[3.0]])
+    assert log_quantile(95, spread, none, thin) == pytest.approx([0.16449], abs=1e-3)
+    assert log_quantile(95, spread, some, thin) > 0.18
+    assert log_quantile(99, spread, some, thin) > np.log(2.0)
+    # Of a fifth that takes three times as long, the upper quarter lies beyond p95.
+    assert log_quantile(95, spread, np.array([0.2]), mode) == pytest.approx([np.log(3) + 0.06745], abs=2e-3)
 
 
 def test_cost_follows_the_bill() -> None:

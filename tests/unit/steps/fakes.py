@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -102,6 +103,8 @@ class FakeLambda:
         self.before: Callable[[str, str], None] = lambda call, name: None
         """Called before every call; raises what AWS shall answer."""
         self.cold: set[str] = set()
+        self.started: dict[str, int] = {}
+        """Environments of each function."""
         self.unreserved = 1_000
         self.listed: dict[str, list[dict[str, Any]]] = {"list_versions_by_function": [{"Version": "$LATEST"}]}
         """What the function's listings answer, by operation; nothing by default."""
@@ -227,8 +230,12 @@ class FakeLambda:
         request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{FunctionName}{len(self.calls)}"))
         duration_ms = self.duration_ms(configuration["MemorySize"])
         init = ""
-        if FunctionName in self.cold:
-            self.cold.remove(FunctionName)
+        # Calls at once come from a pool's threads: each starts an environment, until three are there.
+        at_once = threading.current_thread() is not threading.main_thread()
+        starts = at_once and self.started.get(FunctionName, 0) < 3
+        if FunctionName in self.cold or starts:
+            self.cold.discard(FunctionName)
+            self.started[FunctionName] = self.started.get(FunctionName, 0) + 1
             init = "Init Duration: 120.00 ms\t"
         billed_ms = int(duration_ms + (120 if init else 0)) + 1
         tail = (

@@ -121,13 +121,14 @@ def test_the_key_holds_no_secret(run: FakeRun) -> None:
 
 def test_warm_start_can_be_switched_off(run: FakeRun) -> None:
     """``warmStart: false`` starts cold, says so, and still leaves its observations to the next night."""
-    begin(run, "night-1")
+    few = {"maxInvocations": 30}
+    begin(run, "night-1", budget=few)
     first = finish(run)
-    begin(run, "night-2", warmStart=False)
+    begin(run, "night-2", warmStart=False, budget=few)
     second = finish(run)
     assert second["warmStart"]["used"] is False
     assert "switched off" in second["warmStart"]["reason"]
-    assert second["invocations"] == first["invocations"]
+    assert min(first["invocations"], second["invocations"]) > 8
     begin(run, "night-3")
     run.suggest()
     assert {earlier.run_id for earlier in load_earlier(run.artifacts).runs} == {"night-1", "night-2"}

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import optuna
+from optuna import Study
 
 from tuner.core.model import Facts, Observation, SearchProblem, Suggestion
 from tuner.core.search.alternatives import goal_alternatives
@@ -48,6 +49,7 @@ __all__ = [
     "ONLY_RUN",
     "VERSIONS",
     "LeastLossSampler",
+    "Study",
     "StudyRun",
     "StudySetAside",
     "earlier_runs",
@@ -63,7 +65,7 @@ __all__ = [
 
 def suggest(
     problem: SearchProblem,
-    study: optuna.Study,
+    study: Study,
     observations: Sequence[Observation],
     *,
     elapsed_minutes: float,

@@ -26,15 +26,7 @@ from tuner.core.model import (
     SearchProblem,
     Verdict,
 )
-from tuner.core.search import choice
-from tuner.core.search.belief import (
-    FINAL_DRAW_COUNT,
-    ROUNDING_SHARE,
-    SEEN_SHARE,
-    UNDECIDED_LOSS,
-    Belief,
-    believe,
-)
+from tuner.core.search.belief import FINAL_DRAW_COUNT, believe, chosen_under
 from tuner.core.search.decision import decide
 from tuner.core.search.outlook import percentile_of
 from tuner.core.search.space import FloatArray
@@ -72,6 +64,7 @@ def goal_alternatives(
     percentile_ms = belief.outlook.percentile_ms
     if percentile_ms is None:
         percentile_ms = percentile_of(belief.outlook.draws, percentile, belief.outlook.cold)
+    outlook = replace(belief.outlook, percentile_ms=percentile_ms)
     own_ms = None if problem.goal is None else problem.goal.limit_ms
     samples = belief.evidence.own_warm_counts(len(problem.candidates))
     environments = belief.evidence.own_environment_counts(len(problem.candidates))
@@ -80,7 +73,8 @@ def goal_alternatives(
     steps = []
     for limit_ms in limits_to_try(percentile_ms[:, belief.allowed], own_ms):
         goal = LatencyGoal(percentile, limit_ms)
-        decision = decide(replace(problem, goal=goal), _under(belief, problem, goal, percentile_ms))
+        under_goal = replace(problem, goal=goal)
+        decision = decide(under_goal, chosen_under(under_goal, belief, outlook))
         pick = decision.pick
         if not found or found[-1] != (pick, decision.verdict):
             found.append((pick, decision.verdict))
@@ -102,32 +96,6 @@ def goal_alternatives(
         assert met is not None
         steps.append(GoalStep(limit_ms, len(choices) - 1, round(met, 6), round(decision.confidence, 6)))
     return GoalAlternatives(percentile, tuple(choices), tuple(steps))
-
-
-def _under(belief: Belief, problem: SearchProblem, goal: LatencyGoal, percentile_ms: FloatArray) -> Belief:
-    """The same draws with the choice that follows under another goal, as :func:`believe` chooses."""
-    outlook = replace(belief.outlook, percentile_ms=percentile_ms)
-    loss = choice.losses(outlook, goal, belief.allowed)
-    met = (percentile_ms <= goal.limit_ms).astype(np.float64)
-    unreachable = (np.where(belief.allowed, met, 0.0).max(axis=1) == 0).astype(np.float64)
-    undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
-    expected = loss.mean(axis=0) + UNDECIDED_LOSS * undecided
-    pick = choice.choose_cheapest_meeting(expected, belief.space.is_round, problem.tolerance * ROUNDING_SHARE)
-    seen = belief.allowed & belief.space.is_round & (belief.evidence.own_warm_counts(len(expected)) > 0)
-    if seen.any() and not seen[pick]:
-        nearest = int(np.argmin(np.where(seen, expected, np.inf)))
-        if expected[nearest] <= expected[pick] + problem.tolerance * SEEN_SHARE:
-            pick = nearest
-    return replace(
-        belief,
-        outlook=outlook,
-        goal=goal,
-        loss=loss,
-        met=met,
-        unreachable=unreachable,
-        expected_loss=expected,
-        pick=pick,
-    )
 
 
 def limits_to_try(percentile_ms: FloatArray, own_ms: float | None) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ ROUNDING_SHARE = 0.05
 """Rounding the pick to a size that people type may lose this share of the tolerance."""
 SEEN_SHARE = 0.1
 """Of the tolerance: what it may cost to recommend a size that was measured over one that was not."""
+ENVIRONMENTS_WANTED = 3
+"""Execution environments that a recommended size is seen on, where they can be had."""
 UNDECIDED_LOSS = 0.02
 """What an undecided verdict loses: as much as 2 % extra cost."""
 
@@ -48,7 +50,7 @@ class Belief:
     expected_loss: FloatArray
     """Candidates; infinite where not allowed. An undecided verdict is part of it."""
     pick: int
-    known_environment: IntArray
+    known_environments: tuple[IntArray, ...]
 
 
 def generator_of(problem: SearchProblem, evidence: Evidence, purpose: str) -> np.random.Generator:
@@ -74,41 +76,43 @@ def believe(
     )
     outlook = outlook_of(space, draws, problem, cold_starts_of(problem, observations))
     size = len(space.candidates)
-    known = _known_environment(evidence, size)
-    if not allowed.any():
-        nothing = np.full(size, np.inf)
-        pick = space.index_of(problem.current)
-        return Belief(
-            space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
-            np.full(outlook.cost_per_million_usd.shape, np.inf), None, None, nothing, pick, known,
-        )  # fmt: skip
-    by_strategy = problem.goal is None and problem.strategy != "cost"
-    loss = strategy_losses(problem, outlook, allowed) if by_strategy else choice.losses(outlook, problem.goal, allowed)
-    met = unreachable = None
-    if problem.goal is not None and outlook.percentile_ms is not None:
-        met = (outlook.percentile_ms <= problem.goal.limit_ms).astype(np.float64)
-        unreachable = (np.where(allowed, met, 0.0).max(axis=1) == 0).astype(np.float64)
+    belief = Belief(
+        space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
+        loss=np.full(outlook.cost_per_million_usd.shape, np.inf), met=None, unreachable=None,
+        expected_loss=np.full(size, np.inf), pick=space.index_of(problem.current),
+        known_environments=_known_environments(evidence, size),
+    )  # fmt: skip
+    return chosen_under(problem, belief, outlook) if allowed.any() else belief
+
+
+def chosen_under(problem: SearchProblem, belief: Belief, outlook: Outlook) -> Belief:
+    """Choose under *problem*'s goal or strategy from an outlook on the belief's draws; some candidate is allowed."""
+    space, allowed, goal = belief.space, belief.allowed, problem.goal
+    by_strategy = goal is None and problem.strategy != "cost"
+    loss = strategy_losses(problem, outlook, allowed) if by_strategy else choice.losses(outlook, goal, allowed)
     expected = strategy_objective(problem, outlook, allowed) if by_strategy else loss.mean(axis=0)
-    if met is not None and unreachable is not None:
+    met = unreachable = None
+    if goal is not None and outlook.percentile_ms is not None:
+        met = (outlook.percentile_ms <= goal.limit_ms).astype(np.float64)
+        unreachable = (np.where(allowed, met, 0.0).max(axis=1) == 0).astype(np.float64)
         undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
         expected = expected + UNDECIDED_LOSS * undecided
-    pick = choice.choose_cheapest_meeting(expected, space.is_round, problem.tolerance * ROUNDING_SHARE)
-    seen = allowed & space.is_round & (evidence.own_warm_counts(size) > 0)
+    # A size that was confirmed is as good a number as one that people type, also on the night after.
+    handy = space.is_round | (belief.evidence.environment_counts(len(expected)) >= ENVIRONMENTS_WANTED)
+    pick = choice.choose_cheapest_meeting(expected, handy, problem.tolerance * ROUNDING_SHARE)
+    seen = allowed & handy & (belief.evidence.warm_counts(len(expected)) > 0)
     if seen.any() and not seen[pick]:
         # Among sizes that are as good as equal, the one that ran: else the search goes from neighbour to neighbour.
         nearest = int(np.argmin(np.where(seen, expected, np.inf)))
         if expected[nearest] <= expected[pick] + problem.tolerance * SEEN_SHARE:
             pick = nearest
-    return Belief(
-        space, evidence, outlook, problem.goal, problem.confidence, allowed, reasons,
-        loss, met, unreachable, expected, pick, known,
+    return replace(
+        belief, outlook=outlook, goal=goal, loss=loss, met=met, unreachable=unreachable,
+        expected_loss=expected, pick=pick,
     )  # fmt: skip
 
 
-def _known_environment(evidence: Evidence, size: int) -> IntArray:
-    """For each candidate the environment that its next invocation lands on; -1 where it is a new one."""
-    result = np.full(size, -1, dtype=np.int64)
-    for environment, candidate in enumerate(evidence.environment_candidate):
-        if result[candidate] < 0 and evidence.environment_run[environment] == 0:
-            result[candidate] = environment
-    return result
+def _known_environments(evidence: Evidence, size: int) -> tuple[IntArray, ...]:
+    """For each candidate the environments that it has in this run, on which its next invocations land."""
+    own = evidence.environment_run == 0
+    return tuple(np.flatnonzero(own & (evidence.environment_candidate == candidate)) for candidate in range(size))

@@ -23,8 +23,9 @@ from tuner.core.model import (
 )
 from tuner.core.search.belief import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Belief, believe
 from tuner.core.search.decision import Decision, decide
+from tuner.core.search.next_batch import fantasies_of, outcome_log_weights
 from tuner.core.search.outlook import mean_of, percentile_of
-from tuner.core.search.space import FloatArray, IntArray
+from tuner.core.search.space import FloatArray
 from tuner.core.search.warm_start import verify
 
 CURVE_POINTS = 40
@@ -36,8 +37,6 @@ SAME_COST_RATIO = 0.005
 _ODD_SIZE = 0.1
 _WORLDS = 64
 _SITES = 6
-_KERNEL_RATIO = 0.1
-"""Widens the likelihood by this share of the draws' own scatter: there are only so many of them."""
 
 
 def explain(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> Explanation | None:
@@ -161,38 +160,18 @@ def _more(problem: SearchProblem, belief: Belief) -> tuple[MoreInvocations, ...]
             sites.append(int(index))
         if len(sites) == _SITES:
             break
-    worlds = np.linspace(0, len(belief.loss) - 1, _WORLDS).astype(np.int64)
     rows = []
     for count in MORE_INVOCATIONS:
         used = sites[: max(1, min(_SITES, count // 4))]
-        log_weights = np.zeros((len(worlds), len(belief.loss)))
+        log_weights: FloatArray | float = 0.0
         for site in used:
-            is_new = belief.known_environment[site] < 0
-            warm = max(1, count // len(used) - (1 if is_new and problem.first_invocation_cold else 0))
-            log_weights += _log_likelihood(belief, site, warm, worlds, generator)
-        rows.append(MoreInvocations(count, _decided_share(problem, belief, log_weights)))
+            spread = min(problem.max_parallel, max(1, count // len(used) // 2))
+            new_count = max(0, spread - len(belief.known_environments[site])) if problem.first_invocation_cold else 0
+            warm_count = max(1, count // len(used) - new_count)
+            seen = fantasies_of(len(belief.loss), _WORLDS, generator)
+            log_weights = log_weights + outcome_log_weights(belief, site, warm_count, min(spread, warm_count), seen)
+        rows.append(MoreInvocations(count, _decided_share(problem, belief, np.asarray(log_weights))))
     return tuple(rows)
-
-
-def _log_likelihood(
-    belief: Belief, site: int, count: int, worlds: IntArray, generator: np.random.Generator
-) -> FloatArray:
-    """Worlds × draws: the likelihood of what each world would show at a size, in each draw, in log."""
-    draws = belief.outlook.draws
-    centre = draws.typical_log_ms[:, site]
-    variance = draws.noise**2 / count
-    known = belief.known_environment[site]
-    if known >= 0:
-        centre = centre + draws.environment[:, known]
-    else:
-        variance = variance + draws.environment_spread**2
-    seen = centre[worlds] + np.sqrt(variance[worlds]) * generator.standard_normal(len(worlds))
-    wide = variance + (_KERNEL_RATIO * float(centre.std())) ** 2
-    result: FloatArray = -((seen[:, None] - centre[None, :]) ** 2) / (2 * wide) - 0.5 * np.log(wide)
-    if count > 1:
-        spread = draws.noise[worlds] ** 2 * generator.chisquare(count - 1, size=len(worlds))
-        result = result - spread[:, None] / (2 * draws.noise**2) - (count - 1) * np.log(draws.noise)
-    return result
 
 
 def _decided_share(problem: SearchProblem, belief: Belief, log_weights: FloatArray) -> float:

@@ -22,7 +22,7 @@ FURTHER_RATIO = 3.0
 """What a further batch of a round must add, in prices: it is asked for without knowing the first one's outcome."""
 SITE_LIMIT = 22
 WARM_COUNTS = (1, 2, 4)
-PRICE_PER_INVOCATION = 0.00055
+PRICE_PER_INVOCATION = 0.0012
 """The loss that one invocation at the best size's cost must save: half by count, half by dollars.
 
 It stands for a function of REFERENCE_MONTHLY invocations, and for one whose
@@ -56,6 +56,7 @@ class Option:
 
     candidate: int
     warm_count: int
+    environment_count: int
     invocation_count: int
     gain: float
     price: float
@@ -68,7 +69,8 @@ class Option:
 
 def choose_batches(
     belief: Belief,
-    cold_count: IntArray,
+    max_parallel: int,
+    first_cold: bool,
     affordable: Callable[[int, Sequence[Option]], int],
     generator: np.random.Generator,
     monthly_invocations: float | None = None,
@@ -82,7 +84,8 @@ def choose_batches(
 
     Args:
         belief: What is known now.
-        cold_count: For each candidate, how many invocations of a batch are lost to cold starts.
+        max_parallel: Over how many environments a batch may be spread.
+        first_cold: Whether the first invocation on a new environment is a cold start, and no warm sample.
         affordable: How many invocations at a candidate fit the budget after some batches.
         generator: Source of the fantasised outcomes.
         monthly_invocations: The function's traffic; None where it is not known.
@@ -90,8 +93,10 @@ def choose_batches(
     Returns:
         Empty where none is worth its price, None where none is affordable.
     """
-    appraisal = _Appraisal(belief, cold_count, price_per_invocation(monthly_invocations), generator)
-    sites = [int(site) for site in _sites(belief) if 1 + cold_count[site] <= affordable(int(site), [])]
+    appraisal = _Appraisal(belief, max_parallel, first_cold, price_per_invocation(monthly_invocations), generator)
+    sites = [
+        int(site) for site in _sites(belief) if 1 + appraisal.cold_count(int(site), 1) <= affordable(int(site), [])
+    ]
     if not sites:
         return None
     finalists = [option.candidate for option in appraisal.glance(sites)[:FINALIST_LIMIT]]
@@ -110,16 +115,17 @@ class _Appraisal:
     """What options are worth, after the batches that were already taken into the round."""
 
     def __init__(
-        self, belief: Belief, cold_count: IntArray, per_invocation: float, generator: np.random.Generator
+        self, belief: Belief, max_parallel: int, first_cold: bool, per_invocation: float, generator: np.random.Generator
     ) -> None:
         self._belief = belief
-        self._cold_count = cold_count
+        self._max_parallel = max_parallel
+        self._first_cold = first_cold
         self._per_invocation = per_invocation
         self._stakes = _stakes_of(belief, generator)
         cost = belief.outlook.cost_per_million_usd.mean(axis=0)
         self._relative_cost = cost / cost[belief.pick]
-        self._few = _fantasies(len(belief.loss), FANTASY_COUNT // 2, generator)
-        self._many = [_fantasies(len(belief.loss), FANTASY_COUNT, generator) for _ in range(BATCHES_PER_ROUND)]
+        self._few = fantasies_of(len(belief.loss), FANTASY_COUNT // 2, generator)
+        self._many = [fantasies_of(len(belief.loss), FANTASY_COUNT, generator) for _ in range(BATCHES_PER_ROUND)]
         self._taken: FloatArray | float = 0.0
         """Logarithm of the likelihoods of the outcomes of what was taken: outcomes × draws."""
         self._taken_count = 0
@@ -127,35 +133,46 @@ class _Appraisal:
 
     def glance(self, sites: Sequence[int]) -> list[Option]:
         """A first estimate for each site, best first."""
-        options = [self._option(site, 1, _log_weights(self._belief, site, 1, self._few)) for site in sites]
+        options = [self._option(site, 1, 1, outcome_log_weights(self._belief, site, 1, 1, self._few)) for site in sites]
         return sorted(options, key=lambda option: (-option.ratio, option.candidate))
 
     def best(self, sites: Sequence[int], chosen: Sequence[Option], affordable: Callable[[int], int]) -> Option | None:
         """The option of most worth for its price, next to those already taken."""
         options = [
-            self._option(site, warm_count, self._log_weights(site, warm_count, len(chosen)))
+            self._option(site, warm_count, spread, self._log_weights(site, warm_count, spread, len(chosen)))
             for site in sites
             for warm_count in WARM_COUNTS
-            if warm_count + int(self._cold_count[site]) <= affordable(site)
+            for spread in sorted(
+                {1, min(warm_count, self._max_parallel)} if self._first_cold else {min(warm_count, self._max_parallel)}
+            )
+            if warm_count + self.cold_count(site, spread) <= affordable(site)
         ]
         return min(options, key=lambda option: (-option.ratio, option.candidate, option.warm_count), default=None)
 
     def take(self, option: Option) -> None:
         """Let the options that follow count only for what they add."""
-        self._taken = self._log_weights(option.candidate, option.warm_count, self._taken_count)
+        self._taken = self._log_weights(
+            option.candidate, option.warm_count, option.environment_count, self._taken_count
+        )
         self._taken_count += 1
         self._taken_gain += option.gain
 
-    def _log_weights(self, site: int, warm_count: int, number: int) -> FloatArray:
+    def cold_count(self, site: int, environment_count: int) -> int:
+        """How many invocations of a batch are lost to cold starts."""
+        return max(0, environment_count - len(self._belief.known_environments[site])) if self._first_cold else 0
+
+    def _log_weights(self, site: int, warm_count: int, environment_count: int, number: int) -> FloatArray:
         # The outcomes of one round belong to the same worlds, each with its own scatter.
-        result: FloatArray = self._taken + _log_weights(self._belief, site, warm_count, self._many[number])
+        result: FloatArray = self._taken + outcome_log_weights(
+            self._belief, site, warm_count, environment_count, self._many[number]
+        )
         return result
 
-    def _option(self, site: int, warm_count: int, log_weights: FloatArray) -> Option:
-        invocation_count = warm_count + int(self._cold_count[site])
+    def _option(self, site: int, warm_count: int, environment_count: int, log_weights: FloatArray) -> Option:
+        invocation_count = warm_count + self.cold_count(site, environment_count)
         price = self._per_invocation * invocation_count * (0.5 + 0.5 * float(self._relative_cost[site]))
         gain = _gain(self._stakes, log_weights) - self._taken_gain
-        return Option(site, warm_count, invocation_count, gain, price)
+        return Option(site, warm_count, environment_count, invocation_count, gain, price)
 
 
 @dataclass(frozen=True)
@@ -195,7 +212,7 @@ def _stakes_of(belief: Belief, generator: np.random.Generator) -> _Stakes:
 
 
 @dataclass(frozen=True)
-class _Fantasies:
+class Fantasies:
     """The worlds that outcomes are drawn from, the same for every option so that they can be compared."""
 
     world: IntArray
@@ -205,9 +222,10 @@ class _Fantasies:
     """Standard normal: where the outcome's own spread lies within its distribution."""
 
 
-def _fantasies(draw_count: int, count: int, generator: np.random.Generator) -> _Fantasies:
+def fantasies_of(draw_count: int, count: int, generator: np.random.Generator) -> Fantasies:
+    """Draw *count* outcomes' worlds, evenly over the draws, and their scatter."""
     strata = (generator.permutation(count) + 0.5) / count
-    return _Fantasies(
+    return Fantasies(
         world=np.linspace(0, draw_count - 1, count).astype(np.int64),
         scatter=normal_quantile(strata),
         own_spread=generator.standard_normal(count),
@@ -276,16 +294,19 @@ def _gain(stakes: _Stakes, log_weights: FloatArray) -> float:
     return FLATTERY * float(flattering) + (1 - FLATTERY) * slighting
 
 
-def _log_weights(belief: Belief, site: int, warm_count: int, fantasies: _Fantasies) -> FloatArray:
+def outcome_log_weights(
+    belief: Belief, site: int, warm_count: int, environment_count: int, fantasies: Fantasies
+) -> FloatArray:
     """Outcomes × draws: the log likelihood of each fantasised outcome in each draw, up to a constant per row."""
     draws = belief.outlook.draws
     centre = np.einsum("sp,p->s", draws.log_median[:, :, site], draws.payload_share)
     variance = draws.noise**2 / warm_count
-    known = belief.known_environment[site]
-    if known >= 0:
-        centre = centre + draws.environment[:, known]
-    else:
-        variance = variance + draws.environment_spread**2
+    known = belief.known_environments[site][:environment_count]
+    new_count = environment_count - len(known)
+    if len(known):
+        centre = centre + draws.environment[:, known].sum(axis=1) / environment_count
+    if new_count:
+        variance = variance + draws.environment_spread**2 * new_count / environment_count**2
     world = fantasies.world
     outcome = centre[world] + np.sqrt(variance[world]) * fantasies.scatter
     wide = variance + (_KERNEL_RATIO * centre.std()) ** 2
@@ -294,6 +315,9 @@ def _log_weights(belief: Belief, site: int, warm_count: int, fantasies: _Fantasi
         freedom = warm_count - 1
         # Wilson and Hilferty's approximation of a chi-square from a normal.
         cube = 1 - 2 / (9 * freedom) + fantasies.own_spread * math.sqrt(2 / (9 * freedom))
-        seen = draws.noise[world] ** 2 * freedom * np.maximum(cube, 0.05) ** 3
-        log_weight = log_weight - seen[:, None] * (0.5 / draws.noise**2) - freedom * np.log(draws.noise)
+        single = draws.noise**2
+        if environment_count > 1:
+            single = single + draws.environment_spread**2
+        seen = single[world] * freedom * np.maximum(cube, 0.05) ** 3
+        log_weight = log_weight - seen[:, None] * (0.5 / single) - freedom * 0.5 * np.log(single)
     return log_weight

@@ -14,10 +14,13 @@ import numpy as np
 from tuner.core.search.space import FloatArray
 
 TAIL_FACTORS = (2.0, 2.5, 3.1, 3.8, 5.0)
-"""How much slower a tail invocation is, equally likely."""
-TAIL_MEAN_EXCESS = sum(TAIL_FACTORS) / len(TAIL_FACTORS) - 1
-TAIL_PRIOR = (0.4, 40.0)
-"""Beta prior of the tail's share: about 1 %, anywhere from 0 to 5 %."""
+"""How much slower an invocation of the thin tail is, equally likely."""
+THIN_TAIL = (0.4, 40.0)
+"""Beta prior of the thin tail's share: about 1 %, anywhere from 0 to 5 %."""
+SECOND_MODE = (3.0, 12.0)
+"""Beta prior of a second mode's share: about 20 %, from 6 to 39 %. All of it is slower by one factor."""
+SECOND_MODE_PRIOR = 0.05
+"""One in ten measured functions has more than 13 % of its invocations above twice the median."""
 
 _GRID = np.linspace(-8.0, 8.0, 3201)
 _CDF = np.array([0.5 * (1 + math.erf(x / math.sqrt(2))) for x in _GRID])
@@ -35,22 +38,25 @@ def normal_quantile(share: FloatArray) -> FloatArray:
     return result
 
 
-def log_quantile(percentile: float, spread: FloatArray, tail_share: FloatArray) -> FloatArray:
-    """Logarithm of a percentile over the core's median, for each pair of spread and tail share.
+def log_quantile(
+    percentile: float, spread: FloatArray, tail_share: FloatArray, tail_log_factors: FloatArray
+) -> FloatArray:
+    """Logarithm of a percentile over the core's median, for each draw of the noise.
 
     Args:
         percentile: 0 to 100, exclusive.
         spread: Standard deviation of the core's logarithm.
-        tail_share: Share of invocations that are slower by one of TAIL_FACTORS.
+        tail_share: Share of invocations that are slower by one of the factors.
+        tail_log_factors: Draws × factors: logarithms, equally likely.
     """
     target = percentile / 100
-    shifts = np.log(TAIL_FACTORS)[:, None]
+    shifts = tail_log_factors.T
     # The mixture lies above its core, and below the core that had to make up for the tail.
     core_alone = normal_quantile(np.full(len(spread), target)) * spread
     low = core_alone
-    high = np.minimum(
-        normal_quantile(np.minimum(target / (1 - tail_share), 1.0)) * spread, core_alone + math.log(TAIL_FACTORS[-1])
-    )
+    slowest = core_alone + shifts.max(axis=0)
+    in_core = target / (1 - tail_share)
+    high = np.where(in_core < 1, np.minimum(normal_quantile(np.minimum(in_core, 1.0)) * spread, slowest), slowest)
     for _ in range(14):
         middle = (low + high) / 2
         core = normal_cdf(middle / spread)
@@ -62,7 +68,7 @@ def log_quantile(percentile: float, spread: FloatArray, tail_share: FloatArray) 
     return result
 
 
-def log_mean(spread: FloatArray, tail_share: FloatArray) -> FloatArray:
-    """Logarithm of the mean over the core's median."""
-    result: FloatArray = spread**2 / 2 + np.log1p(tail_share * TAIL_MEAN_EXCESS)
+def log_mean(spread: FloatArray, tail_share: FloatArray, tail_excess: FloatArray) -> FloatArray:
+    """Logarithm of the mean over the core's median; *tail_excess* is the tail's mean factor minus 1."""
+    result: FloatArray = spread**2 / 2 + np.log1p(tail_share * tail_excess)
     return result

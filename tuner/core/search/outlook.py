@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuner.core.model import Observation, SearchProblem
-from tuner.core.search.noise import TAIL_FACTORS, TAIL_MEAN_EXCESS, log_mean, log_quantile, normal_cdf, normal_quantile
+from tuner.core.search.noise import TAIL_FACTORS, log_mean, log_quantile, normal_cdf, normal_quantile
 from tuner.core.search.posterior import Draws
 from tuner.core.search.space import FloatArray, Space
 
@@ -64,7 +64,7 @@ def outlook_of(space: Space, draws: Draws, problem: SearchProblem, cold: ColdSta
 
 def mean_of(draws: Draws, cold: ColdStarts = WARM_ONLY) -> FloatArray:
     """Draws × candidates of the mean duration, in milliseconds; init is part of a cold one."""
-    each_ms = np.exp(draws.log_median + log_mean(draws.spread, draws.tail_share)[:, None, None])
+    each_ms = np.exp(draws.log_median + log_mean(draws.spread, draws.tail_share, draws.tail_excess)[:, None, None])
     mean_ms: FloatArray = np.einsum("spj,p->sj", each_ms, draws.payload_share)
     if cold.share:
         slower_ms = mean_ms * np.exp(draws.cold_offset)[:, None] + cold.init_ms
@@ -75,7 +75,7 @@ def mean_of(draws: Draws, cold: ColdStarts = WARM_ONLY) -> FloatArray:
 def percentile_of(draws: Draws, percentile: float, cold: ColdStarts = WARM_ONLY) -> FloatArray:
     """Draws × candidates of a percentile of the duration in production, in milliseconds."""
     if len(draws.payload_share) == 1 and not cold.share:
-        factor = log_quantile(percentile, draws.spread, draws.tail_share)
+        factor = log_quantile(percentile, draws.spread, draws.tail_share, draws.tail_log_factors)
         result: FloatArray = np.exp(draws.log_median[:, 0] + factor[:, None])
         return result
     return np.exp(_mixture_quantile(percentile / 100, *_components(draws, cold)))
@@ -91,7 +91,7 @@ def _components(draws: Draws, cold: ColdStarts) -> tuple[list[FloatArray], list[
         medians.append(median)
         # One factor stands for the tail: next to payloads and cold starts its own form is a detail.
         shares.append(warm_share * draws.tail_share)
-        medians.append(median + math.log(1 + TAIL_MEAN_EXCESS))
+        medians.append(median + np.log1p(draws.tail_excess)[:, None])
         if cold.share:
             shares.append(np.full(len(median), payload_share * cold.share))
             slower = median + draws.cold_offset[:, None]

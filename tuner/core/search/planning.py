@@ -10,7 +10,7 @@ import numpy as np
 
 from tuner.core.model import Candidate, Facts, Observation, SearchProblem
 from tuner.core.payload_mix import next_payload
-from tuner.core.search.belief import FINAL_DRAW_COUNT, Belief, believe, generator_of
+from tuner.core.search.belief import ENVIRONMENTS_WANTED, FINAL_DRAW_COUNT, Belief, believe, generator_of
 from tuner.core.search.evidence import is_single_payload, round_number
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.next_batch import REFERENCE_MONTHLY, Option, choose_batches
@@ -21,7 +21,6 @@ from tuner.core.search.warm_start import Verified, sizes_to_check, verify
 FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
 OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
 MIX_LIMIT = 8
-ENVIRONMENTS_WANTED = 3
 REPEATED_SHARE = 9.0
 """By so much less traffic profits from an invocation where the run is repeated before long."""
 OUT_OF_REACH = 0.99
@@ -67,7 +66,8 @@ def plan_round(
     first = () if facts.earlier else _first_design(problem, space, observations, purse, set(reasons), late=was_refuted)
     if first:
         return RoundPlan(first)
-    belief = believe(problem, observations, facts)
+    # What is checked, as what is confirmed, must be what will be recommended.
+    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT if facts.earlier else None)
     checks = _checks(problem, observations, purse, belief, verified) if facts.earlier else ()
     if checks:
         return RoundPlan(checks)
@@ -83,7 +83,7 @@ def plan_round(
         stop_reason = "The best next batch would cost more than what it could still improve."
     # The answer is chosen from more draws than a batch is: what is confirmed must be what will be recommended.
     final = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
-    confirming = _confirmation(problem, purse, final)
+    confirming = _confirmation(problem, observations, purse, final)
     return RoundPlan((confirming,)) if confirming else RoundPlan(stop_reason=stop_reason)
 
 
@@ -96,20 +96,25 @@ def _checks(
     problem: SearchProblem, observations: Sequence[Observation], purse: Purse, belief: Belief, verified: Verified
 ) -> tuple[PlannedBatch, ...]:
     """Invocations at the likely answer and at one other size, until they tell whether the earlier runs still hold."""
-    space, known = belief.space, belief.known_environment
+    space, known = belief.space, belief.known_environments
+    all_environments = belief.evidence.environment_counts(len(space.candidates))
+    # The answer of the night before is what to check: before tonight's level is known the pick is a careful one.
+    confirmed = belief.allowed & (all_environments >= min(ENVIRONMENTS_WANTED, problem.max_parallel + 1))
+    answer = int(np.argmin(np.where(confirmed, belief.expected_loss, np.inf))) if confirmed.any() else belief.pick
     batches = []
-    for index, missing in sizes_to_check(problem, observations, belief.evidence, belief.pick, belief.allowed, verified):
+    for index, missing in sizes_to_check(problem, observations, belief.evidence, answer, belief.allowed, verified):
         candidate = space.candidates[index]
-        environments = min(ENVIRONMENTS_WANTED, problem.max_parallel) if index == belief.pick else 1
+        wanted = ENVIRONMENTS_WANTED - int(all_environments[index]) if index == answer else 1
+        environments = max(1, min(wanted, problem.max_parallel))
         if environments > 1:
             cold = environments if problem.first_invocation_cold else 0
             count = max(missing, environments) + cold
         else:
-            count = missing + _cold_count(problem, known=bool(known[index] >= 0))
+            count = missing + _cold_count(problem, known=len(known[index]) > 0)
         if purse.affordable_count(problem, space, candidate, environments) < count:
             continue
         purse = purse.less(problem, space, candidate, count, environments)
-        where = "the likely answer" if index == belief.pick else "another size"
+        where = "the likely answer" if index == answer else "another size"
         reason = f"{where}: checks whether run {verified.warm_start.from_run_id} still holds"
         batches.append(PlannedBatch(candidate, count, environments, reason))
     return tuple(batches)
@@ -197,8 +202,6 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief, *, repeated:
     next run only, so it must be worth more.
     """
     space = belief.space
-    known = belief.known_environment
-    cold = np.array([_cold_count(problem, known=bool(known[i] >= 0)) for i in range(len(space.candidates))])
 
     def affordable(site: int, taken: Sequence[Option]) -> int:
         left = purse
@@ -210,13 +213,20 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief, *, repeated:
     monthly_invocations = problem.monthly_invocations
     if repeated:
         monthly_invocations = (monthly_invocations or REFERENCE_MONTHLY) / REPEATED_SHARE
-    options = choose_batches(belief, cold, affordable, generator, monthly_invocations)
+    options = choose_batches(
+        belief, problem.max_parallel, problem.first_invocation_cold, affordable, generator, monthly_invocations
+    )
     if options is None:
         return RoundPlan(stop_reason=stopped_by_budget(problem, purse))
     if options:
         return RoundPlan(
             tuple(
-                PlannedBatch(space.candidates[option.candidate], option.invocation_count, 1, _reason(belief, option))
+                PlannedBatch(
+                    space.candidates[option.candidate],
+                    option.invocation_count,
+                    option.environment_count,
+                    _reason(belief, option),
+                )
                 for option in options
             )
         )
@@ -228,7 +238,9 @@ def _reason(belief: Belief, option: Option) -> str:
     return f"{where}: expected to lower the loss of the recommendation by {option.gain:.2%}"
 
 
-def _confirmation(problem: SearchProblem, purse: Purse, belief: Belief) -> PlannedBatch | None:
+def _confirmation(
+    problem: SearchProblem, observations: Sequence[Observation], purse: Purse, belief: Belief
+) -> PlannedBatch | None:
     """A last batch at the pick where it has not run, or on too few environments while more can be had."""
     candidate = belief.space.candidates[belief.pick]
     warm = int(belief.evidence.own_warm_counts(len(belief.space.candidates))[belief.pick])
@@ -236,10 +248,17 @@ def _confirmation(problem: SearchProblem, purse: Purse, belief: Belief) -> Plann
     wanted = min(ENVIRONMENTS_WANTED, problem.max_parallel)
     if warm and environments >= wanted:
         return None
-    if problem.max_parallel > 1:
+    if environments >= wanted:
+        # Those of earlier runs: this one only looks whether it is still so.
+        wanted = 1
+    if wanted > 1:
         count = wanted * (2 if problem.first_invocation_cold else 1)
     else:
         count = 1 + _cold_count(problem, known=False)
+    last = [observation for observation in observations if observation.round == round_number(observations)]
+    if warm and len(last) == 1 and last[0].candidate == candidate and len(last[0].invocations) == count:
+        # Asked for just now: invocations that end at once share an environment, and would again.
+        return None
     evidence = belief.evidence
     of_this_run = evidence.environment_run[evidence.environment] == 0
     attempts = int((of_this_run & (evidence.candidate == belief.pick)).sum())

@@ -28,7 +28,7 @@ from itertools import product
 import numpy as np
 
 from tuner.core.search.evidence import Evidence
-from tuner.core.search.noise import TAIL_PRIOR, normal_cdf
+from tuner.core.search.noise import SECOND_MODE, SECOND_MODE_PRIOR, TAIL_FACTORS, THIN_TAIL, normal_cdf
 from tuner.core.search.shapes import log_shapes
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 
@@ -48,9 +48,14 @@ MISFIT_PRIOR = (0.25, 0.35, 0.27, 0.13)
 NOISE_SPREADS = tuple(0.006 * 1.5**i for i in range(14))
 ENVIRONMENT_SPREADS = (0.005, 0.04, 0.09)
 ENVIRONMENT_PRIOR = (0.33, 0.34, 0.33)
-OUTLIER_LIMIT = 5
+OUTLIER_LIMIT = 20
+GLANCE_STRIDE = 4
+OUTLIER_SHARE = 0.4
+"""No more of the warm invocations are taken for outliers: else the slow mode is the core."""
 _OUTLIER_RANGE = (math.log(1.7), math.log(6.0))
 """An outlier's own excess is uniform in log over this; the core's noise comes on top."""
+_MODE_RANGE = (math.log(1.5), math.log(8.0))
+"""A second mode's factor is uniform in log over this."""
 _SHORT_LOG_MS = math.log(20.0)
 
 
@@ -154,8 +159,11 @@ class _Hypothesis:
     """Inverse covariance of the groups, for each combination."""
     log_evidence: FloatArray
     """Combinations × shapes."""
-    excess: tuple[float, ...]
+    shapes: FloatArray
+    excess: tuple[float, ...] = ()
     """How far each outlier lay above what the others said of it, in log."""
+    second_mode: bool = False
+    """Whether the outliers are a mode of their own, slower by one factor, and no thin tail."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,8 @@ class Draws:
     noise: FloatArray
     environment_spread: FloatArray
     tail_share: FloatArray
+    tail_log_factors: FloatArray
+    """Draws × factors: how much slower an invocation of the tail is, in log, equally likely."""
     environment: FloatArray
     """Draws × known environments: their factors' logarithms."""
     cold_offset: FloatArray
@@ -178,6 +188,12 @@ class Draws:
     def typical_log_ms(self) -> FloatArray:
         """Draws × candidates: the payloads' medians, averaged by their share."""
         result: FloatArray = np.einsum("spj,p->sj", self.log_median, self.payload_share)
+        return result
+
+    @property
+    def tail_excess(self) -> FloatArray:
+        """Draws: the tail's mean factor minus 1."""
+        result: FloatArray = np.exp(self.tail_log_factors).mean(axis=1) - 1
         return result
 
     @property
@@ -203,36 +219,54 @@ class Posterior:
         self._hypotheses = self._outlier_hypotheses()
 
     def _outlier_hypotheses(self) -> list[_Hypothesis]:
-        """Grow the set of outliers by the invocation that is most in excess, while it stays plausible."""
+        """Sets of outliers, each as a thin tail and as a second mode; those that are plausible.
+
+        A set grows by the invocations that are most in excess of what the
+        others say. Whether it explains the rest is seen only once a slow mode
+        is whole, so the path is walked to its end, with few of the shapes.
+        """
+        warm = ~self._evidence.cold
+        limit = min(OUTLIER_LIMIT, int(warm.sum() * OUTLIER_SHARE))
+        outliers: tuple[int, ...] = ()
+        glanced = [(self._glance(outliers), outliers)]
+        while len(outliers) < limit:
+            excess = self._excess(glanced[-1][0][0], self._kept(outliers))
+            count = min(1 if len(outliers) < 4 else 2, limit - len(outliers))
+            worst = np.argsort(-excess)[:count]
+            worst = worst[excess[worst] > math.log(1.25)]
+            if not len(worst):
+                break
+            outliers = (*outliers, *(int(row) for row in worst))
+            glanced.append((self._glance(outliers), outliers))
+        scores = [max(_log_sum(hypothesis.log_evidence) for hypothesis in pair) for pair, _ in glanced]
+        best = max(scores)
+        return [
+            hypothesis
+            for score, (_, outliers) in zip(scores, glanced, strict=True)
+            if score > best - 7
+            for hypothesis in self._weigh(outliers, self._shapes)
+        ]
+
+    def _kept(self, outliers: tuple[int, ...]) -> BoolArray:
         kept = np.ones(len(self._evidence.log_ms), dtype=np.bool_)
-        hypotheses = [self._weigh(kept, (), ())]
-        best = _log_sum(hypotheses[0].log_evidence)
-        warm = np.flatnonzero(~self._evidence.cold)
-        limit = min(OUTLIER_LIMIT, len(warm) // 3)
-        while len(hypotheses[-1].outliers) < limit:
-            excess = self._excess(hypotheses[-1], kept)
-            worst = int(np.argmax(excess))
-            if excess[worst] < math.log(1.25):
-                break
-            kept = kept.copy()
-            kept[worst] = False
-            before = hypotheses[-1]
-            hypothesis = self._weigh(kept, (*before.outliers, worst), (*before.excess, float(excess[worst])))
-            total = _log_sum(hypothesis.log_evidence)
-            hypotheses.append(hypothesis)
-            if total < best - 7:
-                break
-            best = max(best, total)
-        return hypotheses
+        kept[list(outliers)] = False
+        return kept
+
+    def _glance(self, outliers: tuple[int, ...]) -> tuple[_Hypothesis, _Hypothesis]:
+        """The same as weighing, by every fourth shape."""
+        return self._weigh(outliers, self._shapes[::GLANCE_STRIDE])
+
+    def _likeliest(self, log_evidence: FloatArray, shapes: FloatArray, groups: _Groups) -> tuple[int, int, FloatArray]:
+        """The most probable combination and shape, and what is left of the groups' means under them."""
+        combination, shape = divmod(int(np.argmax(log_evidence)), len(shapes))
+        residual = groups.mean - self._centre - shapes[shape, groups.candidate] - COLD_OFFSET * groups.cold
+        return combination, shape, residual
 
     def _excess(self, hypothesis: _Hypothesis, kept: BoolArray) -> FloatArray:
         """How far each kept warm invocation lies above what the others say of it."""
         evidence = self._evidence
-        flat = int(np.argmax(hypothesis.log_evidence))
-        combination, shape = divmod(flat, len(self._shapes))
         groups = hypothesis.groups
-        residual = groups.mean - self._centre - self._shapes[shape, groups.candidate]
-        residual = residual - COLD_OFFSET * groups.cold
+        combination, _, residual = self._likeliest(hypothesis.log_evidence, hypothesis.shapes, groups)
         inverse = hypothesis.inverse[combination]
         leave_out = (inverse @ residual) / np.diag(inverse)
         columns = (groups.candidate, groups.environment, groups.cold, groups.payload)
@@ -250,6 +284,32 @@ class Posterior:
             else:
                 excess[row] = leave_out[group]
         return excess
+
+    def _excess_of(
+        self, outliers: tuple[int, ...], groups: _Groups, inverse: FloatArray, log_evidence: FloatArray,
+        shapes: FloatArray,
+    ) -> FloatArray:  # fmt: skip
+        """How far each outlier lies above what the groups say of it."""
+        rows = np.array(outliers, dtype=np.int64)
+        if not len(rows):
+            return np.zeros(0)
+        evidence, grid = self._evidence, self._grid
+        combination, shape, residual = self._likeliest(log_evidence, shapes, groups)
+        candidate = evidence.candidate[rows]
+        other = self._space.other_architecture
+        kernel = self._kernel[np.ix_(candidate, groups.candidate)]
+        outer = np.outer(other[candidate], other[groups.candidate])
+        shared = LEVEL_VARIANCE + outer * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
+        shared = shared + grid.misfit[combination] ** 2 * kernel
+        same = evidence.environment[rows][:, None] == groups.environment[None, :]
+        shared = shared + grid.environment[combination] ** 2 * same
+        run, runs = evidence.environment_run[evidence.environment[rows]], evidence.environment_run[groups.environment]
+        shared = shared + evidence.run_covariance[np.ix_(run, runs)]
+        if self._payload_count > 1:
+            same = evidence.payload[rows][:, None] == groups.payload[None, :]
+            shared = shared + same * (PAYLOAD_LEVEL_VARIANCE + PAYLOAD_MISFIT_VARIANCE * kernel)
+        expected = self._centre + shapes[shape, candidate] + shared @ (inverse[combination] @ residual)
+        return np.asarray(evidence.log_ms[rows] - expected)
 
     def _covariance(self, groups: _Groups) -> FloatArray:
         """Covariance of the groups' means, for each combination."""
@@ -273,17 +333,23 @@ class Posterior:
             + (grid.noise**2)[:, None, None] * np.diag(1 / groups.count)[None]
         )
 
-    def _weigh(self, kept: BoolArray, outliers: tuple[int, ...], excess: tuple[float, ...]) -> _Hypothesis:
+    def _weigh(self, outliers: tuple[int, ...], shapes: FloatArray) -> tuple[_Hypothesis, _Hypothesis]:
+        """A set of outliers as a thin tail, and as a second mode."""
+        kept = self._kept(outliers)
         groups = _group(self._evidence, kept)
         grid = self._grid
         size = len(groups.mean)
         if size == 0:
-            prior = np.repeat(grid.log_prior[:, None], len(self._shapes), axis=1)
-            return _Hypothesis(outliers, groups, np.zeros((len(grid.misfit), 0, 0)), prior, excess)
+            prior = np.repeat(grid.log_prior[:, None], len(shapes), axis=1)
+            inverse = np.zeros((len(grid.misfit), 0, 0))
+            return (
+                _Hypothesis(outliers, groups, inverse, prior + math.log(1 - SECOND_MODE_PRIOR), shapes),
+                _Hypothesis(outliers, groups, inverse, prior + math.log(SECOND_MODE_PRIOR), shapes, second_mode=True),
+            )
         factor = np.linalg.cholesky(self._covariance(groups))
         whiten = np.linalg.inv(factor)
         inverse = np.swapaxes(whiten, 1, 2) @ whiten
-        residual = groups.mean - self._centre - self._shapes[:, groups.candidate] - COLD_OFFSET * groups.cold
+        residual = groups.mean - self._centre - shapes[:, groups.candidate] - COLD_OFFSET * groups.cold
         square = whiten @ residual.T
         quadratic = np.einsum("chs,chs->cs", square, square)
         log_determinant = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
@@ -291,22 +357,18 @@ class Posterior:
         variance = grid.noise**2
         inside = -0.5 * groups.within_count * np.log(2 * math.pi * variance) - groups.within / (2 * variance)
         inside = inside - 0.5 * float(np.log(groups.count[~groups.cold]).sum())
-        # The share of outliers is integrated out: a Beta function's ratio.
-        a, b = TAIL_PRIOR
-        warm_count = self._evidence.warm_count
-        count = len(outliers)
-        tail = (
-            math.lgamma(a + count)
-            - math.lgamma(a)
-            + math.lgamma(b + warm_count - count)
-            - math.lgamma(b)
-            + math.lgamma(a + b)
-            - math.lgamma(a + b + warm_count)
+        log_evidence = log_evidence + (grid.log_prior + inside)[:, None]
+        spread = np.sqrt(2 * grid.noise**2 + grid.environment**2)
+        count, warm_count = len(outliers), self._evidence.warm_count
+        thin = math.log(1 - SECOND_MODE_PRIOR) + _log_share_evidence(THIN_TAIL, count, warm_count)
+        mode = math.log(SECOND_MODE_PRIOR) + _log_share_evidence(SECOND_MODE, count, warm_count)
+        excess = tuple(self._excess_of(outliers, groups, inverse, log_evidence, shapes))
+        each = sum((_log_outlier_density(above, spread) for above in excess), np.zeros(len(spread)))
+        together = _log_mode_density(excess, spread)
+        return (
+            _Hypothesis(outliers, groups, inverse, log_evidence + (thin + each)[:, None], shapes, excess),
+            _Hypothesis(outliers, groups, inverse, log_evidence + (mode + together)[:, None], shapes, excess, True),
         )
-        prior = grid.log_prior + inside + tail
-        for above in excess:
-            prior = prior + _log_outlier_density(above, np.sqrt(2 * grid.noise**2 + grid.environment**2))
-        return _Hypothesis(outliers, groups, inverse, log_evidence + prior[:, None], excess)
 
     def draw(self, count: int, generator: np.random.Generator) -> Draws:
         """*count* joint draws of the curve, the noise and the environments."""
@@ -327,6 +389,7 @@ class Posterior:
             noise=np.concatenate([part.noise for part in parts]),
             environment_spread=np.concatenate([part.environment_spread for part in parts]),
             tail_share=np.concatenate([part.tail_share for part in parts]),
+            tail_log_factors=np.concatenate([part.tail_log_factors for part in parts]),
             environment=np.concatenate([part.environment for part in parts]),
             cold_offset=np.concatenate([part.cold_offset for part in parts]),
             run_shift=np.concatenate([part.run_shift for part in parts]),
@@ -400,8 +463,11 @@ class Posterior:
             known = np.arange(environment.shape[1])[:, None] == groups.environment[None, :]
             environment = environment + (environment_spread**2)[:, None] * (weight @ known.T.astype(np.float64))
         assert curve.shape == (count, payloads, size)
-        a, b = TAIL_PRIOR
+        a, b = SECOND_MODE if hypothesis.second_mode else THIN_TAIL
         outliers = len(hypothesis.outliers)
+        tail_log_factors = np.tile(np.log(TAIL_FACTORS), (count, 1))
+        if hypothesis.second_mode:
+            tail_log_factors = _draw_mode(hypothesis.excess, noise, environment_spread, generator)
         tail_share = generator.beta(a + outliers, b + self._evidence.warm_count - outliers, size=count)
         # Between the grid's points: the true spread is continuous.
         between = np.exp((generator.random(count) - 0.5) * math.log(NOISE_SPREADS[1] / NOISE_SPREADS[0]))
@@ -411,6 +477,7 @@ class Posterior:
             noise=noise * between,
             environment_spread=environment_spread,
             tail_share=tail_share,
+            tail_log_factors=tail_log_factors,
             environment=environment,
             cold_offset=COLD_OFFSET + cold_offset,
             run_shift=run_shift,
@@ -423,6 +490,45 @@ def _log_outlier_density(excess: float, spread: FloatArray) -> FloatArray:
     inside = normal_cdf((excess - low) / spread) - normal_cdf((excess - high) / spread)
     result: FloatArray = np.log(np.maximum(inside, 1e-12) / (high - low))
     return result
+
+
+def _log_share_evidence(prior: tuple[float, float], count: int, of: int) -> float:
+    """Probability of *count* outliers among *of*, in one order, the share integrated out: a Beta function's ratio."""
+    a, b = prior
+    return (
+        math.lgamma(a + count) - math.lgamma(a) + math.lgamma(b + of - count) - math.lgamma(b)
+        + math.lgamma(a + b) - math.lgamma(a + b + of)
+    )  # fmt: skip
+
+
+def _log_mode_density(excess: tuple[float, ...], spread: FloatArray) -> FloatArray:
+    """Density of the excesses of a second mode: one factor for all, uniform in log, and the core's noise on top."""
+    low, high = _MODE_RANGE
+    result: FloatArray = np.zeros(len(spread))
+    if not excess:
+        return result
+    count, mean = len(excess), sum(excess) / len(excess)
+    scatter = sum((above - mean) ** 2 for above in excess)
+    width = spread / math.sqrt(count)
+    inside = normal_cdf((mean - low) / width) - normal_cdf((mean - high) / width)
+    result = np.log(np.maximum(inside, 1e-12) / (high - low)) - 0.5 * math.log(count)
+    result -= (count - 1) * np.log(spread * math.sqrt(2 * math.pi)) + scatter / (2 * spread**2)
+    return result
+
+
+def _draw_mode(
+    excess: tuple[float, ...], noise: FloatArray, environment_spread: FloatArray, generator: np.random.Generator
+) -> FloatArray:
+    """Draws × factors: the second mode's factor in log, the same in every column."""
+    low, high = _MODE_RANGE
+    count = len(noise)
+    if excess:
+        width = np.sqrt((2 * noise**2 + environment_spread**2) / len(excess))
+        drawn = sum(excess) / len(excess) + width * generator.standard_normal(count)
+        drawn = np.clip(drawn, low, high + 1.0)
+    else:
+        drawn = low + (high - low) * generator.random(count)
+    return np.repeat(drawn[:, None], len(TAIL_FACTORS), axis=1)
 
 
 def _log_sum(values: FloatArray) -> float:
