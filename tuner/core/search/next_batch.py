@@ -29,8 +29,6 @@ It stands for a function of REFERENCE_MONTHLY invocations, and for one whose
 traffic is not known.
 """
 REFERENCE_MONTHLY = 30_000.0
-FLATTERY = 0.0
-"""Weight of the flattering estimate of a batch's worth; the rest is the slighting one's."""
 _KERNEL_RATIO = 0.15
 """Widens the likelihood by this share of the draws' own scatter: there are only some hundred of them."""
 
@@ -280,18 +278,14 @@ def _gain(stakes: _Stakes, log_weights: FloatArray) -> float:
     masses = [np.maximum(part.sum(axis=1, keepdims=True), 1e-30) for part in parts]
     halves = [total / mass for total, mass in zip(sums, masses, strict=True)]
     rows = np.arange(len(weight))
-    slighting = 0.0
+    gain = 0.0
     for chooser, judge in (halves, halves[::-1]):
         # Before the outcome the means are those after it, averaged: so only being told counts.
         chosen_after = stakes.expected_loss(chooser).argmin(axis=1)
         chosen_now = stakes.expected_loss(chooser.mean(axis=0)).argmin()
         judged_now = stakes.expected_loss(judge.mean(axis=0))[chosen_now]
-        slighting += 0.5 * float(judged_now - stakes.expected_loss(judge)[rows, chosen_after].mean())
-    if FLATTERY == 0:
-        return slighting
-    whole = (sums[0] + sums[1]) / (masses[0] + masses[1])
-    flattering = stakes.expected_loss(whole.mean(axis=0)).min() - stakes.expected_loss(whole).min(axis=1).mean()
-    return FLATTERY * float(flattering) + (1 - FLATTERY) * slighting
+        gain += 0.5 * float(judged_now - stakes.expected_loss(judge)[rows, chosen_after].mean())
+    return gain
 
 
 def outcome_log_weights(
