@@ -3,7 +3,7 @@
 # make test      runs the tests             (ARGS="-k template -x" goes to pytest)
 # make check     runs every static check
 # make faults    puts every fault into every place of a run, and looks at what is left (ARGS="'well/step/*'" for some)
-# make bench     measures what the README states
+# make bench     measures what the README and docs/ state (ARGS="all --quick" sees whether it runs)
 # make package   builds what `sam deploy` deploys (ARCHITECTURE=arm64 or x86_64)
 # make clean     removes what was built; .venv/ stays
 # make help      prints these lines

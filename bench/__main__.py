@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import subprocess
 import sys
 
 # One core a worker: otherwise the CPU time of a suggestion is that of waiting threads.
@@ -41,9 +42,32 @@ def main() -> int:
     commands.add_parser("cost", help="what one run takes besides the invocations", add_help=False)
     if importlib.util.find_spec("bench.cpu_share") is not None:
         commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)
-    parsed = parser.parse_args(arguments or ["search"])
+    everything = commands.add_parser("all", help="one after the other, what the documentation states; the default")
+    everything.add_argument("--quick", action="store_true", help="few curves and logs: whether all of it runs")
+    parsed = parser.parse_args(arguments or ["all"])
+    if parsed.command == "all":
+        return _run_all(quick=parsed.quick)
     runs = {"frontier": frontier.run, "nights": nights.run, "report": report.run}
     return runs.get(parsed.command, search.run)(parsed)
+
+
+def _run_all(*, quick: bool) -> int:
+    """Each benchmark in a process of its own; 1 where one of them failed."""
+    commands = (
+        ["search", *(["--quick"] if quick else [])],
+        ["nights", "--stride", "17" if quick else "4"],
+        ["frontier", "--stride", "34" if quick else "4"],
+        ["report"],
+        ["logs", "--invocations", "2000" if quick else "50000"],
+    )
+    failed = []
+    for command in commands:
+        print(f"\n$ python -m bench {' '.join(command)}", flush=True)
+        if subprocess.run([sys.executable, "-m", "bench", *command], check=False).returncode:
+            failed.append(command[0])
+    if failed:
+        print(f"Failed: {', '.join(failed)}.", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
