@@ -78,7 +78,7 @@ def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
     """The run's ``report.json``.
 
     Raises:
-        RunNotFound: It is not there, is damaged, or was written by a later version.
+        RunNotFound: It is not there, is damaged, or was written by a later or an earlier version.
     """
     try:
         document = artifacts.read_json(f"runs/{run_id}/report.json")
@@ -87,10 +87,12 @@ def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise RunNotFound(f"The report of the run {run_id} is damaged: it is not a JSON object.")
     version = document.get("schemaVersion", 0)
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if version != SCHEMA_VERSION:
+        older = isinstance(version, int) and version < SCHEMA_VERSION
+        page = "the run's report.html can be read without it: lambda-tuner open."
         raise RunNotFound(
-            f"The report of the run {run_id} has schema {version}, and this version reads up to {SCHEMA_VERSION}.",
-            hint="Install a newer lambda-tuner; the run's report.html can be read without one: lambda-tuner open.",
+            f"The report of the run {run_id} has schema {version}, and this version reads schema {SCHEMA_VERSION}.",
+            hint=f"Tune the function again; {page}" if older else f"Install a newer lambda-tuner; {page}",
         )
     return document
 

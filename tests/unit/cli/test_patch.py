@@ -196,9 +196,13 @@ def test_an_unknown_run_names_the_nearest(template: Path) -> None:
     assert "goal-met" in result.stderr
 
 
-def test_a_report_of_a_later_schema_is_refused(tmp_path: Path, runs: dict[str, Any], template: Path) -> None:
+@pytest.mark.parametrize(("version", "hint"), [(99, "Install a newer lambda-tuner"), (0, "Tune the function again")])
+def test_a_report_of_another_schema_is_refused(
+    tmp_path: Path, runs: dict[str, Any], template: Path, version: int, hint: str
+) -> None:
     """What this version cannot read is said, not guessed."""
-    write_run(tmp_path / "store" / "bucket", "later", {**runs["goal-met"], "schemaVersion": 99})
+    write_run(tmp_path / "store" / "bucket", "later", {**runs["goal-met"], "schemaVersion": version})
     result = RUNNER.invoke(app, ["patch", "later", "--file", str(template)])
     assert result.exit_code == 2
-    assert "schema 99" in result.stderr
+    assert f"schema {version}" in result.stderr
+    assert hint in " ".join(result.stderr.split())
