@@ -469,6 +469,7 @@ def _uncertain(document: doc.Document) -> Message:
         (
             *_safer(document),
             *_stopped(document),
+            *_more_invocations(document),
             *_current_misses(document),
             *_monthly(document),
             *_production(document),
@@ -479,6 +480,17 @@ def _uncertain(document: doc.Document) -> Message:
         if document.get("safer")
         else "To know more, run it again with a larger budget (--max-invocations).",
     )
+
+
+def _more_invocations(document: doc.Document) -> tuple[Sentence, ...]:
+    """What more invocations would buy; nothing where the run did not work it out."""
+    rows = document.get("moreInvocations") or []
+    if not rows:
+        return ()
+    listed = ", ".join(
+        f"{formats.probability(row['verdictProbability'])} after {row['invocations']:,} more" for row in rows
+    )
+    return ((f"The probability that further invocations decide it: {listed}.",),)
 
 
 def _no_goal(document: doc.Document) -> Message:

@@ -56,6 +56,9 @@ def test_uncertainty_is_said_with_the_probability_and_the_safe_side() -> None:
     assert "with a probability of 66%, where 90% was asked for" in plain(message.headline)
     assert plain(message.support[0]).startswith("On the safe side: 1,152 MB")
     assert plain(message.support[1]) == "The budget of 40 invocations is used up."
+    document = {**documents.uncertain(), "moreInvocations": [{"invocations": 10, "verdictProbability": 0.25}]}
+    lines = [plain(line) for line in verdict_message(document).support]
+    assert "The probability that further invocations decide it: 25% after 10 more." in lines
 
 
 def test_without_a_goal_the_price_in_latency_is_named() -> None:
