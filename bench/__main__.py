@@ -1,9 +1,8 @@
-"""``python -m bench``: ``search`` (or no word), ``frontier``, ``nights``, ``cost``, ``logs``, ``report``, ``cpu``."""
+"""``python -m bench`` (most of them), or one of ``search frontier nights cost logs report cpu``."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 def main() -> int:
     """Parse the command line and run one benchmark."""
     arguments = sys.argv[1:]
-    if arguments[:1] == ["cpu"] and importlib.util.find_spec("bench.cpu_share") is not None:
+    if arguments[:1] == ["cpu"]:
         from bench import cpu_share
 
         sys.argv = ["python -m bench cpu", *arguments[1:]]
@@ -40,8 +39,7 @@ def main() -> int:
     report.add_arguments(commands.add_parser("report", help="the report's size, and how soon it can be used"))
     commands.add_parser("logs", help="how many records of a log are read a second", add_help=False)
     commands.add_parser("cost", help="what one run takes besides the invocations", add_help=False)
-    if importlib.util.find_spec("bench.cpu_share") is not None:
-        commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)
+    commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)
     everything = commands.add_parser("all", help="one after the other, what the documentation states; the default")
     everything.add_argument("--quick", action="store_true", help="few curves and logs: whether all of it runs")
     parsed = parser.parse_args(arguments or ["all"])

@@ -20,7 +20,6 @@ from tuner.core.model import (
     Facts,
     GoalAlternatives,
     GoalStep,
-    Interval,
     LatencyGoal,
     Observation,
     SearchProblem,
@@ -28,7 +27,7 @@ from tuner.core.model import (
 )
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe, chosen_under
 from tuner.core.search.decision import decide
-from tuner.core.search.outlook import percentile_of
+from tuner.core.search.outlook import intervals_of, percentile_of
 from tuner.core.search.space import FloatArray
 from tuner.core.search.warm_start import verify
 
@@ -68,6 +67,8 @@ def goal_alternatives(
     own_ms = None if problem.goal is None else problem.goal.limit_ms
     samples = belief.evidence.own_warm_counts(len(problem.candidates))
     environments = belief.evidence.own_environment_counts(len(problem.candidates))
+    duration_ms = intervals_of(percentile_ms)
+    cost_per_million_usd = intervals_of(belief.outlook.cost_per_million_usd)
     found: list[tuple[int, Verdict]] = []
     choices: list[Alternative] = []
     steps = []
@@ -84,8 +85,8 @@ def goal_alternatives(
                     to_limit_ms=limit_ms,
                     candidate=problem.candidates[pick],
                     verdict=decision.verdict,
-                    duration_ms=_interval(percentile_ms[:, pick]),
-                    cost_per_million_usd=_interval(belief.outlook.cost_per_million_usd[:, pick]),
+                    duration_ms=duration_ms[pick],
+                    cost_per_million_usd=cost_per_million_usd[pick],
                     samples=int(samples[pick]),
                     environments=int(environments[pick]),
                     thin=bool(samples[pick] < THIN_SAMPLES),
@@ -132,9 +133,3 @@ def _round_numbers(low_ms: float, high_ms: float, digit_step: int) -> list[float
     exponents = range(math.floor(math.log10(low_ms)) - 3, math.floor(math.log10(high_ms)))
     numbers = [float(f"{digits}e{exponent}") for exponent in exponents for digits in range(100, 1000, digit_step)]
     return numbers[bisect.bisect_right(numbers, low_ms) - 1 : bisect.bisect_left(numbers, high_ms) + 1]
-
-
-def _interval(values: FloatArray) -> Interval:
-    """Median and the middle 90 % of the draws."""
-    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
-    return Interval(float(middle), float(low), float(high))

@@ -24,7 +24,7 @@ from tuner.core.model import (
 from tuner.core.search.belief import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Belief, believe
 from tuner.core.search.decision import Decision, decide
 from tuner.core.search.next_batch import fantasies_of, outcome_log_weights
-from tuner.core.search.outlook import mean_of, percentile_of
+from tuner.core.search.outlook import intervals_of, mean_of, percentile_of
 from tuner.core.search.space import FloatArray
 from tuner.core.search.warm_start import verify
 
@@ -74,17 +74,11 @@ def _curve(problem: SearchProblem, observations: Sequence[Observation], facts: F
     wider = replace(problem, candidates=tuple(sorted({*problem.candidates, *points})), design=None)
     outlook = believe(wider, observations, facts, draw_count=FINAL_DRAW_COUNT).outlook
     chosen = [wider.candidates.index(point) for point in points]
-    means = _intervals(mean_of(outlook.draws, outlook.cold)[:, chosen])
+    means = intervals_of(mean_of(outlook.draws, outlook.cold)[:, chosen])
     goals: Sequence[Interval | None] = [None] * len(points)
     if problem.goal is not None:
-        goals = _intervals(percentile_of(outlook.draws, problem.goal.percentile, outlook.cold)[:, chosen])
+        goals = intervals_of(percentile_of(outlook.draws, problem.goal.percentile, outlook.cold)[:, chosen])
     return tuple(CurvePoint(*row) for row in zip(points, means, goals, strict=True))
-
-
-def _intervals(values: FloatArray) -> list[Interval]:
-    """Median and the middle 90 % of the draws, for each column."""
-    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95), axis=0)
-    return [Interval(float(m), float(lo), float(hi)) for lo, m, hi in zip(low, middle, high, strict=True)]
 
 
 def _neighbours(problem: SearchProblem, belief: Belief, decision: Decision) -> tuple[Neighbour, ...]:
@@ -112,7 +106,7 @@ def _neighbours(problem: SearchProblem, belief: Belief, decision: Decision) -> t
             reason = belief.reasons.get(candidate, "it is outside of what may be recommended")
             rows.append(Neighbour(candidate, None, None, f"It cannot be used: {reason}."))
             continue
-        extra = _intervals((cost[:, index] / cost[:, decision.pick] - 1)[:, None])[0]
+        extra = intervals_of((cost[:, index] / cost[:, decision.pick] - 1)[:, None])[0]
         met = None if decision.goal_probability is None else float(decision.goal_probability[index])
         at_pick = None if decision.goal_probability is None else float(decision.goal_probability[decision.pick])
         rows.append(Neighbour(candidate, extra, met, _why_not(problem, extra.estimate, met, at_pick)))

@@ -20,7 +20,7 @@ THIN_TAIL = (0.4, 40.0)
 SECOND_MODE = (3.0, 12.0)
 """Beta prior of a second mode's share: about 20 %, from 6 to 39 %. All of it is slower by one factor."""
 SECOND_MODE_PRIOR = 0.05
-"""One in ten measured functions has more than 13 % of its invocations above twice the median."""
+"""One in ten measured sizes has more than 13 % of its invocations above twice the median, some of them in a mode."""
 
 _GRID = np.linspace(-8.0, 8.0, 3201)
 _CDF = np.array([0.5 * (1 + math.erf(x / math.sqrt(2))) for x in _GRID])

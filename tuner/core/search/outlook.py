@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.model import Observation, SearchProblem
+from tuner.core.model import Interval, Observation, SearchProblem
 from tuner.core.search.noise import TAIL_FACTORS, log_mean, log_quantile, normal_cdf, normal_quantile
 from tuner.core.search.posterior import Draws
 from tuner.core.search.space import FloatArray, Space
@@ -115,6 +115,12 @@ def _mixture_quantile(
         high = np.where(below < target, high, middle)
     result: FloatArray = (low + high) / 2
     return result
+
+
+def intervals_of(values: FloatArray) -> list[Interval]:
+    """Median and the middle 90 % of the draws, for each column."""
+    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95), axis=0)
+    return [Interval(float(m), float(lo), float(hi)) for lo, m, hi in zip(low, middle, high, strict=True)]
 
 
 def slowest_ms(draws: Draws, pick: int) -> FloatArray:

@@ -87,9 +87,9 @@ def plan_round(
     return RoundPlan((confirming,)) if confirming else RoundPlan(stop_reason=stop_reason)
 
 
-def _cold_count(problem: SearchProblem, known: bool, environments: int = 1) -> int:
-    """Invocations of a batch that become cold starts."""
-    return environments if problem.first_invocation_cold and not known else 0
+def _cold_count(problem: SearchProblem, known: bool) -> int:
+    """Invocations of a batch on one environment that become cold starts."""
+    return int(problem.first_invocation_cold and not known)
 
 
 def _checks(
@@ -99,6 +99,7 @@ def _checks(
     space, known = belief.space, belief.known_environments
     all_environments = belief.evidence.environment_counts(len(space.candidates))
     # The answer of the night before is what to check: before tonight's level is known the pick is a careful one.
+    # Where a run has one environment a size, two of them are two nights' answers.
     confirmed = belief.allowed & (all_environments >= min(ENVIRONMENTS_WANTED, problem.max_parallel + 1))
     answer = int(np.argmin(np.where(confirmed, belief.expected_loss, np.inf))) if confirmed.any() else belief.pick
     batches = []

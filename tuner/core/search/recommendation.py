@@ -22,8 +22,7 @@ from tuner.core.model import (
 from tuner.core.search.belief import FINAL_DRAW_COUNT, Belief, believe
 from tuner.core.search.decision import Decision, decide, samples_to_show
 from tuner.core.search.evidence import is_single_payload
-from tuner.core.search.outlook import mean_of, percentile_of
-from tuner.core.search.space import FloatArray
+from tuner.core.search.outlook import intervals_of, mean_of, percentile_of
 from tuner.core.search.warm_start import verify
 
 _COLD_START_SPREAD = 0.12
@@ -123,13 +122,13 @@ def _estimates(
     problem: SearchProblem, observations: Sequence[Observation], belief: Belief, decision: Decision
 ) -> tuple[ConfigurationEstimate, ...]:
     draws, cold = belief.outlook.draws, belief.outlook.cold
-    durations_ms = {"mean": _intervals(mean_of(draws, cold))}
+    durations_ms = {"mean": intervals_of(mean_of(draws, cold))}
     percentiles = [50.0, 95.0, 99.0]
     if problem.goal is not None and problem.goal.percentile not in percentiles:
         percentiles.append(problem.goal.percentile)
     for percentile in percentiles:
-        durations_ms[f"p{percentile:g}"] = _intervals(percentile_of(draws, percentile, cold))
-    costs = _intervals(belief.outlook.cost_per_million_usd)
+        durations_ms[f"p{percentile:g}"] = intervals_of(percentile_of(draws, percentile, cold))
+    costs = intervals_of(belief.outlook.cost_per_million_usd)
     size = len(problem.candidates)
     samples = belief.evidence.own_warm_counts(size)
     environments = belief.evidence.own_environment_counts(size)
@@ -159,12 +158,6 @@ def _estimates(
             )
         )
     return tuple(estimates)
-
-
-def _intervals(values: FloatArray) -> list[Interval]:
-    """Median and the middle 90 % of the draws, for each candidate."""
-    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95), axis=0)
-    return [Interval(float(m), float(lo), float(hi)) for lo, m, hi in zip(low, middle, high, strict=True)]
 
 
 def _cold_start(invocations: Sequence[Invocation]) -> Interval | None:

@@ -23,7 +23,7 @@ import numpy as np
 
 from tuner.core.model import Candidate, EarlierRun, Facts, Observation, SearchProblem, WarmStart
 from tuner.core.search.earlier import run_covariance, with_earlier_facts
-from tuner.core.search.evidence import Evidence, read_evidence
+from tuner.core.search.evidence import Evidence, invocation_count, read_evidence
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.posterior import Posterior
 from tuner.core.search.space import BoolArray, Space, space_of
@@ -210,7 +210,7 @@ def sizes_to_check(
     """
     size = len(problem.candidates)
     own = evidence.own_warm_counts(size)
-    tried = sum(len(observation.invocations) for observation in observations)
+    tried = invocation_count(observations)
     begun = own.sum() >= LEAST_CHECKS and (own > 0).sum() > 1
     if tried >= 2 * CHECK_LIMIT or (begun and verified.settled):
         return []
