@@ -60,15 +60,21 @@ _SHORT_LOG_MS = math.log(20.0)
 
 
 @dataclass(frozen=True)
-class _Groups:
+class _Places:
+    """Where invocations ran and what they got, as parallel arrays."""
+
+    candidate: IntArray
+    environment: IntArray
+    payload: IntArray
+
+
+@dataclass(frozen=True)
+class _Groups(_Places):
     """Invocations that share candidate, environment, payload and temperature, as their sufficient statistics."""
 
     mean: FloatArray
     count: FloatArray
-    candidate: IntArray
-    environment: IntArray
     cold: BoolArray
-    payload: IntArray
     within: float
     """Sum of squares of warm invocations around the means of their groups."""
     within_count: int
@@ -295,37 +301,31 @@ class Posterior:
             return np.zeros(0)
         evidence, grid = self._evidence, self._grid
         combination, shape, residual = self._likeliest(log_evidence, shapes, groups)
-        candidate = evidence.candidate[rows]
-        other = self._space.other_architecture
-        kernel = self._kernel[np.ix_(candidate, groups.candidate)]
-        outer = np.outer(other[candidate], other[groups.candidate])
-        shared = LEVEL_VARIANCE + outer * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
-        shared = shared + grid.misfit[combination] ** 2 * kernel
-        same = evidence.environment[rows][:, None] == groups.environment[None, :]
-        shared = shared + grid.environment[combination] ** 2 * same
-        run, runs = evidence.environment_run[evidence.environment[rows]], evidence.environment_run[groups.environment]
-        shared = shared + evidence.run_covariance[np.ix_(run, runs)]
-        if self._payload_count > 1:
-            same = evidence.payload[rows][:, None] == groups.payload[None, :]
-            shared = shared + same * (PAYLOAD_LEVEL_VARIANCE + PAYLOAD_MISFIT_VARIANCE * kernel)
-        expected = self._centre + shapes[shape, candidate] + shared @ (inverse[combination] @ residual)
+        outlying = _Places(evidence.candidate[rows], evidence.environment[rows], evidence.payload[rows])
+        fixed, kernel, same_environment = self._between(outlying, groups)
+        shared = fixed + grid.misfit[combination] ** 2 * kernel + grid.environment[combination] ** 2 * same_environment
+        expected = self._centre + shapes[shape, outlying.candidate] + shared @ (inverse[combination] @ residual)
         return np.asarray(evidence.log_ms[rows] - expected)
+
+    def _between(self, left: _Places, right: _Places) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Covariances of two sets of places: what no spread scales, the misfit's unit one, the environment's."""
+        other, runs = self._space.other_architecture, self._evidence.environment_run
+        kernel = self._kernel[np.ix_(left.candidate, right.candidate)]
+        both_other = np.outer(other[left.candidate], other[right.candidate])
+        fixed = LEVEL_VARIANCE + both_other * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
+        fixed = fixed + self._evidence.run_covariance[np.ix_(runs[left.environment], runs[right.environment])]
+        if self._payload_count > 1:
+            same_payload = left.payload[:, None] == right.payload[None, :]
+            fixed = fixed + same_payload * (PAYLOAD_LEVEL_VARIANCE + PAYLOAD_MISFIT_VARIANCE * kernel)
+        same_environment = (left.environment[:, None] == right.environment[None, :]).astype(np.float64)
+        return fixed, kernel, same_environment
 
     def _covariance(self, groups: _Groups) -> FloatArray:
         """Covariance of the groups' means, for each combination."""
         grid = self._grid
-        other = self._space.other_architecture[groups.candidate]
         cold = groups.cold.astype(np.float64)
-        same_payload = (groups.payload[:, None] == groups.payload[None, :]).astype(np.float64)
-        fixed = LEVEL_VARIANCE + ARCHITECTURE_VARIANCE * np.outer(other, other)
+        fixed, kernel, shared = self._between(groups, groups)
         fixed = fixed + COLD_OFFSET_VARIANCE * np.outer(cold, cold) + COLD_NOISE_VARIANCE * np.diag(cold)
-        kernel = self._kernel[np.ix_(groups.candidate, groups.candidate)]
-        fixed = fixed + ARCHITECTURE_MISFIT_VARIANCE * np.outer(other, other) * kernel
-        if self._payload_count > 1:
-            fixed = fixed + same_payload * (PAYLOAD_LEVEL_VARIANCE + PAYLOAD_MISFIT_VARIANCE * kernel)
-        run = self._evidence.environment_run[groups.environment]
-        fixed = fixed + self._evidence.run_covariance[np.ix_(run, run)]
-        shared = (groups.environment[:, None] == groups.environment[None, :]).astype(np.float64)
         return np.asarray(
             fixed[None]
             + (grid.misfit**2)[:, None, None] * kernel[None]
