@@ -110,6 +110,19 @@ def test_a_processor_that_fails_afterwards_leaves_the_invocation_measured(run: F
     assert [kind for kind, _ in calls.seen] == ["function", "after"]
 
 
+def throttled_after(count: int) -> Callable[[str, str], None]:
+    """Let so many invocations through and throttle all others."""
+    seen = 0
+
+    def throttle(call: str, name: str) -> None:
+        nonlocal seen
+        seen += call == "invoke"
+        if call == "invoke" and seen > count:
+            raise client_error("TooManyRequestsException", "Rate Exceeded.")
+
+    return throttle
+
+
 def test_a_throttle_is_waited_for_as_long_as_aws_says(run: FakeRun) -> None:
     """Within the task, by Retry-After; the throttled call is no invocation."""
     batch = open_batch(run, 2)
@@ -149,15 +162,7 @@ def test_a_copy_that_is_just_being_changed_is_waited_for(run: FakeRun) -> None:
 def test_a_throttle_without_end_is_left_to_the_state_machine(run: FakeRun) -> None:
     """What was measured is kept, and what was refused was never counted."""
     batch = open_batch(run, 3)
-    seen = 0
-
-    def throttle(call: str, name: str) -> None:
-        nonlocal seen
-        seen += call == "invoke"
-        if call == "invoke" and seen > 1:
-            raise client_error("TooManyRequestsException", "Rate Exceeded.")
-
-    run.aws.before = throttle
+    run.aws.before = throttled_after(1)
     with pytest.raises(Throttled):
         run.measure(batch)
     assert sum(run.slept) <= 60
@@ -170,15 +175,7 @@ def test_a_throttle_without_end_is_left_to_the_state_machine(run: FakeRun) -> No
 def test_what_came_back_of_a_wave_is_kept_when_a_part_was_refused(run: FakeRun) -> None:
     """Of four at once two are throttled for good: two count, and the next task makes the others."""
     batch = open_batch(run, 4, environments=4, max_parallel=4, timeout_s=840)
-    seen = 0
-
-    def throttle(call: str, name: str) -> None:
-        nonlocal seen
-        seen += call == "invoke"
-        if call == "invoke" and seen > 2:
-            raise client_error("TooManyRequestsException", "Rate Exceeded.")
-
-    run.aws.before = throttle
+    run.aws.before = throttled_after(2)
     with pytest.raises(Throttled):
         run.measure(batch)
     assert [row["outcome"] for row in measured(run)] == ["ok", "ok"]
@@ -200,7 +197,7 @@ def test_a_batch_that_takes_long_is_split_over_tasks(run: FakeRun) -> None:
         time_s += 150 if call == "invoke" else 0
 
     run.aws.before = takes_its_time
-    counts = []
+    counts: list[int] = []
     for _ in range(4):
         before, begun = len(measured(run)) if counts else 0, time_s
         try:

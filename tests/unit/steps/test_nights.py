@@ -138,7 +138,7 @@ def test_warm_start_can_be_switched_off(run: FakeRun) -> None:
 def test_a_study_that_cannot_be_read_is_kept_and_told(run: FakeRun, content: bytes) -> None:
     """It is set aside under a new name with its content, the run starts cold, and the report warns."""
     begin(run, "night-1")
-    finish(run)
+    run.round()
     (study,) = studies(run)
     run.s3.objects[study] = content
     begin(run, "night-2")
@@ -149,7 +149,8 @@ def test_a_study_that_cannot_be_read_is_kept_and_told(run: FakeRun, content: byt
     assert document["warmStart"]["used"] is False
     assert [warning for warning in document["warnings"] if aside in warning]
     begin(run, "night-3")
-    assert finish(run)["warmStart"]["fromRunId"] == "night-2"
+    run.suggest()
+    assert [earlier.run_id for earlier in load_earlier(run.artifacts).runs] == ["night-2"]
 
 
 def test_a_damaged_record_in_a_sound_study_is_left_out(run: FakeRun) -> None:

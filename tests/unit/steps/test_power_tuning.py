@@ -208,6 +208,7 @@ def test_a_smaller_budget_ends_it_and_says_so(run: FakeRun) -> None:
     assert "budget of $" in output["stoppedBecause"]
     made = counts(document)
     assert all(made[size] < 200 for size in (512, 1024))
+    assert output["notes"]
     assert all("because the run ended before" in note for note in output["notes"])
     assert output["spentUsd"] <= each_usd * 1.2
 
