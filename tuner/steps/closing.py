@@ -13,7 +13,7 @@ from tuner.core.errors import NothingMeasured
 from tuner.core.model import Batch, Candidate, Facts, Observation
 from tuner.core.pricing import invocation_cost_usd
 from tuner.core.result import spent_usd
-from tuner.core.search import recommend
+from tuner.core.search import conclude, recommend
 from tuner.steps.earlier import load_earlier
 from tuner.steps.run import SEARCH, STOP, RunRecord, memory_caps
 
@@ -84,12 +84,8 @@ def _cold_starts(
     compared = [observation for observation in observations if observation.purpose != "cold_start"]
     facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=load_earlier(artifacts).runs)
     try:
-        recommendation = recommend(
-            record.problem,
-            anchored(compared, record.request.observed),
-            stop_reason=artifacts.read(SEARCH)["stop_reason"],
-            facts=facts,
-        )
+        conclusion = conclude(record.problem, anchored(compared, record.request.observed), facts)
+        recommendation = recommend(conclusion, stop_reason=artifacts.read(SEARCH)["stop_reason"])
     except NothingMeasured:
         return ()  # the next step says why
     sizes = [record.problem.current, recommendation.recommended.candidate]

@@ -10,7 +10,7 @@ from tuner.core.anchor import anchored
 from tuner.core.codec import to_json
 from tuner.core.drift import estimate_drift, with_drift
 from tuner.core.model import Facts, WarmStart
-from tuner.core.search import explain, goal_alternatives, recommend
+from tuner.core.search import conclude, explain, goal_alternatives, recommend
 from tuner.steps.earlier import load_earlier
 from tuner.steps.progress import report_progress
 from tuner.steps.run import (
@@ -45,12 +45,13 @@ def recommend_for(artifacts: RunArtifacts) -> str:
     observations = anchored(compared(observations_of(load_journals(artifacts))), record.request.observed)
     earlier = load_earlier(artifacts)
     facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=earlier.runs)
-    recommendation = recommend(record.problem, observations, stop_reason=search["stop_reason"], facts=facts)
+    conclusion = conclude(record.problem, observations, facts)
+    recommendation = recommend(conclusion, stop_reason=search["stop_reason"])
     if not earlier.runs:
         recommendation = replace(recommendation, warm_start=WarmStart(used=False, reason=earlier.reason))
     recommendation = with_drift(recommendation, estimate_drift(observations))
-    alternatives = goal_alternatives(record.problem, observations, facts)
-    explanation = explain(record.problem, observations, facts)
+    alternatives = goal_alternatives(conclusion)
+    explanation = explain(conclusion)
     if explanation is not None:
         artifacts.write(EXPLANATION, to_json(explanation))
     if alternatives is not None:

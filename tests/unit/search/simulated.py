@@ -23,7 +23,7 @@ from tuner.core.model import (
     Suggestion,
     TuningBudget,
 )
-from tuner.core.search import open_study, recommend, suggest
+from tuner.core.search import conclude, open_study, recommend, suggest
 
 PRICES: dict[Architecture, ArchitecturePrices] = {
     "x86_64": ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309),
@@ -120,7 +120,7 @@ def search(problem: SearchProblem, function: SimulatedFunction, folder: Path, fa
     suggestions, observations = measure_until_stop(problem, function, folder, facts)
     reason = suggestions[-1].stop_reason
     assert reason is not None
-    recommendation = recommend(problem, observations, stop_reason=reason, facts=facts or Facts())
+    recommendation = recommend(conclude(problem, observations, facts or Facts()), stop_reason=reason)
     return Run(suggestions, observations, recommendation)
 
 

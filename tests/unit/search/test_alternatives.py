@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.search.simulated import SimulatedFunction, problem_of, search
 from tuner.core.model import Candidate, Facts, LatencyGoal, Outcome, SearchProblem
-from tuner.core.search import goal_alternatives, recommend
+from tuner.core.search import conclude, goal_alternatives, recommend
 from tuner.core.search.alternatives import MOST_STEPS, limits_to_try
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
 from tuner.core.search.decision import decide
@@ -49,7 +49,7 @@ def test_every_step_is_the_choice_of_a_run_with_that_goal(name: str, tmp_path: P
     """Size, verdict and probabilities at each limit are what the search answers where that limit is the goal."""
     problem, function = PROBLEMS[name]
     run = search(problem, function, tmp_path)
-    found = goal_alternatives(problem, run.observations, Facts())
+    found = goal_alternatives(conclude(problem, run.observations, Facts()))
     assert found is not None
     assert found.percentile == (problem.goal.percentile if problem.goal else 95)
     for step in found.steps:
@@ -69,11 +69,11 @@ def test_the_runs_own_limit_has_the_runs_own_answer(name: str, tmp_path: Path) -
     problem, function = PROBLEMS[name]
     assert problem.goal is not None
     run = search(problem, function, tmp_path)
-    found = goal_alternatives(problem, run.observations, Facts())
+    found = goal_alternatives(conclude(problem, run.observations, Facts()))
     assert found is not None
     own = next(step for step in found.steps if step.limit_ms == problem.goal.limit_ms)
     choice = found.choices[own.choice]
-    recommended = recommend(problem, run.observations, stop_reason="", facts=Facts()).recommended
+    recommended = recommend(conclude(problem, run.observations, Facts()), stop_reason="").recommended
     assert choice.candidate == recommended.candidate
     assert choice.duration_ms == recommended.duration_ms[f"p{problem.goal.percentile:g}"]
     assert choice.cost_per_million_usd == recommended.cost_per_million_usd
@@ -85,7 +85,7 @@ def test_choices_and_steps_cover_each_other(name: str, tmp_path: Path) -> None:
     """Every step lies within its choice's bounds, ascending, and neighbouring choices differ."""
     problem, function = PROBLEMS[name]
     run = search(problem, function, tmp_path)
-    found = goal_alternatives(problem, run.observations, Facts())
+    found = goal_alternatives(conclude(problem, run.observations, Facts()))
     assert found is not None
     limits = [step.limit_ms for step in found.steps]
     assert limits == sorted(set(limits))
@@ -101,7 +101,7 @@ def test_the_limits_reach_from_out_of_reach_to_anything_goes(tmp_path: Path) -> 
     """The lowest limit is met by no size, the highest by the cheapest one."""
     problem, function = PROBLEMS["met"]
     run = search(problem, function, tmp_path)
-    found = goal_alternatives(problem, run.observations, Facts())
+    found = goal_alternatives(conclude(problem, run.observations, Facts()))
     assert found is not None
     assert found.choices[0].verdict == "GOAL_NOT_MET"
     assert found.choices[-1].verdict == "GOAL_MET"
@@ -111,7 +111,7 @@ def test_the_limits_reach_from_out_of_reach_to_anything_goes(tmp_path: Path) -> 
 
 def test_without_a_warm_invocation_there_is_nothing_to_say() -> None:
     """Where nothing can be recommended, there are no alternatives either."""
-    assert goal_alternatives(PROBLEMS["met"][0], [], Facts()) is None
+    assert goal_alternatives(conclude(PROBLEMS["met"][0], [], Facts())) is None
 
 
 @settings(deadline=None)

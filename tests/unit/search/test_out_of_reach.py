@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.unit.search.simulated import SimulatedFunction, problem_of
 from tuner.core.model import Facts, LatencyGoal, Observation, TuningBudget
-from tuner.core.search import open_study, recommend, suggest
+from tuner.core.search import conclude, open_study, recommend, suggest
 
 
 def test_goal_out_of_reach_ends_the_search_early(tmp_path: Path) -> None:
@@ -21,6 +21,6 @@ def test_goal_out_of_reach_ends_the_search_early(tmp_path: Path) -> None:
         observations += [function.measure(batch) for batch in suggestion.batches]
     assert suggestion.stop_reason == "The goal is out of reach."
     assert sum(len(observation.invocations) for observation in observations) <= 25
-    answer = recommend(problem, observations, stop_reason=suggestion.stop_reason, facts=Facts())
+    answer = recommend(conclude(problem, observations, Facts()), stop_reason=suggestion.stop_reason)
     assert answer.verdict == "GOAL_NOT_MET"
     assert answer.recommended.samples > 0

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from tests.unit.search.simulated import SimulatedFunction, measure_until_stop, problem_of, search
 from tuner.core.errors import InvalidRequest
 from tuner.core.model import Facts, LatencyGoal
-from tuner.core.search import LeastLossSampler, StudySetAside, open_study, recommend, suggest
+from tuner.core.search import LeastLossSampler, StudySetAside, conclude, open_study, recommend, suggest
 from tuner.core.search.study import FORMAT
 
 SIZES = (128, 512, 1024, 2048)
@@ -99,7 +99,7 @@ def test_impossible_durations_are_refused_by_name(tmp_path: Path, duration_ms: f
     with pytest.raises(InvalidRequest, match="r-bad"):
         suggest(problem, open_study(tmp_path / "s", "f"), [bad], elapsed_minutes=0, facts=Facts())
     with pytest.raises(InvalidRequest, match="1,024 MB"):
-        recommend(problem, [bad], stop_reason="", facts=Facts())
+        recommend(conclude(problem, [bad], Facts()), stop_reason="")
 
 
 def test_sampler_works_in_any_study() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.search.simulated import SimulatedFunction, problem_of
 from tuner.core.model import Batch, Candidate, EarlierRun, Facts, LatencyGoal, Observation, SearchProblem
-from tuner.core.search import recommend, verify
+from tuner.core.search import conclude, recommend, verify
 from tuner.core.search.earlier import MAX_AGE_DAYS, MAX_INVOCATIONS, recent, run_covariance, with_earlier_facts
 from tuner.core.search.evidence import read_evidence
 from tuner.core.search.planning import plan_round
@@ -68,8 +68,8 @@ def test_an_unchanged_function_is_confirmed_with_few_invocations() -> None:
     observations, facts = second_night(duration_ms)
     assert count(observations) <= 10
     assert count(observations) < count(list(first_night().observations)) / 2
-    cold = recommend(PROBLEM, first_night().observations, stop_reason="", facts=Facts())
-    warm = recommend(PROBLEM, observations, stop_reason="", facts=facts)
+    cold = recommend(conclude(PROBLEM, first_night().observations, Facts()), stop_reason="")
+    warm = recommend(conclude(PROBLEM, observations, facts), stop_reason="")
     assert warm.verdict == cold.verdict == "GOAL_MET"
     assert warm.recommended.candidate == cold.recommended.candidate
     start = warm.warm_start
@@ -83,7 +83,7 @@ def test_an_unchanged_function_is_confirmed_with_few_invocations() -> None:
 def test_samples_are_those_of_this_run() -> None:
     """The result keeps what this run measured apart from what earlier ones did."""
     observations, facts = second_night(duration_ms)
-    warm = recommend(PROBLEM, observations, stop_reason="", facts=facts)
+    warm = recommend(conclude(PROBLEM, observations, facts), stop_reason="")
     own = sum(not i.cold for o in observations for i in o.invocations)
     assert sum(row.samples for row in warm.configurations) == own
     assert warm.warm_start is not None
@@ -96,7 +96,7 @@ def test_samples_are_those_of_this_run() -> None:
 def test_a_function_that_changed_is_noticed(factor: float, seed: int) -> None:
     """Half as slow again, or the other way round: the earlier runs are dropped, and the result says so."""
     observations, facts = second_night(lambda memory_mb: factor * duration_ms(memory_mb), seed)
-    answer = recommend(PROBLEM, observations, stop_reason="", facts=facts)
+    answer = recommend(conclude(PROBLEM, observations, facts), stop_reason="")
     start = answer.warm_start
     assert start is not None
     assert not start.used
@@ -149,7 +149,7 @@ def test_sizes_outside_the_space_are_left_out() -> None:
         space_of(PROBLEM), (), (first_night(),), run_covariance((first_night(),))
     ).warm_count  # fmt: skip
     observations = night(SimulatedFunction(duration_ms, seed=1), (first_night(),), narrow)
-    assert recommend(narrow, observations, stop_reason="", facts=Facts(earlier=(first_night(),))).recommended
+    assert recommend(conclude(narrow, observations, Facts(earlier=(first_night(),))), stop_reason="").recommended
 
 
 def test_earlier_runs_without_a_common_size_are_not_used() -> None:
@@ -175,7 +175,7 @@ def test_three_environments_are_asked_for_where_they_can_be_had() -> None:
     """With parallel invocations the answer rests on three environments, those of the night before among them."""
     problem = problem_of(SIZES, goal=GOAL, max_parallel=3)
     observations = night(SimulatedFunction(duration_ms, seed=1), (first_night(),), problem)
-    answer = recommend(problem, observations, stop_reason="", facts=Facts(earlier=(first_night(),)))
+    answer = recommend(conclude(problem, observations, Facts(earlier=(first_night(),))), stop_reason="")
     recommended = answer.recommended.candidate
     earlier = [o for o in first_night().observations if o.candidate == recommended]
     before = {i.environment for o in earlier for i in o.invocations if not i.cold}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.search.simulated import ALL_SIZES, SimulatedFunction, measure_until_stop, problem_of, search
 from tuner.core.errors import NothingMeasured, RunInterrupted
 from tuner.core.model import Batch, Candidate, Facts, LatencyGoal, Observation, Outcome, TuningBudget
-from tuner.core.search import open_study, payload_failure, recommend, suggest
+from tuner.core.search import conclude, open_study, payload_failure, recommend, suggest
 from tuner.core.search.planning import plan_round
 from tuner.core.search.space import space_of
 from tuner.core.search.spending import spent_usd
@@ -135,7 +135,7 @@ def test_every_size_fails(tmp_path: Path) -> None:
     function = SimulatedFunction(outcome_at=lambda c: outcomes[c.memory_mb])
     suggestions, observations = measure_until_stop(problem, function, tmp_path)
     with pytest.raises(NothingMeasured) as error:
-        recommend(problem, observations, stop_reason=suggestions[-1].stop_reason or "", facts=Facts())
+        recommend(conclude(problem, observations, Facts()), stop_reason=suggestions[-1].stop_reason or "")
     for memory_mb in ("128 MB", "512 MB", "1,024 MB"):
         assert memory_mb in error.value.message
 
@@ -147,7 +147,7 @@ def test_lost_logs_say_nothing_and_end_within_the_budget(tmp_path: Path) -> None
     suggestions, observations = measure_until_stop(problem, function, tmp_path)
     assert sum(len(o.invocations) for o in observations) <= 50
     with pytest.raises(NothingMeasured, match="left no record"):
-        recommend(problem, observations, stop_reason=suggestions[-1].stop_reason or "", facts=Facts())
+        recommend(conclude(problem, observations, Facts()), stop_reason=suggestions[-1].stop_reason or "")
 
 
 def test_stop_on_request(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_stop_on_request(tmp_path: Path) -> None:
     assert not ended.batches
     assert ended.stop_reason
     with pytest.raises(RunInterrupted):
-        recommend(problem, [], stop_reason=ended.stop_reason, facts=stop)
+        recommend(conclude(problem, [], stop), stop_reason=ended.stop_reason)
 
 
 def test_account_cap_clips_the_space(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_what_always_holds(
     else:
         pytest.fail("the search does not end")
     try:
-        answer = recommend(problem, observations, stop_reason=plan.stop_reason or "", facts=Facts())
+        answer = recommend(conclude(problem, observations, Facts()), stop_reason=plan.stop_reason or "")
     except NothingMeasured:
         return
     assert answer.recommended.infeasible_reason is None
@@ -318,8 +318,8 @@ def test_order_of_equal_observations_does_not_matter(order: object) -> None:
     order.shuffle(shuffled)  # type: ignore[attr-defined]
     plan = plan_round(problem, part, elapsed_minutes=0, facts=Facts())
     assert plan == plan_round(problem, shuffled, elapsed_minutes=0, facts=Facts())
-    answer = recommend(problem, part, stop_reason="", facts=Facts())
-    assert answer == recommend(problem, shuffled, stop_reason="", facts=Facts())
+    answer = recommend(conclude(problem, part, Facts()), stop_reason="")
+    assert answer == recommend(conclude(problem, shuffled, Facts()), stop_reason="")
 
 
 def test_minutes_are_part_of_the_budget(tmp_path: Path) -> None:

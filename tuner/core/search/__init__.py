@@ -21,6 +21,7 @@ from optuna import Study
 
 from tuner.core.model import Facts, Observation, SearchProblem, Suggestion
 from tuner.core.search.alternatives import goal_alternatives
+from tuner.core.search.conclusion import Conclusion, conclude
 from tuner.core.search.evidence import payload_failure, round_number
 from tuner.core.search.explanation import explain
 from tuner.core.search.fixed_design import plan_design
@@ -48,10 +49,12 @@ ONLY_RUN = StudyRun()
 __all__ = [
     "ONLY_RUN",
     "VERSIONS",
+    "Conclusion",
     "LeastLossSampler",
     "Study",
     "StudyRun",
     "StudySetAside",
+    "conclude",
     "earlier_runs",
     "explain",
     "goal_alternatives",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,19 +16,16 @@ import numpy as np
 from tuner.core.latency import samples_needed
 from tuner.core.model import (
     Alternative,
-    Facts,
     GoalAlternatives,
     GoalStep,
     LatencyGoal,
-    Observation,
-    SearchProblem,
     Verdict,
 )
-from tuner.core.search.belief import FINAL_DRAW_COUNT, believe, chosen_under
+from tuner.core.search.belief import chosen_under
+from tuner.core.search.conclusion import Conclusion
 from tuner.core.search.decision import decide
 from tuner.core.search.outlook import intervals_of, percentile_of
 from tuner.core.search.space import FloatArray
-from tuner.core.search.warm_start import verify
 
 DEFAULT_PERCENTILE = 95.0
 """Of the limits that are tried where the run had no goal."""
@@ -40,25 +36,17 @@ _DIGIT_STEPS = (1, 2, 5, 10, 20, 50)
 """In the third significant digit: how far two limits that people may ask for lie apart."""
 
 
-def goal_alternatives(
-    problem: SearchProblem, observations: Sequence[Observation], facts: Facts
-) -> GoalAlternatives | None:
+def goal_alternatives(conclusion: Conclusion) -> GoalAlternatives | None:
     """What the run would have recommended under other limits of its goal's percentile.
-
-    Args:
-        problem: The run.
-        observations: All that was measured.
-        facts: What the run knows besides its measurements.
 
     Returns:
         Limits from one that no size meets to one that every size meets, the
         run's own among them, each with its answer; None where nothing can be
         recommended at all.
     """
-    facts = verify(problem, observations, facts).facts
-    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
-    if belief.evidence.own_warm_count == 0 or not belief.allowed.any():
+    if not conclusion.has_answer:
         return None
+    problem, belief = conclusion.problem, conclusion.belief
     percentile = problem.goal.percentile if problem.goal is not None else DEFAULT_PERCENTILE
     percentile_ms = belief.outlook.percentile_ms
     if percentile_ms is None:

@@ -22,11 +22,11 @@ from tuner.core.model import (
     SearchProblem,
 )
 from tuner.core.search.belief import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Belief, believe
+from tuner.core.search.conclusion import Conclusion
 from tuner.core.search.decision import Decision, decide
 from tuner.core.search.next_batch import fantasies_of, outcome_log_weights
 from tuner.core.search.outlook import intervals_of, mean_of, percentile_of
 from tuner.core.search.space import FloatArray
-from tuner.core.search.warm_start import verify
 
 CURVE_POINTS = 40
 """At most so many a curve, evenly spread over log memory."""
@@ -39,24 +39,18 @@ _WORLDS = 64
 _SITES = 6
 
 
-def explain(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> Explanation | None:
+def explain(conclusion: Conclusion) -> Explanation | None:
     """Explain the answer of a run, by the draws that it was chosen from.
-
-    Args:
-        problem: The run.
-        observations: All that was measured.
-        facts: What the run knows besides its measurements.
 
     Returns:
         None where nothing was measured that could be explained.
     """
-    facts = verify(problem, observations, facts).facts
-    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
-    if belief.evidence.own_warm_count == 0 or not belief.allowed.any():
+    if not conclusion.has_answer:
         return None
+    problem, belief = conclusion.problem, conclusion.belief
     decision = decide(problem, belief)
     return Explanation(
-        curve=_curve(problem, observations, facts),
+        curve=_curve(problem, conclusion.observations, conclusion.verified.facts),
         neighbours=_neighbours(problem, belief, decision),
         more_invocations=_more(problem, belief) if decision.verdict == "UNCERTAIN" else (),
     )

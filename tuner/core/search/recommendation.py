@@ -19,36 +19,31 @@ from tuner.core.model import (
     SearchProblem,
     WarmStart,
 )
-from tuner.core.search.belief import FINAL_DRAW_COUNT, Belief, believe
+from tuner.core.search.belief import Belief
+from tuner.core.search.conclusion import Conclusion
 from tuner.core.search.decision import Decision, decide, samples_to_show
 from tuner.core.search.evidence import is_single_payload
 from tuner.core.search.outlook import intervals_of, mean_of, percentile_of
-from tuner.core.search.warm_start import verify
 
 _COLD_START_SPREAD = 0.12
 """Init durations of one function differ by 5 to 15 %; used where there are too few to tell."""
 
 
-def recommend(
-    problem: SearchProblem, observations: Sequence[Observation], *, stop_reason: str, facts: Facts
-) -> Recommendation:
+def recommend(conclusion: Conclusion, *, stop_reason: str) -> Recommendation:
     """The answer of a run: pick, verdict, and an estimate for every candidate.
 
     Args:
-        problem: The run.
-        observations: All that was measured.
+        conclusion: What the run came to believe.
         stop_reason: The sentence of the suggestion that ended the search.
-        facts: What the run knows besides its measurements.
 
     Raises:
         NothingMeasured: No warm sample, or no candidate that could be recommended; names every reason.
         RunInterrupted: The same, because the user ended the run early.
-        InvalidRequest: A duration that no clock can have measured.
     """
-    verified = verify(problem, observations, facts)
-    belief = believe(problem, observations, verified.facts, draw_count=FINAL_DRAW_COUNT)
-    if belief.evidence.own_warm_count == 0 or not belief.allowed.any():
-        _raise_without_answer(observations, belief, facts)
+    problem, observations, belief = conclusion.problem, conclusion.observations, conclusion.belief
+    warm_start = conclusion.verified.warm_start
+    if not conclusion.has_answer:
+        _raise_without_answer(observations, belief, conclusion.facts)
     decision = decide(problem, belief)
     configurations = _estimates(problem, observations, belief, decision)
     recommended = configurations[decision.pick]
@@ -66,8 +61,8 @@ def recommend(
         confidence=decision.confidence,
         saving_ratio=saving_ratio,
         stopped_because=stop_reason,
-        notes=(*_notes(problem, belief, decision, recommended), *_warm_start_notes(verified.warm_start)),
-        warm_start=verified.warm_start,
+        notes=(*_notes(problem, belief, decision, recommended), *_warm_start_notes(warm_start)),
+        warm_start=warm_start,
     )
 
 
