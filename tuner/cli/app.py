@@ -137,6 +137,18 @@ ParallelFlag = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+PreProcessorFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--pre-processor", metavar="ARN", help="A function to run before each invocation.", rich_help_panel=HOW
+    ),
+]
+PostProcessorFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--post-processor", metavar="ARN", help="A function to run after each invocation.", rich_help_panel=HOW
+    ),
+]
 SleepFlag = Annotated[
     int | None,
     typer.Option("--sleep-between-ms", metavar="0", help="Pause between two invocations.", rich_help_panel=HOW),
@@ -323,18 +335,8 @@ def tune(
     max_minutes: MaxMinutesFlag = None,
     parallel: ParallelFlag = None,
     sleep_between_ms: SleepFlag = None,
-    pre_processor: Annotated[
-        str | None,
-        typer.Option(
-            "--pre-processor", metavar="ARN", help="A function to run before each invocation.", rich_help_panel=HOW
-        ),
-    ] = None,
-    post_processor: Annotated[
-        str | None,
-        typer.Option(
-            "--post-processor", metavar="ARN", help="A function to run after each invocation.", rich_help_panel=HOW
-        ),
-    ] = None,
+    pre_processor: PreProcessorFlag = None,
+    post_processor: PostProcessorFlag = None,
     cold_starts: ColdStartsFlag = None,
     no_warm_start: NoWarmStartFlag = False,
     dry_run: DryRunFlag = False,
@@ -417,6 +419,10 @@ def check(
     max_cost_usd: MaxCostFlag = None,
     max_minutes: MaxMinutesFlag = None,
     parallel: ParallelFlag = None,
+    sleep_between_ms: SleepFlag = None,
+    pre_processor: PreProcessorFlag = None,
+    post_processor: PostProcessorFlag = None,
+    no_warm_start: NoWarmStartFlag = False,
     yes: YesFlag = False,
     region: RegionFlag = None,
     profile: ProfileFlag = None,
@@ -449,6 +455,10 @@ def check(
         savings_plan_discount=savings_plan_discount,
         account_gb_seconds=account_gb_seconds,
         parallel=parallel,
+        sleep_between_ms=sleep_between_ms,
+        pre_processor=pre_processor,
+        post_processor=post_processor,
+        no_warm_start=no_warm_start,
         observed=observed,
     )
     account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)

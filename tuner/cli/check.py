@@ -66,7 +66,9 @@ def _misses_goal(document: Mapping[str, Any]) -> Finding | None:
     if not (dearer or unlikely or doc.is_infeasible(current)):
         return None
     how = (
-        "meets the goal only with a probability of " + formats.probability(probability) if probability else "misses it"
+        "meets the goal only with a probability of " + formats.probability(probability)
+        if probability
+        else "misses the goal"
     )
     return Finding(
         EXIT_MISSES_GOAL,

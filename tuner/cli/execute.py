@@ -148,7 +148,8 @@ def show_end(
         name, message, hint = failure_of(runs, run_id, end)
         code = show_failure(run_id, name, message, hint, json_output=presentation.json_output)
     else:
-        document = runs.report_document(run_id) or output
+        unused = presentation.json_output and presentation.judge is None
+        document = output if unused else runs.report_document(run_id) or output
         findings = presentation.judge(document) if presentation.judge else []
         code = exit_code_of(exit_code_of_verdict(str(output.get("verdict"))), findings)
         if presentation.json_output:

@@ -88,9 +88,8 @@ def _wanted(document: doc.Document, function: str | None) -> Wanted:
 def _notes(document: doc.Document, patched: Patched, *, forced: bool) -> list[str]:
     found = []
     current = document.get("current") or {}
-    sizes = [change for change in patched.changes if change.place.endswith(("MemorySize", ".Default"))]
-    stated = sizes[0].before if sizes else None
-    if stated and stated.isdecimal() and current.get("memoryMb") and int(stated) != current["memoryMb"]:
+    stated = next((c.before for c in patched.changes if c.before is not None and c.before.isdecimal()), None)
+    if stated is not None and current.get("memoryMb") and int(stated) != current["memoryMb"]:
         found.append(
             f"The template says {int(stated):,} MB, the run found {current['memoryMb']:,} MB: look whether this is "
             "the template that the function was deployed from."
@@ -102,8 +101,8 @@ def _notes(document: doc.Document, patched: Patched, *, forced: bool) -> list[st
         )
     if document.get("where") == "local":
         found.append("The run was on this machine, not in AWS: tune the deployed function to be sure.")
-    if forced:
-        found.append("Written because of --force: the run's verdict does not carry this change.")
+    if forced and patched.changes:
+        found.append("Changed because of --force: the run's verdict does not carry it.")
     return found
 
 

@@ -318,7 +318,7 @@ def _plan_edit(
     properties = found[0][1]
     own = _pairs(properties, name)
     place = f"{logical_id}.Properties.{name}"
-    _check_unshared(template, [resource, properties], f"The properties of {logical_id}", force=force)
+    _check_unshared(template, [resource, properties], f"the properties of {logical_id}", force=force)
     if len(own) > 1:
         raise PatchRefused(f"{place} stands twice, in lines {_line(own[0][0])} and {_line(own[1][0])}.")
     if own:
@@ -384,7 +384,7 @@ def _is_literal(node: Any, name: str) -> bool:
 def _check_unshared(template: _Template, nodes: Sequence[Any], what: str, *, force: bool) -> None:
     if not force and any(template.uses[id(node)] > 1 for node in nodes):
         raise PatchRefused(
-            f"{what} are shared with another place of the template through a YAML anchor.",
+            f"A YAML anchor shares {what} with another place of the template.",
             hint="Give the function properties of its own, or change them for all with --force.",
         )
 
@@ -417,7 +417,11 @@ def _change_value(
             f"{place} (line {_line(key)}) is not a plain value: {reason}.",
             hint=f"Change it there by hand, or put {value} in its place with --force.",
         )
-    _check_unshared(template, [pair[1], node], place, force=False)
+    if any(template.uses[id(shared)] > 1 for shared in (pair[1], node)):
+        raise PatchRefused(
+            f"{place} is not a plain value, and another place of the template shares it through a YAML anchor.",
+            hint=f"Write {value} there by hand.",
+        )
     notes.append(f"{place} was not a plain value: {reason}. Now it is {value} wherever this template is deployed.")
     return _replace_expression(template, place, pair, node, name, value)
 
