@@ -14,8 +14,6 @@ from tuner.cli.failures import UsageProblem
 if TYPE_CHECKING:
     from tuner.embedded.account import EmbeddedAws
 
-DEFAULT_EXAMPLE = "image-resize"
-
 
 @dataclass(frozen=True, slots=True)
 class Example:

@@ -36,14 +36,6 @@ CHECK_CODES_HELP = (
     "12 today's size costs more than --max-cost-per-million."
 )
 
-_CREDENTIAL_ERRORS = {
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "ProfileNotFound",
-    "SSOTokenLoadError",
-    "TokenRetrievalError",
-    "UnauthorizedSSOTokenError",
-}
 _EXIT_OF_VERDICT = {
     "GOAL_MET": EXIT_OK,
     "NO_GOAL": EXIT_OK,

@@ -24,7 +24,6 @@ FUNCTION_NAMES = (
 STATE_MACHINE_NAMES = ("tune", "restore", "nightly")
 """What the template names behind ``<stack>-``; a test compares them."""
 
-_LOG_GROUP_PLACES = ("/aws/lambda/{}-", "/aws/vendedlogs/states/{}-", "/{}/")
 _DELETE_WAIT_S = 1800
 _RUN_WAIT_S = 900
 _POLL_S = 3.0

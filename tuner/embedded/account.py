@@ -246,23 +246,6 @@ def export_lines(aws: EmbeddedAws) -> list[str]:
     ]
 
 
-def deploy_application(aws: EmbeddedAws, parameters: Mapping[str, str] | None = None) -> None:
-    """Create the stack of our template; the server has done so at its start.
-
-    Raises:
-        DeploymentFailed: The stack exists, or the template is not valid.
-    """
-    from tuner.application import application_root
-    from tuner.embedded.deploy import deploy_template, deployment_parameters, own_code_archive
-
-    deploy_template(
-        lambda service: client(aws, service),
-        application_root(),
-        deployment_parameters(parameters),
-        own_code=own_code_archive(),
-    )
-
-
 def deploy_function(
     aws: EmbeddedAws,
     *,

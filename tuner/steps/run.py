@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.codec import from_json, to_json
-from tuner.core.model import Batch, Candidate, Observation, SearchProblem
+from tuner.core.model import Batch, Observation, SearchProblem
 from tuner.core.plan import Plan
 from tuner.core.target import TargetFunction
 from tuner.core.traffic import Traffic
@@ -135,8 +135,3 @@ def memory_caps(artifacts: RunArtifacts) -> int | None:
     """The account's cap on memory in MB, where a refused clone told it."""
     facts: dict[str, Any] | None = artifacts.find("facts.json")
     return None if facts is None else facts.get("memory_cap_mb")
-
-
-def candidate_of(batch: Mapping[str, Any]) -> Candidate:
-    """The candidate in a state machine's batch (``memoryMb``, ``architecture``)."""
-    return Candidate(int(batch["memoryMb"]), batch["architecture"])

@@ -31,8 +31,6 @@ from tuner.steps.study import study_of
 _UNMEASURED_SHARE = 0.1
 _UNMEASURED_COUNT = 3
 
-STOPPED_BY_USER = "You asked the run to end."
-
 
 def suggest_round(artifacts: RunArtifacts, *, now: datetime) -> tuple[int, tuple[Batch, ...]]:
     """Ask the search for the next round and write it down.

@@ -131,16 +131,6 @@ def checked_duration_ms(observation: Observation, invocation: Invocation) -> flo
     return max(duration_ms, _SHORTEST_MS)
 
 
-def warm_ok(observations: Sequence[Observation]) -> list[Invocation]:
-    """Warm, successful, measured invocations, in the observations' order."""
-    return [
-        invocation
-        for observation in observations
-        for invocation in observation.invocations
-        if invocation.outcome == "ok" and not invocation.cold and invocation.duration_ms is not None
-    ]
-
-
 def payload_failure(observations: Sequence[Observation]) -> Invocation | None:
     """The failed invocation where the payload check of round 1 failed, else None.
 
