@@ -17,6 +17,7 @@ from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.charts import tradeoff_spec
 from tuner.report.drawing import PHONE, WIDE, Frame
+from tuner.report.sentences import size_text
 
 OPENING, PROBABILITY, CONFIDENCE = "%opening", "%probability", "%confidence"
 """Slots of a sentence that each limit fills with its own words."""
@@ -105,7 +106,7 @@ def what_if(document: doc.Document) -> WhatIf | None:
                 [
                     choice["durationMs"]["estimate"],
                     choice["costPerMillionUsd"]["estimate"],
-                    _size(document, choice),
+                    size_text(document, choice),
                 ]
                 for choice in alternatives["choices"]
             ],
@@ -141,7 +142,7 @@ def sentence_of(document: doc.Document, choice: Mapping[str, Any], *, own: bool 
     currency = document.get("currency") or "USD"
     key = f"p{document['goalAlternatives']['percentile']:g}"
     modelled = "a modelled " if doc.is_modelled(choice, key) else "a "
-    size = _size(document, choice)
+    size = size_text(document, choice)
     duration = (
         (f"{modelled}{key} of ", False),
         (formats.milliseconds(choice["durationMs"]["estimate"]), True),
@@ -189,11 +190,6 @@ def sentence_of(document: doc.Document, choice: Mapping[str, Any], *, own: bool 
         ("; ", False),
         *cost,
     )
-
-
-def _size(document: doc.Document, choice: Mapping[str, Any]) -> str:
-    text = formats.megabytes(choice["memoryMb"])
-    return f"{text} {choice['architecture']}" if len(doc.architectures_of(document)) > 1 else text
 
 
 def _saving(document: doc.Document, choice: Mapping[str, Any]) -> str:
