@@ -38,26 +38,16 @@ class RolePolicyReader:
 
     def _inline(self, role: str) -> Iterator[RolePolicy]:
         iam = self._clients("iam")
-        with aws_call("iam:ListRolePolicies", role):
-            names = [
-                name
-                for page in _existing(lambda: iam.get_paginator("list_role_policies").paginate(RoleName=role))
-                for name in page["PolicyNames"]
-            ]
-        for name in names:
+        for name in self._listed("iam:ListRolePolicies", "list_role_policies", "PolicyNames", role):
             with aws_call("iam:GetRolePolicy", role):
                 answer = iam.get_role_policy(RoleName=role, PolicyName=name)
             yield RolePolicy(name, _document(answer["PolicyDocument"]))
 
     def _attached(self, role: str) -> Iterator[RolePolicy]:
         iam = self._clients("iam")
-        with aws_call("iam:ListAttachedRolePolicies", role):
-            rows = [
-                row
-                for page in _existing(lambda: iam.get_paginator("list_attached_role_policies").paginate(RoleName=role))
-                for row in page["AttachedPolicies"]
-            ]
-        for row in rows:
+        for row in self._listed(
+            "iam:ListAttachedRolePolicies", "list_attached_role_policies", "AttachedPolicies", role
+        ):
             arn = row["PolicyArn"]
             with aws_call("iam:GetPolicy", arn):
                 version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
@@ -65,14 +55,16 @@ class RolePolicyReader:
                 answer = iam.get_policy_version(PolicyArn=arn, VersionId=version)
             yield RolePolicy(row["PolicyName"], _document(answer["PolicyVersion"]["Document"]))
 
-
-def _existing(pages: Callable[[], Any]) -> Iterator[Any]:
-    try:
-        yield from pages()
-    except ClientError as error:
-        # The role may be gone while the function is there: it has no policies then.
-        if error_code(error) != "NoSuchEntity":
-            raise
+    def _listed(self, action: str, operation: str, field: str, role: str) -> list[Any]:
+        with aws_call(action, role):
+            try:
+                pages = self._clients("iam").get_paginator(operation).paginate(RoleName=role)
+                return [row for page in pages for row in page[field]]
+            except ClientError as error:
+                # The role may be gone while the function is there: it has no policies then.
+                if error_code(error) == "NoSuchEntity":
+                    return []
+                raise
 
 
 def _document(document: Any) -> dict[str, Any]:
