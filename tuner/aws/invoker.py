@@ -186,14 +186,13 @@ def _invocation(
             error_message=error_message,
             source=source,
         )
-    init_ms = record.init_ms if record.init_ms is not None else record.restore_ms
     return Invocation(
         request_id=request_id,
         outcome=outcome,
-        cold=init_ms is not None,
+        cold=record.cold,
         duration_ms=record.duration_ms,
         billed_ms=record.billed_ms,
-        init_ms=init_ms,
+        init_ms=record.cold_start_ms,
         max_memory_used_mb=record.max_memory_used_mb,
         error_type=error_type or record.error_type,
         error_message=error_message,
@@ -205,10 +204,10 @@ def _outcome(record: ReportRecord | None, error_type: str | None, error_message:
     text = error_message or ""
     # Old style time-outs carry no error type; a user's own exception with such a text carries one.
     timed_out = error_type == "Sandbox.Timedout" or (error_type == "Unhandled" and "Task timed out after" in text)
-    if timed_out or (record and record.status == "timeout"):
+    if timed_out or (record and record.timed_out):
         return "timeout"
     killed = error_type == "Runtime.ExitError" and "signal: killed" in text
-    if killed or (record and record.error_type == "Runtime.OutOfMemory"):
+    if killed or (record and record.out_of_memory):
         return "out_of_memory"
     if error_type is not None:
         return "function_error"
