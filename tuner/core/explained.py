@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tuner.core.model import Batch, Candidate, Explanation, Interval, WarmStart
+from tuner.core.model import Batch, Candidate, Explanation, WarmStart
+from tuner.core.result import interval_fields
 
 
 def warm_start_fields(start: WarmStart) -> dict[str, Any]:
@@ -41,15 +42,15 @@ def explanation_fields(explanation: Explanation) -> dict[str, Any]:
         "curve": [
             {
                 **_candidate_fields(point.candidate),
-                "meanMs": _interval_fields(point.mean_ms),
-                "goalMs": None if point.goal_ms is None else _interval_fields(point.goal_ms),
+                "meanMs": interval_fields(point.mean_ms),
+                "goalMs": None if point.goal_ms is None else interval_fields(point.goal_ms),
             }
             for point in explanation.curve
         ],
         "neighbours": [
             {
                 **_candidate_fields(row.candidate),
-                "extraCostRatio": None if row.extra_cost_ratio is None else _interval_fields(row.extra_cost_ratio),
+                "extraCostRatio": None if row.extra_cost_ratio is None else interval_fields(row.extra_cost_ratio),
                 "goalProbability": row.goal_probability,
                 "why": row.why,
             }
@@ -66,7 +67,3 @@ def explanation_fields(explanation: Explanation) -> dict[str, Any]:
 
 def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
     return {"memoryMb": candidate.memory_mb, "architecture": candidate.architecture}
-
-
-def _interval_fields(interval: Interval) -> dict[str, float]:
-    return {"estimate": interval.estimate, "low": interval.low, "high": interval.high}

@@ -255,8 +255,8 @@ def alternative_fields(alternatives: GoalAlternatives, recommendation: Recommend
                 "memoryMb": row.candidate.memory_mb,
                 "architecture": row.candidate.architecture,
                 "verdict": row.verdict,
-                "durationMs": _interval_fields(shown[row.candidate].duration_ms.get(key, row.duration_ms)),
-                "costPerMillionUsd": _interval_fields(
+                "durationMs": interval_fields(shown[row.candidate].duration_ms.get(key, row.duration_ms)),
+                "costPerMillionUsd": interval_fields(
                     shown[row.candidate].cost_per_million_usd or row.cost_per_million_usd
                 ),
                 "savingRatio": None if now is None else 1 - row.cost_per_million_usd.estimate / now.estimate,
@@ -299,9 +299,9 @@ def configuration_fields(row: ConfigurationEstimate) -> dict[str, Any]:
     return {
         "memoryMb": row.candidate.memory_mb,
         "architecture": row.candidate.architecture,
-        "durationMs": {key: _interval_fields(interval) for key, interval in row.duration_ms.items()},
-        "coldStartMs": None if row.cold_start_ms is None else _interval_fields(row.cold_start_ms),
-        "costPerMillionUsd": None if row.cost_per_million_usd is None else _interval_fields(row.cost_per_million_usd),
+        "durationMs": {key: interval_fields(interval) for key, interval in row.duration_ms.items()},
+        "coldStartMs": None if row.cold_start_ms is None else interval_fields(row.cold_start_ms),
+        "costPerMillionUsd": None if row.cost_per_million_usd is None else interval_fields(row.cost_per_million_usd),
         "samples": row.samples,
         "environments": row.environments,
         "earlierSamples": row.earlier_samples,
@@ -314,7 +314,8 @@ def configuration_fields(row: ConfigurationEstimate) -> dict[str, Any]:
     }
 
 
-def _interval_fields(interval: Interval) -> dict[str, float]:
+def interval_fields(interval: Interval) -> dict[str, float]:
+    """An estimate with its bounds, in the document's words."""
     return {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
 
 
