@@ -15,7 +15,7 @@ from tuner.core.pricing import invocation_cost_usd
 from tuner.core.result import spent_usd
 from tuner.core.search import conclude, recommend
 from tuner.steps.earlier import load_earlier
-from tuner.steps.run import SEARCH, STOP, RunRecord, memory_caps
+from tuner.steps.run import SEARCH, STOP, RunRecord, compared, memory_caps
 
 _LEAST_INVOCATIONS = 12
 """A run of fewer is too short for a drift to be worth three more."""
@@ -81,10 +81,9 @@ def _cold_starts(
 ) -> tuple[Batch, ...]:
     if not record.request.cold_starts:
         return ()
-    compared = [observation for observation in observations if observation.purpose != "cold_start"]
     facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=load_earlier(artifacts).runs)
     try:
-        conclusion = conclude(record.problem, anchored(compared, record.request.observed), facts)
+        conclusion = conclude(record.problem, anchored(compared(observations), record.request.observed), facts)
         recommendation = recommend(conclusion, stop_reason=artifacts.read(SEARCH)["stop_reason"])
     except NothingMeasured:
         return ()  # the next step says why
