@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.model import Batch, Observation
 from tuner.core.result import spent_usd
-from tuner.steps.run import PROGRESS
-
-if TYPE_CHECKING:
-    from tuner.steps.run import RunRecord
+from tuner.steps.run import PROGRESS, RunRecord
 
 
 def report_progress(artifacts: RunArtifacts, **fields: Any) -> None:
