@@ -109,6 +109,12 @@ def test_waiting_for_a_clone_outlasts_its_making() -> None:
     assert sum(waits_s) >= 15 * 60
 
 
+def test_measuring_waits_for_what_cannot_be_invoked_yet() -> None:
+    """A temporary function that refuses an invocation because it is not ready ends no run: Measure is called again."""
+    retried = {each for retrier in dict(tasks("tune"))["Measure"]["Retry"] for each in retrier["ErrorEquals"]}
+    assert retried >= {"BatchUnfinished", "CloneNotReady", "Throttled"}
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_caught_and_chosen_errors_exist(machine: str) -> None:
     """A Catch names everything, or an error that exists."""

@@ -65,6 +65,7 @@ def measure(
     Raises:
         BatchUnfinished: There is more than one task has time for: call again.
         Throttled: AWS asked to slow down; what was measured is kept.
+        CloneNotReady: The clone cannot be invoked yet; what was measured is kept.
         ProcessorFailed: A processor of the request failed; what was measured is kept.
     """
     record = load_record(artifacts)
