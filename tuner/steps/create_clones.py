@@ -14,7 +14,7 @@ from tuner.core.errors import CloneFailed, CloneNotReady
 from tuner.core.model import Batch, Candidate, Observation
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG, clone_name
 from tuner.core.target import TargetFunction
-from tuner.steps.run import Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
+from tuner.steps.run import FACTS, Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
 
 
 def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, round_number: int) -> int:
@@ -54,7 +54,7 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
                 state = "active" if clones.create(name, candidate, configuration, code, tags) else "pending"
             except MemoryCapReached as reached:
                 cap_mb = reached.cap_mb
-                artifacts.write("facts.json", {"memory_cap_mb": cap_mb})
+                artifacts.write(FACTS, {"memory_cap_mb": cap_mb})
                 _set_aside(artifacts, asked)
                 continue
         ready, waiting = ready + (state == "active"), waiting + (state != "active")

@@ -12,7 +12,7 @@ from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
 from tuner.core.errors import StudyBusy
 from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
-from tuner.core.model import Explanation, GoalAlternatives, Observation, Recommendation
+from tuner.core.model import Batch, Explanation, GoalAlternatives, Observation, Recommendation
 from tuner.core.power_tuning_output import (
     design_notes,
     input_notes,
@@ -224,13 +224,12 @@ def _document(
     unlike = _unlike_production(record, recommendation)
     if unlike is not None:
         document["warnings"] = [*document["warnings"], unlike]
+    rounds = [load_round(artifacts, number) for number in range(1, len(artifacts.names(ROUNDS)) + 1)]
+    document["batches"] = batch_fields([batch for batches in rounds for batch in batches])
     if record.request.power_tuning is not None:
-        theirs = _power_tuning_fields(artifacts, record, observations, recommendation)
+        theirs = _power_tuning_fields(record, rounds, observations, recommendation)
         document |= theirs
         document["assumptions"] = [*document["assumptions"], *theirs["notes"]]
-    document["batches"] = batch_fields(
-        [batch for number in range(1, len(artifacts.names(ROUNDS)) + 1) for batch in load_round(artifacts, number)]
-    )
     explanation = artifacts.find(EXPLANATION)
     if explanation is not None:
         document |= explanation_fields(from_json(Explanation, explanation))
@@ -253,12 +252,13 @@ def _unlike_production(record: RunRecord, recommendation: Recommendation) -> str
 
 
 def _power_tuning_fields(
-    artifacts: RunArtifacts, record: RunRecord, observations: Sequence[Observation], recommendation: Recommendation
+    record: RunRecord,
+    rounds: Sequence[Sequence[Batch]],
+    observations: Sequence[Observation],
+    recommendation: Recommendation,
 ) -> dict[str, Any]:
     """The fields of AWS Lambda Power Tuning's output, for an input with its fields."""
     given = record.request.power_tuning or PowerTuning()
-    rounds = artifacts.names(ROUNDS)
-    batch_count = sum(len(load_round(artifacts, number)) for number in range(1, len(rounds) + 1))
     return {
         "strategy": given.strategy,
         "notes": [
@@ -271,7 +271,7 @@ def _power_tuning_fields(
             observations,
             recommendation.recommended,
             region=record.target.region,
-            transitions=transition_count(len(rounds), batch_count),
+            transitions=transition_count(len(rounds), sum(map(len, rounds))),
             spent_usd=spent_usd(record.problem, observations),
             with_stats=given.include_output_results,
         ),

@@ -28,6 +28,7 @@ COMMAND = "command.json"
 FAILURE = "failure.json"
 RESTORED = "restore.json"
 STOP = "stop.json"
+FACTS = "facts.json"
 OBSERVATIONS = "observations/"
 ROUNDS = "rounds/"
 
@@ -133,5 +134,5 @@ def compared(observations: Sequence[Observation]) -> list[Observation]:
 
 def memory_caps(artifacts: RunArtifacts) -> int | None:
     """The account's cap on memory in MB, where a refused clone told it."""
-    facts: dict[str, Any] | None = artifacts.find("facts.json")
+    facts: dict[str, Any] | None = artifacts.find(FACTS)
     return None if facts is None else facts.get("memory_cap_mb")

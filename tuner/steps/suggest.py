@@ -15,6 +15,7 @@ from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress
 from tuner.steps.run import (
+    ROUNDS,
     SEARCH,
     STOP,
     Journal,
@@ -80,7 +81,7 @@ def suggest_round(artifacts: RunArtifacts, *, now: datetime) -> tuple[int, tuple
 
 
 def _pending(artifacts: RunArtifacts, journals: Sequence[Journal]) -> tuple[Batch, ...]:
-    rounds = artifacts.names("rounds/")
+    rounds = artifacts.names(ROUNDS)
     if not rounds:
         return ()
     batches = load_round(artifacts, len(rounds))
