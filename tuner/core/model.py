@@ -14,6 +14,10 @@ Strategy = Literal["cost", "speed", "balanced"]
 """What a run without a goal looks for: the cheapest size, the fastest, or the best weighted sum of both."""
 
 
+_INIT_LIMIT_MS = 10_000.0
+"""An init may take 10 s before it is started again inside the invocation (AWS Lambda developer guide, seen 2026-11)."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Candidate:
     """One configuration that could be recommended."""
@@ -145,7 +149,7 @@ class SearchProblem:
     goal: LatencyGoal | None
     prices: Mapping[Architecture, ArchitecturePrices]
     timeout_ms: float
-    """The function's own time-out: the worst case of one invocation."""
+    """The function's own time-out."""
     budget: TuningBudget = field(default_factory=TuningBudget)
     confidence: float = 0.9
     tolerance: float = 0.05
@@ -169,6 +173,11 @@ class SearchProblem:
 
     True wherever functions run for real; the replays of ``bench`` have warm ones only.
     """
+
+    @property
+    def worst_ms(self) -> float:
+        """The longest that one invocation can be billed for: a whole init, then the time-out."""
+        return self.timeout_ms + _INIT_LIMIT_MS
 
 
 @dataclass(frozen=True, slots=True)

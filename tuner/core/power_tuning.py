@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from tuner.core.memory_sizes import check_memory
-from tuner.core.model import Candidate, Invocation, SearchProblem, TuningBudget
-from tuner.core.pricing import invocation_cost_usd
+from tuner.core.model import Invocation, SearchProblem, TuningBudget
+from tuner.core.pricing import candidate_cost_usd
 from tuner.core.tuning_request import MemorySpec, WeightedPayload, check_payloads
 
 DEFAULT_SIZES_MB = (128, 256, 512, 1024, 1536, 3008)
@@ -21,8 +21,6 @@ DEFAULT_SIZES_MB = (128, 256, 512, 1024, 1536, 3008)
 EVERY_SIZE_MB = tuple(range(128, 3_009, 64))
 """What it measures for ``"powerValues": "ALL"``."""
 
-_INIT_LIMIT_MS = 10_000.0
-"""An init may take 10 s before it is started again inside the invocation (AWS Lambda developer guide, seen 2026-11)."""
 _HAIR = 1.001
 """So that sums which are equal on paper fit."""
 _BESIDES_MINUTES = 30.0
@@ -87,13 +85,14 @@ def design_budget(problem: SearchProblem) -> TuningBudget:
     design, budget = problem.design, problem.budget
     if design is None:
         return budget
-    worst_ms = problem.timeout_ms + _INIT_LIMIT_MS
-    worst_usd = design.invocation_count * sum(_cost_usd(problem, each, worst_ms) for each in design.candidates)
+    worst_usd = design.invocation_count * sum(
+        candidate_cost_usd(problem, each, problem.worst_ms) for each in design.candidates
+    )
     count = design.invocation_count * len(design.candidates)
     return TuningBudget(
         max_invocations=min(budget.max_invocations, count),
         max_cost_usd=min(budget.max_cost_usd, worst_usd * _HAIR),
-        max_minutes=min(budget.max_minutes, count * worst_ms / 60_000 + _BESIDES_MINUTES),
+        max_minutes=min(budget.max_minutes, count * problem.worst_ms / 60_000 + _BESIDES_MINUTES),
     )
 
 
@@ -155,12 +154,3 @@ def accept_allowed(invocations: Sequence[Invocation], allowed_exceptions: Sequen
         else invocation
         for invocation in invocations
     ]
-
-
-def _cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: float) -> float:
-    return invocation_cost_usd(
-        candidate.memory_mb,
-        billed_ms,
-        problem.prices[candidate.architecture],
-        ephemeral_storage_mb=problem.ephemeral_storage_mb,
-    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from tuner.core.errors import PriceUnknown
 from tuner.core.model import Candidate, ConfigurationEstimate, Observation, Recommendation, SearchProblem
-from tuner.core.pricing import invocation_cost_usd, transition_price_usd
+from tuner.core.pricing import candidate_cost_usd, transition_price_usd
 from tuner.core.tuning_request import PowerTuning
 
 OUTPUT_NAMES = ("strategy", "notes", "power", "cost", "duration", "stateMachine", "stats")
@@ -144,14 +144,8 @@ def _averages(
     measured = [(duration_ms, billed_ms) for duration_ms, billed_ms in warm if duration_ms is not None]
     if not measured:
         return None
-    prices = problem.prices[candidate.architecture]
     average_usd = fmean(
-        invocation_cost_usd(
-            candidate.memory_mb,
-            math.ceil(duration_ms) if billed_ms is None else billed_ms,
-            prices,
-            ephemeral_storage_mb=problem.ephemeral_storage_mb,
-        )
+        candidate_cost_usd(problem, candidate, math.ceil(duration_ms) if billed_ms is None else billed_ms)
         for duration_ms, billed_ms in measured
     )
     return average_usd, fmean(duration_ms for duration_ms, _ in measured)

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from tuner.core.errors import NothingMeasured, PriceUnknown
-from tuner.core.model import ArchitecturePrices
+from tuner.core.model import ArchitecturePrices, Candidate, SearchProblem
 
 FREE_EPHEMERAL_STORAGE_MB = 512
 """``/tmp`` up to this size is part of the price. Source: AWS Lambda pricing, seen 2026-11."""
@@ -258,6 +258,16 @@ def invocation_cost_usd(
         memory_mb / 1_024 * billed_s * prices.usd_per_gb_second
         + above_free_gb * billed_s * prices.usd_per_ephemeral_gb_second
         + prices.usd_per_request
+    )
+
+
+def candidate_cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: float) -> float:
+    """Price one invocation of a run's function at one of its candidates."""
+    return invocation_cost_usd(
+        candidate.memory_mb,
+        billed_ms,
+        problem.prices[candidate.architecture],
+        ephemeral_storage_mb=problem.ephemeral_storage_mb,
     )
 
 

@@ -22,7 +22,7 @@ from tuner.core.model import (
     SearchProblem,
 )
 from tuner.core.power_tuning_output import OUTPUT_NAMES
-from tuner.core.pricing import invocation_cost_usd, price_rows
+from tuner.core.pricing import candidate_cost_usd, price_rows
 from tuner.core.traffic import Traffic
 
 SCHEMA_VERSION = 1
@@ -75,12 +75,7 @@ def spent_usd(problem: SearchProblem, observations: Sequence[Observation]) -> fl
 
 
 def _cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: int | None) -> float:
-    return invocation_cost_usd(
-        candidate.memory_mb,
-        round(problem.timeout_ms) if billed_ms is None else billed_ms,
-        problem.prices[candidate.architecture],
-        ephemeral_storage_mb=problem.ephemeral_storage_mb,
-    )
+    return candidate_cost_usd(problem, candidate, round(problem.timeout_ms) if billed_ms is None else billed_ms)
 
 
 def answer_fields(recommendation: Recommendation, *, assumed: bool) -> dict[str, Any]:

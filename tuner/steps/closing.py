@@ -11,7 +11,7 @@ from tuner.core.cold_starts import FIRST_TRIAL, cold_start_batches
 from tuner.core.drift import DRIFT_INVOCATIONS, estimate_drift
 from tuner.core.errors import NothingMeasured
 from tuner.core.model import Batch, Candidate, Facts, Observation
-from tuner.core.pricing import invocation_cost_usd
+from tuner.core.pricing import candidate_cost_usd
 from tuner.core.result import spent_usd
 from tuner.core.search import conclude, recommend
 from tuner.steps.earlier import load_earlier
@@ -19,9 +19,6 @@ from tuner.steps.run import SEARCH, STOP, RunRecord, compared, memory_caps
 
 _LEAST_INVOCATIONS = 12
 """A run of fewer is too short for a drift to be worth three more."""
-
-_INIT_LIMIT_MS = 10_000.0
-"""An init may take 10 s before it is started again inside the invocation (AWS Lambda developer guide, seen 2026-11)."""
 
 
 def closing_batches(
@@ -51,8 +48,11 @@ def closing_batches(
     drift = _drift_batch(record, observations, round_number)
     wanted = drift or _cold_starts(artifacts, record, observations, round_number)
     left_usd = record.request.budget.max_cost_usd - spent_usd(record.problem, observations)
-    worst_usd = accumulate(batch.invocation_count * _worst_usd(record, batch.candidate) for batch in wanted)
-    worst_minutes = accumulate(batch.invocation_count * _worst_ms(record) / 60_000 for batch in wanted)
+    worst_ms = record.problem.worst_ms
+    worst_usd = accumulate(
+        batch.invocation_count * candidate_cost_usd(record.problem, batch.candidate, worst_ms) for batch in wanted
+    )
+    worst_minutes = accumulate(batch.invocation_count * worst_ms / 60_000 for batch in wanted)
     return tuple(
         batch
         for batch, usd, minutes in zip(wanted, worst_usd, worst_minutes, strict=True)
@@ -106,16 +106,3 @@ def _runs(candidate: Candidate, observations: Sequence[Observation]) -> bool:
         for invocation in observation.invocations
     }
     return "ok" in outcomes and outcomes <= {"ok", "unmeasured"}
-
-
-def _worst_ms(record: RunRecord) -> float:
-    return record.problem.timeout_ms + _INIT_LIMIT_MS
-
-
-def _worst_usd(record: RunRecord, candidate: Candidate) -> float:
-    return invocation_cost_usd(
-        candidate.memory_mb,
-        round(_worst_ms(record)),
-        record.problem.prices[candidate.architecture],
-        ephemeral_storage_mb=record.problem.ephemeral_storage_mb,
-    )

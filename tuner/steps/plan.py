@@ -25,7 +25,7 @@ from tuner.core.model import Architecture, Candidate, FixedDesign, SearchProblem
 from tuner.core.plan import Plan
 from tuner.core.power_tuning import check_its_payloads, design_budget, read_event
 from tuner.core.preflight import Surrounding, check_tunable
-from tuner.core.pricing import invocation_cost_usd, prices_for, tier_for
+from tuner.core.pricing import candidate_cost_usd, prices_for, tier_for
 from tuner.core.processors import with_processors
 from tuner.core.request import parse_request
 from tuner.core.snapshot import fingerprint
@@ -332,12 +332,7 @@ def _with_room_for_cold_starts(problem: SearchProblem, cold_starts: int) -> Sear
 
 
 def _check_budget(problem: SearchProblem) -> None:
-    worst_usd = LEAST_INVOCATIONS * invocation_cost_usd(
-        problem.current.memory_mb,
-        round(problem.timeout_ms),
-        problem.prices[problem.current.architecture],
-        ephemeral_storage_mb=problem.ephemeral_storage_mb,
-    )
+    worst_usd = LEAST_INVOCATIONS * candidate_cost_usd(problem, problem.current, round(problem.timeout_ms))
     problems = []
     if worst_usd > problem.budget.max_cost_usd:
         problems.append(

@@ -9,9 +9,6 @@ from tuner.core.model import Candidate, Invocation, Observation, SearchProblem
 from tuner.core.search.evidence import invocation_count
 from tuner.core.search.space import Space
 
-_INIT_LIMIT_MS = 10_000.0
-"""An init may take 10 s before it is started again inside the invocation (AWS Lambda developer guide)."""
-
 
 @dataclass(frozen=True)
 class Purse:
@@ -24,8 +21,8 @@ class Purse:
     def affordable_count(self, problem: SearchProblem, space: Space, candidate: Candidate, parallel: int = 1) -> int:
         """How many invocations at *candidate* fit even if each of them runs into the time-out."""
         index = space.index_of(candidate)
-        worst_usd = (problem.timeout_ms + _INIT_LIMIT_MS) * space.usd_per_ms[index] + space.usd_per_request[index]
-        worst_minutes = (problem.timeout_ms + _INIT_LIMIT_MS) / 60_000 / max(1, parallel)
+        worst_usd = problem.worst_ms * space.usd_per_ms[index] + space.usd_per_request[index]
+        worst_minutes = problem.worst_ms / 60_000 / max(1, parallel)
         # A hair of slack, so that a sum of prices that is equal to the budget on paper fits it.
         by_cost = int(self.cost_usd / worst_usd + 1e-9) if worst_usd > 0 else self.invocations
         by_time = int(self.minutes / worst_minutes + 1e-9)
@@ -34,8 +31,8 @@ class Purse:
     def less(self, problem: SearchProblem, space: Space, candidate: Candidate, count: int, parallel: int = 1) -> Purse:
         """What is left after *count* invocations at *candidate* at their worst."""
         index = space.index_of(candidate)
-        worst_usd = (problem.timeout_ms + _INIT_LIMIT_MS) * space.usd_per_ms[index] + space.usd_per_request[index]
-        worst_minutes = (problem.timeout_ms + _INIT_LIMIT_MS) / 60_000 / max(1, parallel)
+        worst_usd = problem.worst_ms * space.usd_per_ms[index] + space.usd_per_request[index]
+        worst_minutes = problem.worst_ms / 60_000 / max(1, parallel)
         return Purse(
             self.invocations - count, self.cost_usd - count * float(worst_usd), self.minutes - count * worst_minutes
         )
@@ -68,4 +65,4 @@ def _billed_ms(problem: SearchProblem, invocation: Invocation) -> float:
         return float(invocation.billed_ms)
     if invocation.duration_ms is not None:
         return invocation.duration_ms + 1.0 + (invocation.init_ms or 0.0)
-    return problem.timeout_ms + _INIT_LIMIT_MS
+    return problem.worst_ms
