@@ -20,7 +20,7 @@ from tuner.core.pricing import (
     price_rows,
     price_table,
     prices_for,
-    tiers_for,
+    tier_for,
     transition_price_usd,
 )
 
@@ -69,7 +69,7 @@ def test_an_unknown_region_is_an_error_that_says_what_is_known() -> None:
         prices_for("il-central-1", "x86_64")
     assert "docs/prices.md" in caught.value.hint
     with pytest.raises(PriceUnknown):
-        tiers_for("il-central-1", "x86_64")
+        tier_for("il-central-1", "x86_64", 0.0)
     with pytest.raises(PriceUnknown, match="il-central-1"):
         transition_price_usd("il-central-1")
 
@@ -97,8 +97,8 @@ def test_what_is_no_region_is_an_error(region: str) -> None:
 def test_tiers_are_cumulative() -> None:
     """The published tiers of N. Virginia: 6 and 9 billion GB-seconds wide."""
     assert [
-        (tier.above_gb_seconds, tier.up_to_gb_seconds, tier.usd_per_gb_second)
-        for tier in tiers_for("us-east-1", "x86_64")
+        (tier.tier_from, tier.tier_to, tier.price)
+        for tier in price_rows("AWSLambda", "duration", "us-east-1", "x86_64")
     ] == [
         (0, 6e9, 0.0000166667),
         (6e9, 15e9, 0.000015),
@@ -175,9 +175,9 @@ def test_the_table_is_well_formed() -> None:
         assert key not in seen
         seen.add(key)
     for region in known_regions("x86_64"):
-        tiers = tiers_for(region, "x86_64")
-        assert tiers[0].above_gb_seconds == 0
-        assert all(low.up_to_gb_seconds == high.above_gb_seconds for low, high in itertools.pairwise(tiers))
+        tiers = price_rows("AWSLambda", "duration", region, "x86_64")
+        assert tiers[0].tier_from == 0
+        assert all(low.tier_to == high.tier_from for low, high in itertools.pairwise(tiers))
         assert transition_price_usd(region) > 0
 
 

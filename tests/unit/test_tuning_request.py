@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.core.codec import from_json, to_json
-from tuner.core.errors import InvalidRequest
 from tuner.core.model import LatencyGoal, TuningBudget
 from tuner.core.request import parse_request
 from tuner.core.tuning_request import (
@@ -19,8 +18,8 @@ from tuner.core.tuning_request import (
     ObservedDuration,
     TuningRequest,
     WeightedPayload,
+    check_payloads,
     is_weighted_mix,
-    read_payloads,
 )
 
 json_values = st.recursive(
@@ -82,22 +81,22 @@ def test_a_weighted_mix_has_exactly_payload_and_weight() -> None:
     assert is_weighted_mix([{"payload": 1, "weight": 2}])
     for event in ({"payload": 1, "weight": 2}, [{"payload": 1}], [{"payload": 1, "weight": 2, "x": 3}], [1], "text"):
         assert not is_weighted_mix(event)
-        assert read_payloads(event) == (WeightedPayload(event, 1.0),)
-    assert read_payloads([{"payload": None, "weight": 3}, {"payload": [], "weight": 0.5}]) == (
-        WeightedPayload(None, 3.0),
-        WeightedPayload([], 0.5),
+        assert check_payloads(event) == ((WeightedPayload(event, 1.0),), [])
+    assert check_payloads([{"payload": None, "weight": 3}, {"payload": [], "weight": 0.5}]) == (
+        (WeightedPayload(None, 3.0), WeightedPayload([], 0.5)),
+        [],
     )
 
 
 def test_bad_mixes_list_every_problem() -> None:
     """Weights must be positive numbers."""
     bad = [{"payload": 1, "weight": weight} for weight in (0, -1, True, "1", None, math.nan, math.inf, 10**400)]
-    with pytest.raises(InvalidRequest) as caught:
-        read_payloads(bad, field="the object")
-    assert len(caught.value.problems) == len(bad)
-    assert caught.value.problems[0].startswith("the object[0].weight is 0: it must be a number above 0")
-    with pytest.raises(InvalidRequest, match="empty list"):
-        read_payloads([])
+    payloads, problems = check_payloads(bad, field="the object")
+    assert (payloads, len(problems)) == ((), len(bad))
+    assert problems[0].startswith("the object[0].weight is 0: it must be a number above 0")
+    payloads, problems = check_payloads([])
+    assert (payloads, len(problems)) == ((), 1)
+    assert "empty list" in problems[0]
 
 
 @pytest.mark.parametrize(
@@ -105,15 +104,16 @@ def test_bad_mixes_list_every_problem() -> None:
 )
 def test_what_is_not_json_is_refused(payload) -> None:
     """NaN, infinity, lone surrogates: Lambda would not take them."""
-    with pytest.raises(InvalidRequest, match="is not JSON"):
-        read_payloads(payload)
+    payloads, problems = check_payloads(payload)
+    assert (payloads, len(problems)) == ((), 1)
+    assert "is not JSON" in problems[0]
 
 
 def test_a_payload_has_a_limit() -> None:
     """Lambda takes 6 MB in one invocation."""
-    assert read_payloads("x" * (MAX_PAYLOAD_BYTES - 2))
-    with pytest.raises(InvalidRequest, match="6,291,457 bytes"):
-        read_payloads("x" * (MAX_PAYLOAD_BYTES - 1))
+    assert check_payloads("x" * (MAX_PAYLOAD_BYTES - 2))[1] == []
+    (problem,) = check_payloads("x" * (MAX_PAYLOAD_BYTES - 1))[1]
+    assert "6,291,457 bytes" in problem
 
 
 def test_reading_a_request_back_needs_no_pydantic() -> None:

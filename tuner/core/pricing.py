@@ -27,18 +27,6 @@ _HINT = "Tune a function of a Region whose prices are known; docs/prices.md list
 
 
 @dataclass(frozen=True, slots=True)
-class PriceTier:
-    """A price that holds for one account's monthly usage from ``above_gb_seconds`` on.
-
-    ``up_to_gb_seconds`` is ``None`` where the price has no upper end.
-    """
-
-    above_gb_seconds: float
-    up_to_gb_seconds: float | None
-    usd_per_gb_second: float
-
-
-@dataclass(frozen=True, slots=True)
 class UnitPrice:
     """One row of the price table.
 
@@ -144,13 +132,12 @@ def prices_for(
     missing = _missing(region, architecture)
     if missing:
         raise _unknown(region, architecture, missing)
-    duration = price_rows("AWSLambda", "duration", region, architecture)[0]
     tier = _tier(region, architecture, account_gb_seconds)
     return ArchitecturePrices(
-        usd_per_gb_second=tier.usd_per_gb_second * (1.0 - savings_plan_discount),
+        usd_per_gb_second=tier.price * (1.0 - savings_plan_discount),
         usd_per_request=price_rows("AWSLambda", "request", region, architecture)[0].price,
         usd_per_ephemeral_gb_second=price_rows("AWSLambda", "ephemeral-storage", region, architecture)[0].price,
-        currency=duration.currency,
+        currency=tier.currency,
     )
 
 
@@ -171,44 +158,23 @@ def _unknown(region: str, architecture: str, missing: list[str]) -> PriceUnknown
     return PriceUnknown(f"{message} Known Regions: {', '.join(regions)}.", hint=_HINT)
 
 
-def tiers_for(region: str, architecture: str) -> tuple[PriceTier, ...]:
-    """List the price tiers of compute time, ascending.
-
-    A tier holds for the GB-seconds of one month above its beginning. Where
-    only the first one is known, it is the only one here, and its end tells
-    how far it reaches.
-
-    Raises:
-        PriceUnknown: As ``prices_for``.
-    """
-    prices_for(region, architecture)
-    return _tiers(region, architecture)
-
-
-def tier_for(region: str, architecture: str, account_gb_seconds: float) -> PriceTier:
+def tier_for(region: str, architecture: str, account_gb_seconds: float) -> UnitPrice:
     """Find the tier in which one more GB-second of a month falls; the highest known one where usage passes them all.
 
     Raises:
         PriceUnknown: As ``prices_for``.
 
     Example:
-        >>> tier_for("us-east-1", "arm64", 8e9).usd_per_gb_second
+        >>> tier_for("us-east-1", "arm64", 8e9).price
         1.20001e-05
     """
     prices_for(region, architecture)
     return _tier(region, architecture, account_gb_seconds)
 
 
-def _tiers(region: str, architecture: str) -> tuple[PriceTier, ...]:
-    return tuple(
-        PriceTier(above_gb_seconds=row.tier_from, up_to_gb_seconds=row.tier_to, usd_per_gb_second=row.price)
-        for row in price_rows("AWSLambda", "duration", region, architecture)
-    )
-
-
-def _tier(region: str, architecture: str, account_gb_seconds: float) -> PriceTier:
-    tiers = _tiers(region, architecture)
-    return next((tier for tier in reversed(tiers) if tier.above_gb_seconds <= account_gb_seconds), tiers[0])
+def _tier(region: str, architecture: str, account_gb_seconds: float) -> UnitPrice:
+    rows = price_rows("AWSLambda", "duration", region, architecture)
+    return next((row for row in reversed(rows) if row.tier_from <= account_gb_seconds), rows[0])
 
 
 def transition_price_usd(region: str) -> float:

@@ -9,7 +9,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuner.core.errors import InvalidRequest
 from tuner.core.model import Architecture, LatencyGoal, Strategy, TuningBudget
 
 MAX_PAYLOAD_BYTES = 6_291_456
@@ -187,29 +186,22 @@ def is_weighted_mix(payload: Any) -> bool:
     )
 
 
-def read_payloads(payload: Any, *, field: str = "payload") -> tuple[WeightedPayload, ...]:
+def check_payloads(payload: Any, *, field: str = "payload") -> tuple[tuple[WeightedPayload, ...], list[str]]:
     """Read one event, or a weighted mix of events.
 
     Args:
         payload: Any JSON value, from the input or from the object that ``payloadS3`` names.
         field: How messages call it.
 
-    Raises:
-        InvalidRequest: An empty mix, a weight that is no positive number, an
-            event that is not JSON or passes 6 MB; all problems at once.
+    Returns:
+        The events with their weights and no problem; or none and every problem: an
+        empty mix, a weight that is no positive number, an event that is not JSON or
+        passes 6 MB.
 
     Example:
-        >>> read_payloads({"width": 800})
-        (WeightedPayload(payload={'width': 800}, weight=1.0),)
+        >>> check_payloads({"width": 800})
+        ((WeightedPayload(payload={'width': 800}, weight=1.0),), [])
     """
-    payloads, problems = check_payloads(payload, field=field)
-    if problems:
-        raise InvalidRequest(problems)
-    return payloads
-
-
-def check_payloads(payload: Any, *, field: str = "payload") -> tuple[tuple[WeightedPayload, ...], list[str]]:
-    """Do the work of ``read_payloads``, but return the problems instead of raising them."""
     if not is_weighted_mix(payload):
         problem = _event_problem(payload, field)
         return ((WeightedPayload(payload),), []) if problem is None else ((), [problem])

@@ -385,7 +385,7 @@ def _price_assumptions(request: TuningRequest, problem: SearchProblem, region: s
     if request.account_gb_seconds:
         tiers = [tier_for(region, architecture, request.account_gb_seconds) for architecture in problem.prices]
         found.append(f"Compute time is priced by the tier of {request.account_gb_seconds:,.0f} GB-seconds a month.")
-        if any((tier.up_to_gb_seconds or math.inf) <= request.account_gb_seconds for tier in tiers):
+        if any((tier.tier_to or math.inf) <= request.account_gb_seconds for tier in tiers):
             found.append(f"The prices of higher tiers are not known for {region}: the highest known one was taken.")
     return tuple(found)
 
