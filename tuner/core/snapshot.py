@@ -117,7 +117,7 @@ def fingerprint(readable: Mapping[str, Any]) -> dict[str, Any]:
 def _comparable(value: Any, volatile: frozenset[str]) -> Any:
     if isinstance(value, Mapping):
         return {
-            key: _hash(item) if key in _SECRET_KEYS else _comparable(item, volatile)
+            key: f"sha256:{_digest(item)}" if key in _SECRET_KEYS else _comparable(item, volatile)
             for key, item in value.items()
             if key not in volatile
         }
@@ -128,8 +128,8 @@ def _comparable(value: Any, volatile: frozenset[str]) -> Any:
     return str(value)
 
 
-def _hash(value: Any) -> str:
-    return "sha256:" + hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Check, ...]:
@@ -242,7 +242,7 @@ def _brief(value: Any) -> str | int:
         return value
     if value in ([], {}):
         return "no entries"
-    digest = hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    digest = _digest(value)[:12]
     if not isinstance(value, (list, dict)):
         return digest
     return f"{len(value)} {'entry' if len(value) == 1 else 'entries'}, {digest}"
