@@ -85,6 +85,10 @@ class Invocation:
     error_message: str | None = None
     source: Literal["tail", "logs", "none"] = "tail"
     """Where the record was read: the tail of the response, CloudWatch Logs, or nowhere."""
+    cpu_ms: float | None = None
+    """CPU time of all its threads and processes; only the embedded AWS tells it, and only where it was asked to."""
+    thread_count: int | None = None
+    """The most threads that it had at once; where there is a CPU time."""
 
 
 Purpose = Literal["search", "drift", "cold_start"]
