@@ -139,6 +139,7 @@ def test_writes_end_at_what_is_ours(deployed: Deployed) -> None:
     [
         ("lambda:CreateFunction", {"CreateClonesRole"}),
         ("lambda:TagResource", {"CreateClonesRole"}),
+        ("lambda:PutFunctionConcurrency", {"CreateClonesRole"}),
         ("lambda:DeleteFunction", {"RestoreRole", "SweepRole"}),
     ],
 )
@@ -162,6 +163,7 @@ def test_live_functions_are_never_changed(deployed: Deployed) -> None:
         "lambda:CreateFunction",
         "lambda:DeleteFunction",
         "lambda:InvokeFunction",
+        "lambda:PutFunctionConcurrency",
         "lambda:TagResource",
     }
 

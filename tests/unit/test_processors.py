@@ -1,10 +1,9 @@
-"""Which functions may run around invocations, and what runs at the same time."""
+"""Which functions may run around invocations."""
 
 from __future__ import annotations
 
 import pytest
 
-from tuner.core.concurrency import Concurrency, plan_concurrency
 from tuner.core.errors import FunctionNotFound, InvalidRequest
 from tuner.core.processors import with_processors
 from tuner.core.tuning_request import TuningRequest
@@ -54,28 +53,3 @@ def test_all_together_must_end_in_time() -> None:
         checked("tables", "tables", ARN, timeout_s=721)
     assert checked("tables", None, ARN, timeout_s=780).pre_processor_arn == ARN
     assert checked(None, None, timeout_s=840).pre_processor_arn is None
-
-
-@pytest.mark.parametrize(
-    ("parallel", "reserved", "unreserved", "expected"),
-    [
-        (True, None, 1000, (5, 5)),
-        (False, None, 1000, (5, 1)),
-        (True, None, 10, (1, 1)),
-        (True, None, 100, (5, 2)),
-        (True, 100, 1000, (5, 2)),
-        (True, 100, 10, (1, 1)),
-        (True, 1, 1000, (1, 1)),
-        (True, 30, None, (3, 1)),
-        (True, None, None, (5, 1)),
-        (False, 20, 1000, (2, 1)),
-    ],
-)
-def test_a_run_takes_a_tenth_at_most(
-    parallel: bool, reserved: int | None, unreserved: int | None, expected: tuple[int, int]
-) -> None:
-    """Of what the function or, where nothing is reserved, the account could need; one invocation always."""
-    found = plan_concurrency(parallel=parallel, reserved=reserved, unreserved=unreserved)
-    assert found == Concurrency(*expected)
-    bounds = [bound for bound in (reserved, unreserved) if bound is not None]
-    assert found.batches * found.per_batch <= max(1, min(bounds, default=50) / 10)

@@ -65,6 +65,7 @@ def test_every_field() -> None:
             "accountGbSecondsPerMonth": 7e9,
             "parallelInvocation": True,
             "sleepBetweenInvocationsMs": 100,
+            "reservedConcurrency": 2.0,
             "preProcessorARN": None,
             "postProcessorARN": "",
             "dryRun": True,
@@ -87,6 +88,7 @@ def test_every_field() -> None:
         account_gb_seconds=7e9,
         parallel_invocation=True,
         sleep_between_invocations_ms=100,
+        reserved_concurrency=2,
         dry_run=True,
         observed=ObservedDuration(512, 420.0),
     )
@@ -173,6 +175,15 @@ def test_step_functions_own_field_is_allowed() -> None:
         ({"parallelInvocation": 1}, "parallelInvocation is 1: it must be true or false"),
         ({"dryRun": "true"}, 'dryRun is "true": it must be true or false'),
         ({"sleepBetweenInvocationsMs": 60_001}, "sleepBetweenInvocationsMs is 60001: it must be a whole number"),
+        (
+            {"reservedConcurrency": 0},
+            "reservedConcurrency is 0: it must be a whole number between 1 and 5, as no more of a copy are invoked at "
+            "once",
+        ),
+        ({"reservedConcurrency": 6}, "reservedConcurrency is 6: it must be a whole number between 1 and 5"),
+        ({"reservedConcurrency": 1.5}, "reservedConcurrency is 1.5: it must be a whole number between 1 and 5"),
+        ({"reservedConcurrency": True}, "reservedConcurrency is true: it must be a whole number between 1 and 5"),
+        ({"reservedConcurrency": "2"}, 'reservedConcurrency is the text "2", not a number'),
         ({"preProcessorARN": "f g"}, 'preProcessorARN "f g" holds white space'),
         ({"postProcessorARN": 5}, "postProcessorARN is 5: it must be a text"),
         ({"lambdaArn": "f"}, "lambdaArn is not a field (did you mean lambdaARN?)"),

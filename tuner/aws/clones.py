@@ -119,6 +119,31 @@ class Clones:
             raise CloneFailed(f"The temporary function {name} did not start: {why}", hint=way_out(why))
         return "active" if state == "Active" and answer.get("LastUpdateStatus") != "InProgress" else "pending"
 
+    def reserve(self, name: str, concurrency: int) -> None:
+        """Reserve concurrency for a temporary function: as much and no more; deleting it gives it back.
+
+        Raises:
+            CloneNotReady: It is still changing, or gone; call again.
+            CloneFailed: The account has not that much to spare any more.
+        """
+        if not name.startswith(CLONE_PREFIX):
+            raise ValueError(f"{name} is not ours to change")
+        with aws_call("lambda:PutFunctionConcurrency", name):
+            try:
+                self._lambda.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=concurrency)
+            except ClientError as error:
+                match error_code(error):
+                    case "ResourceConflictException" | "ResourceNotFoundException":
+                        raise CloneNotReady(f"No concurrency can be reserved for {name} yet.") from error
+                    case "InvalidParameterValueException":
+                        raise CloneFailed(
+                            f"AWS reserves no concurrency of {concurrency} for {name}: {error_text(error)}",
+                            hint="Lower reservedConcurrency or leave it out; or start again when other functions have "
+                            "given back what they reserve.",
+                        ) from error
+                    case _:
+                        raise
+
     def delete(self, name: str) -> bool:
         """Delete a temporary function; ``False`` where it was gone already.
 

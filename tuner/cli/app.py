@@ -153,6 +153,15 @@ SleepFlag = Annotated[
     int | None,
     typer.Option("--sleep-between-ms", metavar="0", help="Pause between two invocations.", rich_help_panel=HOW),
 ]
+ReservedConcurrencyFlag = Annotated[
+    int | None,
+    typer.Option(
+        "--reserved-concurrency",
+        metavar="1-5",
+        help="Reserve so much for each temporary copy: others have that much less.",
+        rich_help_panel=HOW,
+    ),
+]
 NoWarmStartFlag = Annotated[
     bool,
     typer.Option(
@@ -335,6 +344,7 @@ def tune(
     max_minutes: MaxMinutesFlag = None,
     parallel: ParallelFlag = None,
     sleep_between_ms: SleepFlag = None,
+    reserved_concurrency: ReservedConcurrencyFlag = None,
     pre_processor: PreProcessorFlag = None,
     post_processor: PostProcessorFlag = None,
     cold_starts: ColdStartsFlag = None,
@@ -372,6 +382,7 @@ def tune(
         account_gb_seconds=account_gb_seconds,
         parallel=parallel,
         sleep_between_ms=sleep_between_ms,
+        reserved_concurrency=reserved_concurrency,
         pre_processor=pre_processor,
         post_processor=post_processor,
         cold_starts=cold_starts,
@@ -420,6 +431,7 @@ def check(
     max_minutes: MaxMinutesFlag = None,
     parallel: ParallelFlag = None,
     sleep_between_ms: SleepFlag = None,
+    reserved_concurrency: ReservedConcurrencyFlag = None,
     pre_processor: PreProcessorFlag = None,
     post_processor: PostProcessorFlag = None,
     no_warm_start: NoWarmStartFlag = False,
@@ -456,6 +468,7 @@ def check(
         account_gb_seconds=account_gb_seconds,
         parallel=parallel,
         sleep_between_ms=sleep_between_ms,
+        reserved_concurrency=reserved_concurrency,
         pre_processor=pre_processor,
         post_processor=post_processor,
         no_warm_start=no_warm_start,

@@ -121,6 +121,7 @@ class RequestFlags:
     account_gb_seconds: float | None = None
     parallel: bool | None = None
     sleep_between_ms: int | None = None
+    reserved_concurrency: int | None = None
     pre_processor: str | None = None
     post_processor: str | None = None
     cold_starts: int | None = None
@@ -172,6 +173,7 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
         "accountGbSecondsPerMonth": flags.account_gb_seconds,
         "parallelInvocation": flags.parallel,
         "sleepBetweenInvocationsMs": flags.sleep_between_ms,
+        "reservedConcurrency": flags.reserved_concurrency,
         "preProcessorARN": flags.pre_processor,
         "postProcessorARN": flags.post_processor,
         "coldStarts": flags.cold_starts,

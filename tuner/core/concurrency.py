@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tuner.core.errors import InvalidRequest
+
 BATCHES_AT_ONCE = 5
 """Batches of a round that are measured at the same time, each at its own temporary function."""
 _ENVIRONMENTS_AT_ONCE: Mapping[bool | None, int] = {False: 1, None: 3, True: 5}
@@ -12,8 +14,12 @@ _ENVIRONMENTS_AT_ONCE: Mapping[bool | None, int] = {False: 1, None: 3, True: 5}
 
 Environments differ by 5 to 12 %, so an answer that rests on one of them is an answer about that one.
 """
+MOST_ENVIRONMENTS_AT_ONCE = max(_ENVIRONMENTS_AT_ONCE.values())
 _SHARE = 0.1
 """Of what production could need, the most that a run takes."""
+LEAST_UNRESERVED = 100
+"""What AWS keeps free of reserves for all functions without one (Lambda developer guide, "Configuring reserved
+concurrency for a function", seen 2026-11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,61 @@ class Concurrency:
     per_batch: int
 
 
-def plan_concurrency(*, parallel: bool | None, reserved: int | None, unreserved: int | None) -> Concurrency:
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """What a run's temporary copies reserve of the account's concurrency, all that may be there at once."""
+
+    per_copy: int
+    copies: int
+
+    @property
+    def total(self) -> int:
+        """What other functions have less until the run's end."""
+        return self.per_copy * self.copies
+
+    def check(self, unreserved: int | None) -> str:
+        """Find that AWS allows it, and say what it means for others.
+
+        Args:
+            unreserved: The account's concurrency that no function has reserved; ``None`` where it is not known.
+
+        Returns:
+            A warning, one sentence.
+
+        Raises:
+            InvalidRequest: It would leave others less than AWS keeps for them; says what would fit.
+        """
+        copies = f"{self.copies} temporary {'copy' if self.copies == 1 else 'copies'}"
+        if unreserved is None:
+            return (
+                f"Each of up to {copies} reserves {self.per_copy} of the account's concurrency until the run ends; how "
+                f"much is free could not be read, and AWS refuses a copy's reserve where less than {LEAST_UNRESERVED} "
+                "would be left for others."
+            )
+        if unreserved - self.total < LEAST_UNRESERVED:
+            raise InvalidRequest(
+                [
+                    f"reservedConcurrency is {self.per_copy}: up to {copies} would reserve {self.total} of the "
+                    f"account's concurrency, of which {unreserved} are not reserved by any function, and AWS keeps "
+                    f"{LEAST_UNRESERVED} of them free"
+                ],
+                hint=self._way_out((unreserved - LEAST_UNRESERVED) // self.copies),
+            )
+        return (
+            f"Each of up to {copies} reserves {self.per_copy} of the account's concurrency until the run ends: of "
+            f"{unreserved} that no function has reserved, others have {self.total} less meanwhile."
+        )
+
+    @staticmethod
+    def _way_out(fitting: int) -> str:
+        if fitting >= 1:
+            return f"With {fitting} it would fit; or list fewer sizes in memory, or leave reservedConcurrency out."
+        return "List fewer sizes in memory, lower budget.maxInvocations, or leave reservedConcurrency out."
+
+
+def plan_concurrency(
+    *, parallel: bool | None, reserved: int | None, unreserved: int | None, per_copy: int | None = None
+) -> Concurrency:
     """Divide a tenth of what production could need among a round's batches.
 
     Args:
@@ -33,6 +93,7 @@ def plan_concurrency(*, parallel: bool | None, reserved: int | None, unreserved:
             what it could need at most, and a sign of how much its surroundings bear.
         unreserved: The account's concurrency that no function has reserved, which
             all others share; ``None`` where it is not known.
+        per_copy: What each temporary copy reserves; ``None``: nothing. More at once would be throttled.
 
     Example:
         >>> plan_concurrency(parallel=True, reserved=None, unreserved=1000)
@@ -43,4 +104,5 @@ def plan_concurrency(*, parallel: bool | None, reserved: int | None, unreserved:
     bounds = [bound for bound in (reserved, unreserved) if bound is not None]
     free = max(1, int(min(bounds) * _SHARE)) if bounds else BATCHES_AT_ONCE
     batches = min(BATCHES_AT_ONCE, free)
-    return Concurrency(batches, max(1, min(_ENVIRONMENTS_AT_ONCE[parallel], free // batches)))
+    at_once = min(_ENVIRONMENTS_AT_ONCE[parallel], per_copy or MOST_ENVIRONMENTS_AT_ONCE)
+    return Concurrency(batches, max(1, min(at_once, free // batches)))

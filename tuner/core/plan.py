@@ -24,7 +24,10 @@ EXPIRES_TAG = "lambda-tuner:expires"
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """One side effect and its undo. Creating a function is undone by deleting it."""
+    """One side effect and its undo.
+
+    Creating a function is undone by deleting it, which also gives back what it has reserved.
+    """
 
     kind: Literal["create_function"]
     name: str

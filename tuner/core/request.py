@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tuner.core.concurrency import MOST_ENVIRONMENTS_AT_ONCE
 from tuner.core.errors import InvalidRequest
 from tuner.core.function_reference import read_function_reference
 from tuner.core.memory_sizes import check_memory
@@ -126,6 +127,13 @@ class ExecutionInput(_Input):
     )
     sleepBetweenInvocationsMs: _Whole = _field(  # noqa: N815
         0, "Wait so long between invocations.", "it must be a whole number between 0 and 60,000", ge=0, le=60_000
+    )
+    reservedConcurrency: _Whole | None = _field(  # noqa: N815
+        None,
+        "Reserve so much of the account's concurrency for each temporary copy.",
+        "it must be a whole number between 1 and 5, as no more of a copy are invoked at once",
+        ge=1,
+        le=MOST_ENVIRONMENTS_AT_ONCE,
     )
     preProcessorARN: str | None = _field(None, "A function to run before each invocation.", "it must be a text")  # noqa: N815
     postProcessorARN: str | None = _field(None, "A function to run after each invocation.", "it must be a text")  # noqa: N815
@@ -286,6 +294,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         pre_processor_arn=parsed.preProcessorARN or None,
         post_processor_arn=parsed.postProcessorARN or None,
         cold_starts=parsed.coldStarts,
+        reserved_concurrency=parsed.reservedConcurrency,
         sleep_between_invocations_ms=parsed.sleepBetweenRunsMs or parsed.sleepBetweenInvocationsMs,
         warm_start=parsed.warmStart,
         dry_run=parsed.dryRun,

@@ -90,6 +90,8 @@ class TuningRequest:
     parallel_invocation: bool | None = None
     """``None``: up to three environments of a size at once."""
     sleep_between_invocations_ms: int = 0
+    reserved_concurrency: int | None = None
+    """Of each temporary copy; ``None``: copies share the account's free concurrency."""
     pre_processor_arn: str | None = None
     post_processor_arn: str | None = None
     cold_starts: int = 0
@@ -145,6 +147,7 @@ class TuningRequest:
             "accountGbSecondsPerMonth": self.account_gb_seconds,
             "parallelInvocation": self.parallel_invocation,
             "sleepBetweenInvocationsMs": self.sleep_between_invocations_ms,
+            "reservedConcurrency": self.reserved_concurrency,
             "preProcessorARN": self.pre_processor_arn,
             "postProcessorARN": self.post_processor_arn,
             "coldStarts": self.cold_starts or None,

@@ -574,20 +574,49 @@ def mend_function_listing(hooks: Hooks) -> None:
     responses.LambdaResponse.list_functions = list_functions
 
 
+_ACCOUNT_CONCURRENCY = 1000
+_LEAST_UNRESERVED = 100
+
+
+def mend_reserved_concurrency(hooks: Hooks) -> None:
+    """Refuse a reserve that leaves others too little: moto has no limit without a variable of the process."""
+    from moto.awslambda import models
+
+    original = models.LambdaBackend.put_function_concurrency
+
+    def put_function_concurrency(self: Any, function_name: str, reserved_concurrency: Any) -> Any:
+        target = self.get_function(function_name)
+        others = sum(
+            int(function.reserved_concurrency or 0)
+            for function in self.list_functions()
+            if function.function_name != target.function_name
+        )
+        if _ACCOUNT_CONCURRENCY - others - int(reserved_concurrency) < _LEAST_UNRESERVED:
+            message = (
+                "Specified ReservedConcurrentExecutions for function decreases account's "
+                f"UnreservedConcurrentExecution below its minimum value of [{_LEAST_UNRESERVED}]."
+            )
+            raise _lambda_error("InvalidParameterValueException", message, 400)
+        return original(self, function_name, reserved_concurrency)
+
+    models.LambdaBackend.put_function_concurrency = put_function_concurrency
+
+
 def mend_function_questions(hooks: Hooks) -> None:
     """Answer the questions about a function that moto answers with 404 of its own."""
     from moto.awslambda import responses, urls
 
     def get_account_settings(self: Any) -> str:
         functions = list(self.backend.list_functions(None))
+        reserved = sum(int(function.reserved_concurrency or 0) for function in functions)
         return json.dumps(
             {
                 "AccountLimit": {
                     "TotalCodeSize": 80530636800,
                     "CodeSizeUnzipped": 262144000,
                     "CodeSizeZipped": 52428800,
-                    "ConcurrentExecutions": 1000,
-                    "UnreservedConcurrentExecutions": 1000,
+                    "ConcurrentExecutions": _ACCOUNT_CONCURRENCY,
+                    "UnreservedConcurrentExecutions": _ACCOUNT_CONCURRENCY - reserved,
                 },
                 "AccountUsage": {
                     "TotalCodeSize": sum(function.code_size for function in functions),
@@ -1540,6 +1569,7 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_invoke,
     mend_function_policy,
     mend_function_listing,
+    mend_reserved_concurrency,
     mend_function_questions,
     mend_state_machines_from_cloudformation,
     mend_start_execution,

@@ -57,6 +57,10 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
                 artifacts.write(FACTS, {"memory_cap_mb": cap_mb})
                 _set_aside(artifacts, asked)
                 continue
+        # Before anything is invoked. Repeated for a copy of an earlier round: a step that ended between the two calls
+        # left one without its reserve.
+        if state == "active" and record.request.reserved_concurrency is not None:
+            clones.reserve(name, record.request.reserved_concurrency)
         ready, waiting = ready + (state == "active"), waiting + (state != "active")
     if waiting:
         raise CloneNotReady(f"{waiting} of {ready + waiting} temporary functions are still being made.")

@@ -17,7 +17,7 @@ from tuner.aws.clients import VERSIONS
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
 from tuner.core.codec import to_json
-from tuner.core.concurrency import Concurrency, plan_concurrency
+from tuner.core.concurrency import Concurrency, Reserve, plan_concurrency
 from tuner.core.errors import InvalidRequest
 from tuner.core.function_reference import parse_function_reference
 from tuner.core.memory_sizes import memory_space
@@ -126,10 +126,12 @@ def plan_run(
     )
     payloads = _payloads(artifacts, request)
     traffic, why_unknown = read_traffic(traffic_reader, reference, now=surroundings.now)
+    unreserved = reader.unreserved_concurrency()
     concurrency = plan_concurrency(
         parallel=request.parallel_invocation,
         reserved=target.reserved_concurrency,
-        unreserved=reader.unreserved_concurrency(),
+        unreserved=unreserved,
+        per_copy=request.reserved_concurrency,
     )
     problem, outside = _problem(request, target, payloads, surroundings, concurrency, seed_text=artifacts.run_id)
     if problem.monthly_invocations is None and traffic is not None:
@@ -138,6 +140,7 @@ def plan_run(
     problem = replace(problem, budget=design_budget(problem))
     request = replace(request, budget=problem.budget)
     problem = _with_room_for_cold_starts(problem, request.cold_starts)
+    warnings = (*warnings, *_reserve_warnings(request, problem, unreserved))
     record = RunRecord(
         run_id=artifacts.run_id,
         execution_arn=execution_arn,
@@ -329,6 +332,15 @@ def _with_room_for_cold_starts(problem: SearchProblem, cold_starts: int) -> Sear
             ]
         )
     return replace(problem, budget=replace(problem.budget, max_invocations=left))
+
+
+def _reserve_warnings(request: TuningRequest, problem: SearchProblem, unreserved: int | None) -> tuple[str, ...]:
+    """What the copies' reserve takes from others: every copy stays until the run ends, and none goes uninvoked."""
+    if request.reserved_concurrency is None:
+        return ()
+    sizes = problem.candidates if problem.design is None else problem.design.candidates
+    copies = min(len(sizes), problem.budget.max_invocations) + 2 * request.cold_starts
+    return (Reserve(request.reserved_concurrency, copies).check(unreserved),)
 
 
 def _check_budget(problem: SearchProblem) -> None:

@@ -289,6 +289,29 @@ def functions_are_paged(account: Account) -> None:
     assert names <= {function["FunctionName"] for page in pages for function in page["Functions"]}
 
 
+@probe("mend_reserved_concurrency")
+def a_reserve_leaves_others_a_hundred(account: Account) -> None:
+    functions = account.client("lambda")
+    first, second = account.function(), account.function()
+
+    def free() -> int:
+        return int(functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"])
+
+    spare = free() - 100
+    functions.put_function_concurrency(FunctionName=first, ReservedConcurrentExecutions=spare)
+    try:
+        assert free() == 100
+        refused = "below its minimum value of"
+        with pytest.raises(functions.exceptions.InvalidParameterValueException, match=refused):
+            functions.put_function_concurrency(FunctionName=second, ReservedConcurrentExecutions=1)
+        functions.put_function_concurrency(FunctionName=first, ReservedConcurrentExecutions=spare - 1)
+        functions.put_function_concurrency(FunctionName=second, ReservedConcurrentExecutions=1)
+    finally:
+        functions.delete_function_concurrency(FunctionName=first)
+    functions.delete_function(FunctionName=second)
+    assert free() == spare + 100
+
+
 @probe("mend_function_questions")
 def questions_about_a_function_are_answered(account: Account) -> None:
     functions = account.client("lambda")

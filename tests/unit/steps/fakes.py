@@ -219,6 +219,11 @@ class FakeLambda:
         self.tags[FunctionName] = Tags
         return self.add(FunctionName, **request)
 
+    def put_function_concurrency(self, *, FunctionName: str, ReservedConcurrentExecutions: int) -> dict[str, Any]:  # noqa: N803
+        """As Lambda does."""
+        self._called("put_function_concurrency", FunctionName)["_reserved"] = ReservedConcurrentExecutions
+        return {"ReservedConcurrentExecutions": ReservedConcurrentExecutions}
+
     def delete_function(self, *, FunctionName: str) -> None:  # noqa: N803
         """As Lambda does."""
         self._called("delete_function", FunctionName)
