@@ -15,6 +15,8 @@ from tuner.core.search.space import space_of
 PERCENTILE = 95.0
 GOAL_SHARES = (None, 0.15, 0.5)
 """Where a limit lies between the fastest and the slowest size, in log; None is no goal."""
+OUT_OF_REACH_SHARES = (-0.05, -0.15, -0.3)
+"""Limits that no size meets: that share below the fastest."""
 LEAST_RANGE = 1.15
 PRICES: dict[Architecture, ArchitecturePrices] = {"x86_64": ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309)}
 """us-east-1, first tier (AWS Lambda pricing, seen 2026-11)."""
@@ -182,7 +184,14 @@ def tasks_of(
     *,
     monthly_invocations: float | None = None,
 ) -> list[Task]:
-    """The goals of a function: none, and limits at 15 % and 50 % of the way where there is a way."""
+    """The goals of a function, and what is right for each; none of those with a limit where the range is short.
+
+    Args:
+        truth: The function.
+        budget: Of each run.
+        shares: ``GOAL_SHARES``, or ``OUT_OF_REACH_SHARES``.
+        monthly_invocations: The traffic that a run is told.
+    """
     percentile_ms = truth.percentile_ms(PERCENTILE)
     fastest, slowest = float(percentile_ms.min()), float(percentile_ms.max())
     candidates = tuple(Candidate(memory_mb, "x86_64") for memory_mb in truth.memory_mb)
@@ -206,7 +215,7 @@ def tasks_of(
         if share is not None:
             if slowest / fastest < LEAST_RANGE:
                 continue
-            goal = LatencyGoal(PERCENTILE, fastest * (slowest / fastest) ** share)
+            goal = LatencyGoal(PERCENTILE, fastest * ((slowest / fastest) ** share if share >= 0 else 1 + share))
             meeting = percentile_ms <= goal.limit_ms * (1 + 1e-9)
         best = int(np.argmin(np.where(meeting, cost, np.inf))) if meeting.any() else int(np.argmin(percentile_ms))
         tasks.append(Task(truth, goal, share, replace(blank, goal=goal), cost, percentile_ms, best))

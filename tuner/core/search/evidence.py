@@ -27,6 +27,8 @@ class Evidence:
     cold: BoolArray
     payload: IntArray
     """Which of the run's payloads each invocation got."""
+    cpu_ratio: FloatArray
+    """CPU time over duration; -1 where no CPU time was measured."""
     environment_candidate: IntArray
     """The candidate that each environment belongs to."""
     environment_run: IntArray
@@ -89,7 +91,7 @@ def read_evidence(
     Raises:
         InvalidRequest: A duration is negative, infinite or not a number; it is named.
     """
-    rows: list[tuple[int, int, str, bool, int, float]] = []
+    rows: list[tuple[int, int, str, bool, int, float, float]] = []
     for run, seen in enumerate([observations, *(run.observations for run in earlier)]):
         for observation in seen:
             if run and observation.candidate not in space.candidates:
@@ -98,9 +100,10 @@ def read_evidence(
             for invocation in observation.invocations:
                 if invocation.outcome != "ok" or invocation.duration_ms is None:
                     continue
-                log_ms = math.log(checked_duration_ms(observation, invocation))
-                environment = invocation.environment or ""
-                rows.append((run, index, environment, invocation.cold, invocation.payload_index, log_ms))
+                duration_ms = checked_duration_ms(observation, invocation)
+                cpu_ratio = -1.0 if invocation.cpu_ms is None else invocation.cpu_ms / duration_ms
+                place = (run, index, invocation.environment or "", invocation.cold, invocation.payload_index)
+                rows.append((*place, math.log(duration_ms), cpu_ratio))
     rows.sort()
     environments: dict[tuple[int, int, str], int] = {}
     for run, index, environment, *_ in rows:
@@ -111,6 +114,7 @@ def read_evidence(
         environment=np.array([environments[row[:3]] for row in rows], dtype=np.int64),
         cold=np.array([row[3] for row in rows], dtype=np.bool_),
         payload=np.array([row[4] for row in rows], dtype=np.int64),
+        cpu_ratio=np.array([row[6] for row in rows]),
         environment_candidate=np.array([index for _, index, _ in environments], dtype=np.int64),
         environment_run=np.array([run for run, _, _ in environments], dtype=np.int64),
         run_covariance=np.zeros((1, 1)) if run_covariance is None else run_covariance,

@@ -7,7 +7,7 @@ the logarithm of the duration::
 
 * level: nearly flat prior, integrated out exactly; one for each payload, which
   share the shape up to a misfit of their own;
-* shape: 256 curves of a broad prior (``shapes.py``);
+* shape: 256 curves of a broad prior (``shapes.py``), weighed by CPU times where there are any (``cpu_time.py``);
 * misfit: a Gaussian process over log memory, its spread mixed over a grid;
 * environment: a factor that invocations on one execution environment share;
 * noise: one spread pooled over sizes, on a grid; slow outliers are explicit
@@ -27,9 +27,10 @@ from itertools import product
 
 import numpy as np
 
+from tuner.core.search.cpu_time import shape_log_weights
 from tuner.core.search.evidence import Evidence
 from tuner.core.search.noise import SECOND_MODE, SECOND_MODE_PRIOR, TAIL_FACTORS, THIN_TAIL, normal_cdf
-from tuner.core.search.shapes import log_shapes
+from tuner.core.search.shapes import SHAPE_COUNT, log_shapes
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 
 LEVEL_VARIANCE = 25.0
@@ -50,6 +51,8 @@ ENVIRONMENT_SPREADS = (0.005, 0.04, 0.09)
 ENVIRONMENT_PRIOR = (0.33, 0.34, 0.33)
 OUTLIER_LIMIT = 20
 GLANCE_STRIDE = 4
+FINE_SHAPE_COUNT = 1024
+"""Shapes where CPU times tell them apart: of the usual ones too few would be left."""
 OUTLIER_SHARE = 0.4
 """No more of the warm invocations are taken for outliers: else the slow mode is the core."""
 _OUTLIER_RANGE = (math.log(1.7), math.log(6.0))
@@ -221,7 +224,9 @@ class Posterior:
         self._centre = typical
         self._grid = _combinations(typical)
         self._kernel, self._factor = _misfit_kernel(tuple(space.log_memory))
-        self._shapes = log_shapes(space.log_memory)
+        shape_count = FINE_SHAPE_COUNT if (evidence.cpu_ratio >= 0).any() else SHAPE_COUNT
+        self._shapes = log_shapes(space.log_memory, shape_count)
+        self._shape_log_weights = shape_log_weights(space, evidence, shape_count)
         self._hypotheses = self._outlier_hypotheses()
 
     def _outlier_hypotheses(self) -> list[_Hypothesis]:
@@ -250,7 +255,7 @@ class Posterior:
             hypothesis
             for score, (_, outliers) in zip(scores, glanced, strict=True)
             if score > best - 7
-            for hypothesis in self._weigh(outliers, self._shapes)
+            for hypothesis in self._weigh(outliers)
         ]
 
     def _kept(self, outliers: tuple[int, ...]) -> BoolArray:
@@ -259,8 +264,8 @@ class Posterior:
         return kept
 
     def _glance(self, outliers: tuple[int, ...]) -> tuple[_Hypothesis, _Hypothesis]:
-        """The same as weighing, by every fourth shape."""
-        return self._weigh(outliers, self._shapes[::GLANCE_STRIDE])
+        """The same as weighing, by some of the shapes."""
+        return self._weigh(outliers, GLANCE_STRIDE * len(self._shapes) // SHAPE_COUNT)
 
     def _likeliest(self, log_evidence: FloatArray, shapes: FloatArray, groups: _Groups) -> tuple[int, int, FloatArray]:
         """The most probable combination and shape, and what is left of the groups' means under them."""
@@ -333,14 +338,15 @@ class Posterior:
             + (grid.noise**2)[:, None, None] * np.diag(1 / groups.count)[None]
         )
 
-    def _weigh(self, outliers: tuple[int, ...], shapes: FloatArray) -> tuple[_Hypothesis, _Hypothesis]:
-        """A set of outliers as a thin tail, and as a second mode."""
+    def _weigh(self, outliers: tuple[int, ...], stride: int = 1) -> tuple[_Hypothesis, _Hypothesis]:
+        """A set of outliers as a thin tail, and as a second mode; by every *stride*-th shape."""
+        shapes, shape_log_weights = self._shapes[::stride], self._shape_log_weights[::stride]
         kept = self._kept(outliers)
         groups = _group(self._evidence, kept)
         grid = self._grid
         size = len(groups.mean)
         if size == 0:
-            prior = np.repeat(grid.log_prior[:, None], len(shapes), axis=1)
+            prior = grid.log_prior[:, None] + shape_log_weights[None, :]
             inverse = np.zeros((len(grid.misfit), 0, 0))
             return (
                 _Hypothesis(outliers, groups, inverse, prior + math.log(1 - SECOND_MODE_PRIOR), shapes),
@@ -357,7 +363,7 @@ class Posterior:
         variance = grid.noise**2
         inside = -0.5 * groups.within_count * np.log(2 * math.pi * variance) - groups.within / (2 * variance)
         inside = inside - 0.5 * float(np.log(groups.count[~groups.cold]).sum())
-        log_evidence = log_evidence + (grid.log_prior + inside)[:, None]
+        log_evidence = log_evidence + (grid.log_prior + inside)[:, None] + shape_log_weights[None, :]
         spread = np.sqrt(2 * grid.noise**2 + grid.environment**2)
         count, warm_count = len(outliers), self._evidence.warm_count
         thin = math.log(1 - SECOND_MODE_PRIOR) + _log_share_evidence(THIN_TAIL, count, warm_count)
@@ -397,9 +403,9 @@ class Posterior:
 
     @property
     def log_evidence(self) -> float:
-        """Logarithm of the probability (density) of the evidence under this model."""
+        """Logarithm of the probability (density) of the durations under this model, given the CPU times."""
         seen = np.concatenate([hypothesis.log_evidence.ravel() for hypothesis in self._hypotheses])
-        return _log_sum(seen) - _log_sum(self._grid.log_prior) - math.log(len(self._shapes))
+        return _log_sum(seen) - _log_sum(self._grid.log_prior) - _log_sum(self._shape_log_weights)
 
     def _draw_under(self, hypothesis: _Hypothesis, count: int, generator: np.random.Generator) -> Draws:
         grid, space, groups = self._grid, self._space, hypothesis.groups
