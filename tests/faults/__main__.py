@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.faults.cells import Cell, share_of
+from tests.faults.cells import Cell, part_of, share_of
 from tests.faults.verdict import Verdict
 
+_STATUSES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
 _CLEANERS = ("the run", "restore", "the sweeper")
 _SHOWN_PROBLEMS = 40
 
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _, cells = record_all(built)
         if options.cells:
             cells = [cell for cell in cells if any(fnmatch.fnmatchcase(cell.id, name) for name in options.cells)]
+        elif options.part:
+            cells = part_of(cells, *options.part)
         elif options.share < 1:
             cells = share_of(cells, options.share, options.seed)
         if options.list:
@@ -69,10 +72,20 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("cells", nargs="*", metavar="CELL", help="only these; * stands for anything")
     parser.add_argument("--share", type=float, default=1.0, help="only this share of the cells, 0 to 1")
     parser.add_argument("--seed", type=int, default=1, help="which share it is")
+    parser.add_argument(
+        "--part", type=_part, metavar="K/N", help="only the Kth of N parts, which together are the whole: 1/4"
+    )
     parser.add_argument("--at-once", type=int, default=2, help="cells at the same time")
     parser.add_argument("--list", action="store_true", help="name the cells and run nothing")
     parser.add_argument("--json", type=Path, help="write every verdict to this file")
     return parser.parse_args(arguments)
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, slash, parts = text.partition("/")
+    if not (slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part such as 1/4")
+    return int(number), int(parts)
 
 
 def _progress(console: Console) -> Progress:
@@ -96,7 +109,7 @@ def _survived(verdict: Verdict) -> bool:
 def _tell(console: Console, cells: Sequence[Cell], verdicts: Sequence[Verdict], took_s: float) -> int:
     by_id = {cell.id: cell for cell in cells}
     table = Table(title="Faults and what became of them", title_justify="left")
-    for heading in ("place", "fault", "tried", "survived", "SUCCEEDED", "FAILED", "ABORTED", *_CLEANERS):
+    for heading in ("place", "fault", "tried", "survived", *_STATUSES, *_CLEANERS):
         table.add_column(heading, justify="left" if heading in ("place", "fault") else "right")
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
@@ -105,7 +118,7 @@ def _tell(console: Console, cells: Sequence[Cell], verdicts: Sequence[Verdict], 
     for (place, kind), group in sorted(groups.items()):
         statuses, cleaners = Counter(one.status for one in group), Counter(one.cleaned_by for one in group)
         numbers = [len(group), sum(map(_survived, group))]
-        numbers += [statuses[status] for status in ("SUCCEEDED", "FAILED", "ABORTED")]
+        numbers += [statuses[status] for status in _STATUSES]
         numbers += [cleaners[cleaner] for cleaner in _CLEANERS]
         table.add_row(place, kind, *(str(number) for number in numbers))
     console.print(table)

@@ -63,19 +63,20 @@ def record(world: World, story: Story) -> Recording:
         return go()
 
     def around_visit(caller: Caller, go: Callable[[], Any]) -> Any:
-        recording.visits.append((_short(caller.function), caller.visit, now[0] if now else "-"))
+        recording.visits.append((_short(caller.function), caller.visit, entered.get(caller.function, "-")))
         return go()
 
-    now: list[str] = []
+    entered: dict[str | None, str] = {}
 
     def state_entered(execution: str, state: str) -> None:
-        now[:] = [f"{execution.split(':')[-2].rsplit('-', 1)[-1]}.{state}"]
+        entered[world.function_of(state)] = f"{execution.split(':')[-2].rsplit('-', 1)[-1]}.{state}"
         if "-tune:" in execution:
             entry = 1 + sum(1 for name, _ in recording.states if name == state)
             recording.states.append((state, entry))
             known = {key for _, _, key in recording.objects}
             recording.objects.extend((state, entry, key) for key in world.stored() if key not in known)
 
+    story.prepare(world)
     world.around_call, world.around_visit, world.state_entered = around_call, around_visit, state_entered
     story.play(world)
     recording.status = world.describe(world.execution_arn("tune", RUN))["status"]
@@ -85,9 +86,9 @@ def record(world: World, story: Story) -> Recording:
 def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
     """Every cell, each place once.
 
-    A call is known where the same state has made it before, after the same
-    other call and whatever the names in it; steps and states are tried each
-    time they come.
+    A call is known where the same function has made it before in the same
+    state, after the same other call and whatever the names in it; steps and
+    states are tried each time they come.
     """
     cells: list[Cell] = []
     known: set[tuple[str, ...]] = set()
@@ -102,10 +103,10 @@ def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
         recording = recordings[story.name]
         for function, visit, state in recording.visits:
             labels = [what for name, time, _, what in recording.calls if (name, time) == (function, visit)]
-            if is_new("step", state, str(visit), *_plain(labels)):
+            if is_new("step", function, state, str(visit), *_plain(labels)):
                 cells.extend(Cell(story.name, "step", function, visit, 0, kind, state) for kind in kinds.STEP_FAULTS)
             for number, (before, what) in enumerate(pairwise(["", *labels]), 1):
-                if is_new("call", state, *_plain([before, what])):
+                if is_new("call", function, state, *_plain([before, what])):
                     cells.extend(
                         Cell(story.name, "call", function, visit, number, kind, f"{state} {what}")
                         for kind in kinds.CALL_FAULTS
@@ -141,6 +142,11 @@ def share_of(cells: list[Cell], share: float, seed: int) -> list[Cell]:
         return hashlib.sha256(f"{seed} {cell.id}".encode()).hexdigest()
 
     return sorted(cells, key=rank)[: round(len(cells) * share)]
+
+
+def part_of(cells: list[Cell], number: int, parts: int) -> list[Cell]:
+    """One of so many parts, which together are the whole and have no cell in common, on whichever machine."""
+    return [cell for cell in cells if int(hashlib.sha256(cell.id.encode()).hexdigest(), 16) % parts == number - 1]
 
 
 def arm(world: World, cell: Cell) -> Callable[[], bool]:

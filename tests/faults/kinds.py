@@ -158,6 +158,11 @@ def execution_aborted_unheard(world: World, execution: str, what: str) -> None:
     world.stop(execution)
 
 
+def execution_timed_out(world: World, execution: str, what: str) -> None:
+    """The time of the whole execution is over."""
+    world.end_time_of(execution)
+
+
 def second_run(world: World, execution: str, what: str) -> None:
     """Somebody else tunes the same function at the same time."""
     from tests.faults.stories import NEXT_RUN, REQUEST
@@ -197,7 +202,11 @@ def object_lost(world: World, execution: str, what: str) -> None:
     world.client("s3").delete_object(Bucket=world.bucket, Key=what)
 
 
-STATE_FAULTS = {"aborted": execution_aborted, "aborted, no event": execution_aborted_unheard}
+STATE_FAULTS = {
+    "aborted": execution_aborted,
+    "aborted, no event": execution_aborted_unheard,
+    "timed out": execution_timed_out,
+}
 """What is done to an execution when it enters a state."""
 
 DISTURBANCES = {

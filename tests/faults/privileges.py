@@ -54,6 +54,7 @@ def play(built: World, story: Story) -> dict[str, Any]:
         return answer
 
     built.guard = guard
+    story.prepare(built)
     story.play(built)
     statuses = {row["name"]: row["status"] for row in built.executions("tune")}
     granted = []

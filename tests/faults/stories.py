@@ -22,6 +22,8 @@ class Story:
     name: str
     play: Callable[[World], None]
     tells: str
+    prepare: Callable[[World], None] = lambda world: None
+    """Makes the function what the story needs, before anybody looks at it."""
 
 
 def _well(world: World) -> None:
@@ -64,6 +66,21 @@ def _followed(world: World) -> None:
     world.settle_with_pauses()
 
 
+def _reserving(world: World) -> None:
+    world.start("tune", {**REQUEST, "reservedConcurrency": 1}, name=RUN)
+    world.settle_with_pauses()
+
+
+def _slow(world: World) -> None:
+    """One invocation may take so long that a task has time for one."""
+    world.client("lambda").update_function_configuration(FunctionName=TARGET, Timeout=840)
+
+
+def _long(world: World) -> None:
+    world.start("tune", {**REQUEST, "budget": {"maxInvocations": 4, "maxMinutes": 240}}, name=RUN)
+    world.settle_with_pauses()
+
+
 def sweep(world: World) -> None:
     """Let the sweeper come when every run has outlived its time, as the schedule has it."""
     world.swept = True
@@ -79,5 +96,7 @@ STORIES = (
     Story("unworded", _unworded, "the function fails, and the step that words failures is down"),
     Story("stopped", _stopped, "the execution is stopped while it measures"),
     Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes"),
+    Story("reserving", _reserving, "its copies reserve concurrency"),
+    Story("long", _long, "a batch goes on in a second task, as one has no time for all of it", _slow),
     Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes"),
 )

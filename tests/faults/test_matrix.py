@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import kinds
-from tests.faults.cells import Cell, share_of
+from tests.faults.cells import Cell, part_of, share_of
 
 _LIMIT_S = 900
 """A minute and a half on two quiet cores; far more than a busy machine needs."""
@@ -42,6 +42,50 @@ def test_shares_are_seeded_and_take_every_kind() -> None:
     assert first != share_of(cells, 0.1, 2)
     assert len(first) == round(len(cells) * 0.1)
     assert {cell.kind for cell in first} == set(kinds.CALL_FAULTS)
+
+
+def test_parts_are_the_whole() -> None:
+    """Each cell is in one of them, in whichever order they are made; none is much larger than the others."""
+    cells = [Cell("well", "call", "plan", 1, number, kind) for number in range(1, 200) for kind in kinds.CALL_FAULTS]
+    parts = [part_of(cells, number, 4) for number in (1, 2, 3, 4)]
+    assert sorted(cell for part in parts for cell in part) == sorted(cells)
+    assert set(part_of(cells[::-1], 2, 4)) == set(parts[1])
+    assert max(map(len, parts)) < 1.5 * min(map(len, parts))
+
+
+_RECORD = """
+import json, tempfile
+from pathlib import Path
+from tests.faults.cells import record
+from tests.faults.matrix import in_copies
+from tests.faults.stories import STORIES
+from tests.faults.world import World
+world = World(Path(tempfile.mkdtemp()))
+def play(story):
+    seen = record(world, story)
+    return {"calls": [call[3] for call in seen.calls], "visits": seen.visits, "states": seen.states, "name": story.name}
+chosen = [story for story in STORIES if story.name in ("well", "reserving", "long")]
+rows = in_copies(world, [lambda story=story: play(story) for story in chosen], at_once=2)
+print(json.dumps({row["name"]: row for _, row in rows}))
+"""
+
+
+def test_stories_go_where_they_are_meant_to() -> None:
+    """Copies reserve concurrency in one of them, and in another a batch goes on in a further task."""
+    run = python("-c", _RECORD)
+    assert run.returncode == 0, run.stderr[-2000:]
+    told = json.loads(run.stdout.splitlines()[-1])
+
+    def reserves(story: str) -> int:
+        return sum("PutFunctionConcurrency" in call for call in told[story]["calls"])
+
+    def repeated(story: str) -> int:
+        batches = sum(state == "Measure" for state, _ in told[story]["states"])
+        return sum(function == "measure" for function, _, _ in told[story]["visits"]) - batches
+
+    assert (reserves("well"), repeated("well")) == (0, 0)
+    assert reserves("reserving") > 0
+    assert repeated("long") > 0
 
 
 _BREAK = """

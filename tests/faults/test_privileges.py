@@ -20,6 +20,8 @@ STATUSES = {
     "unworded": "FAILED",
     "stopped": "ABORTED",
     "swept": "ABORTED",
+    "reserving": "SUCCEEDED",
+    "long": "SUCCEEDED",
     "followed": "ABORTED",
     "night": "SUCCEEDED",
 }

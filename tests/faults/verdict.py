@@ -22,6 +22,9 @@ MAY_STAY = re.compile(
 ENDED_FROM_OUTSIDE = {"ABORTED": "RunAborted", "TIMED_OUT": "RunTimedOut"}
 
 
+_NOBODY_TOLD = "ServiceError"
+
+
 @dataclass
 class Verdict:
     """What became of one cell."""
@@ -38,8 +41,9 @@ class Verdict:
 def judge(world: World, cell: Cell) -> Verdict:
     """Play a cell's story with its fault in it, and look at what is there afterwards."""
     verdict = Verdict(cell.id)
-    before = world.snapshot()
     story = next(story for story in STORIES if story.name == cell.story)
+    story.prepare(world)
+    before = world.snapshot()
     has_struck = arm(world, cell)
     try:
         story.play(world)
@@ -47,6 +51,7 @@ def judge(world: World, cell: Cell) -> Verdict:
         unfinished = bool(world.left() or [run for run in runs if not _is_told(world, run)])
         swept = unfinished or world.swept
         verdict.cleaned_by = "the sweeper" if swept else "restore" if world.left_by_the_run else "the run"
+        unheard = swept or world.events_are_lost
         _lift(world)
         for _ in range(SWEEPS if unfinished else 0):
             sweep(world)
@@ -60,7 +65,7 @@ def judge(world: World, cell: Cell) -> Verdict:
     verdict.problems.extend(f"left behind: {name}" for name in world.left())
     verdict.problems.extend(f"left behind: {key}" for key in world.stored() if not MAY_STAY.fullmatch(key))
     for run in runs:
-        _check_run(world, run, verdict)
+        _check_run(world, run, verdict, unheard=unheard)
     _check_counts(world, verdict)
     return verdict
 
@@ -82,7 +87,7 @@ def _check_target(world: World, before: dict[str, Any], verdict: Verdict) -> Non
         verdict.problems.append(f"the function itself was invoked {world.invoked[TARGET]} times")
 
 
-def _check_run(world: World, run: str, verdict: Verdict) -> None:
+def _check_run(world: World, run: str, verdict: Verdict, *, unheard: bool) -> None:
     execution = world.describe(world.execution_arn("tune", run))
     status, error, cause = execution["status"], execution.get("error", ""), execution.get("cause", "")
     report = _report(world, run)
@@ -97,10 +102,14 @@ def _check_run(world: World, run: str, verdict: Verdict) -> None:
         if told or not report.get("recommended"):
             verdict.problems.append(f"{run} SUCCEEDED without a usable answer: {told}")
     else:
-        expected = ENDED_FROM_OUTSIDE.get(status, error)
+        expected = {error}
+        if status in ENDED_FROM_OUTSIDE:
+            # It may have failed before, and then tells of that; who comes later does not know how it ended.
+            failure = world.object(f"runs/{run}/failure.json") or {}
+            expected = {ENDED_FROM_OUTSIDE[status], failure.get("name"), *([_NOBODY_TOLD] if unheard else [])}
         if not told:
             verdict.problems.append(f"{run} {status} with {error}, and the report tells of no error")
-        elif told["name"] != expected and not ENDED_FROM_OUTSIDE.get(status):
+        elif told["name"] not in expected:
             verdict.problems.append(f"{run} {status} with {error}, and the report tells of {told['name']}")
         if latest.get("runId") == run:
             verdict.problems.append(f"{run} {status}, and its answer stands as the function's last recommendation")
@@ -139,8 +148,8 @@ def _check_counts(world: World, verdict: Verdict) -> None:
 
 def _did_anything(world: World, run: str) -> bool:
     """Whether a step of the run ever began: one that was stopped before has made nothing and left nothing to tell."""
-    stopped = world.describe(world.execution_arn("tune", run))["status"] == "ABORTED"
-    return not stopped or any(run in key for key in world.stored())
+    ended_from_outside = world.describe(world.execution_arn("tune", run))["status"] in ENDED_FROM_OUTSIDE
+    return not ended_from_outside or any(run in key for key in world.stored())
 
 
 def _is_told(world: World, run: str) -> bool:

@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import logging
+import math
 import os
 import queue
 import sys
@@ -34,6 +35,7 @@ ENDPOINT = "http://127.0.0.1:9"
 TARGET = "orders"
 _WAIT_RATIO = 0.001
 _ENDS_WITHIN_S = 150.0
+_TURN_COMES_WITHIN_S = 2.0
 _QUIET_LOOKS = 4
 """An execution's status changes a moment before its event is there."""
 
@@ -99,6 +101,9 @@ class World:
         self.visits: dict[str, int] = {}
         self._entries: dict[str, int] = {}
         self._resumed = threading.Event()
+        self._turns: dict[tuple[str, int], float] = {}
+        """Of each batch of a run: how many turns it has had; infinite when it is measured."""
+        self._turn_ended = threading.Condition()
         self._active = 0
         self._counting = threading.Lock()
         self._events: queue.Queue[tuple[Any, Any]] = queue.Queue()
@@ -309,17 +314,54 @@ class World:
     # --- running functions --------------------------------------------------------------------------------------
 
     def _invoke(self, function: Any, event: bytes, client_context: str | None) -> Any:
-        from moto.awslambda.exceptions import LambdaClientError
-
-        from tuner.embedded.functions import Invocation
-
         request_id = str(uuid.uuid4())
         name = function.function_name
         if name not in self.handlers:
             return self._run_target(function, request_id)
         with self._counting:
-            self.visits[name] = visit = self.visits.get(name, 0) + 1
             self._active += 1
+        try:
+            if name == "lambda-tuner-measure":
+                return self._in_turn(event, lambda: self._run_handler(name, function, event, request_id))
+            return self._run_handler(name, function, event, request_id)
+        finally:
+            with self._counting:
+                self._active -= 1
+
+    def _in_turn(self, event: bytes, measure: Callable[[], Any]) -> Any:
+        """Let a round's batches take turns in their order: else it were chance which of them makes which call.
+
+        All of them are in flight, as in an account. One that never comes, as
+        its execution has ended, keeps the others waiting for a moment only.
+        """
+        given = json.loads(event)
+        run, own = given["runId"], given["batch"]["trial"]
+        rows = self.object(f"runs/{run}/rounds/{given['batch']['round']:03d}.json") or []
+
+        def turn_of(trial: int) -> tuple[float, int]:
+            return self._turns.get((run, trial), 0), trial
+
+        with self._turn_ended:
+            self._turn_ended.wait_for(
+                lambda: all(turn_of(row["trial"]) >= turn_of(own) for row in rows), _TURN_COMES_WITHIN_S
+            )
+        turns: float = turn_of(own)[0] + 1
+        try:
+            result = measure()
+            turns = turns if result.function_error else math.inf
+        finally:
+            with self._turn_ended:
+                self._turns[run, own] = turns
+                self._turn_ended.notify_all()
+        return result
+
+    def _run_handler(self, name: str, function: Any, event: bytes, request_id: str) -> Any:
+        from moto.awslambda.exceptions import LambdaClientError
+
+        from tuner.embedded.functions import Invocation
+
+        with self._counting:
+            self.visits[name] = visit = self.visits.get(name, 0) + 1
         caller = Caller(name, visit, function.role)
         token = CALLER.set(caller)
         try:
@@ -336,8 +378,6 @@ class World:
             body = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": []}
         finally:
             CALLER.reset(token)
-            with self._counting:
-                self._active -= 1
         return Invocation(request_id, json.dumps(body).encode(), "Unhandled", "")
 
     def _entered(self, execution: str, state: str) -> None:
@@ -406,6 +446,12 @@ class World:
     def stop(self, execution_arn: str) -> None:
         """Stop an execution, as a user does."""
         self.client("stepfunctions").stop_execution(executionArn=execution_arn)
+
+    def end_time_of(self, execution_arn: str) -> None:
+        """Let the time that an execution may take be over."""
+        from tuner.embedded.moto_patches import end_time_of
+
+        end_time_of(execution_arn)
 
     def describe(self, execution_arn: str) -> dict[str, Any]:
         """Describe an execution."""

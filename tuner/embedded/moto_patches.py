@@ -1549,6 +1549,16 @@ def watch_interpreter(
     retrier_decl.time = types.SimpleNamespace(sleep=pause)
 
 
+def end_time_of(execution_arn: str) -> None:
+    """Let an execution's time be over, as its machine's ``TimeoutSeconds`` does; a task that runs, nobody stops."""
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    region, account = execution_arn.split(":")[3:5]
+    execution = stepfunctions_parser_backends[account][region].describe_execution(execution_arn)
+    execution.exec_worker.env.set_timed_out()
+    execution.exec_worker._execution_communication.terminated()
+
+
 def use_interpreter_clients(client: Callable[[str, str | None], Any]) -> None:
     """Give the interpreter the clients of the process that it runs in, by the service and the machine's role."""
     from moto.stepfunctions.parser.asl.utils import boto_client
