@@ -19,6 +19,8 @@ from tuner.core.search.spending import Purse, purse_of
 from tuner.core.search.warm_start import Verified, sizes_to_check, verify
 
 FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
+FIRST_SIZES_WITH_CPU_TIME_MB = (128, 2048)
+"""Where the payload check's CPU time already told much of the shape."""
 OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
 MIX_LIMIT = 8
 REPEATED_SHARE = 9.0
@@ -139,7 +141,10 @@ def _first_design(
         return ()
     asked = {observation.candidate for observation in observations if observation.round > 1}
     batches = []
-    for candidate in _first_candidates(problem, excluded):
+    first_sizes_mb = FIRST_SIZES_MB if is_single_payload(problem) else FIRST_SIZES_MB[::2]
+    if any(invocation.cpu_ms is not None for seen in observations for invocation in seen.invocations):
+        first_sizes_mb = FIRST_SIZES_WITH_CPU_TIME_MB
+    for candidate in _first_candidates(problem, excluded, first_sizes_mb):
         if candidate in asked:
             continue
         measured = any(observation.candidate == candidate for observation in observations)
@@ -161,13 +166,14 @@ def _mix_count(problem: SearchProblem) -> int:
     return sum(counts)
 
 
-def _first_candidates(problem: SearchProblem, excluded: set[Candidate]) -> list[Candidate]:
+def _first_candidates(
+    problem: SearchProblem, excluded: set[Candidate], first_sizes_mb: Sequence[int]
+) -> list[Candidate]:
     """The candidates nearest to the first sizes, today's and those that must be measured, each once, ascending."""
     chosen: set[Candidate] = set()
     for architecture in sorted({candidate.architecture for candidate in problem.candidates}):
         free = [c for c in problem.candidates if c.architecture == architecture and c not in excluded]
         own = architecture == problem.current.architecture
-        first_sizes_mb = FIRST_SIZES_MB if is_single_payload(problem) else FIRST_SIZES_MB[::2]
         for size_mb in first_sizes_mb if own else OTHER_ARCHITECTURE_SIZES_MB:
             if not free:
                 continue

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tuner.core.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 from tuner.core.model import Candidate, SearchProblem
+from tuner.core.pricing import restore_cost_usd
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -30,6 +31,8 @@ class Space:
     """Sizes that people type, one vCPU among them; a pick may be rounded to one."""
     usd_per_ms: FloatArray
     usd_per_request: FloatArray
+    usd_of_restores: FloatArray
+    """What SnapStart's restores add to one request of production on average."""
 
     def index_of(self, candidate: Candidate) -> int:
         """Position of *candidate*; ValueError where it is not in the space."""
@@ -42,7 +45,7 @@ class Space:
         measured on average, and never less than one.
         """
         billed_ms = np.maximum(mean_ms + 0.5, 1.0)
-        return 1e6 * (billed_ms * self.usd_per_ms + self.usd_per_request)
+        return 1e6 * (billed_ms * self.usd_per_ms + self.usd_per_request + self.usd_of_restores)
 
 
 def space_of(problem: SearchProblem) -> Space:
@@ -70,4 +73,7 @@ def space_of(problem: SearchProblem) -> Space:
         ),
         usd_per_ms=np.array(usd_per_ms),
         usd_per_request=np.array(usd_per_request),
+        usd_of_restores=np.array(
+            [(problem.cold_start_share or 0.0) * restore_cost_usd(problem, each) for each in problem.candidates]
+        ),
     )
