@@ -72,6 +72,47 @@ def test_what_somebody_else_changes_meanwhile_is_named_and_left(application: App
         functions.delete_alias(FunctionName="slow", Name="live")
 
 
+def test_copies_reserve_concurrency_where_that_is_asked(application: Application) -> None:
+    """Others have less while the run goes on, are told so, and have all of it when it has ended."""
+    arn = application.deploy("slow")
+    functions = application.client("lambda")
+
+    def free() -> int:
+        return int(functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"])
+
+    before = free()
+    execution_arn = application.start(lambdaARN=arn, payload={"s": 0.2}, memory=[512, 1024], reservedConcurrency=2)
+    wait_for(lambda: free() < before or application.has_ended(execution_arn))
+    meanwhile = free()
+    execution = application.ended(execution_arn)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert meanwhile in (before - 2, before - 4)
+    assert free() == before
+    report = application.report(execution["name"])
+    assert report["request"]["reservedConcurrency"] == 2
+    assert (
+        f"Each of up to 2 temporary copies reserves 2 of the account's concurrency until the run ends: of {before} "
+        "that no function has reserved, others have 4 less meanwhile." in report["warnings"]
+    )
+    assert "reserved concurrency" not in {row["what"] for row in report["restored"]["changes"]}
+
+
+def test_a_reserve_that_the_account_has_not_to_spare_is_refused(application: Application) -> None:
+    """Before anything is made, with what would fit."""
+    arn = application.deploy("slow")
+    functions = application.client("lambda")
+    free = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    functions.put_function_concurrency(FunctionName="slow", ReservedConcurrentExecutions=free - 103)
+    try:
+        execution = application.tune(lambdaARN=arn, payload={"s": 0.1}, memory=[512, 1024], reservedConcurrency=2)
+    finally:
+        functions.delete_function_concurrency(FunctionName="slow")
+    assert (execution["status"], execution["error"]) == ("FAILED", "InvalidRequest")
+    assert "would reserve 4 of the account's concurrency, of which 103 are not reserved" in execution["cause"]
+    assert "With 1 it would fit" in execution["cause"]
+    assert "CreateClones" not in application.states_of(execution["executionArn"])
+
+
 def test_restore_that_fails_ends_with_a_sentence(application: Application) -> None:
     """A plan that nobody can read: the execution's cause is no JSON, and its name is one of ours."""
     application.client("s3").put_object(Bucket=application.aws.bucket, Key="runs/odd/plan.json", Body=b'{"steps": 1}')
