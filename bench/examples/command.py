@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import statistics
 import sys
 import tempfile
@@ -79,6 +80,9 @@ def run(parsed: argparse.Namespace) -> int:
         if isinstance(error, UsageProblem):
             return _refuse(error.message, error.hint)
         return _refuse(str(error), "Repair the file, or move it away and measure again.")
+    for path in (parsed.data if parsed.measure else None, parsed.json):
+        if path is not None and not os.access(path.absolute().parent, os.W_OK):
+            return _refuse(f"{path} cannot be written.", "Name a file in a folder of your own.")
     chosen = list({example.name: example for example in chosen}.values())
     if parsed.measure:
         return _measure(chosen, grids, parsed.data, again=parsed.again, passes=parsed.passes)
@@ -227,11 +231,12 @@ def print_table(judged: Sequence[Judged]) -> None:
     console.print(
         "90 %: where the exhaustive answer lies in nine of ten grids that are drawn again from the measured one; "
         "drawn again: in which share of them the pick is within. "
-        "Speed: the run's mean at its pick over the grid's; far from 0, the machine was busy then or now."
+        "Speed: the run's mean at its pick over the grid's; far from 0, the machine was busy then or now.",
+        soft_wrap=True,
     )
     comparisons = [each.comparison for each in judged]
     for cpu_time in sorted({each.run.cpu_time for each in comparisons}):
-        console.print(total_line([each for each in comparisons if each.run.cpu_time == cpu_time]))
+        console.print(total_line([each for each in comparisons if each.run.cpu_time == cpu_time]), soft_wrap=True)
 
 
 def _mean_percent(ratios: Sequence[float | None]) -> str:

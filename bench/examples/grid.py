@@ -139,7 +139,6 @@ def _size_of(row: Mapping[str, Any]) -> SizeSamples:
 
 def write_grids(path: Path, grids: Iterable[ExampleGrid]) -> None:
     """Replace the file as a whole, so that an interrupted measurement leaves the last whole one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_text("".join(json.dumps(asdict(grid)) + "\n" for grid in grids), encoding="utf-8")
     part.replace(path)

@@ -82,10 +82,10 @@ def test_the_file_gives_back_what_was_written(tmp_path: Path) -> None:
     """Grids survive the file, whatever their order, and no part of a file stays beside it."""
     failed = samples(64, failures={"Runtime.OutOfMemory": 1})
     other = replace(grid(failed, *SCALING.sizes), example="other")
-    write_grids(tmp_path / "new" / "grids.jsonl", [SCALING, other])
+    write_grids(tmp_path / "grids.jsonl", [SCALING, other])
 
-    assert read_grids(tmp_path / "new" / "grids.jsonl") == {"made-up": SCALING, "other": other}
-    assert [each.name for each in (tmp_path / "new").iterdir()] == ["grids.jsonl"]
+    assert read_grids(tmp_path / "grids.jsonl") == {"made-up": SCALING, "other": other}
+    assert [each.name for each in tmp_path.iterdir()] == ["grids.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -289,6 +289,18 @@ def test_without_a_measurement_the_command_says_how_to_take_one(
 
     assert command("--data", str(path), "--example", "nothing") == 2
     assert capsys.readouterr().err.startswith("There is no example named 'nothing'.\nThere are: image-resize")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a measurement nor runs of minutes are lost at their end for want of a folder."""
+    nowhere = tmp_path / "nowhere" / "file"
+
+    assert command("--measure", "--data", str(nowhere)) == 2
+    assert capsys.readouterr().err.startswith(f"{nowhere} cannot be written.")
+    assert command("--json", str(nowhere)) == 2
+    assert capsys.readouterr().err.startswith(f"{nowhere} cannot be written.")
 
 
 def test_measuring_keeps_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
