@@ -364,6 +364,36 @@ def test_retries_of_one_request_are_all_kept() -> None:
     assert find_report(log, A) == ReportRecord(A, 46.84, 47, 192, 72)
 
 
+CPU_FIELDS = "CPU Time: 40.125 ms\tMax Threads: 12 threads\t"
+
+
+def test_cpu_time_and_threads() -> None:
+    """The embedded AWS can write two fields more, in either format; AWS's own records have neither."""
+    expected = ReportRecord(A, 46.84, 47, 192, 72, cpu_ms=40.125, thread_count=12)
+    assert parse_log(REPORT_A + CPU_FIELDS) == [expected]
+    assert parse_log(json_report(cpuTimeMs=40.125, maxThreads=12)) == [dataclasses.replace(expected, status="success")]
+    assert all(
+        record.cpu_ms is None and record.thread_count is None
+        for row in CORPUS
+        for record in parse_log(row["raw"])
+        if isinstance(record, ReportRecord)
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        *(("40.125", number) for number in ("-1", "NaN", "1e3", "", "99999999")),
+        *((" 12 ", f" {number} ") for number in ("-1", "1.5", "", "99999999")),
+        *(("40.125 ms", cut) for cut in ("40.125 s", "40.125")),
+        *(("12 threads", cut) for cut in ("12 thread", "12")),
+    ],
+)
+def test_damaged_cpu_fields_give_no_record(old: str, new: str) -> None:
+    """They are held to the rules of all other fields."""
+    assert parse_log(REPORT_A + CPU_FIELDS.replace(old, new)) == []
+
+
 # --- Numbers that cannot be -----------------------------------------------------------------------------------------
 
 
@@ -402,7 +432,9 @@ def test_impossible_text_numbers_give_no_record(old: str, new: str) -> None:
     [float("nan"), float("inf"), -1, True, "46.84", [46.84], 1e12, {}, 10**400],
     ids=lambda number: str(number)[:8],
 )
-@pytest.mark.parametrize("name", ["durationMs", "billedDurationMs", "memorySizeMB", "initDurationMs"])
+@pytest.mark.parametrize(
+    "name", ["durationMs", "billedDurationMs", "memorySizeMB", "initDurationMs", "cpuTimeMs", "maxThreads"]
+)
 def test_impossible_json_numbers_give_no_record(name: str, number: Any) -> None:
     """Also text, truth values and what is not JSON at all."""
     assert parse_log(json_report(**{name: number})) == []
@@ -442,6 +474,8 @@ def test_every_cut_of_a_record(kept: int) -> None:
         found = known(record)
         found.pop("error_type", None)
         assert found.items() <= {**whole, "init_ms": 110.1, "status": "error"}.items()
+    for record in parse_log((REPORT_A + CPU_FIELDS)[: len(REPORT_A) + kept]):
+        assert known(record).items() <= {**whole, "cpu_ms": 40.125, "thread_count": 12}.items()
 
 
 # --- Mutations ------------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ CLONE_PREFIX = "lambda-tuner-clone-"
 
 RUN_TAG = "lambda-tuner:run"
 EXPIRES_TAG = "lambda-tuner:expires"
+CPU_TIME_TAG = "lambda-tuner:cpu-time"
+"""On copies in the embedded AWS whose REPORT records are to say how much CPU time an invocation took."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from tuner.core.plan import CPU_TIME_TAG
 from tuner.embedded.code_store import CodeStore
 from tuner.embedded.host.model import FunctionSpec, InvocationResult
 from tuner.embedded.identity import is_own_function
@@ -88,6 +89,7 @@ class FunctionRunner:
             cpu_limited=not is_own_function(function.function_name),
             interpreter=environment.get("LAMBDA_TUNER_LOCAL_PYTHON"),
             code_sha256=function.code_sha_256,
+            tells_cpu_time=CPU_TIME_TAG in function.tags,
             revision=function.revision_id,
         )
 

@@ -8,6 +8,8 @@ import os
 import pytest
 
 from tests.integration.host.conftest import Workbench
+from tuner.core.log_records import ReportRecord, find_report
+from tuner.embedded.host import InvocationResult
 
 BURN = """
 import time
@@ -107,6 +109,108 @@ def test_our_own_functions_wait_for_nothing(one_bench: Workbench) -> None:
         results = list(pool.map(lambda _: one_bench.invoke(spec), range(cores + 2)))
 
     assert {result.queued_ms for result in results} == {0}
+
+
+def report_of(result: InvocationResult) -> ReportRecord:
+    """The record that the invocation left in its log."""
+    report = find_report(result.log_tail, result.request_id)
+    assert report is not None
+    return report
+
+
+@pytest.mark.parametrize("memory_mb", [256, 512, 1024])
+def test_cpu_time_over_duration_is_the_share(one_bench: Workbench, memory_mb: int) -> None:
+    """One thread that only computes gets its share, memory / 1,769, of its duration, and the record says so."""
+    spec = one_bench.function(BURN, memory_mb=memory_mb, tells_cpu_time=True)
+    share = memory_mb / 1769
+    one_bench.invoke(spec, {"cpu_s": 0})
+
+    report = report_of(one_bench.invoke(spec, {"cpu_s": 0.6 * share}))
+
+    assert report.cpu_ms is not None
+    assert report.cpu_ms >= 600 * share
+    # The quotas of the first and the last period may be used up in full: 40 ms of 600.
+    assert 0.8 * share <= report.cpu_ms / report.duration_ms <= 1.1 * share
+
+
+def test_cpu_time_of_a_whole_core(one_bench: Workbench) -> None:
+    """From 1,769 MB on, one thread that only computes burns as much as it takes, other work aside."""
+    spec = one_bench.function(BURN, memory_mb=1769, tells_cpu_time=True)
+
+    report = report_of(one_bench.invoke(spec, {"cpu_s": 0.3}))
+
+    assert report.cpu_ms is not None
+    assert 300 <= report.cpu_ms < 400
+    assert report.cpu_ms <= 1.05 * report.duration_ms
+
+
+@pytest.mark.parametrize("memory_mb", [128, 1769 * (os.cpu_count() or 1)])
+def test_waiting_takes_no_cpu_time(one_bench: Workbench, memory_mb: int) -> None:
+    """A handler that waits burns nearly nothing, whether it is held to a share or not."""
+    spec = one_bench.function(BURN, memory_mb=memory_mb, tells_cpu_time=True)
+    one_bench.invoke(spec, {"cpu_s": 0})
+
+    report = report_of(one_bench.invoke(spec, {"cpu_s": 0, "wait_s": 0.3}))
+
+    assert report.cpu_ms is not None
+    assert 0 < report.cpu_ms < 15
+    assert report.thread_count == 1
+
+
+@pytest.mark.parametrize("memory_mb", [512, 1769 * (os.cpu_count() or 1)])
+def test_cpu_time_of_children_and_threads(one_bench: Workbench, memory_mb: int) -> None:
+    """CPU time is of the whole tree of processes; an init's children are not in it, and threads are counted."""
+    spec = one_bench.function(
+        """
+        import subprocess, sys, threading
+        BURN = "import time\\nwhile time.process_time() < 0.2: pass"
+        def burn():
+            subprocess.run([sys.executable, "-I", "-S", "-c", BURN], check=True)
+        burn()
+        def handler(event, context):
+            if event == "idle":
+                return
+            threads = [threading.Thread(target=burn) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        """,
+        memory_mb=memory_mb,
+        tells_cpu_time=True,
+    )
+
+    idle, busy = (report_of(one_bench.invoke(spec, event)) for event in ("idle", "work"))
+
+    assert idle.cpu_ms is not None
+    assert idle.cpu_ms < 50
+    assert busy.cpu_ms is not None
+    assert 400 <= busy.cpu_ms < 700
+    assert busy.thread_count is not None
+    assert busy.thread_count >= 3  # the worker's own, and one in each child or beside it
+
+
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+def test_cpu_time_is_not_told_unasked(one_bench: Workbench, log_format: str) -> None:
+    """A record has no field that AWS's lack, unless the function was made to tell."""
+    result = one_bench.invoke(one_bench.function(BURN, log_format=log_format), {"cpu_s": 0.02})
+
+    assert "CPU" not in result.log_tail
+    assert "cpu" not in result.log_tail
+    assert "hreads" not in result.log_tail
+    assert report_of(result).cpu_ms is None
+
+
+def test_failed_init_has_no_cpu_time(one_bench: Workbench) -> None:
+    """Where no handler ran, there is nothing to tell; a time-out tells what was burned until then."""
+    broken = one_bench.invoke(one_bench.function("import no_such_module", tells_cpu_time=True))
+    endless = one_bench.invoke(one_bench.function(BURN, timeout_s=0.3, tells_cpu_time=True), {"cpu_s": 60})
+
+    assert report_of(broken).cpu_ms is None
+    late = report_of(endless)
+    assert late.timed_out
+    assert late.cpu_ms is not None
+    assert 20 < late.cpu_ms < 400  # other work may have had the core
 
 
 def test_machine_busy_ratio_is_told(one_bench: Workbench) -> None:

@@ -12,6 +12,7 @@ from tuner.core.log_records.course import Course
 from tuner.core.log_records.records import (
     MAX_MEMORY_MB,
     MAX_MS,
+    MAX_THREADS,
     InitReport,
     RefusedRecord,
     ReportRecord,
@@ -127,6 +128,8 @@ def _read_platform_event(kind: str, item: Mapping[str, Any], record: Mapping[str
                     status=status,
                     error_type=error_type,
                     xray_trace_id=_trace_id(record.get("tracing")),
+                    cpu_ms=optional_milliseconds(_json_number(metrics, "cpuTimeMs")),
+                    thread_count=whole_number(_json_number(metrics, "maxThreads"), MAX_THREADS),
                 )
             ),
             is_json=True,

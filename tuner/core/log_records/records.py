@@ -9,6 +9,9 @@ MAX_MS = 6_000_000
 MAX_MEMORY_MB = 65_536
 """Twice the largest memory size there is, 32,768 MB on Managed Instances."""
 
+MAX_THREADS = 4_194_304
+"""Most threads that Linux can have at all (proc_sys_kernel(5), ``pid_max``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReportRecord:
@@ -18,6 +21,8 @@ class ReportRecord:
     raised; JSON only), ``error`` or ``timeout``. A text record of success has
     none. Old records have none for time-outs and exhausted memory either;
     there it is taken from the platform's own line about that request.
+    ``cpu_ms`` and ``thread_count`` are told by the embedded AWS alone, where it
+    was asked to.
     """
 
     request_id: str
@@ -31,6 +36,10 @@ class ReportRecord:
     status: str | None = None
     error_type: str | None = None
     xray_trace_id: str | None = None
+    cpu_ms: float | None = None
+    """CPU time, user and system, of all threads and child processes."""
+    thread_count: int | None = None
+    """The most that there were at once."""
 
     @property
     def cold(self) -> bool:

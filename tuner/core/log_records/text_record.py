@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from tuner.core.log_records.records import (
     MAX_MEMORY_MB,
     MAX_MS,
+    MAX_THREADS,
     InitReport,
     RefusedRecord,
     ReportRecord,
@@ -24,15 +25,24 @@ MAX_RECORD_LINES = 14
 _HEAD = re.compile(r"REPORT[ \t]+RequestId:[ \t]*([^\s]+)")
 
 # Longer labels stand before those that they end in.
-_MILLISECONDS = ("Billed Restore Duration", "Restore Duration", "Billed Duration", "Init Duration", "Duration")
+_MILLISECONDS = (
+    "Billed Restore Duration",
+    "Restore Duration",
+    "Billed Duration",
+    "Init Duration",
+    "Duration",
+    "CPU Time",
+)
 _MEGABYTES = ("Max Memory Used", "Memory Size")
+_THREADS = "Max Threads"
 _WORDS = ("Error Type", "Status", "Phase")
-_LABELS = (*_MILLISECONDS, *_MEGABYTES, *_WORDS)
+_LABELS = (*_MILLISECONDS, *_MEGABYTES, _THREADS, *_WORDS)
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _FIELD = re.compile(
     r"[ \t\r\n]*(?:"
     rf"({'|'.join(_MILLISECONDS)}):[ \t]*{_NUMBER}[ \t]*ms"
     rf"|({'|'.join(_MEGABYTES)}):[ \t]*{_NUMBER}[ \t]*MB"
+    rf"|({_THREADS}):[ \t]*([0-9]+)[ \t]*threads"
     r"|(Status|Phase):[ \t]*([a-z][a-z_-]*)"
     r"|(Error Type):[ \t]*([^\s]+)"
     r"|(XRAY TraceId|SegmentId|Sampled):[ \t]*([A-Za-z0-9-]+)"
@@ -84,6 +94,8 @@ def read_text_report(lines: Sequence[str], position: int, request_id: str | None
                 status=fields.get("Status"),
                 error_type=fields.get("Error Type"),
                 xray_trace_id=fields.get("XRAY TraceId"),
+                cpu_ms=optional_milliseconds(fields.get("CPU Time")),
+                thread_count=whole_number(fields.get(_THREADS), MAX_THREADS),
             )
         )
     except RefusedRecord:

@@ -43,6 +43,9 @@ class CpuShare:
     invocations in a row would otherwise all begin at the same place of a
     period, and be short or long by the same up to 20 ms.
 
+    An infinite share holds it to nothing; to look at it still counts threads,
+    and the CPU time of children more exactly.
+
     Call :meth:`begin` before the event is delivered, :meth:`look` again and
     again while it runs (each answers after how many seconds to look again),
     and :meth:`settle` at the response.
@@ -71,6 +74,8 @@ class CpuShare:
         self._stopped = False
         self._could_pass_quota = False
         self.stop_count = 0
+        self.thread_count = 0
+        """The most threads that were seen at once."""
 
     @property
     def cpu_s(self) -> float:
@@ -79,6 +84,7 @@ class CpuShare:
 
     def begin(self) -> None:
         """Start with a full quota: the worker has slept until now."""
+        self._count_threads()  # first, as it also reads what children that have ended used before
         self._cpu_s = self._first_cpu_s = self._tree.cpu_s()
         now_s = self._clock()
         self._period = int((now_s - self._phase_s) / PERIOD_S)
@@ -94,7 +100,7 @@ class CpuShare:
             self._account(now_s)
             return self._go_on(now_s)
         self._account(now_s)
-        thread_count, running_count = self._tree.threads()
+        thread_count, running_count = self._count_threads()
         if not self._can_pass_quota(thread_count):
             return _LOOK_EVERY_S
         self._could_pass_quota = True
@@ -121,7 +127,7 @@ class CpuShare:
         A stop that came late leaves a debt: the kernel would have let the
         response through only after it was paid.
         """
-        thread_count, _ = self._tree.threads()
+        thread_count, _ = self._count_threads()
         self._account(ended_at_s)
         if self._stopped:
             self._stopped = False
@@ -129,6 +135,11 @@ class CpuShare:
         if not self._could_pass_quota and not self._can_pass_quota(thread_count):
             return 0.0  # what looks like debt is the lag of the clock
         return max(0.0, -self._left_s) / self._share
+
+    def _count_threads(self) -> tuple[int, int]:
+        thread_count, running_count = self._tree.threads()
+        self.thread_count = max(self.thread_count, thread_count)
+        return thread_count, running_count
 
     def _can_pass_quota(self, thread_count: int) -> bool:
         """Whether the threads could use more than the quota if all of them ran."""

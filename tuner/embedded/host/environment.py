@@ -354,7 +354,7 @@ class ExecutionEnvironment:
                 failure = self._timeout_failure(request_id)
                 break
             wait_s = min(deadline_s - now_s, memory_look_s)
-            if is_limited:
+            if is_limited or spec.tells_cpu_time:
                 wait_s = min(wait_s, share.look())
             with api.changed:
                 if api.completion is None:
@@ -396,6 +396,7 @@ class ExecutionEnvironment:
             failure=failure,
             out_of_memory=out_of_memory,
             cpu_ms=share.cpu_s * 1e3,
+            thread_count=share.thread_count,
             busy_ratio=busy_ratio,
         )
 
@@ -429,6 +430,7 @@ class ExecutionEnvironment:
         failure: _Failure | None,
         out_of_memory: bool = False,
         cpu_ms: float | None = None,
+        thread_count: int | None = None,
         busy_ratio: float | None = None,
     ) -> InvocationResult:
         """Write END and REPORT, and put the worker to rest or to its end."""
@@ -467,6 +469,8 @@ class ExecutionEnvironment:
             max_memory_used_mb=max_memory_used_mb,
             init_ms=init_ms,
             error_type=error_type,
+            cpu_ms=cpu_ms if spec.tells_cpu_time else None,
+            thread_count=thread_count if spec.tells_cpu_time else None,
             platform_error=failure is not None,
         )
         self._log.add(
@@ -496,6 +500,7 @@ class ExecutionEnvironment:
             error_type=error_type,
             log_stream=self._log.stream,
             cpu_ms=cpu_ms,
+            thread_count=thread_count,
             machine_busy_ratio=busy_ratio,
         )
 

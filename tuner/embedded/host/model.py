@@ -44,6 +44,8 @@ class FunctionSpec:
     """Whether it gets CPU in proportion to its memory size, and waits for its turn on this machine's cores."""
     interpreter: str | None = None
     code_sha256: str = ""
+    tells_cpu_time: bool = False
+    """Whether its REPORT records say how much CPU time an invocation took, and over how many threads."""
     revision: str = ""
     """Whenever it changes, environments of the old one are no longer used."""
 
@@ -80,6 +82,8 @@ class InvocationResult:
     log_stream: str = ""
     cpu_ms: float | None = None
     """CPU time of the worker and its children during the invocation."""
+    thread_count: int | None = None
+    """The most threads that they had at once, as far as it was seen; ``None`` where there is no CPU time."""
     queued_ms: float = 0.0
     """How long the invocation waited for cores of this machine."""
     machine_busy_ratio: float | None = None

@@ -32,6 +32,9 @@ class Report:
     max_memory_used_mb: int
     init_ms: float | None = None
     error_type: str | None = None
+    cpu_ms: float | None = None
+    """Written where it is there, which it is never on AWS."""
+    thread_count: int | None = None
     platform_error: bool = False
     """Whether the platform ended the invocation (crash, memory, time), not the handler with an exception."""
 
@@ -53,6 +56,10 @@ def report_record(report: Report, log_format: LogFormat) -> str:
         }
         if report.init_ms is not None:
             metrics["initDurationMs"] = round(report.init_ms, 3)
+        if report.cpu_ms is not None:
+            metrics["cpuTimeMs"] = round(report.cpu_ms, 3)
+        if report.thread_count is not None:
+            metrics["maxThreads"] = report.thread_count
         record: dict[str, object] = {"requestId": report.request_id, "metrics": metrics, "status": report.status}
         if report.error_type is not None and report.status == "error":
             record["errorType"] = report.error_type
@@ -66,6 +73,10 @@ def report_record(report: Report, log_format: LogFormat) -> str:
     ]
     if report.init_ms is not None:
         fields.append(f"Init Duration: {report.init_ms:.2f} ms")
+    if report.cpu_ms is not None:
+        fields.append(f"CPU Time: {report.cpu_ms:.3f} ms")
+    if report.thread_count is not None:
+        fields.append(f"Max Threads: {report.thread_count} threads")
     if report.platform_error:  # a handler's exception leaves no Status in the text form
         fields.append(f"Status: {report.status}")
         if report.status == "error":

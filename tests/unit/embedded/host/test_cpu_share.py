@@ -167,6 +167,21 @@ def test_late_stop_is_paid_at_the_response() -> None:
     assert bucket.cpu_s == pytest.approx(0.004)
 
 
+def test_most_threads_are_remembered() -> None:
+    """The count is of the moment with the most threads, also where the worker is held to no share."""
+    machine = SimulatedMachine(thread_count=1, work_s=0.05, starts_at_s=0.0)
+    bucket = CpuShare(machine, math.inf, machine.clock)
+    bucket.begin()
+    for thread_count in (4, 2):
+        machine.thread_count = thread_count
+        machine.advance(bucket.look())
+
+    bucket.settle(machine.now_s)
+
+    assert bucket.thread_count == 4
+    assert not machine.is_stopped
+
+
 def test_stopped_worker_goes_on_at_the_response() -> None:
     """However an invocation ends, its worker is not left stopped by the bucket."""
     machine = SimulatedMachine(thread_count=1, work_s=1.0, starts_at_s=0.0)

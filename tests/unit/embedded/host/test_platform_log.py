@@ -90,6 +90,30 @@ def test_tuner_reads_what_is_written(log_format: Literal["Text", "JSON"], init_m
     assert (read.duration_ms, read.billed_ms) == (10.25, report.billed_ms)
     assert (read.memory_size_mb, read.max_memory_used_mb) == (128, 31)
     assert read.init_ms == (None if init_ms is None else pytest.approx(init_ms, abs=0.005))
+    assert (read.cpu_ms, read.thread_count) == (None, None)
+
+
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+@pytest.mark.parametrize("is_failure", [False, True])
+def test_cpu_time_is_written_where_it_is_told(log_format: Literal["Text", "JSON"], is_failure: bool) -> None:
+    """A report with a CPU time says it to the microsecond, with the threads; a failure's status is still there."""
+    report = Report(
+        REQUEST_ID,
+        "timeout" if is_failure else "success",
+        10.25,
+        11,
+        128,
+        31,
+        cpu_ms=0.7314,
+        thread_count=3,
+        platform_error=is_failure,
+    )
+
+    read = log_records.find_report(report_record(report, log_format), REQUEST_ID)
+
+    assert read is not None
+    assert (read.cpu_ms, read.thread_count, read.duration_ms) == (0.731, 3, 10.25)
+    assert read.timed_out == is_failure
 
 
 class Sink:
