@@ -69,6 +69,7 @@ IMPLIED = {
         "elasticfilesystem:DescribeMountTargets",
         "iam:PassRole",
         "lambda:GetLayerVersion",
+        "lambda:PublishVersion",
         "lambda:TagResource",
     },
 }
@@ -140,6 +141,7 @@ def test_writes_end_at_what_is_ours(deployed: Deployed) -> None:
         ("lambda:CreateFunction", {"CreateClonesRole"}),
         ("lambda:TagResource", {"CreateClonesRole"}),
         ("lambda:PutFunctionConcurrency", {"CreateClonesRole"}),
+        ("lambda:PublishVersion", {"CreateClonesRole"}),
         ("lambda:DeleteFunction", {"RestoreRole", "SweepRole"}),
     ],
 )
@@ -163,6 +165,7 @@ def test_live_functions_are_never_changed(deployed: Deployed) -> None:
         "lambda:CreateFunction",
         "lambda:DeleteFunction",
         "lambda:InvokeFunction",
+        "lambda:PublishVersion",
         "lambda:PutFunctionConcurrency",
         "lambda:TagResource",
     }

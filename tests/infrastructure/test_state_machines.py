@@ -109,6 +109,19 @@ def test_waiting_for_a_clone_outlasts_its_making() -> None:
     assert sum(waits_s) >= 15 * 60
 
 
+@pytest.mark.parametrize(
+    ("machine", "name"), [("tune", "Restore"), ("tune", "RestoreAfterFailure"), ("restore", "Restore")]
+)
+def test_removing_a_clone_outlasts_its_making(machine: str, name: str) -> None:
+    """What is aborted while a SnapStart version is made can be removed afterwards: Restore is called again as long."""
+    (retrier,) = (one for one in dict(tasks(machine))[name]["Retry"] if one["ErrorEquals"] == ["CloneNotReady"])
+    waits_s = (
+        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
+        for attempt in range(retrier["MaxAttempts"])
+    )
+    assert 15 * 60 <= sum(waits_s) < definition(machine)["TimeoutSeconds"]
+
+
 def test_measuring_waits_for_what_cannot_be_invoked_yet() -> None:
     """A temporary function that refuses an invocation because it is not ready ends no run: Measure is called again."""
     retried = {each for retrier in dict(tasks("tune"))["Measure"]["Retry"] for each in retrier["ErrorEquals"]}

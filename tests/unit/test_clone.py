@@ -50,7 +50,8 @@ def full_request() -> dict[str, Any]:
     configuration = sample(ANSWER, "")
     code = {"S3Bucket": "ours", "S3Key": "clones/00.zip"}
     tags = {RUN_TAG: "night-1", EXPIRES_TAG: "2026-11-24T05:00:00+00:00"}
-    return clone_request("copy", Candidate(512, "arm64"), configuration, code, tags, log_group="/lambda-tuner/clones")
+    group = "/lambda-tuner/clones"
+    return clone_request("copy", Candidate(512, "arm64"), configuration, code, tags, log_group=group, snap_start=True)
 
 
 def test_every_field_of_boto3s_model_has_its_treatment() -> None:
@@ -108,6 +109,14 @@ def test_fields_of_ours_have_nothing_of_the_function() -> None:
         "ApplicationLogLevel": "the function's ApplicationLogLevel",
     }
     assert (request["MemorySize"], request["Architectures"]) == (512, ["arm64"])
+    assert (request["SnapStart"], request["Publish"]) == ({"ApplyOn": "PublishedVersions"}, True)
+
+
+def test_copy_has_no_snapstart_of_itself() -> None:
+    """Whatever the function has: it costs a fee and minutes, and is for the request to ask."""
+    request = clone_request("copy", Candidate(512, "arm64"), sample(ANSWER, ""), {}, {}, log_group="ours")
+    assert "SnapStart" not in request
+    assert request["Publish"] is False
 
 
 def test_bare_function_gets_lambdas_defaults() -> None:

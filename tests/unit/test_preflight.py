@@ -107,17 +107,9 @@ def test_reserved_concurrency_of_zero_is_refused() -> None:
     assert check(reserved=1) == ()
 
 
-SNAP_START = {"SnapStart": {"ApplyOn": "PublishedVersions"}}
 WARNED: list[tuple[dict[str, Any], Surrounding, str]] = [
     ({"VpcConfig": {"SubnetIds": ["subnet-0"]}}, CALM, "same subnets and security groups"),
     ({"FileSystemConfigs": [{"Arn": "a"}]}, CALM, "really written"),
-    (SNAP_START, CALM, "SnapStart would take minutes each, and a fee of at least 3 hours"),
-    ({**SNAP_START, "Runtime": "java21"}, CALM, "SnapStart would take minutes each.$"),
-    (
-        {**SNAP_START, "FunctionArn": ARN.replace("eu-west-1", "us-east-1")},
-        CALM,
-        r"\$0.016 for each GB of memory",
-    ),
     (
         {},
         replace(CALM, sections={PROVISIONED_CONCURRENCY: [{"FunctionArn": f"{ARN}:live"}]}),

@@ -66,6 +66,7 @@ def test_every_field() -> None:
             "parallelInvocation": True,
             "sleepBetweenInvocationsMs": 100,
             "reservedConcurrency": 2.0,
+            "snapStart": True,
             "preProcessorARN": None,
             "postProcessorARN": "",
             "dryRun": True,
@@ -90,6 +91,7 @@ def test_every_field() -> None:
         sleep_between_invocations_ms=100,
         reserved_concurrency=2,
         dry_run=True,
+        snap_start=True,
         observed=ObservedDuration(512, 420.0),
     )
     assert isinstance(request.budget.max_invocations, int)
@@ -184,6 +186,8 @@ def test_step_functions_own_field_is_allowed() -> None:
         ({"reservedConcurrency": 1.5}, "reservedConcurrency is 1.5: it must be a whole number between 1 and 5"),
         ({"reservedConcurrency": True}, "reservedConcurrency is true: it must be a whole number between 1 and 5"),
         ({"reservedConcurrency": "2"}, 'reservedConcurrency is the text "2", not a number'),
+        ({"snapStart": "yes"}, 'snapStart is "yes": it must be true or false'),
+        ({"snapStart": 1}, "snapStart is 1: it must be true or false"),
         ({"preProcessorARN": "f g"}, 'preProcessorARN "f g" holds white space'),
         ({"postProcessorARN": 5}, "postProcessorARN is 5: it must be a text"),
         ({"lambdaArn": "f"}, "lambdaArn is not a field (did you mean lambdaARN?)"),

@@ -47,6 +47,7 @@ requests = st.builds(
     parallel_invocation=st.booleans(),
     sleep_between_invocations_ms=st.integers(0, 60_000),
     reserved_concurrency=st.none() | st.integers(1, 5),
+    snap_start=st.booleans(),
     dry_run=st.booleans(),
     observed=st.none() | st.builds(ObservedDuration, st.integers(128, 10_240), st.floats(0.1, 1e6)),
 )

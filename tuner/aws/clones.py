@@ -18,6 +18,7 @@ from tuner.core.clone import clone_request, way_out
 from tuner.core.errors import CloneFailed, CloneNotReady, PermissionDenied
 from tuner.core.model import Candidate
 from tuner.core.plan import CLONE_PREFIX
+from tuner.core.snap_start import COPY_VERSION
 
 _CAP = re.compile(r"MemorySize.*less than or equal to (?P<cap>\d+)", re.DOTALL)
 
@@ -54,6 +55,8 @@ class Clones:
         configuration: Mapping[str, Any],
         code: Mapping[str, str],
         tags: Mapping[str, str],
+        *,
+        snap_start: bool = False,
     ) -> bool:
         """Create the temporary function, or find that it is there already.
 
@@ -63,6 +66,7 @@ class Clones:
             configuration: The target's, as AWS returned it.
             code: ``S3Bucket`` and ``S3Key``, or ``ImageUri``.
             tags: Which run it belongs to and until when; none of the target's.
+            snap_start: Publish it with SnapStart: it is invoked by its version, when that is active.
 
         Returns:
             Whether it can be invoked at once.
@@ -74,7 +78,9 @@ class Clones:
         with aws_call("lambda:CreateFunction", name):
             try:
                 answer = self._lambda.create_function(
-                    **clone_request(name, candidate, configuration, code, tags, log_group=self._log_group)
+                    **clone_request(
+                        name, candidate, configuration, code, tags, log_group=self._log_group, snap_start=snap_start
+                    )
                 )
             except ClientError as error:
                 cap = _CAP.search(error_text(error))
@@ -98,17 +104,26 @@ class Clones:
                     case _:
                         raise
 
-        return bool(answer.get("State") == "Active")
+        if not snap_start:
+            return bool(answer.get("State") == "Active")
+        if answer.get("Version") != COPY_VERSION:
+            raise CloneFailed(
+                f"AWS numbered the first version of {name} {answer.get('Version')}: a function of that name was there "
+                "before, and somebody removed it during the run.",
+                hint="Start again: a new run's copies have other names.",
+            )
+        return False  # what is answered is the state of the function, not of the version
 
-    def state(self, name: str) -> Literal["absent", "pending", "active"]:
-        """Whether the temporary function is there, and can be invoked.
+    def state(self, name: str, *, snap_start: bool = False) -> Literal["absent", "pending", "active"]:
+        """Whether the temporary function, or its version with SnapStart, is there and can be invoked.
 
         Raises:
             CloneFailed: It will never become active; says why.
         """
+        version = {"Qualifier": COPY_VERSION} if snap_start else {}
         with aws_call("lambda:GetFunctionConfiguration", name):
             try:
-                answer = self._lambda.get_function_configuration(FunctionName=name)
+                answer = self._lambda.get_function_configuration(FunctionName=name, **version)
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":
                     return "absent"
@@ -116,7 +131,18 @@ class Clones:
         state = answer.get("State") or "Active"
         if state == "Failed":
             why = answer.get("StateReason") or "no reason given"
+            if snap_start:
+                raise CloneFailed(
+                    f"AWS could not make a SnapStart snapshot of the temporary function {name}: {why}",
+                    hint="The function's own init, or a hook before the snapshot, failed in the copy; leave snapStart "
+                    "out to measure without snapshots.",
+                )
             raise CloneFailed(f"The temporary function {name} did not start: {why}", hint=way_out(why))
+        if snap_start and state == "Active" and answer.get("SnapStart", {}).get("OptimizationStatus") == "Off":
+            raise CloneFailed(
+                f"AWS made no SnapStart snapshot of the temporary function {name}, so its cold starts are no restores.",
+                hint="Leave snapStart out.",
+            )
         return "active" if state == "Active" and answer.get("LastUpdateStatus") != "InProgress" else "pending"
 
     def reserve(self, name: str, concurrency: int) -> None:

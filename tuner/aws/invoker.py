@@ -24,6 +24,10 @@ _CLOCK_SKEW_MS = 60_000
 
 _MESSAGE_CHARACTERS = 500
 
+_NOT_READY = {"ResourceConflictException", "CodeArtifactUserPendingException", "SnapStartNotReadyException"}
+_RESTORE_FAILED = {"SnapStartException", "SnapStartTimeoutException"}
+"""A hook after the restore failed or passed its 10 s: a fault of the function, before its handler ran."""
+
 
 class Invoker:
     """Invokes temporary functions and reads their REPORT records."""
@@ -45,7 +49,7 @@ class Invoker:
         self._sleep = sleep
         self._clock = clock
 
-    def invoke(self, name: str, payload: bytes) -> tuple[Invocation, bytes]:
+    def invoke(self, name: str, payload: bytes, *, version: str | None = None) -> tuple[Invocation, bytes]:
         """Invoke a clone once and read its measure, and its answer.
 
         A failure of the function is a result. A call that left no answer may
@@ -54,6 +58,7 @@ class Invoker:
         Args:
             name: The clone.
             payload: The event, as JSON text.
+            version: Of the clone, where it was published.
 
         Returns:
             The measure, and the function's answer as JSON text (empty where
@@ -65,13 +70,16 @@ class Invoker:
             PermissionDenied: Nothing ran.
         """
         began_ms = int(self._clock() * 1000)
+        qualifier = {} if version is None else {"Qualifier": version}
         with aws_call("lambda:InvokeFunction", name):
             try:
-                answer = self._lambda.invoke(FunctionName=name, LogType="Tail", Payload=payload)
+                answer = self._lambda.invoke(FunctionName=name, LogType="Tail", Payload=payload, **qualifier)
                 body = answer["Payload"].read()
             except ClientError as error:
-                if error_code(error) in {"ResourceConflictException", "CodeArtifactUserPendingException"}:
+                if error_code(error) in _NOT_READY:
                     raise CloneNotReady(f"{name} is not ready to be invoked: {error_text(error)}") from error
+                if error_code(error) in _RESTORE_FAILED:
+                    return _not_restored(error_code(error), error_text(error)), b""
                 if error_code(error) in {"ServiceException", "500", "502", "503", "504"}:
                     return _unmeasured(error_text(error)), b""
                 raise
@@ -216,6 +224,17 @@ def _outcome(record: ReportRecord | None, error_type: str | None, error_message:
     if record is None or record.duration_ms is None or record.billed_ms is None:
         return "unmeasured"
     return "ok"
+
+
+def _not_restored(error_type: str, why: str) -> Invocation:
+    return Invocation(
+        request_id="",
+        outcome="function_error",
+        cold=True,
+        error_type=error_type,
+        error_message=why[:_MESSAGE_CHARACTERS],
+        source="none",
+    )
 
 
 def _unmeasured(why: str) -> Invocation:

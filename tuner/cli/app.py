@@ -168,6 +168,15 @@ NoWarmStartFlag = Annotated[
         "--no-warm-start", metavar="", help="Start cold, whatever earlier runs measured.", rich_help_panel=HOW
     ),
 ]
+SnapStartFlag = Annotated[
+    bool,
+    typer.Option(
+        "--snap-start",
+        metavar="",
+        help="Give the copies of a function with SnapStart it too, for its fees and minutes a round.",
+        rich_help_panel=HOW,
+    ),
+]
 ColdStartsFlag = Annotated[
     int | None,
     typer.Option(
@@ -359,6 +368,7 @@ def tune(
     out: OutFlag = None,
     quiet: QuietFlag = False,
     json_output: JsonFlag = False,
+    snap_start: SnapStartFlag = False,
 ) -> None:
     """Tune a deployed function: find the cheapest memory size that meets the goal."""
     from tuner.cli.execute import Presentation
@@ -397,6 +407,7 @@ def tune(
 @app.command(
     epilog="Example: lambda-tuner check thumbnails --goal p95=300ms --max-cost-per-million 5 --yes --out report\n\n"
     + EXIT_CODES_HELP
+        snap_start=snap_start,
     + "\n\n"
     + CHECK_CODES_HELP
 )
@@ -447,6 +458,7 @@ def check(
 ) -> None:
     """Tune a deployed function and tell by the exit code whether today's size is still the right one."""
     from tuner.cli.check import judge_with
+    snap_start: SnapStartFlag = False,
     from tuner.cli.execute import Presentation
     from tuner.cli.options import RequestFlags
     from tuner.cli.tune_function import AccountFlags, run_tune
@@ -484,6 +496,7 @@ def check(
     epilog="Example: lambda-tuner try src/app.py:handler --payload event.json --goal p95=300ms\n\n"
     "Example: lambda-tuner try --template template.yaml --function Thumbnails --env TABLE_NAME=test\n\n"
     + EXIT_CODES_HELP,
+        snap_start=snap_start,
 )
 @expected_errors
 def try_command(

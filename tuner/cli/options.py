@@ -125,6 +125,7 @@ class RequestFlags:
     pre_processor: str | None = None
     post_processor: str | None = None
     cold_starts: int | None = None
+    snap_start: bool = False
     no_warm_start: bool = False
     dry_run: bool = False
     observed: str | None = None
@@ -178,6 +179,7 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
         "postProcessorARN": flags.post_processor,
         "coldStarts": flags.cold_starts,
         "warmStart": False if flags.no_warm_start else None,
+        "snapStart": True if flags.snap_start else None,
         "dryRun": flags.dry_run or None,
         "observed": parsed(parse_observed, flags.observed),
     }

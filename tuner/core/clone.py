@@ -64,7 +64,9 @@ TREATMENTS: Mapping[str, Treatment] = {
     ),
     "SigningJobArn": Treatment("left_out", "the copy's code is the same, checked by its hash instead of its signature"),
     "SigningProfileVersionArn": Treatment("left_out", "as SigningJobArn"),
-    "SnapStart": Treatment("left_out", "it needs published versions, with minutes and a fee each; the report says so"),
+    "SnapStart": Treatment(
+        "ours", "none, as it takes minutes and a fee a copy; the function's own where the request asks (snapStart)"
+    ),
     "AcceleratorConfig": Treatment("refused", "GPU functions"),
     "CapacityProviderConfig": Treatment("refused", "Managed Instances"),
     "DurableConfig": Treatment("refused", "durable functions"),
@@ -100,6 +102,7 @@ def clone_request(
     tags: Mapping[str, str],
     *,
     log_group: str,
+    snap_start: bool = False,
 ) -> dict[str, Any]:
     """Write the ``CreateFunction`` request of a temporary copy.
 
@@ -110,6 +113,7 @@ def clone_request(
         code: ``S3Bucket`` and ``S3Key``, or ``ImageUri`` by digest.
         tags: Which run it belongs to and until when; none of the function's own.
         log_group: Ours, with short retention.
+        snap_start: Whether it is published with SnapStart.
     """
     request: dict[str, Any] = {
         "FunctionName": name,
@@ -125,8 +129,10 @@ def clone_request(
         "EphemeralStorage": {"Size": (configuration.get("EphemeralStorage") or {}).get("Size") or 512},
         "LoggingConfig": _logging(configuration, log_group),
         "Tags": dict(tags),
-        "Publish": False,
+        "Publish": snap_start,
     }
+    if snap_start:
+        request["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     for key in ("Runtime", "RuntimeConfig", "Handler", "KMSKeyArn", "FileSystemConfigs"):
         if configuration.get(key):
             request[key] = configuration[key]

@@ -63,6 +63,16 @@ class ArchitecturePrices:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotPrices:
+    """What SnapStart costs beside invocations, by memory size; both are 0 for Java."""
+
+    copy_usd_per_gb: float
+    """The cache of one published copy, for as long as a run may keep it."""
+    restore_usd_per_gb: float
+    """One restore; not in what an invocation is billed for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Invocation:
     """One invocation of a clone, as its own log line tells it.
 
@@ -171,6 +181,8 @@ class SearchProblem:
     """The weight of cost in the strategy ``balanced``, 0 to 1; the rest is the duration's."""
     max_parallel: int = 1
     """Most environments that may be used at once."""
+    snapshot_prices: SnapshotPrices | None = None
+    """``None``: copies have no SnapStart."""
     seed: int = 0
     first_invocation_cold: bool = True
     """Whether the first invocation in a new environment is a cold start, which is no warm sample.

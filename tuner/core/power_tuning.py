@@ -13,7 +13,7 @@ from typing import Any
 
 from tuner.core.memory_sizes import check_memory
 from tuner.core.model import Invocation, SearchProblem, TuningBudget
-from tuner.core.pricing import candidate_cost_usd
+from tuner.core.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
 from tuner.core.tuning_request import MemorySpec, WeightedPayload, check_payloads
 
 DEFAULT_SIZES_MB = (128, 256, 512, 1024, 1536, 3008)
@@ -85,8 +85,11 @@ def design_budget(problem: SearchProblem) -> TuningBudget:
     design, budget = problem.design, problem.budget
     if design is None:
         return budget
-    worst_usd = design.invocation_count * sum(
-        candidate_cost_usd(problem, each, problem.worst_ms) for each in design.candidates
+    worst_usd = sum(
+        copy_cost_usd(problem, each)
+        + design.invocation_count
+        * (candidate_cost_usd(problem, each, problem.worst_ms) + restore_cost_usd(problem, each))
+        for each in design.candidates
     )
     count = design.invocation_count * len(design.candidates)
     return TuningBudget(

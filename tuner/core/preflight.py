@@ -13,14 +13,10 @@ from typing import Any
 
 from tuner.core.errors import FunctionNotTunable
 from tuner.core.plan import CLONE_PREFIX
-from tuner.core.pricing import price_rows
 from tuner.core.role_policies import RolePolicy, allows, bound_to_caller, names_itself
 from tuner.core.runtimes import create_blocked, create_perhaps_blocked
 from tuner.core.snapshot import NOT_READABLE, PROVISIONED_CONCURRENCY, RUNTIME_MANAGEMENT
 from tuner.core.target import MAX_TIMEOUT_S, TargetFunction
-
-SNAPSHOT_CACHE_LEAST_S = 3 * 60 * 60
-"""For how long SnapStart's cache is charged at least. Source: AWS Lambda pricing, seen 2026-11."""
 
 _INVOKE = "lambda:InvokeFunction"
 
@@ -64,7 +60,7 @@ def check_tunable(
         raise FunctionNotTunable(f"{target.name} cannot be tuned: {reason}.", hint=hint)
     return (
         *_real_effects(configuration),
-        *_unlike_the_function(configuration, target, surrounding),
+        *_unlike_the_function(surrounding),
         *_uncertain(configuration, target, surrounding),
     )
 
@@ -183,14 +179,7 @@ def _real_effects(configuration: Mapping[str, Any]) -> Iterator[str]:
         yield "The function mounts a file system: what the payload writes there is really written."
 
 
-def _unlike_the_function(
-    configuration: Mapping[str, Any], target: TargetFunction, surrounding: Surrounding
-) -> Iterator[str]:
-    if (configuration.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
-        yield (
-            "The function uses SnapStart and its temporary copies do not: cold starts shown here are full "
-            f"initialisations, not production's restores. {_price_of_snapshots(configuration, target)}"
-        )
+def _unlike_the_function(surrounding: Surrounding) -> Iterator[str]:
     provisioned = surrounding.sections.get(PROVISIONED_CONCURRENCY)
     if isinstance(provisioned, list) and provisioned:
         yield (
@@ -204,16 +193,6 @@ def _unlike_the_function(
             "The function's runtime is updated only when it is deployed; its temporary copies run on the newest "
             "version of the runtime."
         )
-
-
-def _price_of_snapshots(configuration: Mapping[str, Any], target: TargetFunction) -> str:
-    if str(configuration.get("Runtime") or "").startswith("java"):
-        return "Copies with SnapStart would take minutes each."
-    rows = price_rows("AWSLambda", "snapstart-cache", target.region)
-    if not rows:
-        return "Copies with SnapStart would take minutes each, and a fee of at least 3 hours of cache."
-    usd = rows[0].price * SNAPSHOT_CACHE_LEAST_S
-    return f"Copies with SnapStart would take minutes each, and ${usd:.3f} for each GB of memory (3 hours of cache)."
 
 
 def _uncertain(configuration: Mapping[str, Any], target: TargetFunction, surrounding: Surrounding) -> Iterator[str]:

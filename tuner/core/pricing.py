@@ -237,6 +237,18 @@ def candidate_cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: 
     )
 
 
+def copy_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
+    """Price one temporary copy itself: SnapStart's cache, where a run's copies have it; else nothing."""
+    prices = problem.snapshot_prices
+    return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.copy_usd_per_gb
+
+
+def restore_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
+    """Price one restore of a copy with SnapStart, beside its invocation; nothing where copies have none."""
+    prices = problem.snapshot_prices
+    return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.restore_usd_per_gb
+
+
 def cost_per_million_usd(
     memory_mb: int,
     billed_ms: Sequence[float],

@@ -149,6 +149,11 @@ class ExecutionInput(_Input):
         ge=0,
         le=100,
     )
+    snapStart: bool = _field(  # noqa: N815
+        False,
+        "Give the copies of a function with SnapStart SnapStart too, for its fees and minutes a round.",
+        "it must be true or false",
+    )
     dryRun: bool = _field(  # noqa: N815
         False, "Check everything, invoke once, estimate the run; nothing else.", "it must be true or false"
     )
@@ -298,6 +303,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         sleep_between_invocations_ms=parsed.sleepBetweenRunsMs or parsed.sleepBetweenInvocationsMs,
         warm_start=parsed.warmStart,
         dry_run=parsed.dryRun,
+        snap_start=parsed.snapStart,
         observed=observed,
         power_tuning=_power_tuning(parsed) if any(name in given for name in POWER_TUNING_FIELDS) else None,
     )

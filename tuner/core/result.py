@@ -23,6 +23,7 @@ from tuner.core.model import (
 )
 from tuner.core.power_tuning_output import OUTPUT_NAMES
 from tuner.core.pricing import candidate_cost_usd, price_rows
+from tuner.core.snap_start import copies_of, most_fees_usd, restores_of, snapshot_fees_usd
 from tuner.core.traffic import Traffic
 
 SCHEMA_VERSION = 1
@@ -55,19 +56,29 @@ OUTPUT_FIELDS = (
 _ROUND_OVERHEAD_S = 8.0
 """What a round takes besides the invocations: making clones, asking the search."""
 
+_SNAPSHOT_OVERHEAD_S = 150.0
+"""What copies with SnapStart add to a round: AWS speaks of minutes for a version ("Lambda SnapStart", seen 2026-11)."""
+
 
 def execution_output(document: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the document that is the state machine's output."""
     return {field: document[field] for field in OUTPUT_FIELDS if field in document}
 
 
-def spent_usd(problem: SearchProblem, observations: Sequence[Observation]) -> float:
-    """Price what a run has invoked so far, in US dollars.
+def spent_usd(
+    problem: SearchProblem, observations: Sequence[Observation], uninvoked: Sequence[Candidate] = ()
+) -> float:
+    """Price what a run has invoked so far, in US dollars, with SnapStart's fees where its copies have it.
 
     An invocation without a record is priced as one that ran into the
     function's time-out: what is not known is not free.
+
+    Args:
+        problem: The run.
+        observations: All of the run.
+        uninvoked: Copies that were made, by their size, and never invoked.
     """
-    return sum(
+    return snapshot_fees_usd(problem, observations, uninvoked) + sum(
         _cost_usd(problem, observation.candidate, invocation.billed_ms)
         for observation in observations
         for invocation in observation.invocations
@@ -137,11 +148,14 @@ def _median_and_most(samples_ms: Sequence[float]) -> dict[str, float] | None:
     return {"p50": percentile(samples_ms, 50), "max": max(samples_ms)} if samples_ms else None
 
 
-def dry_run_fields(problem: SearchProblem, observations: Sequence[Observation]) -> dict[str, Any]:
+def dry_run_fields(
+    problem: SearchProblem, observations: Sequence[Observation], *, cold_starts: int = 0
+) -> dict[str, Any]:
     """The fields of a dry run: the most that the run would take.
 
     The one measured duration is taken to be all CPU at smaller sizes and not
-    to shrink at larger ones, and never to pass the function's time-out.
+    to shrink at larger ones, and never to pass the function's time-out. Copies
+    with SnapStart cost their fees and minutes beside that.
     """
     # The one invocation was at today's size, or at one that a fixed design names.
     seen_mb = observations[0].candidate.memory_mb if observations else problem.current.memory_mb
@@ -164,7 +178,11 @@ def dry_run_fields(problem: SearchProblem, observations: Sequence[Observation]) 
         worst_usd = each * sum(_cost_usd(problem, row, math.ceil(worst_ms(row))) for row in rows)
         seconds = each * sum(worst_ms(row) for row in rows) / 1000
         rounds = 2
-    minutes = (seconds + rounds * _ROUND_OVERHEAD_S) / 60
+    overhead_s = _ROUND_OVERHEAD_S
+    if problem.snapshot_prices is not None:
+        worst_usd += most_fees_usd(problem, problem.snapshot_prices, cold_starts)
+        overhead_s += _SNAPSHOT_OVERHEAD_S
+    minutes = (seconds + rounds * overhead_s) / 60
     return {
         "verdict": "DRY_RUN",
         "estimate": {
@@ -177,18 +195,36 @@ def dry_run_fields(problem: SearchProblem, observations: Sequence[Observation]) 
 
 
 def evidence_fields(
-    problem: SearchProblem, observations: Sequence[Observation], anchor_factor: float | None
+    problem: SearchProblem,
+    observations: Sequence[Observation],
+    anchor_factor: float | None,
+    uninvoked: Sequence[Candidate] = (),
 ) -> dict[str, Any]:
-    """The invocations, one row each, and what they cost."""
+    """The invocations, one row each, and what they cost; *uninvoked* copies, by their size, cost something too."""
     return {
         "invocations": sum(len(observation.invocations) for observation in observations),
-        "spentUsd": spent_usd(problem, observations),
+        "spentUsd": spent_usd(problem, observations, uninvoked),
+        **_snap_start_fields(problem, observations, uninvoked),
         "observations": [
             _observation_fields(observation, invocation)
             for observation in observations
             for invocation in observation.invocations
         ],
         **({} if anchor_factor is None else {"anchorFactor": anchor_factor}),
+    }
+
+
+def _snap_start_fields(
+    problem: SearchProblem, observations: Sequence[Observation], uninvoked: Sequence[Candidate]
+) -> dict[str, Any]:
+    if problem.snapshot_prices is None:
+        return {}
+    return {
+        "snapStart": {
+            "copies": len(copies_of(observations)) + len(uninvoked),
+            "restores": len(restores_of(observations)),
+            "feesUsd": snapshot_fees_usd(problem, observations, uninvoked),
+        }
     }
 
 
@@ -332,4 +368,5 @@ def _observation_fields(observation: Observation, invocation: Invocation) -> dic
         "payloadIndex": invocation.payload_index,
         "errorType": invocation.error_type,
         "errorMessage": invocation.error_message,
+        **_cpu_fields(invocation),
     }

@@ -96,6 +96,8 @@ class TuningRequest:
     post_processor_arn: str | None = None
     cold_starts: int = 0
     """So many new environments, at today's size and at the recommended one."""
+    snap_start: bool = False
+    """Whether copies of a function with SnapStart have it too."""
     warm_start: bool = True
     dry_run: bool = False
     observed: ObservedDuration | None = None
@@ -153,6 +155,7 @@ class TuningRequest:
             "coldStarts": self.cold_starts or None,
             "warmStart": self.warm_start,
             "dryRun": self.dry_run,
+            "snapStart": self.snap_start or None,
         }
         if self.power_tuning is not None:
             theirs = self.power_tuning

@@ -11,7 +11,7 @@ from tuner.core.cold_starts import FIRST_TRIAL, cold_start_batches
 from tuner.core.drift import DRIFT_INVOCATIONS, estimate_drift
 from tuner.core.errors import NothingMeasured
 from tuner.core.model import Batch, Candidate, Facts, Observation
-from tuner.core.pricing import candidate_cost_usd
+from tuner.core.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
 from tuner.core.result import spent_usd
 from tuner.core.search import conclude, recommend
 from tuner.steps.earlier import load_earlier
@@ -49,15 +49,21 @@ def closing_batches(
     wanted = drift or _cold_starts(artifacts, record, observations, round_number)
     left_usd = record.request.budget.max_cost_usd - spent_usd(record.problem, observations)
     worst_ms = record.problem.worst_ms
-    worst_usd = accumulate(
-        batch.invocation_count * candidate_cost_usd(record.problem, batch.candidate, worst_ms) for batch in wanted
-    )
+    worst_usd = accumulate(_worst_usd(record, batch, worst_ms) for batch in wanted)
     worst_minutes = accumulate(batch.invocation_count * worst_ms / 60_000 for batch in wanted)
     return tuple(
         batch
         for batch, usd, minutes in zip(wanted, worst_usd, worst_minutes, strict=True)
         if usd <= left_usd and minutes <= left_minutes
     )
+
+
+def _worst_usd(record: RunRecord, batch: Batch, worst_ms: float) -> float:
+    problem, candidate = record.problem, batch.candidate
+    each_usd = candidate_cost_usd(problem, candidate, worst_ms) + restore_cost_usd(problem, candidate)
+    # What looks for a drift goes to a copy that is there.
+    fresh_usd = copy_cost_usd(problem, candidate) if batch.purpose == "cold_start" else 0.0
+    return fresh_usd + batch.invocation_count * each_usd
 
 
 def _drift_batch(record: RunRecord, observations: Sequence[Observation], round_number: int) -> tuple[Batch, ...]:

@@ -41,17 +41,19 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     known = {step.name for step in plan.steps}
     for (candidate, copy), asked in _by_clone(batches).items():
         name = clone_name(record.run_id, candidate, copy)
+    snap_start = record.request.snap_start
         if cap_mb is not None and candidate.memory_mb > cap_mb:
             _set_aside(artifacts, asked)
             continue
         # What the plan did not hold before this call cannot be there yet: no need to ask.
-        state = clones.state(name) if name in known else "absent"
+        state = clones.state(name, snap_start=snap_start) if name in known else "absent"
         if state == "absent":
             if configuration is None:
                 configuration = reader.configuration(record.target.name, record.target.qualifier)
                 code = _code(artifacts, reader, record.target, configuration)
             try:
-                state = "active" if clones.create(name, candidate, configuration, code, tags) else "pending"
+                created = clones.create(name, candidate, configuration, code, tags, snap_start=snap_start)
+                state = "active" if created else "pending"
             except MemoryCapReached as reached:
                 cap_mb = reached.cap_mb
                 artifacts.write(FACTS, {"memory_cap_mb": cap_mb})
@@ -64,6 +66,12 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
         ready, waiting = ready + (state == "active"), waiting + (state != "active")
     if waiting:
         raise CloneNotReady(f"{waiting} of {ready + waiting} temporary functions are still being made.")
+    if waiting and snap_start:
+        raise CloneNotReady(
+            f"{waiting} of {ready + waiting} temporary functions are not published yet: Lambda initialises each and "
+            "takes its SnapStart snapshot.",
+            hint="Where that does not end, the function's init does not end in the copy; leave snapStart out.",
+        )
     return ready
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from tuner.aws.artifacts import RunArtifacts
@@ -18,6 +19,7 @@ from tuner.core.payload_mix import next_payload
 from tuner.core.plan import clone_name
 from tuner.core.power_tuning import accept_allowed
 from tuner.core.processors import PROCESSOR_TIMEOUT_S
+from tuner.core.snap_start import COPY_VERSION
 from tuner.steps.progress import report_batch
 from tuner.steps.run import PAYLOADS, Journal, RunRecord, journal_name, load_journals, load_record, load_round
 
@@ -188,7 +190,9 @@ class _Caller:
                 given = self._patiently(self.invoker.run_processor, request.pre_processor_arn, payload)
                 # A handler that returns nothing answers null.
                 payload = given if given.strip() not in (b"", b"null") else payload
-            invocation, answer = self._patiently(self.invoker.invoke, self.clone, payload)
+            version = COPY_VERSION if request.snap_start else None
+            invoke = partial(self.invoker.invoke, version=version)
+            invocation, answer = self._patiently(invoke, self.clone, payload)
         except Exception as error:  # noqa: BLE001 - raised when the other calls of this wave have ended
             return _Call(error=error)
         invocation = replace(invocation, payload_index=index)

@@ -25,9 +25,10 @@ from tuner.core.model import Architecture, Candidate, FixedDesign, SearchProblem
 from tuner.core.plan import Plan
 from tuner.core.power_tuning import check_its_payloads, design_budget, read_event
 from tuner.core.preflight import Surrounding, check_tunable
-from tuner.core.pricing import candidate_cost_usd, prices_for, tier_for
+from tuner.core.pricing import candidate_cost_usd, copy_cost_usd, prices_for, restore_cost_usd, tier_for
 from tuner.core.processors import with_processors
 from tuner.core.request import parse_request
+from tuner.core.snap_start import check_snap_start, snap_start_warning, snapshot_prices
 from tuner.core.snapshot import fingerprint
 from tuner.core.study_key import study_key
 from tuner.core.target import TargetFunction, read_target
@@ -117,6 +118,8 @@ def plan_run(
             today=surroundings.now.date().isoformat(),
         ),
     )
+    if request.snap_start:
+        check_snap_start(configuration, target)
     request = with_processors(
         request,
         allowed=surroundings.processor_functions,
@@ -140,7 +143,14 @@ def plan_run(
     problem = replace(problem, budget=design_budget(problem))
     request = replace(request, budget=problem.budget)
     problem = _with_room_for_cold_starts(problem, request.cold_starts)
-    warnings = (*warnings, *_reserve_warnings(request, problem, unreserved))
+    snap_start = snap_start_warning(
+        configuration, target, problem, asked=request.snap_start, cold_starts=request.cold_starts
+    )
+    warnings = (
+        *warnings,
+        *(() if snap_start is None else (snap_start,)),
+        *_reserve_warnings(request, problem, unreserved),
+    )
     record = RunRecord(
         run_id=artifacts.run_id,
         execution_arn=execution_arn,
@@ -169,6 +179,8 @@ def plan_run(
                 "preProcessorARN": request.pre_processor_arn,
                 "allowedExceptions": sorted(request.allowed_exceptions),
                 "observed": to_json(request.observed),
+                # What a hook before the snapshot prepares is in its copies alone.
+                "snapStart": request.snap_start,
             },
         ),
     )
@@ -271,6 +283,9 @@ def _problem(
         monthly_invocations=request.monthly_invocations,
         payload_weights=tuple(payload.weight for payload in payloads),
         max_parallel=concurrency.per_batch,
+        snapshot_prices=snapshot_prices(target, kept_minutes=request.budget.max_minutes)
+        if request.snap_start
+        else None,
         seed=int.from_bytes(sha256(seed_text.encode()).digest()[:4], "big"),
     )
     return problem, outside
@@ -344,7 +359,10 @@ def _reserve_warnings(request: TuningRequest, problem: SearchProblem, unreserved
 
 
 def _check_budget(problem: SearchProblem) -> None:
-    worst_usd = LEAST_INVOCATIONS * candidate_cost_usd(problem, problem.current, round(problem.timeout_ms))
+    today = problem.current
+    worst_usd = copy_cost_usd(problem, today) + LEAST_INVOCATIONS * (
+        candidate_cost_usd(problem, today, round(problem.timeout_ms)) + restore_cost_usd(problem, today)
+    )
     problems = []
     if worst_usd > problem.budget.max_cost_usd:
         problems.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
 from tuner.core.errors import StudyBusy
 from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
-from tuner.core.model import Batch, Explanation, GoalAlternatives, Observation, Recommendation
+from tuner.core.model import Batch, Candidate, Explanation, GoalAlternatives, Observation, Recommendation
 from tuner.core.power_tuning_output import (
     design_notes,
     input_notes,
@@ -34,6 +35,7 @@ from tuner.core.result import (
     spent_usd,
     traffic_fields,
 )
+from tuner.core.snap_start import uninvoked_copies
 from tuner.core.traffic import unlike_production
 from tuner.core.tuning_request import PowerTuning
 from tuner.report.html import render_html
@@ -56,8 +58,10 @@ from tuner.steps.run import (
     SEARCH,
     RunRecord,
     load_journals,
+    load_plan,
     load_record,
     load_round,
+    memory_caps,
     observations_of,
 )
 
@@ -202,14 +206,14 @@ def _document(
     factor = anchor_factor(seen, record.request.observed)
     observations = anchored(seen, record.request.observed)
     document |= _record_fields(record)
-    document |= evidence_fields(record.problem, observations, factor)
+    document |= evidence_fields(record.problem, observations, factor, _uninvoked(artifacts, seen))
     if failure is not None or status is not None:
         # An answer that its execution did not live to give is none.
         return {**document, "error": failure or _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
     if record.request.dry_run:
         # The request's own bounds: what cold starts take is in them.
         whole = replace(record.problem, budget=record.request.budget)
-        return {**document, **dry_run_fields(whole, observations)}
+        return {**document, **dry_run_fields(whole, observations, cold_starts=record.request.cold_starts)}
     decision = artifacts.read(DECISION)
     recommendation = from_json(Recommendation, decision)
     document["versions"] |= (artifacts.find(SEARCH) or {}).get("versions", {})
@@ -242,6 +246,15 @@ def _document(
     if alternatives is not None:
         document["goalAlternatives"] = alternative_fields(from_json(GoalAlternatives, alternatives), recommendation)
     return document
+
+
+def _uninvoked(artifacts: RunArtifacts, observations: Sequence[Observation]) -> list[Candidate]:
+    """Copies that were made and not invoked, by their size; none of a size that the account does not allow."""
+    if artifacts.find(PLAN) is None:
+        return []
+    cap_mb = memory_caps(artifacts) or math.inf
+    made = [step.candidate for step in load_plan(artifacts).steps if step.candidate.memory_mb <= cap_mb]
+    return uninvoked_copies(made, observations)
 
 
 def _unlike_production(record: RunRecord, recommendation: Recommendation) -> str | None:

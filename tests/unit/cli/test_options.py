@@ -132,6 +132,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
             pre_processor="tables",
             post_processor="tables:live",
             cold_starts=3,
+            snap_start=True,
             dry_run=True,
             observed="512=420ms",
         ),
@@ -154,6 +155,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
         "postProcessorARN": "tables:live",
         "coldStarts": 3,
         "dryRun": True,
+        "snapStart": True,
         "observed": {"memoryMb": 512, "durationMs": 420},
     }
     assert parse_request(request, local=True).dry_run

@@ -106,6 +106,11 @@ class FakeLambda:
         self.started: dict[str, int] = {}
         """Environments of each function."""
         self.unreserved = 1_000
+        self.pending_looks = 1
+        """How often a version with SnapStart is still pending when it is looked at."""
+        self.version_says: dict[str, Any] = {"SnapStart": {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"}}
+        """What a version with SnapStart answers of itself, when it is pending no more."""
+        self.looks: dict[str, int] = {}
         self.listed: dict[str, list[dict[str, Any]]] = {"list_versions_by_function": [{"Version": "$LATEST"}]}
         """What the function's listings answer, by operation; nothing by default."""
         self.runtime_management: dict[str, Any] = {"UpdateRuntimeOn": "Auto"}
@@ -143,7 +148,13 @@ class FakeLambda:
 
     def get_function_configuration(self, *, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
         """As Lambda does."""
-        return dict(self._called("get_function_configuration", FunctionName))
+        configuration = self._called("get_function_configuration", FunctionName)
+        if not (Qualifier and configuration.get("Publish")):
+            return dict(configuration)
+        self.looks[FunctionName] = self.looks.get(FunctionName, 0) + 1
+        if self.looks[FunctionName] <= self.pending_looks:
+            return {**configuration, "Version": Qualifier, "State": "Pending", "StateReasonCode": "Creating"}
+        return {**configuration, "Version": Qualifier, **self.version_says}
 
     def get_function(self, *, FunctionName: str, Qualifier: str = "") -> dict[str, Any]:  # noqa: N803
         """As Lambda does."""
@@ -217,7 +228,7 @@ class FakeLambda:
         if FunctionName in self.functions:
             raise client_error("ResourceConflictException", "Function already exist")
         self.tags[FunctionName] = Tags
-        return self.add(FunctionName, **request)
+        return {**self.add(FunctionName, **request), "Version": "1" if request["Publish"] else "$LATEST"}
 
     def put_function_concurrency(self, *, FunctionName: str, ReservedConcurrentExecutions: int) -> dict[str, Any]:  # noqa: N803
         """As Lambda does."""
@@ -229,7 +240,14 @@ class FakeLambda:
         self._called("delete_function", FunctionName)
         del self.functions[FunctionName]
 
-    def invoke(self, *, FunctionName: str, LogType: str = "None", Payload: bytes) -> dict[str, Any]:  # noqa: N803
+    def invoke(
+        self,
+        *,
+        FunctionName: str,  # noqa: N803
+        LogType: str = "None",  # noqa: N803
+        Payload: bytes,  # noqa: N803
+        Qualifier: str = "$LATEST",  # noqa: N803
+    ) -> dict[str, Any]:
         """As Lambda does: the REPORT line is in the tail."""
         configuration = self._called("invoke", FunctionName)
         request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{FunctionName}{len(self.calls)}"))
@@ -243,8 +261,11 @@ class FakeLambda:
             self.started[FunctionName] = self.started.get(FunctionName, 0) + 1
             init = "Init Duration: 120.00 ms\t"
         billed_ms = int(duration_ms + (120 if init else 0)) + 1
+        if init and Qualifier != "$LATEST":
+            init = "Restore Duration: 300.00 ms\tBilled Restore Duration: 40 ms\t"
+            billed_ms = int(duration_ms + 40) + 1
         tail = (
-            f"START RequestId: {request_id} Version: $LATEST\nEND RequestId: {request_id}\n"
+            f"START RequestId: {request_id} Version: {Qualifier}\nEND RequestId: {request_id}\n"
             f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed_ms} ms\t"
             f"Memory Size: {configuration['MemorySize']} MB\tMax Memory Used: 60 MB\t{init}\n"
         )
