@@ -45,7 +45,7 @@ def price_per_invocation(monthly_invocations: float | None) -> float:
     if not monthly_invocations:
         return PRICE_PER_INVOCATION
     scale = math.sqrt(REFERENCE_MONTHLY / monthly_invocations)
-    return PRICE_PER_INVOCATION * min(max(scale, 0.1), 10.0)
+    return PRICE_PER_INVOCATION * min(max(scale, 0.01), 10.0)
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def _first_design(
         return ()
     asked = {observation.candidate for observation in observations if observation.round > 1}
     batches = []
-    first_sizes_mb = FIRST_SIZES_MB if is_single_payload(problem) else FIRST_SIZES_MB[::2]
+    first_sizes_mb: Sequence[int] = FIRST_SIZES_MB if is_single_payload(problem) else FIRST_SIZES_MB[::2]
     if any(invocation.cpu_ms is not None for seen in observations for invocation in seen.invocations):
         first_sizes_mb = FIRST_SIZES_WITH_CPU_TIME_MB
     for candidate in _first_candidates(problem, excluded, first_sizes_mb):
