@@ -71,6 +71,7 @@ def test_every_field() -> None:
             "postProcessorARN": "",
             "dryRun": True,
             "observed": {"memoryMb": 512, "durationMs": 420},
+            "cpuTime": True,
         },
         local=True,
     )
@@ -93,6 +94,7 @@ def test_every_field() -> None:
         dry_run=True,
         snap_start=True,
         observed=ObservedDuration(512, 420.0),
+        cpu_time=True,
     )
     assert isinstance(request.budget.max_invocations, int)
 
@@ -240,6 +242,18 @@ def test_observed_is_for_the_embedded_aws_only() -> None:
     assert problems_of({"lambdaARN": "f", "observed": 5}, local=True) == (
         'observed is 5: it must be an object with "memoryMb", "durationMs"',
     )
+
+
+def test_cpu_time_is_for_the_embedded_aws_only() -> None:
+    """Lambda does not tell it; to say that it is not wanted is no mistake anywhere."""
+    assert parse_request({"lambdaARN": "f", "cpuTime": True}, local=True).cpu_time
+    (problem,) = problems_of({"lambdaARN": "f", "cpuTime": True})
+    assert problem.startswith("cpuTime is only for runs on the embedded AWS")
+    assert not parse_request({"lambdaARN": "f", "cpuTime": False}).cpu_time
+    for wrong in (1, "true", {}):
+        (problem,) = problems_of({"lambdaARN": "f", "cpuTime": wrong}, local=True)
+        assert problem.startswith("cpuTime is ")
+        assert problem.endswith(": it must be true or false")
 
 
 def test_all_problems_come_in_one_answer_in_the_order_of_the_fields() -> None:

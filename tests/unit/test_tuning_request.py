@@ -50,6 +50,7 @@ requests = st.builds(
     snap_start=st.booleans(),
     dry_run=st.booleans(),
     observed=st.none() | st.builds(ObservedDuration, st.integers(128, 10_240), st.floats(0.1, 1e6)),
+    cpu_time=st.booleans(),
 )
 
 

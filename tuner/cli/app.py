@@ -201,6 +201,15 @@ ObservedFlag = Annotated[
         rich_help_panel=GOAL,
     ),
 ]
+CpuTimeFlag = Annotated[
+    bool,
+    typer.Option(
+        "--cpu-time",
+        metavar="",
+        help="Measure the CPU time of each invocation too; on this machine only.",
+        rich_help_panel=HOW,
+    ),
+]
 RegionFlag = Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS Region.", rich_help_panel=PLACE)]
 ProfileFlag = Annotated[
     str | None,
@@ -312,6 +321,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where the report goes.")] = Path(
         "out/demo"
     ),
+    cpu_time: CpuTimeFlag = False,
     quiet: QuietFlag = False,
     json_output: JsonFlag = False,
 ) -> None:
@@ -323,7 +333,7 @@ def demo(
     presentation = Presentation(
         out=out, json_output=json_output, show_states=True, quiet=quiet, command=typed_command()
     )
-    _end(run_demo(example, presentation))
+    _end(run_demo(example, presentation, cpu_time=cpu_time))
 
 
 @app.command(
@@ -346,6 +356,7 @@ def tune(
     savings_plan_discount: SavingsPlanFlag = None,
     account_gb_seconds: AccountUseFlag = None,
     observed: ObservedFlag = None,
+    cpu_time: CpuTimeFlag = False,
     memory: MemoryFlag = None,
     architectures: ArchitecturesFlag = None,
     max_invocations: MaxInvocationsFlag = None,
@@ -400,6 +411,7 @@ def tune(
         dry_run=dry_run,
         observed=observed,
     )
+        cpu_time=cpu_time,
     account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
     _end(run_tune(function, flags, account, Presentation(out=out, json_output=json_output, quiet=quiet), yes=yes))
 
@@ -435,6 +447,7 @@ def check(
     savings_plan_discount: SavingsPlanFlag = None,
     account_gb_seconds: AccountUseFlag = None,
     observed: ObservedFlag = None,
+    cpu_time: CpuTimeFlag = False,
     memory: MemoryFlag = None,
     architectures: ArchitecturesFlag = None,
     max_invocations: MaxInvocationsFlag = None,
@@ -486,6 +499,7 @@ def check(
         no_warm_start=no_warm_start,
         observed=observed,
     )
+        cpu_time=cpu_time,
     account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
     shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(max_cost_per_million))
     _end(run_tune(function, flags, account, shown, yes=yes))
@@ -511,6 +525,7 @@ def try_command(
     cold_start_share: ColdStartShareFlag = None,
     monthly_invocations: MonthlyFlag = None,
     observed: ObservedFlag = None,
+    cpu_time: CpuTimeFlag = False,
     memory_mb: Annotated[
         int | None,
         typer.Option(
@@ -613,6 +628,7 @@ def try_command(
         sleep_between_ms=sleep_between_ms,
         dry_run=dry_run,
         observed=observed,
+        cpu_time=cpu_time,
     )
     planned = plan_function(
         handler,

@@ -26,7 +26,7 @@ def introduce(example: Example, memory_mb: int, console: Console) -> None:
     )
 
 
-def run_demo(name: str, presentation: Presentation) -> int:
+def run_demo(name: str, presentation: Presentation, *, cpu_time: bool = False) -> int:
     """Tune one example on the embedded AWS and give the exit code: 0 for every verdict.
 
     A verdict is what the demo is to show. Whether this machine is fast enough
@@ -44,6 +44,8 @@ def run_demo(name: str, presentation: Presentation) -> int:
     with local_aws(quiet=presentation.quiet) as aws:
         function = deploy_example(aws, example, memory_mb)
         request = {"lambdaARN": function, "goal": dict(example.goal), "payload": example.event}
+        if cpu_time:
+            request["cpuTime"] = True
         code = execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
     console.print(f"What this example shows: {example.lesson}.", markup=False, soft_wrap=True)
     console.print(

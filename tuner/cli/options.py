@@ -129,6 +129,7 @@ class RequestFlags:
     no_warm_start: bool = False
     dry_run: bool = False
     observed: str | None = None
+    cpu_time: bool = False
 
 
 def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
@@ -182,6 +183,7 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
         "snapStart": True if flags.snap_start else None,
         "dryRun": flags.dry_run or None,
         "observed": parsed(parse_observed, flags.observed),
+        "cpuTime": flags.cpu_time or None,
     }
     if problems:
         raise InvalidRequest(problems, hint="`lambda-tuner tune --help` shows each flag with its form.")

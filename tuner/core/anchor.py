@@ -36,7 +36,7 @@ def anchor_factor(observations: Sequence[Observation], observed: ObservedDuratio
 
 
 def anchored(observations: Sequence[Observation], observed: ObservedDuration | None) -> list[Observation]:
-    """Scale every duration by the anchor's factor; unchanged where there is none."""
+    """Scale every duration by the anchor's factor, and CPU time with it; unchanged where there is none."""
     factor = anchor_factor(observations, observed)
     if factor is None:
         return list(observations)
@@ -55,5 +55,9 @@ def _scaled(invocation: Invocation, factor: float) -> Invocation:
     duration_ms = invocation.duration_ms * factor
     init_ms = None if invocation.init_ms is None else invocation.init_ms * factor
     return replace(
-        invocation, duration_ms=duration_ms, init_ms=init_ms, billed_ms=math.ceil(duration_ms + (init_ms or 0.0))
+        invocation,
+        duration_ms=duration_ms,
+        init_ms=init_ms,
+        billed_ms=math.ceil(duration_ms + (init_ms or 0.0)),
+        cpu_ms=None if invocation.cpu_ms is None else invocation.cpu_ms * factor,
     )

@@ -158,6 +158,9 @@ class ExecutionInput(_Input):
         False, "Check everything, invoke once, estimate the run; nothing else.", "it must be true or false"
     )
     observed: Any = _field(None, "One duration known from AWS; on the embedded AWS only.", "")
+    cpuTime: bool = _field(  # noqa: N815
+        False, "Measure each invocation's CPU time too; on the embedded AWS only.", "it must be true or false"
+    )
     num: _Digits | None = _field(
         None,
         "So many invocations at each memory size; the search chooses nothing.",
@@ -247,7 +250,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
 
     Args:
         raw: The input, decoded from JSON.
-        local: Whether the run is on the embedded AWS, where ``observed`` may be given.
+        local: Whether the run is on the embedded AWS, where ``observed`` and ``cpuTime`` may be given.
 
     Returns:
         The request with its defaults filled in.
@@ -276,6 +279,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
     _check_texts(given, problems)
     if parsed is not None:
         _check_power_tuning(parsed, given, problems)
+        _check_cpu_time(parsed, local, problems)
     if problems or parsed is None:
         raise InvalidRequest(_in_field_order(problems))
     budget = _budget(parsed, memory, problems)
@@ -305,6 +309,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         dry_run=parsed.dryRun,
         snap_start=parsed.snapStart,
         observed=observed,
+        cpu_time=parsed.cpuTime,
         power_tuning=_power_tuning(parsed) if any(name in given for name in POWER_TUNING_FIELDS) else None,
     )
 
@@ -428,6 +433,14 @@ def _observed(raw: Any, local: bool, problems: list[str]) -> ObservedDuration | 
         problems.extend(_sentences(error, raw, ObservedInput, "observed."))
         return None
     return ObservedDuration(memory_mb=parsed.memoryMb, duration_ms=float(parsed.durationMs))
+
+
+def _check_cpu_time(parsed: ExecutionInput, local: bool, problems: list[str]) -> None:
+    if parsed.cpuTime and not local:
+        problems.append(
+            "cpuTime is only for runs on the embedded AWS: Lambda does not tell the CPU time of an invocation, "
+            "leave it out"
+        )
 
 
 def _check_texts(given: Mapping[str, Any], problems: list[str]) -> None:

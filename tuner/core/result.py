@@ -370,3 +370,9 @@ def _observation_fields(observation: Observation, invocation: Invocation) -> dic
         "errorMessage": invocation.error_message,
         **_cpu_fields(invocation),
     }
+
+
+def _cpu_fields(invocation: Invocation) -> dict[str, Any]:
+    if invocation.cpu_ms is None:
+        return {}
+    return {"cpuMs": invocation.cpu_ms, "threadCount": invocation.thread_count}

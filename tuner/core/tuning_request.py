@@ -101,6 +101,8 @@ class TuningRequest:
     warm_start: bool = True
     dry_run: bool = False
     observed: ObservedDuration | None = None
+    cpu_time: bool = False
+    """Whether the CPU time of each invocation is measured too: on the embedded AWS only."""
     power_tuning: PowerTuning | None = None
     """``None``: no field of AWS Lambda Power Tuning's own was used, and its output is not asked for."""
 
@@ -170,6 +172,8 @@ class TuningRequest:
             }
         if self.observed is not None:
             shown["observed"] = {"memoryMb": self.observed.memory_mb, "durationMs": self.observed.duration_ms}
+        if self.cpu_time:
+            shown["cpuTime"] = True
         if self.payload_s3 is not None:
             shown["payloadS3"] = self.payload_s3
         elif with_payload:

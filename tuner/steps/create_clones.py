@@ -12,7 +12,7 @@ from tuner.aws.target import TargetReader
 from tuner.core.codec import to_json
 from tuner.core.errors import CloneFailed, CloneNotReady
 from tuner.core.model import Batch, Candidate, Observation
-from tuner.core.plan import EXPIRES_TAG, RUN_TAG, clone_name
+from tuner.core.plan import CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG, clone_name
 from tuner.core.target import TargetFunction
 from tuner.steps.run import FACTS, Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
 
@@ -34,6 +34,8 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     if grown != plan:
         save_plan(artifacts, grown)
     tags = {RUN_TAG: record.run_id, EXPIRES_TAG: plan.expires_at}
+    if record.request.cpu_time:
+        tags[CPU_TIME_TAG] = "true"
     configuration: dict[str, Any] | None = None
     code: dict[str, str] = {}
     ready = waiting = 0

@@ -300,6 +300,8 @@ def _record_fields(record: RunRecord) -> dict[str, Any]:
             f"Durations are scaled so that {observed.memory_mb} MB takes {observed.duration_ms:g} ms, "
             "as you observed on AWS."
         )
+    if record.request.cpu_time:
+        assumptions.append("The CPU time of each invocation was an observation of its own.")
     return {
         "functionArn": target.arn,
         "where": record.where,

@@ -91,6 +91,7 @@ def test_help_needs_neither_boto3_nor_moto() -> None:
         (["tune", "f", "--goal", "p20=300ms"], "between 50 and 99.9"),
         (["tune", "f", "--max-invocations", "1"], "budget.maxInvocations"),
         (["tune", "f", "--observed", "512=420ms"], "observed is only for runs on the embedded AWS"),
+        (["tune", "f", "--cpu-time"], "cpuTime is only for runs on the embedded AWS"),
         (["tune", "f", "--local", "--region", "eu-west-1"], "--local and --region exclude each other"),
         (["tune", "arn:aws:lambda:eu-west-1:123456789012:layer:x:1"], "layer"),
         (["tune", "f", "--state-machine", "nonsense"], "not the ARN of a state machine"),

@@ -135,6 +135,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
             snap_start=True,
             dry_run=True,
             observed="512=420ms",
+            cpu_time=True,
         ),
     )
     assert request == {
@@ -157,6 +158,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
         "dryRun": True,
         "snapStart": True,
         "observed": {"memoryMb": 512, "durationMs": 420},
+        "cpuTime": True,
     }
     assert parse_request(request, local=True).dry_run
 

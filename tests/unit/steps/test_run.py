@@ -21,7 +21,7 @@ from tuner.core.errors import (
     RunNotFound,
     TooManyUnmeasured,
 )
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG
 from tuner.steps.create_clones import create_clones
 from tuner.steps.overdue import mark_closed, overdue_runs
 from tuner.steps.recommend import recommend_for
@@ -356,6 +356,23 @@ def test_observed_duration_scales_what_this_machine_measured(run: FakeRun) -> No
     output = report(run.artifacts, finished_at=NOW.isoformat())
     assert output["where"] == "local"
     assert output["current"]["durationMs"]["p50"]["estimate"] == pytest.approx(1000, rel=0.15)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_cpu_time_is_asked_of_the_copies_by_a_tag(run: FakeRun, wanted: bool) -> None:
+    """A run that wants CPU times makes copies that tell them, and its report says so; others do neither."""
+    run.where = "local"
+    run.memory_cap_mb = 3538
+    run.plan(cpuTime=wanted)
+    run.search()
+    recommend_for(run.artifacts)
+    report(run.artifacts, finished_at=NOW.isoformat())
+    document = json.loads(run.s3.objects["runs/run-1/report.json"])
+    tags = [tags for name, tags in run.aws.tags.items() if name.startswith(CLONE_PREFIX)]
+    assert tags
+    assert all((CPU_TIME_TAG in tag) == wanted for tag in tags)
+    assert any("CPU time" in assumption for assumption in document["assumptions"]) == wanted
+    assert document["request"].get("cpuTime", False) == wanted
 
 
 def test_overdue_run_of_the_same_function_is_restored_first(run: FakeRun) -> None:
