@@ -205,6 +205,8 @@ def _invocation(
         error_type=error_type or record.error_type,
         error_message=error_message,
         source=source,
+        cpu_ms=record.cpu_ms,
+        thread_count=record.thread_count,
     )
 
 
@@ -213,8 +215,6 @@ def _outcome(record: ReportRecord | None, error_type: str | None, error_message:
     # Old style time-outs carry no error type; a user's own exception with such a text carries one.
     timed_out = error_type == "Sandbox.Timedout" or (error_type == "Unhandled" and "Task timed out after" in text)
     if timed_out or (record and record.timed_out):
-        cpu_ms=record.cpu_ms,
-        thread_count=record.thread_count,
         return "timeout"
     killed = error_type == "Runtime.ExitError" and "signal: killed" in text
     if killed or (record and record.out_of_memory):

@@ -368,6 +368,7 @@ def tune(
     pre_processor: PreProcessorFlag = None,
     post_processor: PostProcessorFlag = None,
     cold_starts: ColdStartsFlag = None,
+    snap_start: SnapStartFlag = False,
     no_warm_start: NoWarmStartFlag = False,
     dry_run: DryRunFlag = False,
     yes: YesFlag = False,
@@ -379,7 +380,6 @@ def tune(
     out: OutFlag = None,
     quiet: QuietFlag = False,
     json_output: JsonFlag = False,
-    snap_start: SnapStartFlag = False,
 ) -> None:
     """Tune a deployed function: find the cheapest memory size that meets the goal."""
     from tuner.cli.execute import Presentation
@@ -407,11 +407,12 @@ def tune(
         pre_processor=pre_processor,
         post_processor=post_processor,
         cold_starts=cold_starts,
+        snap_start=snap_start,
         no_warm_start=no_warm_start,
         dry_run=dry_run,
         observed=observed,
-    )
         cpu_time=cpu_time,
+    )
     account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
     _end(run_tune(function, flags, account, Presentation(out=out, json_output=json_output, quiet=quiet), yes=yes))
 
@@ -419,7 +420,6 @@ def tune(
 @app.command(
     epilog="Example: lambda-tuner check thumbnails --goal p95=300ms --max-cost-per-million 5 --yes --out report\n\n"
     + EXIT_CODES_HELP
-        snap_start=snap_start,
     + "\n\n"
     + CHECK_CODES_HELP
 )
@@ -458,6 +458,7 @@ def check(
     reserved_concurrency: ReservedConcurrencyFlag = None,
     pre_processor: PreProcessorFlag = None,
     post_processor: PostProcessorFlag = None,
+    snap_start: SnapStartFlag = False,
     no_warm_start: NoWarmStartFlag = False,
     yes: YesFlag = False,
     region: RegionFlag = None,
@@ -471,7 +472,6 @@ def check(
 ) -> None:
     """Tune a deployed function and tell by the exit code whether today's size is still the right one."""
     from tuner.cli.check import judge_with
-    snap_start: SnapStartFlag = False,
     from tuner.cli.execute import Presentation
     from tuner.cli.options import RequestFlags
     from tuner.cli.tune_function import AccountFlags, run_tune
@@ -496,10 +496,11 @@ def check(
         reserved_concurrency=reserved_concurrency,
         pre_processor=pre_processor,
         post_processor=post_processor,
+        snap_start=snap_start,
         no_warm_start=no_warm_start,
         observed=observed,
-    )
         cpu_time=cpu_time,
+    )
     account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
     shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(max_cost_per_million))
     _end(run_tune(function, flags, account, shown, yes=yes))
@@ -510,7 +511,6 @@ def check(
     epilog="Example: lambda-tuner try src/app.py:handler --payload event.json --goal p95=300ms\n\n"
     "Example: lambda-tuner try --template template.yaml --function Thumbnails --env TABLE_NAME=test\n\n"
     + EXIT_CODES_HELP,
-        snap_start=snap_start,
 )
 @expected_errors
 def try_command(

@@ -155,9 +155,9 @@ class TuningRequest:
             "preProcessorARN": self.pre_processor_arn,
             "postProcessorARN": self.post_processor_arn,
             "coldStarts": self.cold_starts or None,
+            "snapStart": self.snap_start or None,
             "warmStart": self.warm_start,
             "dryRun": self.dry_run,
-            "snapStart": self.snap_start or None,
         }
         if self.power_tuning is not None:
             theirs = self.power_tuning

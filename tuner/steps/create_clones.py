@@ -41,9 +41,9 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     ready = waiting = 0
     cap_mb = memory_caps(artifacts)
     known = {step.name for step in plan.steps}
+    snap_start = record.request.snap_start
     for (candidate, copy), asked in _by_clone(batches).items():
         name = clone_name(record.run_id, candidate, copy)
-    snap_start = record.request.snap_start
         if cap_mb is not None and candidate.memory_mb > cap_mb:
             _set_aside(artifacts, asked)
             continue
@@ -66,14 +66,14 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
         if state == "active" and record.request.reserved_concurrency is not None:
             clones.reserve(name, record.request.reserved_concurrency)
         ready, waiting = ready + (state == "active"), waiting + (state != "active")
-    if waiting:
-        raise CloneNotReady(f"{waiting} of {ready + waiting} temporary functions are still being made.")
     if waiting and snap_start:
         raise CloneNotReady(
             f"{waiting} of {ready + waiting} temporary functions are not published yet: Lambda initialises each and "
             "takes its SnapStart snapshot.",
             hint="Where that does not end, the function's init does not end in the copy; leave snapStart out.",
         )
+    if waiting:
+        raise CloneNotReady(f"{waiting} of {ready + waiting} temporary functions are still being made.")
     return ready
 
 

@@ -155,8 +155,8 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
         "preProcessorARN": "tables",
         "postProcessorARN": "tables:live",
         "coldStarts": 3,
-        "dryRun": True,
         "snapStart": True,
+        "dryRun": True,
         "observed": {"memoryMb": 512, "durationMs": 420},
         "cpuTime": True,
     }
