@@ -126,6 +126,8 @@ def _honesty(run: str, error: str, cause: str) -> list[str]:
         problems.append(f"{run} FAILED with {error!r}, which is no error of ours: {cause[:200]}")
     if len(cause) < 20 or cause.lstrip().startswith("{"):
         problems.append(f"{run} FAILED with {error}, and its cause is no sentence: {cause[:200]!r}")
+    if "report.html" not in cause:
+        problems.append(f"{run} FAILED with {error}, and its cause does not lead to the report: {cause[-200:]!r}")
     return problems
 
 

@@ -163,6 +163,7 @@ def test_a_failed_run_says_why() -> None:
     assert all_states["ExplainFailure"]["ResultPath"] == all_states["UseFixedSentence"]["ResultPath"] == "$.explained"
     assert all_states["ExplainFailure"]["Catch"][0]["Next"] == "UseFixedSentence"
     assert all_states["UseFixedSentence"]["Parameters"].keys() == {"name.$", "cause"}
+    assert "report.html" in all_states["UseFixedSentence"]["Parameters"]["cause"]
 
 
 def test_the_request_is_seen_by_plan_alone() -> None:

@@ -15,11 +15,11 @@ from tuner.steps.explain_failure import explain_failure, record_failure
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Take ``runId``, the caught ``failure``, and ``keep``: false where it is not why the run ended.
 
-    Gives ``name`` and ``cause``, a sentence.
+    Gives ``name`` and ``cause``: a sentence, and on a second line where the report of the run is.
     """
     artifacts = run_artifacts(event["runId"])
     failure = explain_failure(str(event["failure"].get("Error", "")), str(event["failure"].get("Cause") or ""))
     logger.warning("run failed", error=failure.name, failure=failure.message)
     if event.get("keep", True):
         record_failure(artifacts, failure)
-    return {"name": failure.name, "cause": failure.cause}
+    return {"name": failure.name, "cause": f"{failure.cause}\nReport: {artifacts.uri('report.html')}"}

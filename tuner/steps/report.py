@@ -163,7 +163,7 @@ def _json_of(document: Mapping[str, Any]) -> bytes:
 def _reason(status: str | None, failure: Mapping[str, Any] | None, told: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Why an execution failed, where its own step could not write it down."""
     if failure is not None:
-        return {"name": failure["name"], "message": failure["cause"], "hint": ""}
+        return {"name": failure["name"], "message": failure["cause"].partition("\n")[0], "hint": ""}
     error: Mapping[str, Any] | None = told.get("error") if status in ("FAILED", "UNKNOWN") else None
     return error
 
