@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
+from statistics import median
 
 import jsonschema
 import pytest
@@ -58,3 +60,34 @@ def test_cold_starts_are_measured_and_shown_apart(application: Application) -> N
         assert row["count"] >= 2
         assert 0 < row["initMs"]["p50"] <= row["initMs"]["max"]
     assert output["invocations"] <= 14
+
+
+def test_cpu_times_are_observed_where_they_are_asked_for(application: Application) -> None:
+    """Each invocation has one, from its own record, and the ratio to the duration follows the share of a vCPU."""
+    arn = application.deploy("spin")
+    execution = application.tune(
+        lambdaARN=arn, cpuTime=True, memory=[256, 1769], warmStart=False, budget={"maxInvocations": 16}
+    )
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    run_id = json.loads(execution["output"])["runId"]
+    report = application.report(run_id)
+    jsonschema.validate(report, SCHEMA)
+    rows = report["observations"]
+    assert all(row["cpuMs"] >= 12 and row["threadCount"] >= 1 for row in rows)
+    for memory_mb in {row["memoryMb"] for row in rows}:
+        ratios = [row["cpuMs"] / row["durationMs"] for row in rows if row["memoryMb"] == memory_mb and not row["cold"]]
+        # One thread computes all the time; the quota of the first 20 ms, and of the last, is not held back.
+        assert median(ratios) <= 1.1 * min(1.0, 2.5 * memory_mb / 1769)
+    assert any("CPU time" in assumption for assumption in report["assumptions"])
+
+
+def test_records_have_no_cpu_time_unasked(application: Application) -> None:
+    """Neither a run that did not ask for it, nor the function itself, has a field that AWS's records lack."""
+    arn = application.deploy("spin")
+    execution = application.tune(lambdaARN=arn, memory=[512], budget={"maxInvocations": 4})
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    rows = application.report(json.loads(execution["output"])["runId"])["observations"]
+    assert all("cpuMs" not in row and "threadCount" not in row for row in rows)
+    tail = application.client("lambda").invoke(FunctionName=arn, LogType="Tail")["LogResult"]
+    assert b"REPORT" in base64.b64decode(tail)
+    assert b"CPU" not in base64.b64decode(tail)
