@@ -81,6 +81,17 @@ def _long(world: World) -> None:
     world.settle_with_pauses()
 
 
+def _with_snapshots(world: World) -> None:
+    world.client("lambda").update_function_configuration(
+        FunctionName=TARGET, SnapStart={"ApplyOn": "PublishedVersions"}
+    )
+
+
+def _snapshotting(world: World) -> None:
+    world.start("tune", {**REQUEST, "snapStart": True}, name=RUN)
+    world.settle_with_pauses()
+
+
 def sweep(world: World) -> None:
     """Let the sweeper come when every run has outlived its time, as the schedule has it."""
     world.swept = True
@@ -99,4 +110,5 @@ STORIES = (
     Story("reserving", _reserving, "its copies reserve concurrency"),
     Story("long", _long, "a batch goes on in a second task, as one has no time for all of it", _slow),
     Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes"),
+    Story("snapshots", _snapshotting, "its copies are versions with SnapStart, waited for", _with_snapshots),
 )

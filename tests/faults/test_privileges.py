@@ -23,6 +23,7 @@ STATUSES = {
     "reserving": "SUCCEEDED",
     "long": "SUCCEEDED",
     "followed": "ABORTED",
+    "snapshots": "SUCCEEDED",
     "night": "SUCCEEDED",
 }
 
