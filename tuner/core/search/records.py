@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -20,10 +21,12 @@ def record_of(observation: Observation) -> dict[str, Any]:
 def observation_of(trial: FrozenTrial) -> Observation | None:
     """The observation that a finished trial carries; None where it was never measured.
 
-    Fields that this version does not know are left out.
+    Fields that this version does not know are left out; those that an older
+    one did not have are absent.
 
     Raises:
-        KeyError, TypeError: The record lacks a field.
+        KeyError, TypeError, ValueError: The record lacks a field, or holds a
+            CPU time that no clock can have measured.
     """
     record = trial.user_attrs.get(OBSERVATION)
     if record is None:
@@ -40,4 +43,7 @@ _KNOWN = {field.name for field in fields(Invocation)}
 
 
 def _invocation_of(record: dict[str, Any]) -> Invocation:
+    cpu_ms = record.get("cpu_ms")
+    if cpu_ms is not None and not (math.isfinite(cpu_ms) and cpu_ms >= 0):
+        raise ValueError(f"a CPU time of {cpu_ms} ms")
     return Invocation(**{name: value for name, value in record.items() if name in _KNOWN})
