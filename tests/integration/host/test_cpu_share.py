@@ -125,12 +125,15 @@ def test_cpu_time_over_duration_is_the_share(one_bench: Workbench, memory_mb: in
     share = memory_mb / 1769
     one_bench.invoke(spec, {"cpu_s": 0})
 
-    report = report_of(one_bench.invoke(spec, {"cpu_s": 0.6 * share}))
+    result = one_bench.invoke(spec, {"cpu_s": 0.6 * share})
 
+    report = report_of(result)
     assert report.cpu_ms is not None
     assert report.cpu_ms >= 600 * share
     # The quotas of the first and the last period may be used up in full: 40 ms of 600.
-    assert 0.8 * share <= report.cpu_ms / report.duration_ms <= 1.1 * share
+    assert report.cpu_ms / report.duration_ms <= 1.1 * share
+    # Other work may have had the core meanwhile.
+    assert report.cpu_ms / report.duration_ms + (result.machine_busy_ratio or 0.0) >= 0.8 * share
 
 
 def test_cpu_time_of_a_whole_core(one_bench: Workbench) -> None:
