@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.world import TARGET, Caller, Killed, World
+from tests.faults.world import TARGET, THEIRS, Caller, Killed, World
 
 CRASH = "Error: Runtime exited with error: signal: killed"
 TIME_OUT = "Task timed out"
@@ -193,7 +193,7 @@ def function_deleted(world: World, execution: str, what: str) -> None:
 def clones_deleted(world: World, execution: str, what: str) -> None:
     """Somebody tidies up and deletes the temporary functions."""
     for name in world.functions():
-        if name != TARGET:
+        if name not in THEIRS:
             world.client("lambda").delete_function(FunctionName=name)
 
 

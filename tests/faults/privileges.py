@@ -37,7 +37,7 @@ NARROW = {"FunctionPattern": f"{TARGET}*", "PassableRoles": f"{TARGET}*"}
 
 def play(built: World, story: Story) -> dict[str, Any]:
     """Play a story under the roles' policies, then repeat its calls elsewhere."""
-    from tuner.embedded.permissions import enforce, role_of
+    from tuner.embedded.permissions import enforce, needs_of, role_of
     from tuner.embedded.seam import Answer, Call
 
     asked: dict[tuple[str, str, str], Call] = {}
@@ -71,6 +71,7 @@ def play(built: World, story: Story) -> dict[str, Any]:
         "causes": [built.describe(row["executionArn"]).get("cause") for row in built.executions("tune")],
         "roles": sorted({role for role, _, _ in asked}),
         "asked": len(asked),
+        "used": sorted({(role, need.action) for (role, _, _), call in asked.items() for need in needs_of(call)}),
         "tried": tried,
         "refused": refused,
         "granted": granted,
@@ -115,12 +116,15 @@ def _elsewhere(call: Any, built: World) -> Iterator[Any]:
 
 def main() -> int:
     """Play all stories, and the night."""
+    from tuner.embedded.permissions import granted_actions
+
     stories = [*STORIES, NIGHT]
     with world(parameters=NARROW) as built:
         rows = in_copies(built, [lambda story=story: play(built, story) for story in stories], at_once=2)
         results = [row for _, row in sorted(rows, key=lambda row: row[0])]
         roles = [role["RoleName"] for role in built.client("iam").list_roles()["Roles"]]
-    print(json.dumps({"stories": results, "roles": roles}, indent=1))
+        grants = [(role, one) for role in roles if role.startswith("lambda-tuner-") for one in granted_actions(role)]
+    print(json.dumps({"stories": results, "roles": roles, "grants": grants}, indent=1))
     return 0
 
 

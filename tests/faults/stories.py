@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults.world import TARGET, World
+from tests.faults.world import PROCESSOR_ARN, TARGET, World
 
 RUN = "run-1"
 NEXT_RUN = "run-2"
@@ -92,6 +95,53 @@ def _snapshotting(world: World) -> None:
     world.settle_with_pauses()
 
 
+def _surrounded(world: World) -> None:
+    """A function with policies and a layer, and an event that lies in the bucket."""
+    iam, functions = world.client("iam"), world.client("lambda")
+    document = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}]}
+    )
+    iam.put_role_policy(RoleName=TARGET, PolicyName="logs", PolicyDocument=document)
+    policy = iam.create_policy(PolicyName="more-logs", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=TARGET, PolicyArn=policy)
+    layer = functions.publish_layer_version(LayerName="tools", Content={"ZipFile": packed("# nothing")})
+    functions.update_function_configuration(FunctionName=TARGET, Layers=[layer["LayerVersionArn"]])
+    world.client("s3").put_object(Bucket=world.bucket, Key="payloads/orders.json", Body=b"{}")
+
+
+def _around(world: World) -> None:
+    world.tail_is_cut = True
+    request = {
+        **REQUEST,
+        "payloadS3": f"s3://{world.bucket}/payloads/orders.json",
+        "preProcessorARN": PROCESSOR_ARN,
+        "postProcessorARN": PROCESSOR_ARN,
+    }
+    world.start("tune", request, name=RUN)
+    world.settle_with_pauses()
+
+
+def _orphaned(world: World) -> None:
+    """A temporary function of which nobody knows whose it is."""
+    _well(world)
+    world.client("lambda").create_function(
+        FunctionName="lambda-tuner-clone-of-nobody",
+        Runtime="python3.13",
+        Handler="app.handler",
+        Role=world.client("iam").get_role(RoleName=TARGET)["Role"]["Arn"],
+        Code={"ZipFile": packed("def handler(event, context): ...")},
+    )
+    sweep(world)
+
+
+def packed(source: str) -> bytes:
+    """Pack a module into an archive."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", source)
+    return archive.getvalue()
+
+
 def sweep(world: World) -> None:
     """Let the sweeper come when every run has outlived its time, as the schedule has it."""
     world.swept = True
@@ -111,4 +161,8 @@ STORIES = (
     Story("long", _long, "a batch goes on in a second task, as one has no time for all of it", _slow),
     Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes"),
     Story("snapshots", _snapshotting, "its copies are versions with SnapStart, waited for", _with_snapshots),
+    Story(
+        "around", _around, "an event in S3, processors, policies, a layer, and records in the log alone", _surrounded
+    ),
+    Story("orphaned", _orphaned, "the sweeper finds a temporary function that belongs to no run"),
 )

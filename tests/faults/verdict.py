@@ -43,7 +43,7 @@ def judge(world: World, cell: Cell) -> Verdict:
     verdict = Verdict(cell.id)
     story = next(story for story in STORIES if story.name == cell.story)
     story.prepare(world)
-    before = world.snapshot()
+    before, stored_before = world.snapshot(), world.stored()
     has_struck = arm(world, cell)
     try:
         story.play(world)
@@ -63,7 +63,9 @@ def judge(world: World, cell: Cell) -> Verdict:
         verdict.problems.append("the fault never struck: the run took another way")
     _check_target(world, world.snapshot_disturbed if world.disturbed else before, verdict)
     verdict.problems.extend(f"left behind: {name}" for name in world.left())
-    verdict.problems.extend(f"left behind: {key}" for key in world.stored() if not MAY_STAY.fullmatch(key))
+    verdict.problems.extend(
+        f"left behind: {key}" for key in world.stored() if key not in stored_before and not MAY_STAY.fullmatch(key)
+    )
     for run in runs:
         _check_run(world, run, verdict, unheard=unheard)
     _check_counts(world, verdict)

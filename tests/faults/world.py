@@ -33,6 +33,10 @@ ENDPOINT = "http://127.0.0.1:9"
 """Nobody listens there: what does not go through the seam fails."""
 
 TARGET = "orders"
+PROCESSOR = "tables"
+"""A function of the user's own that a request may name, as the template's parameter lists it."""
+PROCESSOR_ARN = f"arn:aws:lambda:us-east-1:123456789012:function:{PROCESSOR}"
+THEIRS = {TARGET, PROCESSOR}
 _WAIT_RATIO = 0.001
 _ENDS_WITHIN_S = 150.0
 _TURN_COMES_WITHIN_S = 2.0
@@ -86,6 +90,8 @@ class World:
         self.invoked: dict[str, int] = {}
         """How often each function that is not the stack's own was run."""
         self.target_fails = False
+        self.tail_is_cut = False
+        """Whether responses have no tail, so that records are found in the log alone."""
         self.events_are_lost = False
         self.left_by_the_run: list[str] | None = None
         """What was there of a run when its execution had ended, before an event told of it."""
@@ -167,7 +173,7 @@ class World:
         deploy_template(
             self.client,
             application_root(),
-            {"MemoryCapMb": "10240", **parameters},
+            {"MemoryCapMb": "10240", "ProcessorFunctions": PROCESSOR_ARN, **parameters},
             own_code=pack_folder(source),
         )
         self.identity = identity
@@ -256,6 +262,9 @@ class World:
             FunctionName=TARGET, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
         )
         functions.put_function_concurrency(FunctionName=TARGET, ReservedConcurrentExecutions=100)
+        functions.create_function(
+            FunctionName=PROCESSOR, Runtime="python3.13", Handler="app.handler", Role=role, Code={"ZipFile": archive}
+        )
 
     def _load_handlers(self) -> None:
         self.handlers: dict[str, Callable[[Any, Any], Any]] = {}
@@ -429,6 +438,8 @@ class World:
         from tuner.embedded.moto_account import write_log
 
         name, memory_mb = function.function_name, int(function.memory_size)
+        if name == PROCESSOR:
+            return Invocation(request_id, b"{}", None, "")
         with self._counting:
             self.invoked[name] = count = self.invoked.get(name, 0) + 1
         init = "\tInit Duration: 101.50 ms" if count == 1 else ""
@@ -445,7 +456,8 @@ class World:
         failed = (
             json.dumps({"errorType": "KeyError", "errorMessage": "'order'"}).encode() if self.target_fails else None
         )
-        return Invocation(request_id, failed or b"{}", "Unhandled" if failed else None, "".join(lines))
+        tail = "" if self.tail_is_cut else "".join(lines)
+        return Invocation(request_id, failed or b"{}", "Unhandled" if failed else None, tail)
 
     def own_functions(self) -> list[dict[str, Any]]:
         """The stack's own functions, as Lambda lists them."""
@@ -584,7 +596,7 @@ class World:
     def left(self) -> list[str]:
         """What is there of runs and should not stay: temporary functions and the marks of open runs."""
         marks = [key for key in self.stored() if "/open/" in f"/{key}"]
-        return [name for name in self.functions() if name != TARGET] + marks
+        return [name for name in self.functions() if name not in THEIRS] + marks
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that can be read of the target, by our own hand and not the product's; nothing if it is gone."""

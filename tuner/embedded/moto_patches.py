@@ -602,6 +602,20 @@ def mend_reserved_concurrency(hooks: Hooks) -> None:
     models.LambdaBackend.put_function_concurrency = put_function_concurrency
 
 
+def mend_layer_lookup(hooks: Hooks) -> None:
+    """Answer ``GetLayerVersionByArn``, which moto does not have: no function with a layer could be planned."""
+    from moto.awslambda import exceptions, responses
+
+    def get_layer_version_by_arn(self: Any) -> str:
+        arn = self.querystring.get("Arn", [""])[0]
+        layer = self.backend.layers_versions_by_arn(arn)
+        if layer is None:
+            raise exceptions.UnknownLayerVersionException(arn)
+        return json.dumps(layer.get_layer_version())
+
+    responses.LambdaResponse.get_layer_version_by_arn = get_layer_version_by_arn
+
+
 def mend_function_questions(hooks: Hooks) -> None:
     """Answer the questions about a function that moto answers with 404 of its own."""
     from moto.awslambda import responses, urls
@@ -1580,6 +1594,7 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_function_policy,
     mend_function_listing,
     mend_reserved_concurrency,
+    mend_layer_lookup,
     mend_function_questions,
     mend_state_machines_from_cloudformation,
     mend_start_execution,

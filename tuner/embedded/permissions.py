@@ -20,6 +20,7 @@ from tuner.core.errors import TunerError
 from tuner.embedded.identity import ACCOUNT_ID, REGION
 from tuner.embedded.seam import Answer, Call, refusal
 
+_LAMBDA_ACTIONS = {"Invoke": "InvokeFunction", "GetLayerVersionByArn": "GetLayerVersion"}
 _S3_ACTIONS = {
     "HeadObject": "GetObject",
     "ListObjectsV2": "ListBucket",
@@ -84,20 +85,32 @@ def role_of(call: Call) -> str | None:
     return None
 
 
+def granted_actions(role: str) -> list[str]:
+    """Every action that the inline policies of a role allow, on whatever."""
+    statements = [one for policy in _inline_policies(role) for one in json.loads(policy)["Statement"]]
+    actions = [one["Action"] for one in statements if one["Effect"] == "Allow"]
+    return sorted({each for one in actions for each in ([one] if isinstance(one, str) else one)})
+
+
 def is_granted(role: str, need: Need) -> bool:
     """Whether the policies of a role allow what is needed, and none of them denies it."""
     from moto.iam.access_control import IAMPolicy, PermissionResult
     from moto.iam.models import iam_backends
 
     iam = iam_backends[ACCOUNT_ID]["aws"]
-    inline = [iam.get_role_policy(role, name)[1] for name in iam.list_role_policies(role)]
-    policies: list[Any] = [_document(one) for one in inline]
-    policies += iam.list_attached_role_policies(role)[0]
+    policies: list[Any] = [*_inline_policies(role), *iam.list_attached_role_policies(role)[0]]
     results = {
         IAMPolicy(policy).is_action_permitted(need.action, need.resource, incoming_condition_values=_PASSED)
         for policy in policies
     }
     return PermissionResult.PERMITTED in results and PermissionResult.DENIED not in results
+
+
+def _inline_policies(role: str) -> list[str]:
+    from moto.iam.models import iam_backends
+
+    iam = iam_backends[ACCOUNT_ID]["aws"]
+    return [_document(iam.get_role_policy(role, name)[1]) for name in iam.list_role_policies(role)]
 
 
 def _document(policy: Any) -> str:
@@ -134,9 +147,11 @@ def _denial(call: Call, role: str, need: Need) -> Answer:
 
 
 def _lambda_needs(call: Call) -> list[Need]:
-    action = "lambda:InvokeFunction" if call.operation == "Invoke" else f"lambda:{call.operation}"
+    action = f"lambda:{_LAMBDA_ACTIONS.get(call.operation, call.operation)}"
     if action in _WITHOUT_RESOURCE:
         return [Need(action, "*")]
+    if call.operation == "GetLayerVersionByArn":
+        return [Need(action, parse_qs(urlsplit(call.url).query)["Arn"][0])]
     if call.operation == "CreateFunction":
         return _creation_needs(json.loads(call.body))
     name = _after(_path(call), "functions/", "tags/")
@@ -149,6 +164,8 @@ def _creation_needs(request: dict[str, Any]) -> list[Need]:
     needs = [Need("lambda:CreateFunction", arn), Need("iam:PassRole", request["Role"])]
     if request.get("Tags"):
         needs.append(Need("lambda:TagResource", arn))
+    if request.get("Publish"):
+        needs.append(Need("lambda:PublishVersion", arn))
     if request["Code"].get("S3Bucket"):
         needs.append(Need("s3:GetObject", f"arn:aws:s3:::{request['Code']['S3Bucket']}/{request['Code']['S3Key']}"))
     return needs + [Need("lambda:GetLayerVersion", layer) for layer in request.get("Layers") or ()]
@@ -170,7 +187,7 @@ def _s3_need(call: Call) -> Need:
 def _named_resource(call: Call) -> str:
     if call.service == "iam":
         fields = {name: values[0] for name, values in parse_qs(call.body.decode()).items()}
-        return f"arn:aws:iam::{ACCOUNT_ID}:role/{fields.get('RoleName', '')}"
+        return fields.get("PolicyArn") or f"arn:aws:iam::{ACCOUNT_ID}:role/{fields.get('RoleName', '')}"
     if call.operation == "DescribeLogGroups":
         return f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group::log-stream:"  # whatever is asked for
     request = json.loads(call.body or b"{}")

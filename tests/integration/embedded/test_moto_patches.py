@@ -312,6 +312,17 @@ def a_reserve_leaves_others_a_hundred(account: Account) -> None:
     assert free() == spare + 100
 
 
+@probe("mend_layer_lookup")
+def a_layer_version_is_found_by_its_arn(account: Account) -> None:
+    functions = account.client("lambda")
+    published = functions.publish_layer_version(LayerName=unique("layer"), Content={"ZipFile": b"PK"})
+    arn = published["LayerVersionArn"]
+    found = functions.get_layer_version_by_arn(Arn=arn)
+    assert (found["LayerVersionArn"], found["Version"]) == (arn, 1)
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.get_layer_version_by_arn(Arn=arn.removesuffix(":1") + ":2")
+
+
 @probe("mend_function_questions")
 def questions_about_a_function_are_answered(account: Account) -> None:
     functions = account.client("lambda")

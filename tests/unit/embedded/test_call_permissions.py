@@ -11,6 +11,7 @@ from tuner.embedded.permissions import Need, UnknownCall, needs_of
 from tuner.embedded.seam import Call
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function"
+LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:tools:3"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:lambda-tuner-restore"
 
 
@@ -39,6 +40,14 @@ def call(service: str, operation: str, path: str, body: Any = None) -> Call:
             call("lambda", "ListTags", f"2017-03-31/tags/{FUNCTION.replace(':', '%3A')}%3Aorders"),
             Need("lambda:ListTags", f"{FUNCTION}:orders"),
         ),
+        (
+            call("lambda", "PutFunctionConcurrency", "2017-10-31/functions/orders/concurrency", {}),
+            Need("lambda:PutFunctionConcurrency", f"{FUNCTION}:orders"),
+        ),
+        (
+            call("lambda", "GetLayerVersionByArn", f"2018-10-31/layers?find=LayerVersion&Arn={LAYER}"),
+            Need("lambda:GetLayerVersion", LAYER),
+        ),
         (call("lambda", "ListFunctions", "2015-03-31/functions/"), Need("lambda:ListFunctions", "*")),
         (call("s3", "HeadObject", "bucket/runs/a%20b"), Need("s3:GetObject", "arn:aws:s3:::bucket/runs/a b")),
         (call("s3", "UploadPart", "bucket/key?partNumber=1"), Need("s3:PutObject", "arn:aws:s3:::bucket/key")),
@@ -66,15 +75,31 @@ def test_creating_a_function_needs_what_it_is_made_of() -> None:
         "Role": "arn:aws:iam::123456789012:role/orders",
         "Code": {"S3Bucket": "bucket", "S3Key": "clones/1.zip"},
         "Tags": {"a": "b"},
+        "Publish": True,
         "Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:x:1"],
     }
     assert needs_of(call("lambda", "CreateFunction", "2015-03-31/functions", request)) == [
         Need("lambda:CreateFunction", f"{FUNCTION}:clone"),
         Need("iam:PassRole", "arn:aws:iam::123456789012:role/orders"),
         Need("lambda:TagResource", f"{FUNCTION}:clone"),
+        Need("lambda:PublishVersion", f"{FUNCTION}:clone"),
         Need("s3:GetObject", "arn:aws:s3:::bucket/clones/1.zip"),
         Need("lambda:GetLayerVersion", "arn:aws:lambda:us-east-1:123456789012:layer:x:1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "resource"),
+    [
+        ("Action=GetRolePolicy&RoleName=orders&PolicyName=logs", "arn:aws:iam::123456789012:role/orders"),
+        ("Action=GetPolicy&PolicyArn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FLogs", "arn:aws:iam::aws:policy/Logs"),
+    ],
+)
+def test_reading_a_policy_needs_it_on_its_role_or_on_itself(asked: str, resource: str) -> None:
+    """An inline policy is its role's, a managed one has an ARN of its own."""
+    action = asked.split("&", maxsplit=1)[0].removeprefix("Action=")
+    made = Call("iam", action, "http://127.0.0.1:9/", 1, {}, body=asked.encode())
+    assert needs_of(made) == [Need(f"iam:{action}", resource)]
 
 
 def test_an_unknown_service_is_not_let_pass() -> None:
