@@ -21,6 +21,9 @@ class Host(Protocol):
     def invoke(self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None) -> InvocationResult:
         """Run one invocation and wait for its end."""
 
+    def take_snapshot(self, spec: FunctionSpec) -> str | None:
+        """Make the init of a version with SnapStart; why it failed, or ``None``."""
+
     def retire(self, arn_prefix: str) -> None:
         """End the environments of every function version whose ARN begins so."""
 
@@ -64,6 +67,18 @@ class FunctionRunner:
         tail = result.log_tail.encode()[-LOG_TAIL_BYTES:].decode(errors="ignore")
         return Invocation(result.request_id, result.payload, result.function_error, tail)
 
+    def take_snapshot(self, function: Any) -> str | None:
+        """Make the init of a version with SnapStart.
+
+        Args:
+            function: moto's record of the version.
+
+        Returns:
+            Why it failed, or ``None``.
+        """
+        spec = self._spec_of(function)
+        return (self._measured if spec.cpu_limited else self._own).take_snapshot(spec)
+
     def retire(self, function_arn: str) -> None:
         """End the execution environments of a function that was changed or deleted."""
         for host in (self._own, self._measured):
@@ -90,6 +105,7 @@ class FunctionRunner:
             interpreter=environment.get("LAMBDA_TUNER_LOCAL_PYTHON"),
             code_sha256=function.code_sha_256,
             tells_cpu_time=CPU_TIME_TAG in function.tags,
+            snap_start=function.snap_start == "PublishedVersions" and str(function.version) != "$LATEST",
             revision=function.revision_id,
         )
 

@@ -60,6 +60,11 @@ class Hooks:
     """An S3 object was put (moto's record)."""
     object_deleted: Callable[[str, str], None]
     """An S3 object was deleted (bucket, key)."""
+    take_snapshot: Callable[[Any], str | None] | None = None
+    """Make the init of a published version with SnapStart (moto's record); why it failed, or ``None``.
+
+    Without this hook such a version is active at once.
+    """
 
 
 def apply(hooks: Hooks) -> None:
@@ -151,6 +156,7 @@ def mend_function_settings(hooks: Hooks) -> None:
         original_init(self, account_id, spec, region, version)
         self.logging_config = {}
         self.snap_start = "None"
+        self.state_reason = self.state_reason_code = None
         self.file_system_configs = []
         self.dead_letter_config = {}
         self.revision_id = str(uuid.uuid4())
@@ -166,12 +172,14 @@ def mend_function_settings(hooks: Hooks) -> None:
             **{key: value for key, value in self.logging_config.items() if key.endswith("Level")},
         }
         published = str(self.version) != "$LATEST"
-        on = self.snap_start == "PublishedVersions" and published
+        on = self.snap_start == "PublishedVersions" and published and self.state == "Active"
         configuration["SnapStart"] = {"ApplyOn": self.snap_start, "OptimizationStatus": "On" if on else "Off"}
         if self.file_system_configs:
             configuration["FileSystemConfigs"] = self.file_system_configs
         if self.dead_letter_config.get("TargetArn"):
             configuration["DeadLetterConfig"] = self.dead_letter_config
+        configuration["StateReason"] = self.state_reason
+        configuration["StateReasonCode"] = self.state_reason_code
         configuration["RevisionId"] = self.revision_id
         configuration["LastUpdateStatus"] = "Successful"
         return {key: value for key, value in configuration.items() if value is not None}
@@ -331,10 +339,11 @@ def mend_function_from_cloudformation(hooks: Hooks) -> None:
 
 
 def mend_function_versions(hooks: Hooks) -> None:
-    """Never give a version's number twice, and end the environments of what is deleted.
+    """Never give a version's number twice, end the environments of what is deleted, and take SnapStart's snapshots.
 
     moto numbers a version by how many there are, so that after a deletion two
-    versions carry the same number.
+    versions carry the same number; and a version with SnapStart is active at
+    once, whatever its init does.
     """
     from moto.awslambda import models
 
@@ -354,10 +363,24 @@ def mend_function_versions(hooks: Hooks) -> None:
         function.code_or_config_updated = False
         group["versions"].append(version)
         self._arns[version.function_arn] = version
+        if version.snap_start == "PublishedVersions" and hooks.take_snapshot is not None:
+            version.state, version.state_reason_code = "Pending", "Creating"
+            threading.Thread(target=snapshot, args=(version, hooks.take_snapshot), name="snapshot", daemon=True).start()
         return version
+
+    def snapshot(version: Any, take: Callable[[Any], str | None]) -> None:
+        try:
+            reason = take(version)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the version is not to stay pending
+            reason = str(error)
+        version.state_reason_code = None if reason is None else "FunctionError"
+        version.state_reason = None if reason is None else f"Function initialization error: {reason}"
+        version.state = "Active" if reason is None else "Failed"
 
     def del_function(self: Any, name_or_arn: str, qualifier: str | None = None) -> None:
         function = self.get_function_by_name_or_arn_with_qualifier(name_or_arn, qualifier)
+        if any(version.state == "Pending" for version in self._functions[function.function_name]["versions"]):
+            raise _not_in_state(function, "Pending")
         original_delete(self, name_or_arn, qualifier)
         hooks.retire(function.function_arn)
 
@@ -432,6 +455,8 @@ def mend_invoke(hooks: Hooks) -> None:
         kind = self.headers.get("X-Amz-Invocation-Type") or "RequestResponse"
         if kind == "DryRun":
             return 204, {"status": "204"}, b""
+        if function.state in ("Pending", "Failed"):
+            raise _not_in_state(function, function.state)
         _check_invocation(function, body)
         context = self.headers.get("X-Amz-Client-Context")
         if kind == "Event":
@@ -483,6 +508,13 @@ def _lambda_error(code: str, message: str, status: int) -> Exception:
     error: Exception = LambdaClientError(code, message)
     error.code = status  # type: ignore[attr-defined] # which moto reads
     return error
+
+
+def _not_in_state(function: Any, state: str) -> Exception:
+    message = (
+        f"The operation cannot be performed at this time. The function is currently in the following state: {state}"
+    )
+    return _lambda_error("ResourceConflictException", message, 409)
 
 
 def _check_invocation(function: Any, body: bytes) -> None:

@@ -129,6 +129,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
             moto_patches.Hooks(
                 invoke=runner.invoke,
                 retire=runner.retire,
+                take_snapshot=runner.take_snapshot,
                 store_code=code.put,
                 code_url=lambda sha256: f"{endpoint_url}{_CODE_PATH}{sha256}.zip",
                 memory_cap_mb=identity.memory_cap_mb(),

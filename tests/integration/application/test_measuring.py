@@ -14,6 +14,8 @@ from tests.integration.application.conftest import Application
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/report.schema.json").read_text())
 
+NO_HOOKS = "comes with AWS's runtime client, which is for Linux"
+
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
@@ -60,6 +62,50 @@ def test_cold_starts_are_measured_and_shown_apart(application: Application) -> N
         assert row["count"] >= 2
         assert 0 < row["initMs"]["p50"] <= row["initMs"]["max"]
     assert output["invocations"] <= 14
+
+
+def test_copies_with_snapstart_are_published_and_restored(application: Application) -> None:
+    """On request: each version's init is made before it is invoked, every cold start is a restore, and both cost."""
+    pytest.importorskip("snapshot_restore_py", reason=NO_HOOKS)
+    arn = application.deploy("restored")
+    application.client("lambda").update_function_configuration(
+        FunctionName=arn, SnapStart={"ApplyOn": "PublishedVersions"}
+    )
+    execution = application.tune(
+        lambdaARN=arn,
+        snapStart=True,
+        coldStarts=2,
+        parallelInvocation=False,
+        memory=[512, 1024],
+        warmStart=False,
+        budget={"maxInvocations": 14},
+    )
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    report = application.report(json.loads(execution["output"])["runId"])
+    jsonschema.validate(report, SCHEMA)
+    cold = [row for row in report["observations"] if row["cold"]]
+    # The init sleeps for a second; a restore wakes a process that is there, and runs its hook of 50 ms.
+    assert all(50 <= row["initMs"] < 900 for row in cold)
+    assert all(row["billedMs"] >= row["durationMs"] + 50 for row in cold)
+    assert report["snapStart"]["restores"] == len(cold)
+    assert report["snapStart"]["copies"] == len(cold)
+    assert report["spentUsd"] > report["snapStart"]["feesUsd"] > len(cold) * 0.5 * 0.016
+    assert all(row["count"] >= 2 and row["initMs"]["p50"] < 900 for row in report["coldStarts"])
+    assert report["restored"]["complete"]
+
+
+def test_snapshot_that_cannot_be_taken_ends_the_run(application: Application) -> None:
+    """With the function's own reason, and everything removed; without SnapStart the field is refused."""
+    pytest.importorskip("snapshot_restore_py", reason=NO_HOOKS)
+    arn = application.deploy("restored", environment={"BROKEN": "1"})
+    refused = application.tune(lambdaARN=application.deploy("spin"), snapStart=True)
+    assert (refused["status"], refused["error"]) == ("FAILED", "InvalidRequest")
+    application.client("lambda").update_function_configuration(
+        FunctionName=arn, SnapStart={"ApplyOn": "PublishedVersions"}
+    )
+    execution = application.tune(lambdaARN=arn, snapStart=True, memory=[512])
+    assert (execution["status"], execution["error"]) == ("FAILED", "CloneFailed")
+    assert "Function initialization error: RuntimeError: BROKEN is set" in execution["cause"]
 
 
 def test_cpu_times_are_observed_where_they_are_asked_for(application: Application) -> None:

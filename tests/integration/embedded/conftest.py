@@ -82,8 +82,7 @@ class Account:
             Runtime="python3.11",
             Handler="app.handler",
             Role=self.role_arn,
-            Code={"ZipFile": code_archive()},
-            **settings,
+            **{"Code": {"ZipFile": code_archive()}, **settings},
         )
         return name
 
@@ -136,10 +135,10 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
-def code_archive() -> bytes:
+def code_archive(code: str | None = None) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.write(APPLICATION / "code" / "app.py", "app.py")
+        archive.writestr("app.py", (APPLICATION / "code" / "app.py").read_text() if code is None else code)
     return packed.getvalue()
 
 

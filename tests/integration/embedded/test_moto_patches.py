@@ -20,7 +20,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from tests.integration.embedded.conftest import Account, unique, wait_for
+from tests.integration.embedded.conftest import Account, code_archive, unique, wait_for
 from tuner.embedded import moto_patches
 from tuner.embedded.identity import memory_cap_mb
 
@@ -166,6 +166,20 @@ def a_version_number_is_given_once(account: Account) -> None:
         functions.update_function_configuration(FunctionName=name, MemorySize=memory_mb)
     functions.delete_function(FunctionName=name, Qualifier="1")
     assert functions.publish_version(FunctionName=name)["Version"] == "3"
+
+
+@probe("mend_function_versions")
+def a_version_with_snapstart_is_initialised_first(account: Account) -> None:
+    functions = account.client("lambda")
+    code = code_archive("raise RuntimeError('no table')")
+    name = account.function(SnapStart={"ApplyOn": "PublishedVersions"}, Publish=True, Code={"ZipFile": code})
+    wait_for(lambda: functions.get_function_configuration(FunctionName=name, Qualifier="1")["State"] != "Pending")
+    failed = functions.get_function_configuration(FunctionName=name, Qualifier="1")
+    assert (failed["State"], failed["SnapStart"]["OptimizationStatus"]) == ("Failed", "Off")
+    assert failed["StateReason"] == "Function initialization error: RuntimeError: no table"
+    with refused("ResourceConflictException", "in the following state: Failed"):
+        functions.invoke(FunctionName=name, Qualifier="1")
+    functions.delete_function(FunctionName=name)
 
 
 @probe("mend_function_lookup")

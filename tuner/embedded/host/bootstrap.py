@@ -67,6 +67,10 @@ class RuntimeApi:
         """Wait for an event; returns its headers, with lower-case names, and its bytes."""
         return self._exchange("GET", "invocation/next", b"")
 
+    def wait_for_restore(self) -> None:
+        """Wait until this process is one that was restored from a snapshot."""
+        self._exchange("GET", "restore/next", b"")
+
     def post(self, path: str, body: bytes, headers: Sequence[str] = ()) -> None:
         """Post a response or an error."""
         self._exchange("POST", path, body, headers)
@@ -316,6 +320,31 @@ def answer(handler: Handler, headers: dict[str, str], body: bytes) -> tuple[byte
         raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
 
 
+def wait_in_snapshot(api: RuntimeApi, is_json: bool) -> None:
+    """Stop where SnapStart takes its snapshot, and go on when restored, with the function's own hooks around it."""
+    hooks = sys.modules.get("snapshot_restore_py")  # of a function that registers any
+    try:
+        while hooks is not None and hooks.get_before_snapshot():
+            call, args, named = hooks.get_before_snapshot().pop()  # the last one registered is the first
+            call(*args, **named)
+    except Exception as error:  # noqa: BLE001 - as above
+        fail_to_start(api, error, is_json, "init/error", "Runtime.BeforeSnapshotError")
+    api.wait_for_restore()
+    try:
+        for call, args, named in hooks.get_after_restore() if hooks is not None else ():
+            call(*args, **named)
+    except Exception as error:  # noqa: BLE001 - as above
+        fail_to_start(api, error, is_json, "restore/error", "Runtime.AfterRestoreError")
+
+
+def fail_to_start(api: RuntimeApi, error: Exception, is_json: bool, path: str, error_type: str) -> None:
+    """Log the error, post it, and end."""
+    payload = error_payload(error)
+    log_error(payload, is_json)
+    api.post(path, json.dumps(payload).encode(), [f"Lambda-Runtime-Function-Error-Type: {error_type}"])
+    sys.exit(64)
+
+
 def main() -> None:
     """Import the handler, then serve events until this process is ended."""
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]  # it was this file's folder
@@ -331,6 +360,8 @@ def main() -> None:
         error_type = [f"Lambda-Runtime-Function-Error-Type: {payload['errorType']}"]
         api.post("init/error", json.dumps(payload).encode(), error_type)
         sys.exit(1)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        wait_in_snapshot(api, is_json)
     while True:
         headers, body = api.next_event()
         request_id = request_filter.request_id = headers["lambda-runtime-aws-request-id"]

@@ -31,6 +31,9 @@ from tuner.embedded.host.platform_log import (
     init_report_record,
     init_start_record,
     report_record,
+    restore_report_record,
+    restore_start_record,
+    snapshot_report_record,
     start_record,
 )
 from tuner.embedded.host.process_tree import ProcessTree, process_tree
@@ -39,6 +42,11 @@ from tuner.embedded.host.worker import interpreter_of, worker_command, worker_en
 
 INIT_LIMIT_S = 10.0
 """An init that takes longer is ended and repeated inside the invocation (AWS: "Lambda execution environment")."""
+
+SNAPSHOT_LIMIT_S = 130.0
+"""An init before a snapshot may take this long, or as long as the function's time-out (AWS: "Lambda SnapStart")."""
+RESTORE_LIMIT_S = 10.0
+"""Hooks after a restore may take this long (AWS: "Implement code before or after Lambda function snapshots")."""
 
 _MEMORY_LOOK_S = 0.005
 _MEMORY_LOOK_UNLIMITED_S = 0.02
@@ -146,6 +154,8 @@ class ExecutionEnvironment:
         self._peak_bytes = 0
         self._was_invoked = False
         self._init_ms: float | None = None
+        self._restore_ms: float | None = None
+        self._billed_restore_ms: int | None = None
         self._spawning = threading.Lock()
         self._is_interrupted = False
 
@@ -182,13 +192,39 @@ class ExecutionEnvironment:
         self._log.begin_tail()
         failure: _Failure | None = None
         repeated_init_s = 0.0
-        if cold:
+        if cold and self.spec.snap_start:
+            failure = self._restore()
+        elif cold:
             failure, repeated_init_s = self._init()
         on_init_done()
         if failure is not None:
             self._log.add(start_record(request_id, self.spec.version, self.spec.log_format))
             return self._conclude(request_id, cold=True, duration_ms=repeated_init_s * 1e3, failure=failure)
         return self._run(event, request_id, client_context, cold=cold, spent_s=repeated_init_s)
+
+    def take_snapshot(self, *, logged: bool = True) -> str | None:
+        """Run the init up to where a snapshot is taken, and stop there until the first invocation.
+
+        Returns:
+            Why it failed, or ``None``.
+        """
+        spec = self.spec
+        if logged:
+            self._log.add(
+                init_start_record(self._interpreter.version, spec.name, spec.version, spec.log_format, snap_start=True)
+            )
+        failure, init_s = self._start(max(SNAPSHOT_LIMIT_S, spec.timeout_s))
+        if failure is not None:
+            self._log_failed_init(failure, init_s, "init")
+            self._log.send()
+            return f"{failure.error_type}: {_error_message(failure.payload)}"
+        if logged:
+            self._log.add(snapshot_report_record(init_s * 1e3, spec.log_format))
+        if spec.cpu_limited and self._tree is not None:
+            self._frozen = True
+            self._tree.stop()
+        self._log.send()
+        return None
 
     def interrupt(self) -> None:
         """Kill the worker from another thread: an invocation at work ends with an exit error, and none follows."""
@@ -229,6 +265,49 @@ class ExecutionEnvironment:
             self._log_failed_init(failure, init_s, "invoke")
         return failure, min(init_s, spec.timeout_s)
 
+    def _restore(self) -> _Failure | None:
+        """Wake the worker from its snapshot: its hooks run, and it asks for an event.
+
+        A process cannot be copied as a snapshot is: each environment but the
+        version's first makes an init of its own here, of which no record tells.
+        """
+        spec = self.spec
+        if self._tree is None:
+            reason = self.take_snapshot(logged=False)
+            if reason is not None:
+                return _Failure("error", "Runtime.RestoreError", _error_payload("Runtime.RestoreError", reason))
+        tree, worker, api = self._tree, self._worker, self._api
+        assert tree is not None
+        assert worker is not None
+        self._log.begin_tail()
+        self._log.add(restore_start_record(self._interpreter.version, spec.name, spec.version, spec.log_format))
+        woken_s = time.monotonic()
+        if self._frozen:
+            tree.resume()
+            self._frozen = False
+        told_s = time.monotonic()
+        with contextlib.suppress(OSError):  # a worker that is gone is noticed below
+            api.tell_restored()
+        failure: _Failure | None = None
+        with api.changed:
+            while not api.is_polling:
+                if api.restore_error is not None:
+                    failure = _Failure("error", api.restore_error.error_type, api.restore_error.body)
+                elif worker.poll() is not None:
+                    failure = self._exit_failure(None, out_of_memory=False)
+                elif time.monotonic() - woken_s > RESTORE_LIMIT_S:
+                    failure = self._timeout_failure(None)
+                if failure is not None:
+                    break
+                api.changed.wait(_MEMORY_LOOK_S)
+            ready_s = api.polled_at_s if failure is None else time.monotonic()
+        self._restore_ms = (ready_s - woken_s) * 1e3
+        self._billed_restore_ms = math.ceil((ready_s - told_s) * 1e3)
+        status: Status = "success" if failure is None else failure.status
+        error_type = None if failure is None else failure.error_type
+        self._log.add(restore_report_record(self._restore_ms, status, error_type, spec.log_format))
+        return failure
+
     def _log_failed_init(self, failure: _Failure, init_s: float, phase: Literal["init", "invoke"]) -> None:
         self._end_worker()
         error_type = None if failure.status == "timeout" else failure.error_type
@@ -247,9 +326,9 @@ class ExecutionEnvironment:
         too_much_memory = False
         while True:
             with api.changed:
-                if not api.is_polling and api.init_error is None:
+                if not (api.is_polling or api.awaits_restore) and api.init_error is None:
                     api.changed.wait(_MEMORY_LOOK_S)
-                if api.is_polling:
+                if api.is_polling or api.awaits_restore:
                     return None, api.polled_at_s - started_s
                 init_error = api.init_error
             init_s = time.monotonic() - started_s
@@ -456,6 +535,8 @@ class ExecutionEnvironment:
                     f"({LARGEST_RESPONSE_BYTES} bytes).",
                 )
         init_ms = self._init_ms if cold else None
+        restore_ms = self._restore_ms if cold else None
+        billed_restore_ms = self._billed_restore_ms if cold else None
         max_memory_used_mb = min(math.ceil(peak_bytes / 1024 / 1024), spec.memory_mb)
         if out_of_memory or error_type == "Runtime.OutOfMemory":
             error_type = "Runtime.OutOfMemory"
@@ -464,8 +545,10 @@ class ExecutionEnvironment:
             request_id=request_id,
             status=status,
             duration_ms=duration_ms,
-            billed_ms=max(1, math.ceil(round(duration_ms + (init_ms or 0.0), 6))),
+            billed_ms=max(1, math.ceil(round(duration_ms + (init_ms or 0.0) + (billed_restore_ms or 0), 6))),
             memory_mb=spec.memory_mb,
+            restore_ms=restore_ms,
+            billed_restore_ms=billed_restore_ms,
             max_memory_used_mb=max_memory_used_mb,
             init_ms=init_ms,
             error_type=error_type,
@@ -498,6 +581,7 @@ class ExecutionEnvironment:
             cold=cold,
             environment_id=self.environment_id,
             error_type=error_type,
+            restore_ms=restore_ms,
             log_stream=self._log.stream,
             cpu_ms=cpu_ms,
             thread_count=thread_count,
@@ -547,6 +631,13 @@ def _request(request_id: str | None) -> str:
 
 def _error_payload(error_type: str, message: str) -> bytes:
     return json.dumps({"errorType": error_type, "errorMessage": message}, separators=(",", ":")).encode()
+
+
+def _error_message(payload: bytes) -> str:
+    try:
+        return str(json.loads(payload)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return "no message"
 
 
 def _error_type(payload: bytes) -> str:

@@ -167,6 +167,29 @@ class ExecutionHost:
         finally:
             self._put_back(environment)
 
+    def take_snapshot(self, spec: FunctionSpec) -> str | None:
+        """Make the init of a version with SnapStart, for the environment that its first invocation restores.
+
+        Returns:
+            Why it failed, or ``None``.
+
+        Raises:
+            InvalidRequest: the interpreter chosen for the function does not work.
+            ServiceError: the worker could not be started, or the host is closed.
+        """
+        environment = self._take(spec)
+        try:
+            with self._cores.hold(max(1.0, spec.cpu_share), used_cpu_s=environment.cpu_s):
+                reason = environment.take_snapshot()
+        except BaseException:
+            environment.is_usable = False
+            raise
+        else:
+            environment.is_usable = environment.is_usable and reason is None
+            return reason
+        finally:
+            self._put_back(environment)
+
     def retire(self, arn_prefix: str) -> None:
         """End the idle environments of a function, a version or an alias by its ARN; busy ones end after their turn."""
         with self._changed:

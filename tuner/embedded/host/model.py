@@ -46,6 +46,8 @@ class FunctionSpec:
     code_sha256: str = ""
     tells_cpu_time: bool = False
     """Whether its REPORT records say how much CPU time an invocation took, and over how many threads."""
+    snap_start: bool = False
+    """Whether its environments are restored: they wait after their init, and an invocation finds it made."""
     revision: str = ""
     """Whenever it changes, environments of the old one are no longer used."""
 
@@ -74,11 +76,13 @@ class InvocationResult:
     duration_ms: float
     billed_ms: int
     init_ms: float | None
-    """``None`` on a warm environment, and where the init was repeated inside the invocation."""
+    """``None`` on a warm environment, after a restore, and where the init was repeated inside the invocation."""
     max_memory_used_mb: int
     cold: bool
     environment_id: str
     error_type: str | None = None
+    restore_ms: float | None = None
+    """In place of an init, where the version has SnapStart."""
     log_stream: str = ""
     cpu_ms: float | None = None
     """CPU time of the worker and its children during the invocation."""

@@ -31,6 +31,8 @@ class Report:
     memory_mb: int
     max_memory_used_mb: int
     init_ms: float | None = None
+    restore_ms: float | None = None
+    billed_restore_ms: int | None = None
     error_type: str | None = None
     cpu_ms: float | None = None
     """Written where it is there, which it is never on AWS."""
@@ -56,6 +58,9 @@ def report_record(report: Report, log_format: LogFormat) -> str:
         }
         if report.init_ms is not None:
             metrics["initDurationMs"] = round(report.init_ms, 3)
+        if report.restore_ms is not None and report.billed_restore_ms is not None:
+            metrics["restoreDurationMs"] = round(report.restore_ms, 3)
+            metrics["billedRestoreDurationMs"] = report.billed_restore_ms
         if report.cpu_ms is not None:
             metrics["cpuTimeMs"] = round(report.cpu_ms, 3)
         if report.thread_count is not None:
@@ -73,6 +78,9 @@ def report_record(report: Report, log_format: LogFormat) -> str:
     ]
     if report.init_ms is not None:
         fields.append(f"Init Duration: {report.init_ms:.2f} ms")
+    if report.restore_ms is not None:
+        fields.append(f"Restore Duration: {report.restore_ms:.2f} ms")
+        fields.append(f"Billed Restore Duration: {report.billed_restore_ms} ms")
     if report.cpu_ms is not None:
         fields.append(f"CPU Time: {report.cpu_ms:.3f} ms")
     if report.thread_count is not None:
@@ -85,14 +93,16 @@ def report_record(report: Report, log_format: LogFormat) -> str:
     return "\t".join(fields) + "\t"
 
 
-def init_start_record(python_version: str, spec_name: str, version: str, log_format: LogFormat) -> str:
-    """The first line of an environment."""
+def init_start_record(
+    python_version: str, spec_name: str, version: str, log_format: LogFormat, *, snap_start: bool = False
+) -> str:
+    """The first line of an environment, or of a snapshot."""
     runtime = f"python:{python_version}.local"
     if log_format == "JSON":
         return _platform(
             "platform.initStart",
             {
-                "initializationType": "on-demand",
+                "initializationType": _initialization_type(snap_start),
                 "phase": "init",
                 "runtimeVersion": runtime,
                 "functionName": spec_name,
@@ -118,6 +128,47 @@ def init_report_record(
         return _platform("platform.initReport", record)
     line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
     return f"{line}\tError Type: {error_type}" if error_type else line
+
+
+def snapshot_report_record(init_ms: float, log_format: LogFormat) -> str:
+    """The line that tells of the init that went into a SnapStart snapshot."""
+    if log_format == "JSON":
+        record: dict[str, object] = {
+            "initializationType": _initialization_type(snap_start=True),
+            "phase": "init",
+            "status": "success",
+            "metrics": {"durationMs": round(init_ms, 3)},
+        }
+        return _platform("platform.initReport", record)
+    return f"INIT_REPORT Init Duration: {init_ms:.2f} ms"
+
+
+def restore_start_record(python_version: str, spec_name: str, version: str, log_format: LogFormat) -> str:
+    """The first line of an environment that is restored."""
+    runtime = f"python:{python_version}.local"
+    if log_format == "JSON":
+        return _platform(
+            "platform.restoreStart",
+            {"runtimeVersion": runtime, "functionName": spec_name, "functionVersion": version},
+        )
+    return (
+        f"RESTORE_START Runtime Version: {runtime}\tRuntime Version ARN: arn:aws:lambda:local::runtime:{python_version}"
+    )
+
+
+def restore_report_record(restore_ms: float, status: Status, error_type: str | None, log_format: LogFormat) -> str:
+    """The line that tells of a restore, before the invocation that it was for."""
+    if log_format == "JSON":
+        record: dict[str, object] = {"status": status, "metrics": {"durationMs": round(restore_ms, 3)}}
+        if error_type:
+            record["errorType"] = error_type
+        return _platform("platform.restoreReport", record)
+    line = f"RESTORE_REPORT Restore Duration: {restore_ms:.2f} ms"
+    return f"{line}\tStatus: {status}\tError Type: {error_type}" if error_type else line
+
+
+def _initialization_type(snap_start: bool) -> str:
+    return "snap-start" if snap_start else "on-demand"
 
 
 def start_record(request_id: str, version: str, log_format: LogFormat) -> str:

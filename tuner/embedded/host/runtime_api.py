@@ -1,8 +1,9 @@
 """The Lambda Runtime API of one execution environment, on a port of 127.0.0.1 of its own.
 
-``next``, ``response``, ``error`` and ``init/error`` of version 2018-06-01 over
-HTTP/1.1 with keep-alive (AWS Lambda Developer Guide, "Using the Lambda runtime
-API"). Written on plain sockets because its own time is part of every measured
+``next``, ``response``, ``error``, ``init/error`` and, for SnapStart,
+``restore/next`` and ``restore/error`` of version 2018-06-01 over HTTP/1.1 with
+keep-alive (AWS Lambda Developer Guide, "Using the Lambda runtime API").
+Written on plain sockets because its own time is part of every measured
 duration: the thread that invokes writes the event itself, and the response is
 acknowledged only when it says so, so that the worker sleeps while its CPU
 clock is read.
@@ -37,7 +38,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class InitError:
-    """What the runtime posted because it could not start."""
+    """What the runtime posted because it could not start, or not go on after a restore."""
 
     error_type: str
     body: bytes
@@ -52,19 +53,38 @@ class RuntimeApi:
         self.changed = threading.Condition()
         self.init_error: InitError | None = None
         self.completion: Completion | None = None
+        self.restore_error: InitError | None = None
         self._parked: socket.socket | None = None
+        self._snapshotted: socket.socket | None = None
         self._answered: socket.socket | None = None
         self._request_id: str | None = None
         self._connections: set[socket.socket] = set()
         self._closed = False
         self.polled_at_s = 0.0
-        """``time.monotonic()`` of the latest ``next``."""
+        """``time.monotonic()`` of the latest ``next`` or ``restore/next``."""
         threading.Thread(target=self._accept, name=f"runtime-api-{self.address}", daemon=True).start()
 
     @property
     def is_polling(self) -> bool:
         """Whether the runtime waits for an event."""
         return self._parked is not None
+
+    @property
+    def awaits_restore(self) -> bool:
+        """Whether the runtime has come to where a snapshot is taken: it waits to be told that it was restored."""
+        return self._snapshotted is not None
+
+    def tell_restored(self) -> None:
+        """Answer the waiting ``restore/next``, so that the runtime runs its hooks and asks for an event.
+
+        Raises:
+            OSError: the worker went away meanwhile.
+        """
+        with self.changed:
+            connection, self._snapshotted = self._snapshotted, None
+        if connection is None:
+            raise ConnectionError("the runtime does not wait to be restored")
+        _send(connection, 200, b"")
 
     def deliver(self, request_id: str, event: bytes, headers: Mapping[str, str]) -> None:
         """Answer the waiting ``next`` with *event*.
@@ -94,6 +114,7 @@ class RuntimeApi:
         with self.changed:
             connections, self._connections = self._connections, set()
             self.init_error = self.completion = self._parked = self._answered = self._request_id = None
+            self.restore_error = self._snapshotted = None
         _close_all(connections)
 
     def close(self) -> None:
@@ -128,6 +149,8 @@ class RuntimeApi:
             self._connections.discard(connection)
             if self._parked is connection:
                 self._parked = None
+            if self._snapshotted is connection:
+                self._snapshotted = None
             self.changed.notify_all()
         connection.close()
 
@@ -147,10 +170,18 @@ class RuntimeApi:
                 self._parked = connection
                 self.polled_at_s = now_s
                 self.changed.notify_all()
-        elif method == "POST" and route == "init/error":
+        elif method == "GET" and route == "restore/next":
             with self.changed:
-                error_type = headers.get("lambda-runtime-function-error-type", "Runtime.Unknown")
-                self.init_error = InitError(error_type, body)
+                self._snapshotted = connection
+                self.polled_at_s = now_s
+                self.changed.notify_all()
+        elif method == "POST" and route in ("init/error", "restore/error"):
+            with self.changed:
+                error = InitError(headers.get("lambda-runtime-function-error-type", "Runtime.Unknown"), body)
+                if route == "init/error":
+                    self.init_error = error
+                else:
+                    self.restore_error = error
                 self.changed.notify_all()
             _send(connection, 202, _ACCEPTED)
         elif method == "POST" and route.startswith("invocation/"):

@@ -17,6 +17,7 @@ from tuner.embedded.host.platform_log import (
     init_report_record,
     init_start_record,
     report_record,
+    snapshot_report_record,
     start_record,
 )
 
@@ -31,6 +32,17 @@ def test_cold_success_is_aws_own_line() -> None:
         f"REPORT RequestId: {REQUEST_ID}\tDuration: 2.46 ms\tBilled Duration: 417 ms\tMemory Size: 1024 MB\t"
         "Max Memory Used: 95 MB\tInit Duration: 413.61 ms\t"
     )
+
+
+def test_restore_is_aws_own_line() -> None:
+    """The line of an invocation after a restore equals one that AWS wrote, and so does that of a snapshot's init."""
+    report = Report(REQUEST_ID, "success", 306.34, 610, 3009, 155, restore_ms=511.25, billed_restore_ms=303)
+
+    assert report_record(report, "Text") == (
+        f"REPORT RequestId: {REQUEST_ID}\tDuration: 306.34 ms\tBilled Duration: 610 ms\tMemory Size: 3009 MB\t"
+        "Max Memory Used: 155 MB\tRestore Duration: 511.25 ms\tBilled Restore Duration: 303 ms\t"
+    )
+    assert snapshot_report_record(2510.65, "Text") == "INIT_REPORT Init Duration: 2510.65 ms"
 
 
 def test_failed_init_is_aws_own_line() -> None:
