@@ -193,6 +193,34 @@ def test_cpu_time_of_children_and_threads(one_bench: Workbench, memory_mb: int) 
     assert busy.thread_count >= 3  # the worker's own, and one in each child or beside it
 
 
+@pytest.mark.parametrize("memory_mb", [512, 1769 * (os.cpu_count() or 1)])
+def test_a_child_that_ended_at_the_response_counts_once(one_bench: Workbench, memory_mb: int) -> None:
+    """What the worker's own accounts say of a child is what the host says, however briefly it has been gone.
+
+    Counted twice, it would also be owed twice: the duration came out up to twice too long.
+    """
+    spec = one_bench.function(
+        """
+        import resource, subprocess, sys
+        BURN = "import time\\nwhile time.process_time() < 0.1: pass"
+        def used_ms():
+            usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+            return sum(usage.ru_utime + usage.ru_stime for usage in usages) * 1e3
+        def handler(event, context):
+            before_ms = used_ms()
+            subprocess.run([sys.executable, "-I", "-S", "-c", BURN], check=True)
+            return used_ms() - before_ms
+        """,
+        memory_mb=memory_mb,
+    )
+
+    for _ in range(5):
+        result = one_bench.invoke(spec)
+
+        assert result.cpu_ms is not None
+        assert abs(result.cpu_ms - float(result.payload)) < 30  # the kernel's sum is in steps of 10 ms, twice
+
+
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
 def test_cpu_time_is_not_told_unasked(one_bench: Workbench, log_format: str) -> None:
     """A record has no field that AWS's lack, unless the function was made to tell."""

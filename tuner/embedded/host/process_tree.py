@@ -163,12 +163,14 @@ class LinuxProcessTree(_SignalledTree):
     def cpu_s(self) -> float:
         """CPU seconds of the tree. Lags by up to a tick for a running process, exact for a stopped or sleeping one."""
         with self._lock:
-            running = {self.pid, *self.children()}
-            for pid in running:
+            # The worker's own clock keeps its last value when it has ended.
+            running = {self.pid}
+            for pid in (self.pid, *self.children()):
                 # The CPU clock of another process: CPUCLOCK_SCHED (2) over ~pid (clock_getcpuclockid(3)).
-                # One that has ended meanwhile keeps its last value.
+                # The list of children may be old: one without a clock has been reaped, and is not counted twice.
                 with contextlib.suppress(OSError):
                     self._clock_s[pid] = time.clock_gettime((~pid << 3) | 2)
+                    running.add(pid)
             ended_s = sum(clock_s for pid, clock_s in self._clock_s.items() if pid not in running)
             running_s = sum(self._clock_s.get(pid, 0.0) for pid in running)
             # Children too short-lived to be seen are in what the worker has reaped.
