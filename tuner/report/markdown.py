@@ -237,6 +237,12 @@ def _evidence(document: doc.Document) -> list[str]:
         asked_usd = (document.get("traffic") or {}).get("costUsd")
         metrics = f", and reading CloudWatch's metrics {formats.money(asked_usd)}" if asked_usd else ""
         lines += [f"The run made {formats.count(invocations, 'invocation')}, which cost {cost}{metrics}. {reason}", ""]
+        fees = document.get("snapStart")
+        if fees:
+            usd = formats.money(fees["feesUsd"], document.get("currency") or "USD")
+            copies = f"{fees['copies']} {'copy' if fees['copies'] == 1 else 'copies'}"
+            restores = formats.count(fees["restores"], "restore")
+            lines += [f"The copies had SnapStart: {usd} of it are the caches of {copies} and {restores}.", ""]
     restored = document.get("restored")
     if restored:
         lines += [escape(restored_sentence(document)), ""]

@@ -10,7 +10,7 @@ from statistics import median
 import jsonschema
 import pytest
 
-from tests.integration.application.conftest import Application
+from tests.integration.application.conftest import Application, wait_for
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/report.schema.json").read_text())
 
@@ -106,6 +106,26 @@ def test_snapshot_that_cannot_be_taken_ends_the_run(application: Application) ->
     execution = application.tune(lambdaARN=arn, snapStart=True, memory=[512])
     assert (execution["status"], execution["error"]) == ("FAILED", "CloneFailed")
     assert "Function initialization error: RuntimeError: BROKEN is set" in execution["cause"]
+
+
+def test_abort_while_a_version_is_published_leaves_nothing(application: Application) -> None:
+    """A copy that cannot be deleted while its snapshot is taken is deleted afterwards."""
+    pytest.importorskip("snapshot_restore_py", reason=NO_HOOKS)
+    arn = application.deploy("restored", environment={"INIT_S": "6"})
+    functions = application.client("lambda")
+    functions.update_function_configuration(FunctionName=arn, SnapStart={"ApplyOn": "PublishedVersions"})
+    execution = application.start(lambdaARN=arn, snapStart=True, memory=[512])
+    (name,) = wait_for(application.clones)
+    assert functions.get_function_configuration(FunctionName=name, Qualifier="1")["State"] == "Pending"
+    application.client("stepfunctions").stop_execution(executionArn=execution)
+    run_id = execution.rpartition(":")[2]
+    wait_for(lambda: application.has_object(f"runs/{run_id}/report.json"))
+    report = application.report(run_id)
+    jsonschema.validate(report, SCHEMA)
+    assert report["error"]["name"] == "RunAborted"
+    assert report["restored"]["removed"] == [name]
+    assert report["restored"]["complete"]
+    assert report["snapStart"] == {"copies": 1, "restores": 0, "feesUsd": report["spentUsd"]}
 
 
 def test_cpu_times_are_observed_where_they_are_asked_for(application: Application) -> None:

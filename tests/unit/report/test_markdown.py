@@ -34,6 +34,16 @@ def test_it_fits_a_comment_with_long_texts() -> None:
     assert "The rest is in report.html" in text
 
 
+def test_fees_of_snapstart_are_named() -> None:
+    """Where the copies had it, and nowhere else."""
+    document = documents.goal_met()
+    assert "SnapStart" not in render_markdown(document)
+    document["snapStart"] = {"copies": 1, "restores": 3, "feesUsd": 0.0167}
+    assert "The copies had SnapStart: $0.017 of it are the caches of 1 copy and 3 restores." in render_markdown(
+        document
+    )
+
+
 @pytest.mark.parametrize("name", documents.EXAMPLES)
 def test_every_row_of_a_table_has_as_many_cells_as_its_head(name: str) -> None:
     """Tables do not fall apart."""

@@ -1,4 +1,4 @@
-"""Takes a second to initialise, and has a hook after a restore."""
+"""Takes a second to initialise, or so many as it is told, and has a hook after a restore."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from snapshot_restore_py import register_after_restore
 
 if "BROKEN" in os.environ:
     raise RuntimeError("BROKEN is set")
-time.sleep(1.0)
+time.sleep(float(os.environ.get("INIT_S", "1")))
 
 
 @register_after_restore
