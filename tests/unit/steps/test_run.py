@@ -420,7 +420,10 @@ def test_a_step_that_nobody_stopped_does_not_tell_another_end(run: FakeRun) -> N
 def test_failure_that_could_not_be_written_down_is_told_all_the_same(run: FakeRun) -> None:
     """The execution hands its error on, and a later restore, which knows only FAILED, keeps it."""
     run.plan()
-    failure = {"name": "PayloadFailed", "cause": "It fails with this payload.\nReport: s3://bucket/runs/run-1/report.html"}
+    failure = {
+        "name": "PayloadFailed",
+        "cause": "It fails with this payload.\nReport: s3://bucket/runs/run-1/report.html",
+    }
     report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED", failure=failure)
     output = report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED")
     assert (output["error"]["name"], output["error"]["message"]) == ("PayloadFailed", "It fails with this payload.")
