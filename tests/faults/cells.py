@@ -23,7 +23,7 @@ class Recording:
     visits: list[tuple[str, int, str]] = field(default_factory=list)
     """Function, for which time it is invoked, and in which state of which machine."""
     states: list[tuple[str, int]] = field(default_factory=list)
-    """States of ``tune``, and for which time they were entered."""
+    """States of ``tune``, those of ``restore`` as ``restore.<name>``, and for which time each was entered."""
     objects: list[tuple[str, int, str]] = field(default_factory=list)
     """Objects of the bucket, and the state of ``tune`` at whose entry each is there for the first time."""
     status: str = ""
@@ -69,10 +69,11 @@ def record(world: World, story: Story) -> Recording:
     entered: dict[str | None, str] = {}
 
     def state_entered(execution: str, state: str) -> None:
-        entered[world.function_of(state)] = f"{execution.split(':')[-2].rsplit('-', 1)[-1]}.{state}"
-        if "-tune:" in execution:
-            entry = 1 + sum(1 for name, _ in recording.states if name == state)
-            recording.states.append((state, entry))
+        entered[world.function_of(state)] = f"{_machine(execution)}.{state}"
+        place = _place(execution, state)
+        entry = 1 + sum(1 for name, _ in recording.states if name == place)
+        recording.states.append((place, entry))
+        if place == state:
             known = {key for _, _, key in recording.objects}
             recording.objects.extend((state, entry, key) for key in world.stored() if key not in known)
 
@@ -115,6 +116,8 @@ def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
         for state, entry in recording.states:
             if is_new("state", state, str(entry)):
                 acts = [*kinds.STATE_FAULTS, *(kinds.DISTURBANCES if story.name == "well" else ())]
+                if state.startswith("restore."):
+                    acts = list(kinds.RESTORE_FAULTS)
                 cells.extend(Cell(story.name, "state", state, entry, 0, kind) for kind in acts)
         if story.name == "well":
             cells.extend(
@@ -172,7 +175,7 @@ def arm(world: World, cell: Cell) -> Callable[[], bool]:
     entries: list[str] = []
 
     def state_entered(execution: str, state: str) -> None:
-        if "-tune:" in execution and state == cell.where:
+        if _place(execution, state) == cell.where:
             entries.append(state)
             if len(entries) == cell.visit:
                 struck.append(True)
@@ -191,6 +194,15 @@ def arm(world: World, cell: Cell) -> Callable[[], bool]:
         case _:
             world.state_entered = state_entered
     return lambda: bool(struck)
+
+
+def _machine(execution: str) -> str:
+    return execution.split(":")[-2].rsplit("-", 1)[-1]
+
+
+def _place(execution: str, state: str) -> str:
+    machine = _machine(execution)
+    return state if machine == "tune" else f"{machine}.{state}"
 
 
 def _short(function: str) -> str:

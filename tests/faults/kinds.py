@@ -209,6 +209,9 @@ STATE_FAULTS = {
 }
 """What is done to an execution when it enters a state."""
 
+RESTORE_FAULTS = ("aborted", "timed out")
+"""Those of an execution of ``restore``, of whose end no event tells anybody."""
+
 DISTURBANCES = {
     "second run": second_run,
     "deployed": deployed,

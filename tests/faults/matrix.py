@@ -32,7 +32,7 @@ def record_all(world: World) -> tuple[dict[str, Recording], list[Cell]]:
     """Record every story, each in a copy of the world, and make the cells of what was recorded.
 
     Raises:
-        RuntimeError: A story does not run, or a state of ``tune`` is in none of them.
+        RuntimeError: A story does not run, or a state of ``tune`` or ``restore`` is in none of them.
     """
     rows = list(in_copies(world, [lambda story=story: asdict(record(world, story)) for story in STORIES], at_once=2))
     recordings: dict[str, Recording] = {}
@@ -47,7 +47,8 @@ def record_all(world: World) -> tuple[dict[str, Recording], list[Cell]]:
             status=row["status"],
         )
     entered = {state for recording in recordings.values() for state, _ in recording.states}
-    missing = world.states("tune").keys() - entered
+    every = {*world.states("tune"), *(f"restore.{state}" for state in world.states("restore"))}
+    missing = every - entered
     if missing:
         raise RuntimeError(f"no story enters {', '.join(sorted(missing))}: write one in tests/faults/stories.py")
     return recordings, cells_of(recordings)

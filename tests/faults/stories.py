@@ -54,6 +54,11 @@ def _stopped(world: World) -> None:
     _well(world)
 
 
+def _unrestored(world: World) -> None:
+    world.broken |= {"restore", "explain-failure"}
+    _stopped(world)
+
+
 def _swept(world: World) -> None:
     world.events_are_lost = True
     _stopped(world)
@@ -164,5 +169,6 @@ STORIES = (
     Story(
         "around", _around, "an event in S3, processors, policies, a layer, and records in the log alone", _surrounded
     ),
+    Story("unrestored", _unrestored, "it is stopped, and the steps that restore and that word failures are down"),
     Story("orphaned", _orphaned, "the sweeper finds a temporary function that belongs to no run"),
 )

@@ -64,14 +64,14 @@ world = World(Path(tempfile.mkdtemp()))
 def play(story):
     seen = record(world, story)
     return {"calls": [call[3] for call in seen.calls], "visits": seen.visits, "states": seen.states, "name": story.name}
-chosen = [story for story in STORIES if story.name in ("well", "reserving", "long")]
+chosen = [story for story in STORIES if story.name in ("well", "reserving", "long", "unrestored")]
 rows = in_copies(world, [lambda story=story: play(story) for story in chosen], at_once=2)
 print(json.dumps({row["name"]: row for _, row in rows}))
 """
 
 
 def test_stories_go_where_they_are_meant_to() -> None:
-    """Copies reserve concurrency in one of them, and in another a batch goes on in a further task."""
+    """Copies reserve concurrency, a batch goes on in a further task, and what cannot be undone is reported."""
     run = python("-c", _RECORD)
     assert run.returncode == 0, run.stderr[-2000:]
     told = json.loads(run.stdout.splitlines()[-1])
@@ -86,6 +86,7 @@ def test_stories_go_where_they_are_meant_to() -> None:
     assert (reserves("well"), repeated("well")) == (0, 0)
     assert reserves("reserving") > 0
     assert repeated("long") > 0
+    assert "s3:PutObject runs/run-1/report.json" in told["unrestored"]["calls"]
 
 
 _BREAK = """

@@ -25,6 +25,7 @@ STATUSES = {
     "followed": "ABORTED",
     "snapshots": "SUCCEEDED",
     "around": "SUCCEEDED",
+    "unrestored": "ABORTED",
     "orphaned": "SUCCEEDED",
     "night": "SUCCEEDED",
 }

@@ -166,6 +166,13 @@ def test_a_failed_run_says_why() -> None:
     assert "report.html" in all_states["UseFixedSentence"]["Parameters"]["cause"]
 
 
+def test_why_undoing_failed_is_not_told_as_why_the_run_did() -> None:
+    """Report takes ``failure`` for the run's own; ``restore`` hands it its whole state, and names nothing so."""
+    kept = [path["ResultPath"] for _, state in states(definition("restore")) for path in state.get("Catch", ())]
+    assert kept
+    assert "$.failure" not in kept
+
+
 def test_the_request_is_seen_by_plan_alone() -> None:
     """The payload is in the history's first event; no state after Plan gets it, also not after a failure."""
     plan = definition("tune")["States"]["Plan"]
