@@ -12,7 +12,7 @@ from typing import Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tuner.aws.failures import aws_call, error_code, error_text
-from tuner.core.errors import CloneNotReady, ProcessorFailed, Throttled
+from tuner.core.errors import CloneNotReady, PermissionDenied, ProcessorFailed, ServiceError, Throttled
 from tuner.core.log_records import ReportRecord, find_report, init_ran_again
 from tuner.core.model import Invocation, Outcome
 
@@ -53,7 +53,8 @@ class Invoker:
         """Invoke a clone once and read its measure, and its answer.
 
         A failure of the function is a result. A call that left no answer may
-        have run: it counts, as unmeasured.
+        have run: it counts, as unmeasured, and so does one whose record can
+        neither be found nor be asked for.
 
         Args:
             name: The clone.
@@ -89,9 +90,10 @@ class Invoker:
         tail = base64.b64decode(answer.get("LogResult") or "").decode("utf-8", "replace")
         record = find_report(tail, request_id)
         source: Literal["tail", "logs", "none"] = "tail"
+        why = None
         if record is None:
-            record, source = self._from_logs(request_id, began_ms)
-        error_type, error_message = _function_error(body) if answer.get("FunctionError") else (None, None)
+            record, source, why = self._from_logs(request_id, began_ms)
+        error_type, error_message = _function_error(body) if answer.get("FunctionError") else (None, why)
         invocation = _invocation(request_id, record, source, error_type, error_message)
         if not invocation.cold and init_ran_again(tail, request_id):
             invocation = replace(invocation, cold=True)
@@ -133,18 +135,25 @@ class Invoker:
             )
         return body
 
-    def _from_logs(self, request_id: str, began_ms: int) -> tuple[ReportRecord | None, Literal["logs", "none"]]:
+    def _from_logs(
+        self, request_id: str, began_ms: int
+    ) -> tuple[ReportRecord | None, Literal["logs", "none"], str | None]:
+        """Look a record up; where there is none, say why if AWS refused to tell."""
+        why = None
         for wait_s in LOG_WAITS_S:
             self._sleep(wait_s)
             try:
                 messages = self._messages_about(request_id, began_ms)
-            except Throttled:
+            except PermissionDenied as error:
+                return None, "none", error.message
+            except (Throttled, ServiceError) as error:
+                why = error.message
                 continue
             # Read together: START and END, which bear the id too, rule out a REPORT that the function printed itself.
             record = find_report("\n".join(messages), request_id)
             if record is not None:
-                return record, "logs"
-        return None, "none"
+                return record, "logs", None
+        return None, "none", why
 
     def _messages_about(self, request_id: str, began_ms: int) -> list[str]:
         messages: list[str] = []

@@ -290,6 +290,27 @@ def test_an_init_that_ran_again_is_a_cold_start(run: FakeRun, line: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("code", "looks"), [("AccessDeniedException", 1), ("InternalFailure", 5), ("ThrottlingException", 5)]
+)
+def test_a_record_that_may_not_be_looked_up_is_unmeasured(run: FakeRun, code: str, looks: int) -> None:
+    """The function ran: its invocation counts, with the reason, and is not lost with the refusal."""
+    batch = open_batch(run, 1)
+    without_report(run)
+    asked = []
+
+    def refuse(**arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        raise client_error(code, "no")
+
+    run.logs.filter_log_events = refuse  # type: ignore[method-assign]
+    assert run.measure(batch) == 1
+    (row,) = measured(run)
+    assert (row["outcome"], row["source"]) == ("unmeasured", "none")
+    assert "logs:FilterLogEvents" in row["error_message"]
+    assert len(asked) == looks
+
+
+@pytest.mark.parametrize(
     ("reserved", "unreserved", "batches", "per_batch"), [(None, 1_000, 5, 5), (None, 10, 1, 1), (1, 1_000, 1, 1)]
 )
 def test_a_run_takes_a_tenth_of_the_free_concurrency(
