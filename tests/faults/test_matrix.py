@@ -13,7 +13,7 @@ from tests.faults import kinds
 from tests.faults.cells import Cell, part_of, share_of
 
 _LIMIT_S = 900
-"""A minute and a half on two quiet cores; far more than a busy machine needs."""
+"""Three minutes on two quiet cores; far more than a busy machine needs."""
 
 pytestmark = pytest.mark.timeout(_LIMIT_S + 60)
 
