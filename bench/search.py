@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -87,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = rows_of(runs)
     print_table(rows)
     _print_calibration([run for run in runs if run.algorithm == "ours"])
+    print(f"Memory of a worker at its peak, interpreter and benchmark included: {_peak_memory_mb():.0f} MB.")
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     if arguments.runs:
@@ -182,6 +184,12 @@ def print_table(rows: list[dict[str, object]]) -> None:
             "" if row["suggest_ms_median"] is None else f"{row['suggest_ms_median']:.0f} / {row['suggest_ms_p99']:.0f}",
         )  # fmt: skip
     Console(width=150).print(table)
+
+
+def _peak_memory_mb() -> float:
+    """Largest resident set of the worker processes, which have ended."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 def _percent(ratio: object, digits: int = 1) -> str:
