@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.curves import read_curves, read_noise
 from bench.search import DATA, Work, print_table, rows_of, run_all
 
-MONTHLY_INVOCATIONS = (300.0, 1_200.0, 6_000.0, 30_000.0, 150_000.0, 600_000.0, 3_000_000.0, 30_000_000.0, 300_000_000.0)
+MONTHLY_INVOCATIONS = (300.0, 1200.0, 6e3, 3e4, 1.5e5, 6e5, 3e6, 3e7, 3e8)
 """The search asks for more where a month of the wrong size costs more."""
 WIDTH, HEIGHT, MARGIN = 720, 300, 56
 SERIES = (
