@@ -117,10 +117,12 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
         at = observations[0].candidate
         raise PayloadFailed(_failure_sentence(record, failure, at), hint=_failure_hint(failure))
     invocations = [invocation for observation in observations for invocation in observation.invocations]
-    unmeasured = sum(1 for invocation in invocations if invocation.outcome == "unmeasured")
-    if unmeasured >= _UNMEASURED_COUNT and unmeasured > _UNMEASURED_SHARE * len(invocations):
+    unmeasured = [invocation for invocation in invocations if invocation.outcome == "unmeasured"]
+    if len(unmeasured) >= _UNMEASURED_COUNT and len(unmeasured) > _UNMEASURED_SHARE * len(invocations):
+        why = next((f" The last one: {each.error_message}" for each in unmeasured[::-1] if each.error_message), "")
         raise TooManyUnmeasured(
-            f"{unmeasured} of {len(invocations)} invocations left no REPORT record, in the response or in the logs.",
+            f"{len(unmeasured)} of {len(invocations)} invocations left no REPORT record, in the response or in the "
+            f"logs.{why}",
             hint="The function's role must be allowed to write to the clones' log group; docs/limits.md tells more.",
         )
 
@@ -146,7 +148,5 @@ def _failure_sentence(record: RunRecord, failure: Invocation, candidate: Candida
             return f"{at}: it ran into its time-out of {record.target.timeout_s} s."
         case "out_of_memory":
             return f"{at}: it ran out of memory."
-        case "unmeasured":
-            return f"{at}: the invocation left no answer and no record ({failure.error_message or 'no reason given'})."
         case _:
             return f"{at}: {failure.error_type}: {failure.error_message}"

@@ -160,6 +160,24 @@ def test_many_unmeasured_invocations_end_the_run(run: FakeRun) -> None:
         run.search()
 
 
+def test_why_records_cannot_be_looked_up_is_said(run: FakeRun) -> None:
+    """A log group that our own role may not read is no fault of the function's role."""
+    run.plan()
+    run.round()
+    invoke = run.aws.invoke
+
+    def silent_invoke(**arguments: object) -> dict[str, object]:
+        return {**invoke(**arguments), "LogResult": ""}  # type: ignore[arg-type]
+
+    def refuse(**arguments: object) -> dict[str, object]:
+        raise client_error("AccessDeniedException", "no")
+
+    run.aws.invoke = silent_invoke  # type: ignore[method-assign]
+    run.logs.filter_log_events = refuse  # type: ignore[method-assign]
+    with pytest.raises(TooManyUnmeasured, match=r"or in the logs\. The last one: .*logs:FilterLogEvents"):
+        run.search()
+
+
 def test_clone_still_pending_is_waited_for(run: FakeRun) -> None:
     """A clone that is being made raises what the state machine retries."""
     run.plan()
