@@ -20,7 +20,7 @@ from tuner.core.search.warm_start import Verified, sizes_to_check, verify
 
 FIRST_SIZES_MB = (128, 512, 2048)
 FIRST_SIZES_WITH_CPU_TIME_MB = (128, 2048)
-"""Where the payload check's CPU time already told much of the shape."""
+"""Where CPU times come with the durations: they tell much of the shape at any size."""
 OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
 MIX_LIMIT = 8
 REPEATED_SHARE = 9.0
