@@ -24,6 +24,7 @@ from tuner.cli.failures import (
 )
 from tuner.cli.follow import RunEnd, caught_interrupts, follow
 from tuner.cli.runs import REPORT_FILES, Runs, new_run_id
+from tuner.core.errors import REPORT_LINE
 
 _POLL_S = {"local": 1.0, "aws": 2.0}
 """On this machine every question takes CPU time from what is being measured."""
@@ -191,8 +192,7 @@ def failure_of(runs: Runs, run_id: str, end: RunEnd) -> tuple[str, str, str]:
     name = end.status.error_name or "ServiceError"
     if written is not None and written.get("name") == name:
         return name, str(written.get("message") or ""), str(written.get("hint") or "")
-    message, _, hint = (end.status.cause or "The execution failed and gave no reason.").partition("\n")
-    return name, message, hint
+    return name, (end.status.cause or "The execution failed and gave no reason.").partition(REPORT_LINE)[0], ""
 
 
 def check_fields(code: int, findings: list[Finding]) -> dict[str, Any]:

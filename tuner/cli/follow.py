@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tuner.core.errors import PermissionDenied, TunerError
+from tuner.core.errors import REPORT_LINE, PermissionDenied, TunerError
 
 if TYPE_CHECKING:
     from tuner.cli.runs import ExecutionStatus
@@ -220,9 +220,9 @@ def _stop_and_restore(
             if restored.state == "SUCCEEDED":
                 sink.say("Everything that the run made has been removed.")
             else:
+                why = (restored.cause or restored.error_name or "no reason given").partition(REPORT_LINE)[0]
                 sink.say(
-                    f"Removing ended as {restored.state}: "
-                    f"{restored.cause or restored.error_name or 'no reason given'}. "
+                    f"Removing ended as {restored.state}: {why.rstrip('.')}. "
                     "The sweeper tries again on its schedule and before the next run."
                 )
             return RunEnd(runs.status(run_id), interrupted=True)

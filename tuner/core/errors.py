@@ -36,6 +36,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+REPORT_LINE = "\nReport: "
+"""Stands between the cause of a failed execution and the address of its report."""
+
 
 class TunerError(Exception):
     """An error with a sentence of what and where, and a hint of what next.

@@ -70,14 +70,20 @@ def snapshot_prices(target: TargetFunction, *, kept_minutes: float) -> SnapshotP
 def copies_of(observations: Sequence[Observation]) -> list[Candidate]:
     """The copies that were invoked, by their size: one for all batches of a size, and a fresh one for each cold start.
 
+    A size that the account does not allow has an observation without
+    invocations, and no copy.
+
     Example:
-        >>> at = Candidate(512, "arm64")
-        >>> fresh = Observation(3, 9001, at, (), "cold_start")
-        >>> len(copies_of([Observation(1, 0, at, ()), Observation(2, 1, at, ()), fresh]))
+        >>> from tuner.core.model import Invocation
+        >>> at, ran = Candidate(512, "arm64"), (Invocation("r", "ok", cold=True),)
+        >>> fresh = Observation(3, 9001, at, ran, "cold_start")
+        >>> refused = Observation(3, 2, Candidate(10240, "arm64"), ())
+        >>> len(copies_of([Observation(1, 0, at, ran), Observation(2, 1, at, ran), fresh, refused]))
         2
     """
-    kept = dict.fromkeys(each.candidate for each in observations if each.purpose != "cold_start")
-    return [*kept, *(each.candidate for each in observations if each.purpose == "cold_start")]
+    invoked = [each for each in observations if each.invocations]
+    kept = dict.fromkeys(each.candidate for each in invoked if each.purpose != "cold_start")
+    return [*kept, *(each.candidate for each in invoked if each.purpose == "cold_start")]
 
 
 def restores_of(observations: Sequence[Observation]) -> list[Candidate]:
@@ -109,7 +115,7 @@ def snapshot_fees_usd(
 
 
 def uninvoked_copies(made: Sequence[Candidate], observations: Sequence[Observation]) -> list[Candidate]:
-    """The copies that were made and have no observation, by their size."""
+    """The copies that were made and never invoked, by their size."""
     return list((Counter(made) - Counter(copies_of(observations))).elements())
 
 

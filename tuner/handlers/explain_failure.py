@@ -6,6 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tuner.core.errors import REPORT_LINE
 from tuner.handlers._entry import logger, run_artifacts, tracer
 from tuner.steps.explain_failure import explain_failure, record_failure
 
@@ -22,4 +23,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     logger.warning("run failed", error=failure.name, failure=failure.message)
     if event.get("keep", True):
         record_failure(artifacts, failure)
-    return {"name": failure.name, "cause": f"{failure.cause}\nReport: {artifacts.uri('report.html')}"}
+    return {"name": failure.name, "cause": f"{failure.cause}{REPORT_LINE}{artifacts.uri('report.html')}"}

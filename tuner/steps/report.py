@@ -11,7 +11,7 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
-from tuner.core.errors import StudyBusy
+from tuner.core.errors import REPORT_LINE, StudyBusy
 from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
 from tuner.core.model import Batch, Candidate, Explanation, GoalAlternatives, Observation, Recommendation
 from tuner.core.power_tuning_output import (
@@ -163,7 +163,7 @@ def _json_of(document: Mapping[str, Any]) -> bytes:
 def _reason(status: str | None, failure: Mapping[str, Any] | None, told: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Why an execution failed, where its own step could not write it down."""
     if failure is not None:
-        return {"name": failure["name"], "message": failure["cause"].partition("\n")[0], "hint": ""}
+        return {"name": failure["name"], "message": failure["cause"].partition(REPORT_LINE)[0], "hint": ""}
     error: Mapping[str, Any] | None = told.get("error") if status in ("FAILED", "UNKNOWN") else None
     return error
 
@@ -253,7 +253,11 @@ def _uninvoked(artifacts: RunArtifacts, observations: Sequence[Observation]) -> 
     if artifacts.find(PLAN) is None:
         return []
     cap_mb = memory_caps(artifacts) or math.inf
-    made = [step.candidate for step in load_plan(artifacts).steps if step.candidate.memory_mb <= cap_mb]
+    planned = [step for step in load_plan(artifacts).steps if step.candidate.memory_mb <= cap_mb]
+    restored = artifacts.find(RESTORED)
+    # What restore neither removed nor left was planned and refused.
+    found = None if restored is None else {*restored["removed"], *restored["remaining"]}
+    made = [step.candidate for step in planned if found is None or step.name in found]
     return uninvoked_copies(made, observations)
 
 

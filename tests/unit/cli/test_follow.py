@@ -66,14 +66,16 @@ def test_two_interrupts_at_once_count_as_two() -> None:
     assert (runs.asked_to_end, runs.stopped, runs.restores) == (1, 1, 1)
 
 
-def test_a_restore_that_fails_is_said_to_have() -> None:
-    """A failed removal is never passed over; the sweeper is named."""
+@pytest.mark.parametrize("cause", ["no permission", "no permission.\nReport: s3://bucket/runs/run/report.html"])
+def test_a_restore_that_fails_is_said_to_have(cause: str) -> None:
+    """A failed removal is never passed over; the sweeper is named, and the address of the report is told elsewhere."""
     interrupts = Interrupts(count=2)
-    runs = ScriptedRuns([RUNNING], restore_statuses=[ExecutionStatus("FAILED", cause="no permission")])
+    runs = ScriptedRuns([RUNNING], restore_statuses=[ExecutionStatus("FAILED", cause=cause)])
     sink = RecordingSink()
     follow(runs, "run", sink, interrupts, poll_s=0)
-    assert "no permission" in sink.sentences[-1]
-    assert "sweeper" in sink.sentences[-1]
+    assert sink.sentences[-1] == (
+        "Removing ended as FAILED: no permission. The sweeper tries again on its schedule and before the next run."
+    )
 
 
 def test_waiting_for_a_restore_is_bounded() -> None:

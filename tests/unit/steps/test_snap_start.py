@@ -137,6 +137,41 @@ def test_version_that_fails_ends_the_run_with_its_reason(
     assert run.aws.functions.keys() == {"theirs"}
 
 
+def test_copies_that_aws_refused_cost_nothing(run: FakeRun) -> None:
+    """A size above the account's cap, learnt in the run, and a copy that could not be made at all."""
+
+    def cap(call: str, name: str) -> None:
+        if call == "create_function" and "-2048-" in name:
+            raise client_error("ValidationException", "'MemorySize' must have value less than or equal to 1024")
+
+    run.aws.before = cap
+    run.plan(memory=[512, 1024, 2048], snapStart=True)
+    search(run)
+    made = len(copies(run))
+    document = finish(run)
+    assert made == len([name for call, name in run.aws.calls if call == "create_function" and "-2048-" not in name])
+    assert any("-2048-" in name for call, name in run.aws.calls if call == "create_function")
+    assert document["snapStart"]["copies"] == made
+
+
+def test_run_whose_first_copy_is_refused_paid_nothing(run: FakeRun) -> None:
+    """It was planned, and restore found nothing of it."""
+
+    def refuse(call: str, name: str) -> None:
+        if call == "create_function":
+            raise client_error("InvalidParameterValueException", "The role cannot be assumed by Lambda.")
+
+    run.aws.before = refuse
+    run.plan(snapStart=True)
+    number, _ = run.suggest()
+    with pytest.raises(CloneFailed):
+        create_clones(run.artifacts, run.reader, run.clones, number)
+    restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
+    report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED")
+    document = run.artifacts.read("report.json")
+    assert (document["spentUsd"], document["snapStart"]["copies"]) == (0.0, 0)
+
+
 def test_throttles_and_an_abort_while_waiting_leave_nothing(run: FakeRun) -> None:
     """A throttled look is repeated; a copy that is still being published is removed when AWS lets it."""
     run.plan(snapStart=True)
