@@ -53,7 +53,7 @@ def test_a_computing_thread_fills_its_share_up_to_one_vcpu() -> None:
     shapes = log_shapes(log_memory)
     knee = np.exp(shapes[:, 0] - shapes[:, 3]) * 256
     alike = int(np.argmin(np.abs(np.log(knee / VCPU_MB)) + np.abs(shapes[:, 2] - shapes[:, 3])))
-    assert utilisation(log_memory, VCPU_MB)[alike] == pytest.approx([0.145, 0.579, 1.0, 1.0], abs=0.15)
+    assert utilisation(log_memory, VCPU_MB)[alike] == pytest.approx([0.145, 0.579, 1.0, 1.0], rel=0.15)
 
 
 def test_an_invocation_that_was_not_held_back_says_nothing() -> None:
