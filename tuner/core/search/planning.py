@@ -18,7 +18,7 @@ from tuner.core.search.space import Space, space_of
 from tuner.core.search.spending import Purse, purse_of
 from tuner.core.search.warm_start import Verified, sizes_to_check, verify
 
-FIRST_SIZES_MB = (128, 512, 2048)
+FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
 FIRST_SIZES_WITH_CPU_TIME_MB = (128, 2048)
 """Where CPU times come with the durations: they tell much of the shape at any size."""
 OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
