@@ -38,7 +38,8 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
         tags[CPU_TIME_TAG] = "true"
     configuration: dict[str, Any] | None = None
     code: dict[str, str] = {}
-    ready = waiting = 0
+    active: list[str] = []
+    waiting = 0
     cap_mb = memory_caps(artifacts)
     known = {step.name for step in plan.steps}
     snap_start = record.request.snap_start
@@ -61,20 +62,24 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
                 artifacts.write(FACTS, {"memory_cap_mb": cap_mb})
                 _set_aside(artifacts, asked)
                 continue
-        # Before anything is invoked. Repeated for a copy of an earlier round: a step that ended between the two calls
-        # left one without its reserve.
-        if state == "active" and record.request.reserved_concurrency is not None:
-            clones.reserve(name, record.request.reserved_concurrency)
-        ready, waiting = ready + (state == "active"), waiting + (state != "active")
+        if state == "active":
+            active.append(name)
+        else:
+            waiting += 1
+    count = len(active) + waiting
     if waiting and snap_start:
         raise CloneNotReady(
-            f"{waiting} of {ready + waiting} temporary functions are not published yet: Lambda initialises each and "
+            f"{waiting} of {count} temporary functions are not published yet: Lambda initialises each and "
             "takes its SnapStart snapshot.",
             hint="Where that does not end, the function's init does not end in the copy; leave snapStart out.",
         )
     if waiting:
-        raise CloneNotReady(f"{waiting} of {ready + waiting} temporary functions are still being made.")
-    return ready
+        raise CloneNotReady(f"{waiting} of {count} temporary functions are still being made.")
+    if record.request.reserved_concurrency is not None:
+        # Repeated for a copy of an earlier round: a step that ended between the two calls left one without its reserve.
+        for name in active:
+            clones.reserve(name, record.request.reserved_concurrency)
+    return len(active)
 
 
 def _by_clone(batches: Sequence[Batch]) -> dict[tuple[Candidate, int], list[Batch]]:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tests.unit.search.simulated import problem_of
+from tuner.core.memory_sizes import ONE_VCPU_MB
 from tuner.core.model import Candidate, Facts, Invocation, Observation
 from tuner.core.search.belief import believe
-from tuner.core.search.cpu_time import VCPU_MB, shape_log_weights
+from tuner.core.search.cpu_time import shape_log_weights
 from tuner.core.search.evidence import read_evidence
 from tuner.core.search.outlook import mean_of
 from tuner.core.search.shapes import SHAPE_COUNT, log_shapes, utilisation
@@ -25,7 +26,14 @@ def _seen(cpu_ms: float | None, *, memory_mb: int = 1024, duration_ms: float = 1
 
 def _weights(*observations: Observation) -> FloatArray:
     space = space_of(PROBLEM)
-    return shape_log_weights(space, read_evidence(space, observations), SHAPE_COUNT)
+    weights = shape_log_weights(space, read_evidence(space, observations), SHAPE_COUNT)
+    assert weights is not None
+    return weights
+
+
+def _unknown(*observations: Observation) -> bool:
+    space = space_of(PROBLEM)
+    return shape_log_weights(space, read_evidence(space, observations), SHAPE_COUNT) is None
 
 
 def _fall(*observations: Observation) -> float:
@@ -36,13 +44,13 @@ def _fall(*observations: Observation) -> float:
 
 
 def test_without_cpu_times_no_shape_is_preferred() -> None:
-    """The weights are zeros, as if the module were not there."""
-    assert (_weights(_seen(None)) == 0).all()
+    """As if the module were not there: no sharper expectation of the misfit either."""
+    assert _unknown(_seen(None))
 
 
 def test_a_function_that_computes_is_told_from_one_that_waits_at_a_single_size() -> None:
     """The whole share spent, and it scales; a hundredth of it, and it does not."""
-    share = 1024 / VCPU_MB
+    share = 1024 / ONE_VCPU_MB
     assert _fall(_seen(100 * share)) > 5.5
     assert _fall(_seen(1.0)) < 1.6
 
@@ -52,13 +60,13 @@ def test_a_computing_thread_fills_its_share_up_to_one_vcpu() -> None:
     log_memory = np.log(np.array([256.0, 1024.0, 1769.0, 3008.0]))
     shapes = log_shapes(log_memory)
     knee = np.exp(shapes[:, 0] - shapes[:, 3]) * 256
-    alike = int(np.argmin(np.abs(np.log(knee / VCPU_MB)) + np.abs(shapes[:, 2] - shapes[:, 3])))
-    assert utilisation(log_memory, VCPU_MB)[alike] == pytest.approx([0.145, 0.579, 1.0, 1.0], rel=0.15)
+    alike = int(np.argmin(np.abs(np.log(knee / ONE_VCPU_MB)) + np.abs(shapes[:, 2] - shapes[:, 3])))
+    assert utilisation(log_memory)[alike] == pytest.approx([0.145, 0.579, 1.0, 1.0], rel=0.15)
 
 
 def test_an_invocation_that_was_not_held_back_says_nothing() -> None:
     """At 128 MB a handler of some milliseconds ends within one period of the quota: its ratio is not its share's."""
-    assert (_weights(_seen(95.0, memory_mb=128)) == 0).all()
+    assert _unknown(_seen(95.0, memory_mb=128))
 
 
 def test_ratios_that_no_shape_explains_cost_little() -> None:
@@ -71,3 +79,9 @@ def test_the_order_of_equal_sizes_does_not_matter() -> None:
     """The same observations in another order weigh the same."""
     first, second = _seen(50.0), _seen(20.0, memory_mb=256, duration_ms=300.0)
     assert np.array_equal(_weights(first, second), _weights(second, first))
+
+
+def test_cold_starts_say_nothing_of_the_shape() -> None:
+    """Their CPU time is mostly that of loading code."""
+    cold = Invocation("r", "ok", True, 100.0, cpu_ms=50.0)
+    assert _unknown(Observation(1, 0, Candidate(1024, "x86_64"), (cold,)))

@@ -15,6 +15,7 @@ import math
 
 import numpy as np
 
+from tuner.core.memory_sizes import ONE_VCPU_MB
 from tuner.core.search.evidence import Evidence
 from tuner.core.search.shapes import utilisation
 from tuner.core.search.space import FloatArray, Space
@@ -32,28 +33,27 @@ WIDE_FACTOR = 5.0
 """With this probability the ratios are off by so many times as much: the family is not the function's."""
 UNTHROTTLED = 1.3
 """Above so many times its share an invocation was not held back: it is shorter than a period of the CPU's quota."""
-VCPU_MB = 1769.0
-"""Memory that comes with one vCPU (AWS Lambda developer guide, "Configure Lambda function memory", seen 2026-11)."""
 
 
-def shape_log_weights(space: Space, evidence: Evidence, count: int) -> FloatArray:
-    """Logarithm of the likelihood of the CPU times under each of *count* shapes, up to a constant; zeros without any.
+def shape_log_weights(space: Space, evidence: Evidence, count: int) -> FloatArray | None:
+    """Logarithm of the likelihood of the CPU times under each of *count* shapes, up to a constant.
 
     One ratio a size, the median of its warm invocations. Sizes at which an
-    invocation got more than its share are left out.
+    invocation got more than its share are left out. ``None`` where no size is
+    left, or no CPU time was measured: nothing is known of the shapes then.
     """
     known = ~evidence.cold & (evidence.cpu_ratio >= 0)
     indices, ratios, counts = [], [], []
     for index in np.unique(evidence.candidate[known]):
         at_size = evidence.cpu_ratio[known & (evidence.candidate == index)]
         ratio = float(np.median(at_size))
-        if ratio <= UNTHROTTLED * math.exp(space.log_memory[index]) / VCPU_MB:
+        if ratio <= UNTHROTTLED * math.exp(space.log_memory[index]) / ONE_VCPU_MB:
             indices.append(int(index))
             ratios.append(ratio)
             counts.append(len(at_size))
     if not indices:
-        return np.zeros(count)
-    expected = utilisation(space.log_memory[indices], VCPU_MB, count)
+        return None
+    expected = utilisation(space.log_memory[indices], count)
     residual = np.log(np.array(ratios) + OFFSET)[None, :] - np.log(expected + OFFSET)
     size = len(indices)
     covariance = np.full((size, size), COMMON_ERROR**2) + np.diag(OWN_ERROR**2 + SCATTER**2 / np.array(counts))

@@ -224,12 +224,11 @@ class Posterior:
         self._evidence = evidence
         typical = float(np.median(evidence.log_ms)) if len(evidence.log_ms) else 4.0
         self._centre = typical
-        has_cpu_time = bool((evidence.cpu_ratio >= 0).any())
-        self._grid = _combinations(typical, MISFIT_PRIOR_WITH_CPU_TIME if has_cpu_time else MISFIT_PRIOR)
+        by_cpu_time = shape_log_weights(space, evidence, FINE_SHAPE_COUNT)
+        self._shape_log_weights = np.zeros(SHAPE_COUNT) if by_cpu_time is None else by_cpu_time
+        self._grid = _combinations(typical, MISFIT_PRIOR if by_cpu_time is None else MISFIT_PRIOR_WITH_CPU_TIME)
         self._kernel, self._factor = _misfit_kernel(tuple(space.log_memory))
-        shape_count = FINE_SHAPE_COUNT if has_cpu_time else SHAPE_COUNT
-        self._shapes = log_shapes(space.log_memory, shape_count)
-        self._shape_log_weights = shape_log_weights(space, evidence, shape_count)
+        self._shapes = log_shapes(space.log_memory, len(self._shape_log_weights))
         self._hypotheses = self._outlier_hypotheses()
 
     def _outlier_hypotheses(self) -> list[_Hypothesis]:

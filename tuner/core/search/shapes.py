@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from tuner.core.memory_sizes import ONE_VCPU_MB
 from tuner.core.search.space import FloatArray
 
 SHAPE_COUNT = 256
@@ -70,14 +71,14 @@ def log_shapes(log_memory: FloatArray, count: int = SHAPE_COUNT) -> FloatArray:
     return result
 
 
-def utilisation(log_memory: FloatArray, vcpu_mb: float, count: int = SHAPE_COUNT) -> FloatArray:
+def utilisation(log_memory: FloatArray, count: int = SHAPE_COUNT) -> FloatArray:
     """CPU time over duration under each of the shapes at each size, shape (count, sizes); above 1 with threads.
 
-    The part that scales runs on the CPU share of its size, *vcpu_mb* a vCPU,
-    up to that of its saturation.
+    The part that scales runs on the CPU share of its size, up to that of its
+    saturation.
     """
     floor, exponent, saturation_mb = _parameters(count)
     bound = np.minimum(log_memory[None, :], np.log(saturation_mb)[:, None])
     falling = (1 - floor)[:, None] * np.exp(-exponent[:, None] * (bound - math.log(_ANCHOR_MB)))
-    result: FloatArray = falling * np.exp(bound) / vcpu_mb / (floor[:, None] + falling)
+    result: FloatArray = falling * np.exp(bound) / ONE_VCPU_MB / (floor[:, None] + falling)
     return result
