@@ -27,7 +27,8 @@ from tuner.core.log_records import (
     read_records,
 )
 from tuner.core.log_records.course import WAITING_RECORDS
-from tuner.core.log_records.events import LONGEST_CHARACTERS, iter_messages
+from tuner.core.log_records.events import iter_messages
+from tuner.core.log_records.pieces import LONGEST_CHARACTERS
 
 CORPUS = [
     json.loads(line)

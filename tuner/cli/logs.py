@@ -18,10 +18,12 @@ from typing import Any
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, UsageProblem, show_error
 from tuner.core.latency import percentile, samples_needed
 from tuner.core.log_records import InitReport, Record, ReportRecord, RestoreReport, read_records
+from tuner.core.log_records.missing import Witness
 
 STANDARD_INPUT = "-"
 _PIECE_BYTES = 1_048_576
 _GZIP_BEGINS = b"\x1f\x8b"
+_MOST_GZIP_LAYERS = 3
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _PERCENTILES = (50, 95, 99)
 _CONFIDENCE = 0.9
@@ -44,7 +46,8 @@ def run_logs(source: str, *, summary: bool) -> int:
     """
     with _opened(source) as stream:
         octets = _Octets(stream)
-        records = read_records(decoded(octets))
+        text = Witness(decoded(octets))
+        records = read_records(text)
         try:
             found = _print_summary(records) if summary else _print_records(records)
         except BrokenPipeError:
@@ -63,10 +66,7 @@ def run_logs(source: str, *, summary: bool) -> int:
         show_error("NothingMeasured", f"{name} is empty.", "")
     else:
         show_error(
-            "NothingMeasured",
-            f"There is no REPORT record in {name} ({octets.count:,} bytes).",
-            "It has to be a log of AWS Lambda: raw lines, what `aws logs tail` prints, or the JSON of "
-            "`aws logs filter-log-events`. With the JSON log format and the system log level WARN, Lambda writes none.",
+            "NothingMeasured", f"There is no REPORT record in {name} ({octets.count:,} bytes).", text.why_no_record()
         )
     return EXIT_FAILED
 
@@ -116,10 +116,13 @@ class _Octets:
         """Why it could not be unpacked to its end."""
 
     def __iter__(self) -> Iterator[bytes]:
-        reader: BufferedReader | gzip.GzipFile = self._stream
-        if self._stream.peek(2).startswith(_GZIP_BEGINS):
-            reader = gzip.GzipFile(fileobj=self._stream)
+        reader: BufferedReader = self._stream
         try:
+            # Subscriptions deliver gzip, which Firehose and S3 may pack once more.
+            for _ in range(_MOST_GZIP_LAYERS):
+                if not reader.peek(2).startswith(_GZIP_BEGINS):
+                    break
+                reader = BufferedReader(gzip.GzipFile(fileobj=reader, mode="rb"))
             while piece := reader.read1(_PIECE_BYTES):
                 self.count += len(piece)
                 yield piece
