@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, groupby, islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 Time = float | str | None
@@ -67,12 +67,16 @@ def _runs_backwards(events: list[Event]) -> bool:
 
 
 def _sorted_within_a_time(events: Iterator[Event]) -> Iterator[Event]:
-    for (_, is_in_place), group in groupby(events, key=lambda event: (event.time, event.is_in_place)):
-        if is_in_place:
-            yield from group
+    block: list[Event] = []
+    for event in events:
+        if block and (event.is_in_place or event.time != block[0].time or len(block) >= GROUP_EVENTS):
+            yield from sorted(block, key=_rank)
+            block = []
+        if event.is_in_place:
+            yield event
         else:
-            while block := list(islice(group, GROUP_EVENTS)):
-                yield from sorted(block, key=_rank)
+            block.append(event)
+    yield from sorted(block, key=_rank)
 
 
 def _rank(event: Event) -> int:
@@ -88,7 +92,7 @@ def _without_repeats(events: Iterator[Event]) -> Iterator[str]:
     """Pages and downloads overlap. What a retry writes has another time, even if it says the same."""
     seen: dict[int, None] = {}
     for time, message, _ in events:
-        if time is not None and _BEARS_ON_RECORDS.search(message):
+        if time is not None and ("RequestId:" in message or '"platform.' in message):
             key = hash((time, message))
             if key in seen:
                 continue

@@ -49,22 +49,24 @@ def prefix_of(lines: Sequence[str]) -> Prefix | None:
     for line in lines:
         if PLATFORM_LINE.match(line):
             raw += 1
-        elif (shape := _shape(line)) is not None:
-            shapes.setdefault(shape.pattern, shape)
+        elif not any(_is_behind(shape, line) for shape in shapes.values()) and (shape := _shape(line)) is not None:
+            shapes[shape.pattern] = shape
     for shape in shapes.values():
-        prefixed = sum(
-            PLATFORM_LINE.match(line, found.end()) is not None for line in lines if (found := shape.match(line))
-        )
-        if prefixed >= raw:
+        if sum(_is_behind(shape, line) for line in lines) >= raw:
             return shape
     first = next((line for line in lines if line.strip()), "")
     return None if raw or shapes else _shape_without_record(first)
 
 
+def _is_behind(prefix: Prefix, line: str) -> bool:
+    found = prefix.match(line)
+    return found is not None and PLATFORM_LINE.match(line, found.end()) is not None
+
+
 def time_in(prefix: re.Match[str]) -> str | None:
-    """The time in a prefix as a text that sorts by time; ``None`` without a date."""
-    time = prefix.groupdict().get("time")
-    return time.replace("T", " ").replace("/", "-").replace(",", ".") if time and time[:4].isdigit() else None
+    """The time in a prefix, which sorts by time within one log; ``None`` without a date."""
+    time: str | None = prefix["time"] if "time" in prefix.re.groupindex else None
+    return time if time is not None and time[:4].isdigit() else None
 
 
 def are_tabbed(lines: Sequence[str]) -> bool:
