@@ -29,6 +29,7 @@ from urllib.parse import unquote
 
 from tuner.core.errors import TunerError
 from tuner.embedded.log_filter import matches_filter
+from tuner.embedded.schedule_expression import InvalidSchedule, check_schedule
 
 if TYPE_CHECKING:
     from tuner.embedded.functions import Invocation
@@ -1267,21 +1268,46 @@ def mend_event_targets(hooks: Hooks) -> None:
 
 
 def mend_schedules(hooks: Hooks) -> None:
-    """Create schedules and their groups from a template, and refuse a schedule in a group that is not there.
+    """Create schedules and their groups from a template; refuse an unknown group and an expression that AWS refuses.
 
     moto's CloudFormation skips both with a warning; its API answers 500 for
-    an unknown group.
+    an unknown group, and takes any text for an expression.
     """
-    from moto.scheduler.exceptions import ScheduleGroupNotFound
+    from moto.events.exceptions import ValidationException as RuleRefused
+    from moto.events.models import EventsBackend
+    from moto.scheduler.exceptions import ScheduleGroupNotFound, ValidationException
     from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 
     original_create = EventBridgeSchedulerBackend.create_schedule
+    original_update = EventBridgeSchedulerBackend.update_schedule
+    original_put_rule = EventsBackend.put_rule
+
+    def refuse_wrong_expression(settings: Mapping[str, Any]) -> None:
+        expression = str(settings["schedule_expression"])
+        try:
+            check_schedule(expression, settings.get("schedule_expression_timezone"))
+        except InvalidSchedule as error:
+            raise ValidationException(f"Invalid Schedule Expression {expression}.") from error
 
     def create_schedule(self: Any, *args: Any, **kwargs: Any) -> Any:
         group = kwargs.get("group_name") or "default"
         if group not in self.schedule_groups:
             raise ScheduleGroupNotFound(group)
+        refuse_wrong_expression(kwargs)
         return original_create(self, *args, **kwargs)
+
+    def update_schedule(self: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_wrong_expression(kwargs)
+        return original_update(self, *args, **kwargs)
+
+    def put_rule(self: Any, *args: Any, **kwargs: Any) -> Any:
+        expression = kwargs.get("scheduled_expression")
+        if expression:
+            try:
+                check_schedule(expression)
+            except InvalidSchedule as error:
+                raise RuleRefused("Parameter ScheduleExpression is not valid.") from error
+        return original_put_rule(self, *args, **kwargs)
 
     def settings_of(properties: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -1307,6 +1333,8 @@ def mend_schedules(hooks: Hooks) -> None:
         backends.delete_schedule(properties.get("GroupName"), name)
 
     EventBridgeSchedulerBackend.create_schedule = create_schedule
+    EventBridgeSchedulerBackend.update_schedule = update_schedule
+    EventsBackend.put_rule = put_rule
     _add_resource("AWS::Scheduler::Schedule", scheduler_backends, create, delete, update)
     _add_resource(
         "AWS::Scheduler::ScheduleGroup",

@@ -6,7 +6,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tuner.core.errors import TunerError
 
@@ -69,15 +69,37 @@ def is_due(
     first = max(first, until.astimezone(UTC) - timedelta(minutes=_LONGEST_GAP_MINUTES))
     first = first.replace(second=0, microsecond=0)
     while first <= until:
-        if cron.matches(first.astimezone(zone)):
+        local = first.astimezone(zone)
+        # Clocks that go forward skip a time; when they go back, the schedule runs once, not twice
+        # ("Schedule types", EventBridge Scheduler guide, seen 2026-11-28).
+        if local.fold == 0 and cron.matches(local):
             return True
         first += timedelta(minutes=1)
     return False
 
 
+def check_schedule(expression: str, timezone: str | None = None) -> None:
+    """Refuse what EventBridge refuses.
+
+    Raises:
+        InvalidSchedule: Not one of the three forms, or a time zone that is not known.
+
+    Example:
+        >>> check_schedule("cron(0 3 * * ? *)", "Europe/Berlin")
+    """
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    try:
+        is_due(expression, after=moment, until=moment, created_at=moment, timezone=timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InvalidSchedule(
+            f"{timezone!r} is not a time zone.", hint="Write a name such as Europe/Berlin."
+        ) from error
+
+
 def _rate_is_due(expression: str, content: str, after: datetime, until: datetime, created_at: datetime) -> bool:
-    found = re.fullmatch(r"(\d+)\s+(minute|hour|day)s?", content.strip())
-    if not found or int(found[1]) == 0:
+    # A value over 1 wants the plural ("Rate expressions", EventBridge guide).
+    found = re.fullmatch(r"(\d+)\s+(minute|hour|day)(s?)", content.strip())
+    if not found or int(found[1]) == 0 or (int(found[1]) > 1 and not found[3]):
         raise _invalid(expression)
     period_s = int(found[1]) * _UNITS_S[found[2]]
     past = int((after - created_at).total_seconds() // period_s)
@@ -101,13 +123,14 @@ class CronExpression:
         """Read ``minutes hours day-of-month month day-of-week year``.
 
         Raises:
-            InvalidSchedule: Not six fields, a value out of bounds, or days in both day fields.
+            InvalidSchedule: Not six fields, a value out of bounds, or not exactly one ``?`` in the day fields: "if you
+                specify a value or a * in one of them, you must use a ? in the other" (EventBridge guide).
         """
         fields = content.upper().split()
         if len(fields) != 6:
             raise _invalid(f"cron({content})")
         minutes, hours, days_of_month, months, days_of_week, years = fields
-        if days_of_month != "?" and days_of_week != "?" and "*" not in (days_of_month, days_of_week):
+        if (days_of_month == "?") == (days_of_week == "?"):
             raise _invalid(f"cron({content})")
         try:
             cron = cls(
@@ -158,6 +181,8 @@ class CronExpression:
             return day == 7
         if "#" in field:
             wanted, nth = field.split("#")
+            if not 1 <= int(nth) <= 5:
+                raise ValueError(field)
             return day == _value(wanted, _DAYS) and (moment.day - 1) // 7 + 1 == int(nth)
         if field.endswith("L"):
             last = calendar.monthrange(moment.year, moment.month)[1]

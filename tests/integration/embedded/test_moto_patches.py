@@ -627,6 +627,25 @@ def a_schedule_needs_its_group(account: Account) -> None:
 
 
 @probe("mend_schedules")
+def a_schedule_needs_an_expression_that_aws_takes(account: Account) -> None:
+    scheduler, name = account.client("scheduler"), unique("schedule")
+    settings: dict[str, Any] = {
+        "Name": name,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": "arn:aws:lambda:us-east-1:123456789012:function:x", "RoleArn": account.role_arn},
+    }
+    for expression in ("cron(0 3 * * * *)", "cron(0 3 ? * ? *)", "cron(5 17 * * 6L *)", "cron(0 9 ? * 7#6 *)"):
+        with refused("ValidationException", "Invalid Schedule Expression"):
+            scheduler.create_schedule(ScheduleExpression=expression, **settings)
+    scheduler.create_schedule(ScheduleExpression="rate(5 minutes)", **settings)
+    with refused("ValidationException", "Invalid Schedule Expression"):
+        scheduler.update_schedule(ScheduleExpression="rate(5 minute)", **settings)
+    scheduler.delete_schedule(Name=name)
+    with refused("ValidationException", "ScheduleExpression is not valid"):
+        account.client("events").put_rule(Name=name, ScheduleExpression="cron(0 3 * * * *)")
+
+
+@probe("mend_schedules")
 def a_template_makes_schedule_groups(account: Account) -> None:
     group, name = unique("group"), unique("schedule")
     properties = {

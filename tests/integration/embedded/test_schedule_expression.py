@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tuner.embedded.schedule_expression import CronExpression, InvalidSchedule, is_due
+from tuner.embedded.schedule_expression import CronExpression, InvalidSchedule, check_schedule, is_due
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,8 @@ def test_cron_names_its_minutes(expression: str, moments: list[str], others: lis
 @pytest.mark.parametrize(
     "expression",
     ["cron(0 3 * * *)", "cron(60 3 * * ? *)", "cron(0 3 1 * MON *)", "cron(0 3 * FOO ? *)", "rate(0 minutes)",
-     "rate(5 parsecs)", "at(soon)", "0 3 * * ? *"],
+     "rate(5 parsecs)", "at(soon)", "0 3 * * ? *", "cron(0 3 * * * *)", "cron(0 3 ? * ? *)", "cron(5 17 * * 6L *)",
+     "cron(0 9 ? * 7#6 *)", "rate(5 minute)", "rate(2 hour)"],
 )  # fmt: skip
 def test_wrong_expressions_are_refused(expression: str) -> None:
     """The error names the expression."""
@@ -68,3 +69,36 @@ def test_at_is_due_once() -> None:
     berlin = {"created_at": until, "timezone": "Europe/Berlin"}
     assert is_due("at(2026-01-31T08:00:00)", after=until - timedelta(seconds=1), until=until, **berlin)  # type: ignore[arg-type]
     assert not is_due("at(2026-01-31T08:00:00)", after=until, until=until + timedelta(days=1), **berlin)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("expression", "night", "count"),
+    [
+        ("cron(30 2 * * ? *)", datetime(2026, 3, 28, 23, tzinfo=UTC), 0),  # the clocks go forward from 2:00 to 3:00
+        ("cron(30 2 * * ? *)", datetime(2026, 10, 24, 22, tzinfo=UTC), 1),  # the clocks go back from 3:00 to 2:00
+        ("cron(30 3 * * ? *)", datetime(2026, 3, 28, 23, tzinfo=UTC), 1),
+    ],
+)
+def test_daylight_saving_time(expression: str, night: datetime, count: int) -> None:
+    """A time that does not exist is skipped, and one that comes twice counts once."""
+    hours = [night + timedelta(hours=hour) for hour in range(8)]
+    assert count == sum(
+        is_due(expression, after=hour, until=hour + timedelta(hours=1), created_at=night, timezone="Europe/Berlin")
+        for hour in hours
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["0-15/1 8-8 ? * 2,3,4,5,6,7 *", "30-30 13-13 ? * 2,4,6 *", "1-31/30 1-1 ? * 1,7 *", "0 11-23/4 ? * 2-6 *",
+     "0 0 1 1-12/3 ? *", "0 2 ? * 5L *", "15 10 ? * 6L 2002-2030", "0 21 LW * ? *", "0/30 20-2 ? * MON-FRI *"],
+)  # fmt: skip
+def test_expressions_that_others_refuse(content: str) -> None:
+    """Valid ones stay so."""
+    check_schedule(f"cron({content})", "Europe/Berlin")
+
+
+def test_unknown_time_zones_are_refused() -> None:
+    """The error names it."""
+    with pytest.raises(InvalidSchedule, match="'Mars/Olympus' is not a time zone"):
+        check_schedule("cron(0 3 * * ? *)", "Mars/Olympus")
