@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, UsageProblem, show_error
+from tuner.cli.text_files import BYTE_ORDER_MARKS
 from tuner.core.latency import percentile, samples_needed
 from tuner.core.log_records import InitReport, Record, ReportRecord, RestoreReport, read_records
 from tuner.core.log_records.missing import Witness
@@ -24,7 +25,6 @@ STANDARD_INPUT = "-"
 _PIECE_BYTES = 1_048_576
 _GZIP_BEGINS = b"\x1f\x8b"
 _MOST_GZIP_LAYERS = 3
-_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _PERCENTILES = (50, 95, 99)
 _CONFIDENCE = 0.9
 _TABLE_WIDTH = 100
@@ -76,7 +76,7 @@ def decoded(octets: Iterable[bytes]) -> Iterator[str]:
     stream = iter(octets)
     first = next(stream, b"")
     encoding = "utf-8"
-    for mark, name in _BYTE_ORDER_MARKS:
+    for mark, name in BYTE_ORDER_MARKS:
         if first.startswith(mark):
             first, encoding = first[len(mark) :], name
             break

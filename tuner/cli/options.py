@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tuner.cli.failures import UsageProblem
+from tuner.cli.text_files import read_text
 from tuner.core.errors import InvalidRequest
 from tuner.core.goal import parse_goal
 
@@ -68,11 +69,7 @@ def parse_environment(pairs: Sequence[str], env_file: Path | None) -> dict[str, 
     """
     variables: dict[str, str] = {}
     if env_file is not None:
-        try:
-            lines = env_file.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise UsageProblem(f"--env-file {env_file} cannot be read: {error.strerror}.") from error
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(read_text(env_file, "--env-file").splitlines(), start=1):
             stripped = line.strip().removeprefix("export ").strip()
             if stripped and not stripped.startswith("#"):
                 variables.update([_environment_pair(stripped, f"{env_file}, line {number}", unquote=True)])
@@ -85,20 +82,17 @@ def read_payload(path: Path) -> Any:
     """Read the event that the function is invoked with.
 
     Raises:
-        ValueError: The file cannot be read or is not JSON; says where.
+        ValueError: The file is not JSON; says where.
+        UsageProblem: The file cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"--payload {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"--payload {path} is not UTF-8 text: {error.reason}") from error
-    try:
-        return json.loads(text)
+        return json.loads(read_text(path, "--payload"))
     except json.JSONDecodeError as error:
         raise ValueError(
             f"--payload {path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from error
+    except RecursionError as error:
+        raise ValueError(f"--payload {path} is nested too deeply to be read") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +141,8 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
             return parse(typed)
         except InvalidRequest as error:
             problems.extend(error.problems)
+        except UsageProblem as error:
+            problems.append(" ".join((error.message.rstrip("."), error.hint)).strip().rstrip("."))
         except ValueError as error:
             problems.append(str(error))
         return None
@@ -205,7 +201,11 @@ def _environment_pair(text: str, where: str, *, unquote: bool) -> tuple[str, str
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals or not _ENVIRONMENT_NAME.fullmatch(name):
-        raise UsageProblem(f"{where}: {text!r} is not of the form NAME=value.")
+        # What stands there may be a secret: it is not repeated.
+        raise UsageProblem(
+            f"{where} is not of the form NAME=value.",
+            hint="A name has letters, digits and underscores, and begins with a letter.",
+        )
     if unquote:
         value = value.strip()
         if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tuner.cli.failures import UsageProblem
+from tuner.cli.text_files import read_text
 
 _FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 
@@ -96,20 +98,44 @@ def read_template_function(template: Path, logical_id: str | None) -> TemplateFu
 
 
 def _load(template: Path) -> Mapping[str, Any]:
-    import cfn_flip
+    import yaml
 
+    text = read_text(template, "--template", reads_utf16=False)
     try:
-        text = template.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageProblem(f"--template {template} cannot be read: {reason}.") from error
-    try:
-        document, _ = cfn_flip.load(text)
-    except Exception as error:  # its parsers raise many kinds
+        document = json.loads(text) if text.lstrip()[:1] == "{" else yaml.load(text, Loader=_loader())  # noqa: S506
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageProblem(f"--template {template} is neither YAML nor JSON: {error}") from error
     if not isinstance(document, Mapping):
         raise UsageProblem(f"--template {template} is not a template: it has no Resources.")
     return document
+
+
+def _loader() -> Any:
+    """A loader that keeps dates, numbers and names as the texts that they are for CloudFormation.
+
+    YAML 1.1 makes a date of 2012-10-17, 83 of 0123, and True of a variable
+    that is called ON. Only the values true, yes, on and their like stay truth
+    values: CloudFormation hands them on as "true".
+    """
+    import yaml
+    from cfn_tools.yaml_loader import CfnYamlLoader
+
+    kept = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+
+    class Loader(CfnYamlLoader):  # type: ignore[misc]
+        yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own name for it
+            first: [row for row in rows if row[0] in kept]
+            for first, rows in CfnYamlLoader.yaml_implicit_resolvers.items()
+        }
+
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node = super().compose_mapping_node(anchor)
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.tag == kept[0]:
+                    key.tag = "tag:yaml.org,2002:str"
+            return node
+
+    return Loader
 
 
 def _variables(properties: Mapping[str, Any]) -> Mapping[str, Any]:
