@@ -167,10 +167,11 @@ def test_a_failed_run_says_why() -> None:
 
 
 def test_why_undoing_failed_is_not_told_as_why_the_run_did() -> None:
-    """Report takes ``failure`` for the run's own; ``restore`` hands it its whole state, and names nothing so."""
-    kept = [path["ResultPath"] for _, state in states(definition("restore")) for path in state.get("Catch", ())]
-    assert kept
-    assert "$.failure" not in kept
+    """Report takes ``failure`` for the run's own; ``restore`` hands it the run's id and a status alone."""
+    reports = [task for _, task in tasks("restore") if task["Resource"] == "${ReportFunctionArn}"]
+    assert len(reports) == 2
+    for task in reports:
+        assert task["Parameters"].keys() == {"runId.$", "status.$"}
 
 
 def test_the_request_is_seen_by_plan_alone() -> None:
@@ -216,11 +217,19 @@ def test_measuring_is_bounded_in_parallel() -> None:
 
 
 def test_restore_takes_a_run_id_with_or_without_a_status() -> None:
-    """The rule sends both, the command and the sweeper the run id: the report step gets the input as it is."""
+    """What is absent is filled in, and the report step gets the status that the restore step believes."""
     all_states = definition("restore")["States"]
-    assert all_states["Restore"]["Parameters"] == {"runId.$": "$.runId"}
-    assert all_states["Restore"]["ResultPath"] is None
-    assert "Parameters" not in all_states["Report"]
+    assert all_states["Input"]["Parameters"]["default"] == {"runId": None, "status": "UNKNOWN"}
+    assert all_states["Restore"]["Parameters"] == {"runId.$": "$.runId", "status.$": "$.status"}
+    assert all_states["Report"]["Parameters"]["status.$"] == f"{all_states['Restore']['ResultPath']}.status"
+
+
+def test_nothing_is_written_of_a_run_that_never_was() -> None:
+    """RunNotFound leads past every report to an end with a fixed sentence."""
+    all_states = definition("restore")["States"]
+    first = all_states["Restore"]["Catch"][0]
+    assert (first["ErrorEquals"], first["Next"]) == (["RunNotFound"], "NoSuchRun")
+    assert (all_states["NoSuchRun"]["Type"], all_states["NoSuchRun"]["Error"]) == ("Fail", "RunNotFound")
 
 
 def test_restore_says_when_it_could_not() -> None:

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code
 from tuner.core.errors import RunNotFound, StudyBusy
+from tuner.core.run_id import check_run_id
 
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
 _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
@@ -111,11 +112,15 @@ class Artifacts:
 
 
 class RunArtifacts:
-    """The objects of one run, under ``runs/<run id>/``."""
+    """The objects of one run, under ``runs/<run id>/``.
+
+    Raises:
+        RunNotFound: No run can have this id.
+    """
 
     def __init__(self, artifacts: Artifacts, run_id: str) -> None:
         self.all = artifacts
-        self.run_id = run_id
+        self.run_id = check_run_id(run_id)
 
     def key(self, name: str) -> str:
         """The full key of one of the run's objects."""

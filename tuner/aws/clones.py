@@ -17,7 +17,7 @@ from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.core.clone import clone_request, way_out
 from tuner.core.errors import CloneFailed, CloneNotReady, PermissionDenied
 from tuner.core.model import Candidate
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.plan import CLONE_PREFIX, is_clone
 from tuner.core.snap_start import COPY_VERSION
 
 _CAP = re.compile(r"MemorySize.*less than or equal to (?P<cap>\d+)", re.DOTALL)
@@ -44,9 +44,10 @@ class MemoryCapReached(Exception):
 class Clones:
     """Creates, watches and deletes temporary functions through one injected Lambda client."""
 
-    def __init__(self, lambda_client: Any, *, log_group: str) -> None:
+    def __init__(self, lambda_client: Any, *, log_group: str, tags: Mapping[str, str] | None = None) -> None:
         self._lambda = lambda_client
         self._log_group = log_group
+        self._tags = tags or {}
 
     def create(
         self,
@@ -65,7 +66,7 @@ class Clones:
             candidate: Memory size and architecture it gets.
             configuration: The target's, as AWS returned it.
             code: ``S3Bucket`` and ``S3Key``, or ``ImageUri``.
-            tags: Which run it belongs to and until when; none of the target's.
+            tags: Which run it belongs to and until when; none of the target's. The deployer's are added.
             snap_start: Publish it with SnapStart: it is invoked by its version, when that is active.
 
         Returns:
@@ -79,7 +80,13 @@ class Clones:
             try:
                 answer = self._lambda.create_function(
                     **clone_request(
-                        name, candidate, configuration, code, tags, log_group=self._log_group, snap_start=snap_start
+                        name,
+                        candidate,
+                        configuration,
+                        code,
+                        {**self._tags, **tags},
+                        log_group=self._log_group,
+                        snap_start=snap_start,
                     )
                 )
             except ClientError as error:
@@ -192,14 +199,14 @@ class Clones:
         return True
 
     def arns(self) -> dict[str, str]:
-        """The ARNs of all temporary functions in this account and Region, by name."""
+        """The ARNs of this stack's temporary functions in this account and Region, by name."""
         with aws_call("lambda:ListFunctions", "*"):
             pages = self._lambda.get_paginator("list_functions").paginate()
             return {
                 row["FunctionName"]: row["FunctionArn"]
                 for page in pages
                 for row in page["Functions"]
-                if row["FunctionName"].startswith(CLONE_PREFIX)
+                if is_clone(row, self._log_group)
             }
 
     def tags(self, arn: str) -> dict[str, str] | None:

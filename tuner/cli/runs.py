@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.failures import aws_call
 from tuner.cli.account import Account
+from tuner.core.aws_limits import LONGEST_EXECUTION_NAME
 from tuner.core.errors import TunerError
 from tuner.core.function_reference import read_function_reference
 
@@ -21,7 +22,6 @@ REPORT_FILES = {"html": "report.html", "markdown": "report.md", "json": "report.
 
 # Step Functions takes 262,144 bytes of input; the rest of the request needs little of it.
 _LARGEST_INLINE_PAYLOAD_BYTES = 200_000
-_LONGEST_EXECUTION_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def new_run_id(function: str, now: datetime) -> str:
     reference, _ = read_function_reference(function)
     plain_name = reference.name if reference else function
     stamp, ending = now.strftime("%Y%m%d-%H%M%S"), secrets.token_hex(2)
-    room = _LONGEST_EXECUTION_NAME - len(stamp) - len(ending) - 2
+    room = LONGEST_EXECUTION_NAME - len(stamp) - len(ending) - 2
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", plain_name).strip("-")[:room].strip("-") or "function"
     return f"{stamp}-{readable}-{ending}"
 
@@ -72,10 +72,12 @@ class Runs:
         if "payload" in body:
             payload = json.dumps(body["payload"]).encode()
             if len(payload) > _LARGEST_INLINE_PAYLOAD_BYTES:
-                key = f"runs/{run_id}/payload.json"
-                self.artifacts.write(key, payload)
+                from tuner.steps.run import GIVEN_PAYLOAD
+
+                run = self._run(run_id)
+                run.all.write(run.key(GIVEN_PAYLOAD), payload)
                 del body["payload"]
-                body["payloadS3"] = self.artifacts.uri(key)
+                body["payloadS3"] = run.uri(GIVEN_PAYLOAD)
         with aws_call("states:StartExecution", self.account.tune_arn):
             self._machines.start_execution(
                 stateMachineArn=self.account.tune_arn, name=run_id, input=json.dumps(body, allow_nan=False)
@@ -158,7 +160,7 @@ class Runs:
         with aws_call("states:StartExecution", self.account.restore_arn):
             answer = self._machines.start_execution(
                 stateMachineArn=self.account.restore_arn,
-                name=f"{run_id[: _LONGEST_EXECUTION_NAME - 13]}-stop-{secrets.token_hex(3)}",
+                name=f"{run_id[: LONGEST_EXECUTION_NAME - 13]}-stop-{secrets.token_hex(3)}",
                 input=json.dumps({"runId": run_id, "status": "ABORTED"}),
             )
         return str(answer["executionArn"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from tuner.cli.account import Account
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK
 from tuner.core.errors import ServiceError
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.plan import CLONE_PREFIX, is_clone
 
 FUNCTION_NAMES = (
     "plan", "copy-code", "suggest", "create-clones", "measure", "recommend", "restore", "report", "explain-failure",
@@ -64,12 +65,6 @@ def log_group_names(stack: str) -> set[str]:
     }
 
 
-def _is_clone_of(stack: str, function: Mapping[str, Any]) -> bool:
-    """Tell this stack's temporary functions from another stack's by where they log."""
-    group = (function.get("LoggingConfig") or {}).get("LogGroup")
-    return function["FunctionName"].startswith(CLONE_PREFIX) and group in {None, f"/{stack}/clones"}
-
-
 def find_remains(account: Account) -> Remains:
     """Look up everything whose name says that it is this stack's; names that only begin alike are other people's."""
     own = {f"{account.stack}-{name}" for name in FUNCTION_NAMES}
@@ -77,7 +72,7 @@ def find_remains(account: Account) -> Remains:
         row["FunctionName"]
         for page in _pages(account, "lambda", "list_functions", "lambda:ListFunctions")
         for row in page["Functions"]
-        if row["FunctionName"] in own or _is_clone_of(account.stack, row)
+        if row["FunctionName"] in own or is_clone(row, f"/{account.stack}/clones")
     ]
     expected = log_group_names(account.stack)
     groups = [
@@ -199,7 +194,7 @@ def _stop_runs(account: Account) -> int:
             with aws_call("states:StartExecution", account.restore_arn):
                 machines.start_execution(
                     stateMachineArn=account.restore_arn,
-                    name=f"uninstall-{row['name']}"[:80],
+                    name=f"uninstall-{hashlib.sha256(row['name'].encode()).hexdigest()[:32]}",
                     input=json.dumps({"runId": row["name"], "status": "ABORTED"}),
                 )
             stopped += 1

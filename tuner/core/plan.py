@@ -61,6 +61,31 @@ class Plan:
         return replace(self, steps=self.steps + added)
 
 
+def read_tags(text: str) -> dict[str, str]:
+    """Read the tags that the deployer wants on temporary functions.
+
+    Args:
+        text: The template's parameter ``CloneTags``, which checks its form.
+
+    Example:
+        >>> read_tags("env=prod,team=a=b")
+        {'env': 'prod', 'team': 'a=b'}
+    """
+    pairs = (pair.partition("=") for pair in text.split(",") if pair)
+    return {key: value for key, _, value in pairs}
+
+
+def is_clone(function: Mapping[str, Any], log_group: str) -> bool:
+    """Tell one stack's temporary functions from everything else, another stack's too, by where they log.
+
+    Args:
+        function: A row of ``ListFunctions``.
+        log_group: The stack's group for them.
+    """
+    logs_to = (function.get("LoggingConfig") or {}).get("LogGroup")
+    return str(function["FunctionName"]).startswith(CLONE_PREFIX) and logs_to == log_group
+
+
 def clone_name(run_id: str, candidate: Candidate, copy: int = 0) -> str:
     """Name a run's temporary function at one candidate, or a further one there.
 

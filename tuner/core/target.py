@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from tuner.core.aws_limits import LONGEST_FUNCTION_TIMEOUT_S
 from tuner.core.model import Architecture
 
-MAX_TIMEOUT_S = 14 * 60
-"""An invoker (at most 15 minutes) cannot outlive a function that may run longer than this."""
+MAX_TIMEOUT_S = LONGEST_FUNCTION_TIMEOUT_S - 60
+"""Who invokes must outlive the invocation, and then has to read and to write down what came back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from tuner.aws.clones import Clones
 from tuner.aws.failures import aws_call
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
+from tuner.core.plan import read_tags
 
 logger = Logger()
 tracer = Tracer()
@@ -32,8 +33,9 @@ def artifacts() -> Artifacts:
 
 def run_artifacts(run_id: str) -> RunArtifacts:
     """The objects of one run; its id goes into every log line from here on."""
+    run = RunArtifacts(artifacts(), run_id)
     logger.append_keys(run_id=run_id)
-    return RunArtifacts(artifacts(), run_id)
+    return run
 
 
 @cache
@@ -51,7 +53,11 @@ def traffic_reader(region: str) -> TrafficReader:
 @cache
 def clones() -> Clones:
     """Creates and deletes temporary functions."""
-    return Clones(client("lambda"), log_group=os.environ["TUNER_CLONE_LOG_GROUP"])
+    return Clones(
+        client("lambda"),
+        log_group=os.environ["TUNER_CLONE_LOG_GROUP"],
+        tags=read_tags(os.environ.get("TUNER_CLONE_TAGS", "")),
+    )
 
 
 def is_local() -> bool:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tuner.aws.clients import client
 from tuner.handlers._entry import clones, logger, now, run_artifacts, target_reader, tracer
+from tuner.steps.known_end import known_end
 from tuner.steps.restore import restore
 
 
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Take ``runId``; give ``removed``, the count of temporary functions that were deleted."""
-    restored = restore(run_artifacts(event["runId"]), target_reader(), clones(), now=now().isoformat())
-    return {"removed": len(restored.removed)}
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Take ``runId``, and from outside of the run the ``status`` with which it is said to have ended.
+
+    Gives ``removed``, the count of temporary functions that were deleted, and the ``status`` that may be believed.
+    """
+    run = run_artifacts(event["runId"])
+    status = None
+    if "status" in event:
+        _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
+        machine = f"arn:{partition}:states:{region}:{account}:execution:{os.environ['TUNER_STACK']}-tune"
+        status = known_end(run, client("stepfunctions"), execution_arn=f"{machine}:{run.run_id}", told=event["status"])
+    restored = restore(run, target_reader(), clones(), now=now().isoformat())
+    return {"removed": len(restored.removed), "status": status}

@@ -13,6 +13,7 @@ from tuner.core.codec import to_json
 from tuner.core.errors import CloneFailed, CloneNotReady
 from tuner.core.model import Batch, Candidate, Observation
 from tuner.core.plan import CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG, clone_name
+from tuner.core.run_id import run_tag
 from tuner.core.target import TargetFunction
 from tuner.steps.run import FACTS, Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
 
@@ -33,7 +34,7 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     grown = plan.with_clones([(batch.candidate, batch.copy) for batch in batches])
     if grown != plan:
         save_plan(artifacts, grown)
-    tags = {RUN_TAG: record.run_id, EXPIRES_TAG: plan.expires_at}
+    tags = {RUN_TAG: run_tag(record.run_id), EXPIRES_TAG: plan.expires_at}
     if record.request.cpu_time:
         tags[CPU_TIME_TAG] = "true"
     configuration: dict[str, Any] | None = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tuner.aws.artifacts import Artifacts, RunArtifacts
+from tuner.core.run_id import is_run_id
 
 _PREFIX = "open/"
 
@@ -31,6 +32,12 @@ def mark_closed(artifacts: RunArtifacts) -> None:
     artifacts.all.delete(_key(artifacts.run_id))
 
 
+def is_open(artifacts: RunArtifacts) -> bool:
+    """Whether a run's end is still to be told, by the bucket's listing: not everybody may read the mark."""
+    key = _key(artifacts.run_id)
+    return key in artifacts.all.keys(key)
+
+
 def overdue_runs(artifacts: Artifacts, *, now: str) -> Iterator[tuple[str, str | None]]:
     """Every run that is past its time, with its function where that was known.
 
@@ -40,8 +47,9 @@ def overdue_runs(artifacts: Artifacts, *, now: str) -> Iterator[tuple[str, str |
     """
     for key in artifacts.keys(_PREFIX):
         mark = artifacts.read_json(key)
-        if mark is not None and mark["expires_at"] <= now:
-            yield key.removeprefix(_PREFIX).removesuffix(".json"), mark["function_name"]
+        run_id = key.removeprefix(_PREFIX).removesuffix(".json")
+        if mark is not None and mark["expires_at"] <= now and is_run_id(run_id):
+            yield run_id, mark["function_name"]
 
 
 def restore_overdue(

@@ -28,6 +28,7 @@ from tuner.core.preflight import Surrounding, check_tunable
 from tuner.core.pricing import candidate_cost_usd, copy_cost_usd, prices_for, restore_cost_usd, tier_for
 from tuner.core.processors import with_processors
 from tuner.core.request import parse_request
+from tuner.core.run_id import run_tag
 from tuner.core.snap_start import check_snap_start, snap_start_warning, snapshot_prices
 from tuner.core.snapshot import fingerprint
 from tuner.core.study_key import study_key
@@ -35,7 +36,7 @@ from tuner.core.target import TargetFunction, read_target
 from tuner.core.tuning_request import MemoryRange, PowerTuning, TuningRequest, WeightedPayload, check_payloads
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
-from tuner.steps.run import PAYLOADS, RECORD, Outside, RunRecord, save_plan
+from tuner.steps.run import GIVEN_PAYLOAD, PAYLOADS, RECORD, Outside, RunRecord, save_plan
 from tuner.steps.traffic import read_traffic
 
 LEAST_INVOCATIONS = 2
@@ -43,6 +44,9 @@ LEAST_INVOCATIONS = 2
 
 ASSUMED_SIZE_VARIABLE = "LAMBDA_TUNER_LOCAL_ASSUMED_SIZE"
 """Set on the embedded AWS where a handler was never deployed and its size is a guess."""
+
+_PAYLOADS_PREFIX = "payloads/"
+"""Where whoever may start runs keeps payloads in the artifact bucket."""
 
 _LONGEST_RUN = timedelta(hours=6)
 """An execution of ``tune`` ends itself after five hours."""
@@ -96,6 +100,7 @@ def plan_run(
     """
     mark_open(artifacts, expires_at=(surroundings.now + _LONGEST_RUN).isoformat())
     report_progress(artifacts, state="Plan", round=0, invocations=0, spentUsd=0.0, startedAt=started_at)
+    run_tag(artifacts.run_id)  # before anything is spent on a run whose functions could not bear it
     request = parse_request(event_input, local=surroundings.where == "local")
     reference = parse_function_reference(
         request.lambda_arn, own_region=surroundings.region, own_account=surroundings.account
@@ -209,6 +214,14 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
     if location is None:
         return request.payloads
     bucket, key = location
+    if bucket == artifacts.all.bucket and not (key.startswith(_PAYLOADS_PREFIX) or key == artifacts.key(GIVEN_PAYLOAD)):
+        raise InvalidRequest(
+            [
+                f"payloadS3 names {request.payload_s3}, and of the artifact bucket a run reads nothing but what is "
+                f"under {_PAYLOADS_PREFIX}: other runs' payloads are not its own"
+            ],
+            hint=f"Upload the payload under s3://{bucket}/{_PAYLOADS_PREFIX} and name it there.",
+        )
     body = artifacts.all.in_bucket(bucket).read(key)
     if body is None:
         raise InvalidRequest([f"payloadS3 names {request.payload_s3}, and there is no such object"])

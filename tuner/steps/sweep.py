@@ -10,6 +10,7 @@ from tuner.aws.artifacts import Artifacts
 from tuner.aws.clones import Clones
 from tuner.core.errors import TunerError
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG
+from tuner.core.run_id import is_run_id, run_of_tag
 from tuner.steps.overdue import overdue_runs
 
 _PATIENCE = timedelta(days=1)
@@ -58,10 +59,10 @@ def sweep(clones: Clones, artifacts: Artifacts, start_restore: Callable[[str], N
             continue
         if tags is None:
             continue
-        run_id = tags.get(RUN_TAG)
+        run_id = run_of_tag(tags.get(RUN_TAG, ""))
         if tags.get(EXPIRES_TAG, "") > now:
             kept += 1
-        elif run_id:
+        elif is_run_id(run_id):
             overdue[run_id] = None
             if tags.get(EXPIRES_TAG, "") <= long_ago:
                 orphans.append(name)
