@@ -21,6 +21,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,9 @@ DEPENDENCIES = {
     "Digest": "report",
 }
 """Set of dependencies of each function, by the function's logical id without ``Function``."""
+
+SERVICES = ("cloudwatch", "iam", "lambda", "logs", "resourcegroupstaggingapi", "s3", "stepfunctions", "xray")
+"""Services whose models stay in botocore: those that a handler makes a client of, and the tracer; all weigh 28 MB."""
 
 WHEEL_PLATFORMS = {
     "arm64": ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64"),
@@ -156,6 +160,27 @@ def copy_file(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
 
 
+def locked_requirements(dependencies: str) -> str:
+    """Give one set of dependencies with the hashes that requirements.lock has for them.
+
+    Raises:
+        SystemExit: One of them is not locked at its version.
+    """
+    text = (PACKAGES / f"{dependencies}.txt").read_text(encoding="utf-8") + (PACKAGES / "base.txt").read_text(
+        encoding="utf-8"
+    )
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    found = []
+    for pin in sorted(set(re.findall(r"^[a-z0-9._-]+==\S+", text, flags=re.MULTILINE))):
+        locked = re.search(
+            rf"^{re.escape(pin)}(?: ;[^\n]*)? \\\n((?: +--hash=\S+(?: \\)?\n)+)", lock, flags=re.MULTILINE
+        )
+        if locked is None:
+            raise SystemExit(f"requirements.lock has no {pin}, which packages/ names. Run scripts/check-locks.")
+        found.append(f"{pin} \\\n{locked[1]}")
+    return "".join(found)
+
+
 def install_dependencies(dependencies: str, architecture: str) -> Path:
     """Install one set of dependencies for Lambda, or find it installed before.
 
@@ -165,9 +190,9 @@ def install_dependencies(dependencies: str, architecture: str) -> Path:
     Raises:
         subprocess.CalledProcessError: pip could not install them.
     """
-    requirements = (PACKAGES / f"{dependencies}.txt").read_bytes() + (PACKAGES / "base.txt").read_bytes()
+    requirements = locked_requirements(dependencies)
     made_by = Path(__file__).read_bytes() + str(runtime_python() is not None).encode()
-    key = hashlib.sha256(requirements + made_by).hexdigest()[:12]
+    key = hashlib.sha256(requirements.encode() + made_by).hexdigest()[:12]
     target = ROOT / "build" / "dependencies" / f"{dependencies}-{architecture}-{key}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with only_one(target.with_suffix(".lock")):
@@ -175,15 +200,17 @@ def install_dependencies(dependencies: str, architecture: str) -> Path:
             return target
         unfinished = target.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
+        locked = target.with_suffix(".requirements")
+        locked.write_text(requirements, encoding="utf-8")
         platforms = [option for name in WHEEL_PLATFORMS[architecture] for option in ("--platform", name)]
         subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-                *("--no-deps", "--no-compile", "--only-binary=:all:", "--implementation", "cp"),
+                *("--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:", "--implementation", "cp"),
                 # pip compares Requires-Python with the Python that runs it, not with --python-version; the wheels'
                 # tags, which it does compare with that one, are enough for exact versions.
                 *("--python-version", RUNTIME_VERSION, "--ignore-requires-python", *platforms),
-                *("--target", str(unfinished), "--requirement", str(PACKAGES / f"{dependencies}.txt")),
+                *("--target", str(unfinished), "--requirement", str(locked)),
             ],
             check=True,
             stdout=sys.stderr,
@@ -203,12 +230,22 @@ def only_one(lock: Path) -> Iterator[None]:
 
 
 def remove_needless(folder: Path) -> None:
-    """Remove what no function loads: tests, type stubs, headers, commands, static libraries.
+    """Remove what no function loads: tests, type stubs, headers, commands, static libraries, models of other services.
 
     Of each ``.dist-info`` the ``METADATA`` stays, for ``importlib.metadata.version``,
     and the licence texts, as the licences ask.
     """
     shutil.rmtree(folder / "bin", ignore_errors=True)
+    # Models by service, of each the newest API; boto3's are for its resources, which nothing of ours uses.
+    for models in (folder / "botocore" / "data").glob("*/"):
+        for path in sorted(models.iterdir())[:-1] if models.name in SERVICES else (models,):
+            shutil.rmtree(path)
+    for path in (
+        *folder.glob("boto3/data/*/"),
+        *folder.glob("boto3/examples"),
+        *folder.glob("botocore/data/*/*/examples-*"),
+    ):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and path.name in {"__pycache__", "tests", "include"}:
             shutil.rmtree(path)
@@ -230,7 +267,9 @@ def compile_for_runtime(folder: Path, place: Path = Path()) -> None:
         place: Where it will lie under ``/var/task``, for tracebacks.
     """
     python = runtime_python()
-    if python is not None:
+    if python is None:
+        print(f"No Python {RUNTIME_VERSION} here: no byte code, so a cold start takes longer.", file=sys.stderr)
+    else:
         command = [python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
         subprocess.run([*command, "-s", str(folder), "-p", str("/var/task" / place), str(folder)], check=True)
 

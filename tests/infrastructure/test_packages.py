@@ -7,19 +7,23 @@ import json
 import marshal
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from functools import cache
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
+import botocore
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.infrastructure.deployed import ROOT, Deployed
 from tests.infrastructure.test_permissions import packaging
+from tuner.core.clone import CHECKED_WITH
 
 FUNCTIONS = sorted(packaging().DEPENDENCIES)
 SET_BRINGS = {
@@ -54,14 +58,20 @@ class Refuse:
             raise ModuleNotFoundError(f"{name} is not in this function's package", name=name)
 
 package, site_packages, entry, allowed = sys.argv[1], sys.argv[2], sys.argv[3], set(sys.argv[4].split(","))
+models, services = sys.argv[5], sys.argv[6].split(",")
 sys.path = [package, *(path for path in sys.path if path and "site-packages" not in path), site_packages]
 sys.meta_path.insert(0, Refuse())
+import botocore.loaders
+botocore.loaders.Loader.BUILTIN_DATA_PATH = models
 module = importlib.import_module(entry)
 assert callable(module.handler)
 assert module.__file__.startswith(package), module.__file__
+from tuner.aws.clients import client
+for service in services:
+    client(service)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
-"""Imports a handler from a folder, with only the packages allowed that are in the function's set."""
+"""Imports a handler from a folder, with only the packages and service models allowed that are in its package."""
 
 
 def requirements(dependencies: str) -> set[str]:
@@ -72,29 +82,62 @@ def requirements(dependencies: str) -> set[str]:
 
 
 @cache
-def runtime_distributions() -> frozenset[str]:
-    """Give what Lambda's Python brings along: boto3 and what it depends on."""
-    found: set[str] = set()
-    waiting = ["boto3"]
-    while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name not in found:
-            found.add(name)
-            needed = [Requirement(one) for one in distribution(name).requires or ()]
-            waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
-    return frozenset(found)
-
-
-@cache
 def importable(dependencies: str) -> frozenset[str]:
     """Give the top-level modules that a function with this set can import, the standard library aside."""
-    present = requirements(dependencies) | runtime_distributions()
+    present = requirements(dependencies)
     by_module = packages_distributions()
     return frozenset({"tuner"} | {name for name, of in by_module.items() if present & set(map(canonicalize_name, of))})
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The service models that the build leaves in botocore, of those that are installed."""
+    folder = tmp_path_factory.mktemp("site-packages")
+    shutil.copytree(Path(botocore.__file__).parent / "data", folder / "botocore" / "data", copy_function=os.symlink)
+    packaging().remove_needless(folder)
+    return folder / "botocore" / "data"
+
+
+def test_the_models_of_all_services_that_are_used_stay_and_no_others(models: Path) -> None:
+    """What is made a client of is packaged, with the partitions and defaults that every client reads."""
+    made = {
+        service
+        for room in ("aws", "handlers", "steps")
+        for path in (ROOT / "tuner" / room).glob("*.py")
+        for service in re.findall(r"clients?\(\s*\"([a-z0-9]+)\"", path.read_text(encoding="utf-8"))
+    }
+    assert {path.name for path in models.iterdir() if path.is_dir()} == made | {"xray"}
+    assert all(len(list(path.iterdir())) == 1 for path in models.iterdir() if path.is_dir())
+    assert {"endpoints.json", "partitions.json", "sdk-default-configuration.json"} <= {p.name for p in models.iterdir()}
+
+
+def test_what_is_deployed_is_installed_by_hash() -> None:
+    """Every requirement of every set has the hashes that requirements.lock has."""
+    for dependencies in SET_BRINGS:
+        locked = packaging().locked_requirements(dependencies)
+        pins = re.findall(r"^(\S+)==\S+ \\\\\n +--hash=sha256:", locked, flags=re.MULTILINE)
+        assert {canonicalize_name(name) for name in pins} == requirements(dependencies)
+
+
+def test_a_requirement_that_is_not_locked_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no hash to ask for."""
+    (tmp_path / "base.txt").write_text("boto3==1.0.0\n", encoding="utf-8")
+    monkeypatch.setattr(packaging(), "PACKAGES", tmp_path)
+    with pytest.raises(SystemExit, match=r"no boto3==1\.0\.0"):
+        packaging().locked_requirements("base")
+
+
+def test_the_sdk_that_is_deployed_is_the_one_that_copies_were_checked_with() -> None:
+    """Whoever locks another looks at the table of what a copy gets; whoever installs an older one is refused by it."""
+    base = (ROOT / "packages" / "base.txt").read_text(encoding="utf-8")
+    assert f"\nbotocore=={CHECKED_WITH}\n" in base
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (boto3,) = (one for one in map(Requirement, project["dependencies"]) if one.name == "boto3")
+    assert str(boto3.specifier) == f">={CHECKED_WITH}"
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_handler_loads_from_its_package_alone(function: str, tmp_path: Path) -> None:
+def test_handler_loads_from_its_package_alone(function: str, models: Path, tmp_path: Path) -> None:
     """A fresh interpreter imports the handler from what is packaged, and loads no heavy module that is not its own."""
     package = tmp_path / "package"
     packaging().copy_source(function, ROOT, package)
@@ -103,6 +146,7 @@ def test_handler_loads_from_its_package_alone(function: str, tmp_path: Path) -> 
         [
             *(sys.executable, "-I", "-S", "-c", LOAD_ALONE, str(package), sysconfig.get_path("purelib")),
             *(f"tuner.handlers.{packaging().handler_name(function)}", ",".join(sorted(importable(dependencies)))),
+            *(str(models), ",".join(packaging().SERVICES)),
         ],
         capture_output=True,
         text=True,
@@ -139,8 +183,8 @@ def test_later_imports_are_packaged_too(function: str) -> None:
 
 @pytest.mark.parametrize("dependencies", sorted(SET_BRINGS))
 def test_sets_are_complete(dependencies: str) -> None:
-    """The build installs without resolving: everything that a set's members need is in it or in Lambda's runtime."""
-    present = requirements(dependencies) | runtime_distributions()
+    """The build installs without resolving: everything that a set's members need is in it, and nothing of Lambda's own."""
+    present = requirements(dependencies)
     left_out = {
         "alembic",  # Optuna's SQL storage: studies are kept in its journal
         "sqlalchemy",

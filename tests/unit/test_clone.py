@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import botocore
 import botocore.session
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -11,7 +13,8 @@ from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuner.core.clone import NOT_SET, TREATMENTS, clone_request, way_out
+from tuner.core.clone import CHECKED_WITH, NOT_SET, TREATMENTS, check_service_model, clone_request, way_out
+from tuner.core.errors import ServiceError
 from tuner.core.model import Candidate
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG, clone_name
 
@@ -57,6 +60,14 @@ def full_request() -> dict[str, Any]:
 def test_every_field_of_boto3s_model_has_its_treatment() -> None:
     """A field that AWS adds fails here until somebody says what a copy does with it."""
     assert set(TREATMENTS) == set(ANSWER.members)
+
+
+@pytest.mark.parametrize("older", ["1.44.4", "1.9.99", "0.99.0"])
+def test_an_older_service_model_is_refused_with_both_versions_named(older: str) -> None:
+    """It would drop a setting that it does not know, and the copy would be another function."""
+    with pytest.raises(ServiceError, match=rf"botocore {re.escape(older)}.*checked with {re.escape(CHECKED_WITH)}"):
+        check_service_model(older)
+    check_service_model(botocore.__version__)
 
 
 def test_every_setting_of_boto3s_model_is_made_or_has_its_reason() -> None:

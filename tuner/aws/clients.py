@@ -6,13 +6,14 @@ from functools import cache
 from typing import Any
 
 import boto3
+import botocore
 from botocore.config import Config
 
 from tuner import __version__
 
 USER_AGENT = f"lambda-tuner/{__version__}"
 
-VERSIONS = {"boto3": boto3.__version__}
+VERSIONS = {"boto3": boto3.__version__, "botocore": botocore.__version__}
 """For the report: with what AWS was called."""
 
 INVOKE_MARGIN_S = 15

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tuner.cli.console import error_console, result_console
+from tuner.cli.console import error_console, plain_text, result_console
 from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict, print_json
 from tuner.cli.runs import REPORT_FILES
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.core.errors import RunNotFound
 from tuner.core.result import SCHEMA_VERSION
+from tuner.core.run_id import is_run_id
 
 _LIST_WIDTH = 110
 _MOST_COMPLETIONS = 30
@@ -22,7 +23,8 @@ _INDEX = "index/"
 
 def run_ids(artifacts: ArtifactReader) -> list[str]:
     """Ids of the runs that have a report, oldest first (ids begin with the time)."""
-    return sorted(key.removeprefix(_INDEX).removesuffix(".json") for key in artifacts.keys(_INDEX))
+    found = (key.removeprefix(_INDEX).removesuffix(".json") for key in artifacts.keys(_INDEX))
+    return sorted(run_id for run_id in found if is_run_id(run_id))
 
 
 def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
@@ -31,7 +33,7 @@ def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
     Raises:
         RunNotFound: There is none, or more than one that begins so.
     """
-    if "/" not in wanted and artifacts.read(f"runs/{wanted}/report.json") is not None:
+    if is_run_id(wanted) and artifacts.read(f"runs/{wanted}/report.json") is not None:
         return wanted
     known = run_ids(artifacts)
     if wanted == LATEST and known:
@@ -61,7 +63,7 @@ def complete_run_ids(incomplete: str) -> list[tuple[str, str]]:
     for run_id in reversed(run_ids(artifacts)):
         if run_id.startswith(incomplete) and len(found) < _MOST_COMPLETIONS:
             row = _index_row(artifacts, run_id)
-            found.append((run_id, str(row.get("verdict") or row.get("error") or "")))
+            found.append((run_id, plain_text(str(row.get("verdict") or row.get("error") or ""))))
     return found
 
 
@@ -133,6 +135,7 @@ def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output:
         )
         return EXIT_OK
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("run", no_wrap=True)
@@ -142,8 +145,8 @@ def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output:
     for row in rows:
         saving = row.get("savingRatio")
         table.add_row(
-            str(row["runId"]),
-            str(row.get("verdict") or row.get("error") or ""),
+            Text(str(row["runId"])),
+            Text(plain_text(str(row.get("verdict") or row.get("error") or ""))),
             _memory_change(row.get("currentMemoryMb"), row.get("memoryMb")),
             f"{saving:.0%}" if saving is not None else "",
         )

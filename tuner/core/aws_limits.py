@@ -19,10 +19,10 @@ one holds for our own functions and, through them, for what they invoke.
 TAG_VALUE = re.compile(r"(?:[^\W_]|[ _.:/=+\-@]){0,256}")
 r"""A tag's value: ``[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}``.
 
-From "Tag naming limits and requirements" (Tagging AWS Resources User Guide)
-and the pattern of ``Tag`` in the API references of EFS and Service Quotas
-(seen 2026-11). Lambda's own model gives no pattern. ``[^\W_]`` is Python's for
-letters and digits of every script.
+From Lambda's own refusal (cloud-custodian/cloud-custodian#2520) and "Tag naming
+limits and requirements" (Tagging AWS Resources User Guide, seen 2026-11);
+Lambda's service model gives no pattern. ``[^\W_]`` is Python's for letters and
+digits of every script.
 """
 
 TAG_KEY = re.compile(r"(?!aws:)(?:[^\W_]|[ _.:/=+\-@]){1,128}", re.IGNORECASE)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tuner.core.errors import ServiceError
 from tuner.core.model import Candidate
 
 
@@ -85,13 +86,41 @@ TREATMENTS: Mapping[str, Treatment] = {
     "StateReasonCode": _ANSWER,
     "Version": _ANSWER,
 }
-"""Every field of ``GetFunctionConfiguration``'s answer (boto3 1.44.5) and what becomes of it in a copy."""
+"""Every field of ``GetFunctionConfiguration``'s answer and what becomes of it in a copy."""
+
+CHECKED_WITH = "1.44.5"
+"""The botocore whose model of Lambda the tables here name every field of."""
 
 NOT_SET: Mapping[str, str] = {
     "CodeSigningConfigArn": "as SigningJobArn",
     "PublishTo": "for Managed Instances",
 }
 """What ``CreateFunction`` takes beyond that, and why a copy does not get it."""
+
+
+def check_service_model(botocore: str) -> None:
+    """Refuse to copy with a service model that may not know a field of the tables: the copy would lack it in silence.
+
+    Args:
+        botocore: The version that calls AWS.
+
+    Raises:
+        ServiceError: It is older than the one that the tables were checked with.
+
+    Example:
+        >>> check_service_model("1.45.0")
+    """
+    if _numbers(botocore) < _numbers(CHECKED_WITH):
+        raise ServiceError(
+            f"Lambda Tuner calls AWS with botocore {botocore}, and what a copy gets was checked with {CHECKED_WITH}: "
+            "a setting that only the newer one knows would be left out of the copies without a word.",
+            hint="Deploy again with `sam build && sam deploy`, which brings the right one along, and take away a layer "
+            "that brings another.",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 def clone_request(

@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
 from tuner.core.errors import TunerError
 from tuner.embedded.log_filter import matches_filter
 from tuner.embedded.schedule_expression import InvalidSchedule, check_schedule
@@ -128,7 +129,7 @@ def mend_function_settings(hooks: Hooks) -> None:
 
     moto loses LoggingConfig, SnapStart, FileSystemConfigs and DeadLetterConfig,
     ignores TracingConfig, EphemeralStorage and KMSKeyArn on update, returns no
-    RevisionId, and accepts any memory size and any length of name.
+    RevisionId, and accepts any memory size, any length of name and any tag.
     """
     from moto.awslambda import models
     from moto.awslambda.exceptions import PreconditionFailedException
@@ -154,6 +155,7 @@ def mend_function_settings(hooks: Hooks) -> None:
     ) -> None:
         _check_name(spec["FunctionName"])
         _check_memory(hooks, spec["FunctionName"], spec.get("MemorySize"))
+        _check_tags(spec.get("Tags") or {})
         original_init(self, account_id, spec, region, version)
         self.logging_config = {}
         self.snap_start = "None"
@@ -255,6 +257,20 @@ def _check_memory(hooks: Hooks, name: str, memory_mb: Any) -> None:
             "'MemorySize' value failed to satisfy constraint: "
             f"Member must have value less than or equal to {hooks.memory_cap_mb}"
         )
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    """Refuse what AWS's tagging rules do not take, with the sentence of cloud-custodian/cloud-custodian#2520."""
+    from moto.awslambda.exceptions import ValidationException
+
+    for wrong, kind in (
+        (any(not TAG_KEY.fullmatch(key) for key in tags), "key"),
+        (any(not TAG_VALUE.fullmatch(value) for value in tags.values()), "value"),
+    ):
+        if wrong:
+            shown = ", ".join(f"{key}={value}" for key, value in tags.items())
+            rule = r"Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"
+            raise ValidationException(f"{{{shown}}}", "tags", f"Map {kind} must satisfy constraint: [{rule}]")
 
 
 def _check_revision(function: Any, spec: Mapping[str, Any], error: Callable[[str], Exception]) -> None:

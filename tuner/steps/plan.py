@@ -16,6 +16,7 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import VERSIONS
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
+from tuner.core.clone import check_service_model
 from tuner.core.codec import to_json
 from tuner.core.concurrency import Concurrency, Reserve, plan_concurrency
 from tuner.core.errors import InvalidRequest
@@ -100,6 +101,7 @@ def plan_run(
     """
     mark_open(artifacts, expires_at=(surroundings.now + _LONGEST_RUN).isoformat())
     report_progress(artifacts, state="Plan", round=0, invocations=0, spentUsd=0.0, startedAt=started_at)
+    check_service_model(VERSIONS["botocore"])
     run_tag(artifacts.run_id)  # before anything is spent on a run whose functions could not bear it
     request = parse_request(event_input, local=surroundings.where == "local")
     reference = parse_function_reference(

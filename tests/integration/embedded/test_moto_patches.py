@@ -75,6 +75,14 @@ def settings_are_kept(account: Account) -> None:
 
 
 @probe("mend_function_settings")
+def tags_that_aws_does_not_take_are_refused(account: Account) -> None:
+    for tags in ({"run": "it's(me)!"}, {"a" * 129: ""}, {"run": "a" * 257}, {"aws:run": "a"}):
+        with refused("ValidationException", "at 'tags' failed to satisfy constraint: Map"):
+            account.function(Tags=tags)
+    account.function(Tags={"lambda-tuner:run": "it=27=s", "team": "größe 7 @ a/b+c=d"})
+
+
+@probe("mend_function_settings")
 def updates_are_kept(account: Account) -> None:
     name = account.function()
     updated = account.client("lambda").update_function_configuration(

@@ -108,6 +108,31 @@ def test_runs_are_listed_newest_first(store: Path) -> None:
     assert "20260102" not in text
 
 
+def test_a_listed_run_says_nothing_to_the_terminal(store: Path) -> None:
+    """What is written in the index is text: no markup, no escape sequence."""
+    for run_id, error in (("20260104-1", "X[/nope]"), ("20260105-1", "\x1b]0;PWNED\x07\x1b[31mred")):
+        (store / "index" / f"{run_id}.json").write_text(json.dumps({"error": error}), encoding="utf-8")
+    answer = RUNNER.invoke(app, ["list"])
+    assert answer.exit_code == 0
+    assert "X[/nope]" in answer.output
+    assert "PWNED" in answer.output
+    assert not {"\x1b", "\x07"} & set(answer.output)
+
+
+def test_an_index_row_leads_nowhere_else(store: Path) -> None:
+    """A key that is no run's is not one, whoever wrote it: nothing is read, shown or written by it."""
+    for name in ("zzz/../../../outside", "zzz/nested", "zz\x1b[31m"):
+        path = store / "index" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}", encoding="utf-8")
+    artifacts = FolderArtifacts(store)
+    assert find_run(artifacts, "latest", "here") == "20260103-100000-orders-cccc"
+    assert not [run_id for run_id in run_ids(artifacts) if run_id.startswith("zz")]
+    for wanted in ("..", "zzz/nested", "a\x1b"):
+        with pytest.raises(RunNotFound):
+            find_run(artifacts, wanted, "here")
+
+
 def test_the_store_is_where_the_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LAMBDA_TUNER_HOME wins over the user's data folder."""
     monkeypatch.setenv("LAMBDA_TUNER_HOME", str(tmp_path / "mine"))

@@ -178,14 +178,16 @@ def test_a_mix_is_invoked_by_its_weights_at_each_size(run: FakeRun) -> None:
 
 def test_a_payload_in_s3_is_read_as_there(run: FakeRun) -> None:
     """A mix with more fields is a mix; what is not JSON is a text."""
-    run.s3.objects["mix.json"] = b'[{"payload": "{}", "weight": 1, "name": "a"}, {"payload": {"b": 1}, "weight": 1}]'
-    run.plan(num=2, powerValues=[512], payloadS3="s3://bucket/mix.json")
+    run.s3.objects["payloads/mix.json"] = (
+        b'[{"payload": "{}", "weight": 1, "name": "a"}, {"payload": {"b": 1}, "weight": 1}]'
+    )
+    run.plan(num=2, powerValues=[512], payloadS3="s3://bucket/payloads/mix.json")
     assert [row["payload"] for row in run.artifacts.read("payloads.json")] == [{}, {"b": 1}]
-    run.s3.objects["plain.txt"] = b"just a text"
-    run.plan(num=2, powerValues=[512], payloadS3="s3://bucket/plain.txt")
+    run.s3.objects["payloads/plain.txt"] = b"just a text"
+    run.plan(num=2, powerValues=[512], payloadS3="s3://bucket/payloads/plain.txt")
     assert [row["payload"] for row in run.artifacts.read("payloads.json")] == ["just a text"]
     with pytest.raises(InvalidRequest, match="which is not JSON"):
-        run.plan(payloadS3="s3://bucket/plain.txt")
+        run.plan(payloadS3="s3://bucket/payloads/plain.txt")
 
 
 def test_budget_is_what_the_design_takes_at_its_worst(run: FakeRun) -> None:

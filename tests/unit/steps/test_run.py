@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import client_error
+from tuner.aws.artifacts import RunArtifacts
 from tuner.core.errors import (
     CloneFailed,
     CloneNotReady,
@@ -364,6 +365,32 @@ def test_payload_from_s3_is_read_once_and_refused_when_it_is_no_json(run: FakeRu
         run.plan(payloadS3="s3://elsewhere/none.json")
 
 
+@pytest.mark.parametrize(
+    "key", ["runs/other/payloads.json", "runs/other/payload.json", "open/other.json", "functions/a"]
+)
+def test_payload_is_not_read_from_other_runs(key: str, run: FakeRun) -> None:
+    """Of the artifact bucket whoever starts a run has no more read than what was put there for that."""
+    run.s3.objects[key] = b'{"card": "4111"}'
+    with pytest.raises(InvalidRequest, match="other runs' payloads are not its own"):
+        run.plan(payloadS3=f"s3://bucket/{key}")
+
+
+@pytest.mark.parametrize("key", ["payloads/event.json", "runs/run-1/payload.json"])
+def test_payload_is_read_where_it_was_put_for_the_run(key: str, run: FakeRun) -> None:
+    """Under payloads/, and what the command uploaded for this very run."""
+    run.s3.objects[key] = b'{"id": 7}'
+    run.plan(payloadS3=f"s3://bucket/{key}")
+    assert [row["payload"] for row in run.artifacts.read("payloads.json")] == [{"id": 7}]
+
+
+def test_an_execution_name_that_no_tag_can_hold_is_refused_before_anything_is_read(run: FakeRun) -> None:
+    """Written out it is longer than a tag's value may be."""
+    run.artifacts = RunArtifacts(run.artifacts.all, "\N{GRINNING FACE}" * 80)
+    with pytest.raises(InvalidRequest, match="too long for the tag"):
+        run.plan()
+    assert run.aws.calls == []
+
+
 def test_observed_duration_scales_what_this_machine_measured(run: FakeRun) -> None:
     """One duration known from AWS anchors a local run."""
     run.where = "local"
@@ -490,7 +517,7 @@ def test_sweep_restores_overdue_runs_and_removes_orphans(run: FakeRun) -> None:
         "2-128-arm": {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-24T02:00:00+00:00"},
         "3-128-arm": {},
     }.items():
-        run.aws.add(CLONE_PREFIX + name)
+        run.aws.add(CLONE_PREFIX + name, LoggingConfig={"LogGroup": "/lambda-tuner/clones"})
         run.aws.tags[CLONE_PREFIX + name] = tags
     swept = sweep(run.clones, run.artifacts.all, run.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, swept.removed, swept.kept) == (("lost",), (CLONE_PREFIX + "3-128-arm",), 1)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import client_error
+from tuner.aws.artifacts import RunArtifacts
+from tuner.core.aws_limits import TAG_VALUE
 from tuner.core.errors import Throttled
 from tuner.core.plan import CLONE_PREFIX
 from tuner.steps.sweep import sweep
@@ -17,7 +19,7 @@ ORPHAN, OTHER, BUSY = (f"{CLONE_PREFIX}{number}-128-arm" for number in (1, 2, 3)
 def left_behind(run: FakeRun) -> FakeRun:
     """Two functions of no run, and one of a run that is within its time."""
     for name in (ORPHAN, OTHER, BUSY):
-        run.aws.add(name)
+        run.aws.add(name, LoggingConfig={"LogGroup": "/lambda-tuner/clones"})
     run.aws.tags[BUSY] = {"lambda-tuner:run": "busy", "lambda-tuner:expires": "2027-01-01T00:00:00+00:00"}
     return run
 
@@ -50,6 +52,27 @@ def test_clone_whose_tags_cannot_be_read_is_not_taken_for_an_orphan(left_behind:
     assert swept.removed == (ORPHAN, OTHER)
     assert list(swept.failed) == [BUSY]
     assert BUSY in left_behind.aws.functions
+
+
+def test_another_stacks_functions_are_left_to_that_stack(left_behind: FakeRun) -> None:
+    """Two stacks share the beginning of their copies' names; where they log tells whose they are."""
+    theirs = f"{CLONE_PREFIX}9-128-arm"
+    left_behind.aws.add(theirs, LoggingConfig={"LogGroup": "/other/clones"})
+    left_behind.aws.tags[theirs] = {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-01T00:00:00+00:00"}
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    assert theirs in left_behind.aws.functions
+    assert "lost" not in swept.restarted
+
+
+def test_a_run_is_found_by_the_tag_whatever_its_name(run: FakeRun) -> None:
+    """Step Functions takes characters in names that tags do not."""
+    run.artifacts = RunArtifacts(run.artifacts.all, "it's(me)!")
+    run.plan()
+    run.round()
+    (tags,) = run.aws.tags.values()
+    assert TAG_VALUE.fullmatch(tags["lambda-tuner:run"])
+    sweep(run.clones, run.artifacts.all, run.restarted.append, now="2026-11-25T12:00:00+00:00")
+    assert run.restarted == ["it's(me)!"]
 
 
 def test_clone_that_goes_meanwhile_is_nobodys_problem(left_behind: FakeRun) -> None:
