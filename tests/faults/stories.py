@@ -42,6 +42,8 @@ def _failing(world: World) -> None:
 def _refused(world: World) -> None:
     world.start("tune", {"lambdaARN": f"{TARGET}-missing"}, name=RUN)
     world.settle_with_pauses()
+    world.start("restore", {"runId": "never"})
+    world.settle()
 
 
 def _unworded(world: World) -> None:
@@ -158,7 +160,7 @@ def sweep(world: World) -> None:
 STORIES = (
     Story("well", _well, "a run that finds an answer"),
     Story("failing", _failing, "the function fails at its current size"),
-    Story("refused", _refused, "there is no such function"),
+    Story("refused", _refused, "there is no such function, and somebody restores a run that never was"),
     Story("unworded", _unworded, "the function fails, and the step that words failures is down"),
     Story("stopped", _stopped, "the execution is stopped while it measures"),
     Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes"),

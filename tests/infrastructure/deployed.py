@@ -30,6 +30,8 @@ EVERYTHING_SET = {
     "ProcessorFunctions": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:make-tables",
     "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "ArtifactKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0",
+    "CloneLogKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
+    "CloneTags": "env=prod,team=shop",
     "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
 }
 """Parameters that switch every optional part on."""

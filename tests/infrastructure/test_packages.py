@@ -115,7 +115,7 @@ def test_what_is_deployed_is_installed_by_hash() -> None:
     """Every requirement of every set has the hashes that requirements.lock has."""
     for dependencies in SET_BRINGS:
         locked = packaging().locked_requirements(dependencies)
-        pins = re.findall(r"^(\S+)==\S+ \\\\\n +--hash=sha256:", locked, flags=re.MULTILINE)
+        pins = re.findall(r"^(\S+)==\S+ \\\n +--hash=sha256:", locked, flags=re.MULTILINE)
         assert {canonicalize_name(name) for name in pins} == requirements(dependencies)
 
 
@@ -183,7 +183,7 @@ def test_later_imports_are_packaged_too(function: str) -> None:
 
 @pytest.mark.parametrize("dependencies", sorted(SET_BRINGS))
 def test_sets_are_complete(dependencies: str) -> None:
-    """The build installs without resolving: everything that a set's members need is in it, and nothing of Lambda's own."""
+    """The build installs without resolving: everything that a set's members need is in it."""
     present = requirements(dependencies)
     left_out = {
         "alembic",  # Optuna's SQL storage: studies are kept in its journal

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.cli.failures import CredentialsRefused, NotDeployed, UsageProblem
+from tuner.core.aws_limits import artifact_bucket, stack_name_problem
 
 if TYPE_CHECKING:
     from tuner.embedded.account import EmbeddedAws
@@ -101,6 +102,11 @@ def account_names(
     region_name = client("stepfunctions").meta.region_name
     name = stack or DEFAULT_STACK
     account_id = caller["Account"]
+    if problem := stack_name_problem(name, account_id, region_name):
+        raise UsageProblem(
+            f"There can be no stack {name}: {problem}.",
+            hint="Deploy it under another name: sam deploy --stack-name lambda-tuner.",
+        )
     machines = f"arn:{partition}:states:{region_name}:{account_id}:stateMachine:{name}"
     return Account(
         where="aws",
@@ -109,7 +115,7 @@ def account_names(
         account_id=account_id,
         tune_arn=state_machine or f"{machines}-tune",
         restore_arn=f"{(state_machine or machines + '-tune').removesuffix('-tune')}-restore",
-        bucket=f"{name}-artifacts-{account_id}-{region_name}",
+        bucket=artifact_bucket(name, account_id, region_name),
         client=client,
         flags=" ".join(
             [f"--region {region_name}"]

@@ -33,6 +33,24 @@ def test_what_is_no_state_machine_is_refused_with_the_form_of_one(text: str) -> 
     assert "stateMachine:lambda-tuner-tune" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("stack", "region", "problem"),
+    [
+        ("LambdaTuner", "eu-west-1", "S3 takes no capital letters"),
+        ("a-tuner-of-26-characters-ok", "ap-southeast-2", "that leaves 25 for the stack in ap-southeast-2"),
+    ],
+)
+def test_a_stack_that_cannot_be_is_refused_by_the_reason(
+    stack: str, region: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bucket could not be made: nothing is asked for under such a name, and nobody is told to deploy it."""
+    caller = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/me"}
+    monkeypatch.setattr("tuner.cli.account._caller", lambda sts: caller)
+    with pytest.raises(UsageProblem, match=problem):
+        account_names(region=region, profile=None, stack=stack)
+    assert account_names(region=region, profile=None, stack="tuner").bucket == f"tuner-artifacts-123456789012-{region}"
+
+
 def test_windows_is_told_about_wsl() -> None:
     """Where the embedded AWS cannot run, a sentence says where it can."""
     with pytest.raises(UsageProblem, match="WSL"):
