@@ -16,6 +16,7 @@ import pytest
 from tests.infrastructure.deployed import ACCOUNT, EVERYTHING_SET, REGION, ROOT, Deployed, definition, states
 from tuner.aws.target import TargetReader
 from tuner.core.plan import CLONE_PREFIX
+from tuner.steps.run import GIVEN_PAYLOAD, PROGRESS
 
 CLONES = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{CLONE_PREFIX}*"
 BUCKET = f"arn:aws:s3:::lambda-tuner-artifacts-{ACCOUNT}-{REGION}"
@@ -248,10 +249,11 @@ def test_everything_that_is_compared_may_be_read(role: str, by_default: Deployed
 
 
 def test_payloads_come_from_listed_places() -> None:
-    """An input is not a permission: other buckets are read only where the parameter lists them."""
+    """An input is not a permission: no other run is read, and of other buckets only what is listed."""
     assert granted(Deployed(), "PlanRole", "s3:GetObject") == {
         f"{BUCKET}/payloads/*",
-        f"{BUCKET}/runs/*",
+        f"{BUCKET}/runs/*/{GIVEN_PAYLOAD}",
+        f"{BUCKET}/runs/*/{PROGRESS}",
         f"{BUCKET}/open/*",
     }
     listed = granted(Deployed(EVERYTHING_SET), "PlanRole", "s3:GetObject") - granted(

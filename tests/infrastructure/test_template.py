@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from tests.infrastructure.deployed import ACCOUNT, MACHINES, REGION, ROOT, Deployed, definition, states, transformed
+from tests.infrastructure.deployed import (
+    ACCOUNT,
+    EVERYTHING_SET,
+    MACHINES,
+    REGION,
+    ROOT,
+    Deployed,
+    definition,
+    states,
+    transformed,
+)
+from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
+from tuner.core.plan import read_tags
 
 
 def test_functions_are_the_handlers(by_default: Deployed) -> None:
@@ -204,3 +217,30 @@ def test_outputs_name_what_a_user_starts_and_reads(by_default: Deployed) -> None
     assert by_default.outputs["StateMachineARN"]["Value"] == by_default.outputs["TuneStateMachineArn"]["Value"]
     report = by_default.outputs["ReportLocation"]["Value"]
     assert report == f"s3://lambda-tuner-artifacts-{ACCOUNT}-{REGION}/runs/RUN_ID/report.html"
+
+
+def test_logs_of_clones_are_encrypted_by_a_key_where_one_is_given() -> None:
+    """Whatever the functions under test print is in that group."""
+    key = EVERYTHING_SET["CloneLogKeyArn"]
+    assert Deployed({"CloneLogKeyArn": key}).of_type("AWS::Logs::LogGroup")["CloneLogGroup"]["KmsKeyId"] == key
+    assert "KmsKeyId" not in Deployed().of_type("AWS::Logs::LogGroup")["CloneLogGroup"]
+
+
+@pytest.mark.parametrize("good", ["", "env=prod", "env=prod,team=shop floor,empty=,cost:centre=a=b/c@d"])
+def test_tags_for_clones_reach_the_one_who_makes_them(good: str) -> None:
+    """As they were given, and nobody else."""
+    assert re.fullmatch(transformed()["Parameters"]["CloneTags"]["AllowedPattern"], good)
+    deployed = Deployed({"CloneTags": good})
+    told = {
+        name: properties["Environment"]["Variables"]["TUNER_CLONE_TAGS"]
+        for name, properties in deployed.functions.items()
+        if "TUNER_CLONE_TAGS" in properties["Environment"]["Variables"]
+    }
+    assert told == {"CreateClonesFunction": good}
+    assert all(TAG_KEY.fullmatch(key) and TAG_VALUE.fullmatch(value) for key, value in read_tags(good).items())
+
+
+@pytest.mark.parametrize("bad", ["env", "=prod", "env=it's", "env=a,", ",env=a", "env=" + "a" * 257, "env=a;b=c"])
+def test_tags_that_no_function_can_bear_are_refused_at_deployment(bad: str) -> None:
+    """CloudFormation compares the parameter with its pattern before it makes anything."""
+    assert not re.fullmatch(transformed()["Parameters"]["CloneTags"]["AllowedPattern"], bad)
