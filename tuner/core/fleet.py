@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.core.aws_limits import LONGEST_EXECUTION_NAME
 from tuner.core.errors import InvalidRequest
 from tuner.core.goal import parse_goal
 
@@ -15,9 +16,6 @@ ENABLED_TAG = "lambda-tuner"
 ENABLED_VALUE = "enabled"
 GOAL_TAG = "lambda-tuner:goal"
 PAYLOAD_TAG = "lambda-tuner:payload"
-
-_NAME_CHARACTERS = 80
-"""Longest name of a Step Functions execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +73,5 @@ def child_name(function_arn: str, night: str) -> str:
     """
     function_name = function_arn.split(":")[6]
     digest = hashlib.sha256(f"{night} {function_arn}".encode()).hexdigest()[:8]
-    room = _NAME_CHARACTERS - len(digest) - 2
+    room = LONGEST_EXECUTION_NAME - len(digest) - 2
     return f"{night[: room - min(len(function_name), room // 2) - 1]}-{function_name[: room // 2]}-{digest}"
