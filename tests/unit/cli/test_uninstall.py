@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from tuner.application import application_root
 from tuner.cli.account import Account
 from tuner.cli.uninstall import FUNCTION_NAMES, STATE_MACHINE_NAMES, find_remains, log_group_names, uninstall
+from tuner.core.aws_limits import LONGEST_EXECUTION_NAME
 from tuner.core.errors import ServiceError
 
 
@@ -38,6 +40,9 @@ class FakeAws:
         self.bucket, self.deleted = stack, list[str]()
         self.stack_status = "CREATE_COMPLETE"
         self.delete_ends_as = "gone"
+        self.running: list[str] = []
+        self.restores: dict[str, str] = {}
+        """What ``restore`` was started with, by the execution's name."""
 
     def client(self, service: str) -> FakeAws:
         """Every service is this object."""
@@ -51,13 +56,24 @@ class FakeAws:
                 "logGroups": [{"logGroupName": name} for name in self.groups if name.startswith(logGroupNamePrefix)]
             },
             "list_state_machines": lambda: {"stateMachines": [{"name": "t-tune"}] if self.stack else []},
-            "list_executions": lambda stateMachineArn, statusFilter: {"executions": []},  # noqa: N803
+            "list_executions": lambda stateMachineArn, statusFilter: {  # noqa: N803
+                "executions": [{"name": name, "executionArn": name} for name in self.running]
+            },
             "list_object_versions": lambda Bucket: {  # noqa: N803
                 "Versions": [{"Key": "a", "VersionId": "1"}],
                 "DeleteMarkers": [{"Key": "b", "VersionId": "2"}],
             },
         }
         return type("Pages", (), {"paginate": lambda _, **arguments: [pages[operation](**arguments)]})()
+
+    def stop_execution(self, executionArn: str, error: str, cause: str) -> None:  # noqa: N803
+        """End one execution."""
+        self.running.remove(executionArn)
+
+    def start_execution(self, stateMachineArn: str, name: str, input: str) -> None:  # noqa: A002, N803
+        """Refuse a name that was there with another input, as Step Functions does."""
+        if self.restores.setdefault(name, input) != input:
+            raise ClientError({"Error": {"Code": "ExecutionAlreadyExists", "Message": name}}, "StartExecution")
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
         """The stack's status, or AWS's way to say that there is none."""
@@ -131,6 +147,16 @@ def test_only_what_is_ours_is_removed(aws: FakeAws, capsys: pytest.CaptureFixtur
     assert {"a@1", "b@2"} <= set(aws.deleted)
     assert "Nothing of Lambda Tuner is left" in capsys.readouterr().out
     assert find_remains(account).lines == []
+
+
+def test_each_run_in_flight_is_restored_whatever_its_name(aws: FakeAws) -> None:
+    """Two runs of one night have long names that differ at their ends alone."""
+    aws.running = [f"{'night-2026-11-28-' * 5}{end}"[-80:] for end in ("a", "b")]
+    runs = set(aws.running)
+    account = account_of(aws)
+    assert uninstall(account, find_remains(account), sleep=lambda _: None) == 0
+    assert {json.loads(told)["runId"] for told in aws.restores.values()} == runs
+    assert all(len(name) <= LONGEST_EXECUTION_NAME for name in aws.restores)
 
 
 def test_a_stack_that_cannot_be_deleted_is_an_error_with_the_next_step(aws: FakeAws) -> None:
