@@ -129,7 +129,7 @@ def _around(world: World) -> None:
 
 
 def _orphaned(world: World) -> None:
-    """A temporary function of which nobody knows whose it is."""
+    """A temporary function of this stack of which nobody knows whose it is."""
     _well(world)
     world.client("lambda").create_function(
         FunctionName="lambda-tuner-clone-of-nobody",
@@ -137,6 +137,7 @@ def _orphaned(world: World) -> None:
         Handler="app.handler",
         Role=world.client("iam").get_role(RoleName=TARGET)["Role"]["Arn"],
         Code={"ZipFile": packed("def handler(event, context): ...")},
+        LoggingConfig={"LogGroup": "/lambda-tuner/clones"},
     )
     sweep(world)
 

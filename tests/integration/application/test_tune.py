@@ -215,6 +215,7 @@ def test_sweeper_removes_what_outlived_its_run(application: Application) -> None
         "Runtime": template["Runtime"],
         "Handler": template["Handler"],
         "Code": {"ZipFile": _empty_zip()},
+        "LoggingConfig": {"LogGroup": "/lambda-tuner/clones"},
     }
     functions.create_function(
         FunctionName=overdue, Tags={"lambda-tuner:expires": "2020-01-01T00:00:00+00:00"}, **clone_settings
