@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -107,3 +109,57 @@ def test_embedded_aws_deploys_from_the_wheel(installed: Path, tmp_path: Path) ->
     assert found["package"] == str(installed / "tuner")
     assert found["application"] == str(installed / "tuner" / "_application")
     assert found["machines"] == ["lambda-tuner-nightly", "lambda-tuner-restore", "lambda-tuner-tune"]
+
+
+CLIENT_ALONE = """
+import importlib, pkgutil, sys
+
+missing = set(sys.argv[1].split(","))
+
+class Without:
+    # does not find some packages
+
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.split(".")[0] in missing else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+import tuner.cli
+for module in pkgutil.walk_packages(tuner.cli.__path__, "tuner.cli."):
+    importlib.import_module(module.name)
+sys.argv[:2] = ["lambda-tuner"]
+tuner.cli.main()
+"""
+
+
+def test_wheel_holds_the_package_alone(wheel: Path) -> None:
+    """Nothing else lands in site-packages."""
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"tuner"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["tune", "--help"], 0, "Usage"),
+        (["list"], 0, "no run in the store"),
+        (["logs", str(ROOT / "tests" / "data" / "logs" / "chalice-logs--log.txt")], 0, "14.97"),
+        (["tune", "f", "--region", "us-east-1", "--goal", "p95"], 2, "--goal"),
+        (["demo"], 2, "pip install 'lambda-tuner[local]'"),
+        (["try", "app.py:handler"], 2, ""),
+        (["local", "status"], 2, "pip install 'lambda-tuner[local]'"),
+    ],
+)
+def test_the_client_needs_no_embedded_aws(
+    arguments: list[str], code: int, sentence: str, installed: Path, tmp_path: Path
+) -> None:
+    """Without the packages of the extra `local`, a pipeline's commands work, and the others say what to install."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    local = [re.match(r"[\w-]+", each)[0].replace("-", "_") for each in project["optional-dependencies"]["local"]]  # type: ignore[index]
+    others = ["samtranslator", "vl_convert", "antlr4", "cfn_tools", "cfn_flip", "PIL", "aws_xray_sdk", "flask"]
+    ended = run(installed, tmp_path, "-c", CLIENT_ALONE, ",".join(local + others), *arguments)
+    assert ended.returncode == code, ended.stderr
+    assert sentence in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -9,7 +9,7 @@ from tuner.cli.console import error_console
 from tuner.cli.examples import Example, demo_memory_mb, deploy_example, example_named
 from tuner.cli.execute import Presentation, execute, prepare_out
 from tuner.cli.failures import EXIT_GOAL_NOT_MET, EXIT_OK, EXIT_UNCERTAIN
-from tuner.cli.local import bucket_of_store, local_aws, require_supported_system
+from tuner.cli.local import bucket_of_store, local_aws, require_local
 from tuner.embedded.identity import memory_cap_mb
 
 
@@ -35,7 +35,7 @@ def run_demo(name: str, presentation: Presentation, *, cpu_time: bool = False) -
     Raises:
         UsageProblem: There is no such example, or the report's folder cannot be written to.
     """
-    require_supported_system()
+    require_local()
     example = example_named(name)
     prepare_out(presentation.out)
     memory_mb = demo_memory_mb(example, memory_cap_mb())

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +17,28 @@ from tuner.cli.store import bucket_folder, store_home
 if TYPE_CHECKING:
     from tuner.embedded.account import EmbeddedAws
 
+_LOCAL_PACKAGES = ("moto", "samtranslator", "optuna", "numpy", "jinja2", "vl_convert", "psutil", "cfn_tools")
+"""What the embedded AWS and the run in it import first; the rest is installed with them."""
 
-def require_supported_system(platform: str = sys.platform) -> None:
-    """Refuse systems without the signals and process groups that the embedded AWS slows functions with.
+
+def require_local(platform: str = sys.platform) -> None:
+    """Refuse systems that the embedded AWS cannot run on, and installations without it.
+
+    It slows functions with signals and process groups that Windows lacks.
 
     Raises:
-        UsageProblem: This is Windows.
+        UsageProblem: This is Windows, or the packages of ``lambda-tuner[local]`` are not installed.
     """
     if platform in {"win32", "cygwin"}:
         raise UsageProblem(
             "The embedded AWS runs on Linux and macOS; on Windows it runs inside WSL.",
             hint="Open a WSL terminal (`wsl --install` sets one up), install lambda-tuner there, run the same command.",
+        )
+    missing = [name for name in _LOCAL_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageProblem(
+            f"The embedded AWS is not installed ({', '.join(missing)} missing).",
+            hint="Install it: pip install 'lambda-tuner[local]'. Tuning in your account works without it.",
         )
 
 
@@ -38,7 +50,7 @@ def local_aws(*, temporary: bool = False, quiet: bool = False) -> Iterator[Embed
         temporary: Start one of its own even where one runs.
         quiet: Say nothing of it.
     """
-    require_supported_system()
+    require_local()
     from tuner.embedded.account import embedded_aws, status
 
     home, console = store_home(), error_console(quiet=quiet)
@@ -59,7 +71,7 @@ def local_aws(*, temporary: bool = False, quiet: bool = False) -> Iterator[Embed
 
 def start_local(port: int) -> None:
     """Start the embedded AWS and leave it running; prints the ``export`` lines for its clients."""
-    require_supported_system()
+    require_local()
     from tuner.embedded.account import export_lines, start
 
     home, console = store_home(), error_console()
@@ -92,7 +104,7 @@ def start_local(port: int) -> None:
 
 def local_status() -> Mapping[str, Any]:
     """Whether the embedded AWS runs, where, and where its bucket is kept."""
-    require_supported_system()
+    require_local()
     from tuner.embedded.account import status
 
     home = store_home()
@@ -107,7 +119,7 @@ def local_status() -> Mapping[str, Any]:
 
 def stop_local() -> bool:
     """Stop the embedded AWS; false where none ran."""
-    require_supported_system()
+    require_local()
     from tuner.embedded.account import stop
 
     home = store_home()

@@ -19,7 +19,7 @@ from tuner.cli.handler_code import (
     function_name_for,
     locate_handler,
 )
-from tuner.cli.local import bucket_of_store, local_aws, require_supported_system
+from tuner.cli.local import bucket_of_store, local_aws, require_local
 from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.template_function import TemplateFunction, read_template_function
 
@@ -143,7 +143,7 @@ def run_try(
     planned: TriedFunction, flags: RequestFlags, presentation: Presentation, *, real_aws: bool, yes: bool
 ) -> int:
     """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
-    require_supported_system()
+    require_local()
     from tuner.steps.plan import ASSUMED_SIZE_VARIABLE
 
     name = function_name_for(planned.code.name)

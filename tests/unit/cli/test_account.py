@@ -6,7 +6,7 @@ import pytest
 
 from tuner.cli.account import account_names
 from tuner.cli.failures import UsageProblem
-from tuner.cli.local import require_supported_system
+from tuner.cli.local import require_local
 
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:mine-tune"
 
@@ -54,6 +54,6 @@ def test_a_stack_that_cannot_be_is_refused_by_the_reason(
 def test_windows_is_told_about_wsl() -> None:
     """Where the embedded AWS cannot run, a sentence says where it can."""
     with pytest.raises(UsageProblem, match="WSL"):
-        require_supported_system("win32")
-    require_supported_system("linux")
-    require_supported_system("darwin")
+        require_local("win32")
+    require_local("linux")
+    require_local("darwin")
