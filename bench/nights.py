@@ -2,7 +2,9 @@
 
 The second night has new execution environments and new noise. Its function is
 unchanged, or became slower, faster, or another shape; its goal is the first
-night's.
+night's. With ``--in-a-row 30`` it is so many nights of an unchanged function,
+on each of which what the night before decided has been done: how often does
+the decision change?
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -30,9 +34,13 @@ from bench.truth import PERCENTILE, Task, Truth, raw_truth, smooth_truth, tasks_
 from tuner.core.model import EarlierRun, Facts, Observation, TuningBudget
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
 from tuner.core.search.decision import decide
+from tuner.core.search.earlier import MAX_RUNS
 from tuner.core.search.planning import plan_round
 from tuner.core.search.space import space_of
 from tuner.core.search.warm_start import verify
+from tuner.core.search.worth import keep_or_change
+
+Result = TypeVar("Result")
 
 
 def _more_cpu(core_ms: FloatArray) -> FloatArray:
@@ -81,6 +89,27 @@ class Night:
     verdict: str
 
 
+@dataclass(frozen=True)
+class Row:
+    """Nights in a row of one unchanged function: what was decided on each, and what was best on each."""
+
+    actions: tuple[str, ...]
+    reasons: tuple[str, ...]
+    picks: tuple[int, ...]
+    """Memory size recommended on each night."""
+    invocations: int
+
+    @property
+    def decision_changes(self) -> int:
+        """Nights after the first that change the size: each takes back, or adds to, what a night before decided."""
+        return sum(action == "change" for action in self.actions[1:])
+
+    @property
+    def pick_changes(self) -> int:
+        """Nights whose best size is not that of the night before: so often one would deploy by the pick alone."""
+        return sum(one != other for one, other in pairwise(self.picks))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("--curves", type=Path, default=DATA / "curves.jsonl")
@@ -88,6 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truth", choices=("raw", "smooth"), default="smooth")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--nights", type=int, default=1, help="nights without a change before the one that is counted")
+    parser.add_argument("--in-a-row", type=int, help="count changes of the decision over this many nights instead")
     parser.add_argument("--stride", type=int, default=1, help="every n-th curve")
     parser.add_argument("--quick", action="store_true", help="every sixth curve")
     parser.add_argument("--json", type=Path, help="write the rows here")
@@ -102,16 +132,10 @@ def run(arguments: argparse.Namespace) -> int:
         Work(arguments.truth, curve, noise.get(curve.name), position, arguments.seeds, arguments.nights)
         for position, curve in list(enumerate(curves))[::stride]
     ]
-    nights: list[Night] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        Progress(*columns, console=Console(stderr=True)) as progress,
-        ProcessPoolExecutor(max_workers=arguments.jobs) as pool,
-    ):
-        bar = progress.add_task("functions", total=len(work))
-        for future in as_completed([pool.submit(run_work, item) for item in work]):
-            nights.extend(future.result())
-            progress.advance(bar)
+    if arguments.in_a_row:
+        work = [replace(item, nights=arguments.in_a_row) for item in work]
+        return _print_rows(_carried_out(arguments, work, run_in_a_row), arguments)
+    nights = _carried_out(arguments, work, run_work)
     rows = [figures(change, [night for night in nights if night.change == change]) for change in CHANGES]
     print_table(rows)
     if arguments.json:
@@ -119,10 +143,80 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _carried_out(
+    arguments: argparse.Namespace, work: Sequence[Work], run_one: Callable[[Work], list[Result]]
+) -> list[Result]:
+    """All work, on as many processes as there are cores."""
+    results: list[Result] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        Progress(*columns, console=Console(stderr=True)) as progress,
+        ProcessPoolExecutor(max_workers=arguments.jobs) as pool,
+    ):
+        bar = progress.add_task("functions", total=len(work))
+        for future in as_completed([pool.submit(run_one, item) for item in work]):
+            results.extend(future.result())
+            progress.advance(bar)
+    return results
+
+
+def run_in_a_row(work: Work) -> list[Row]:
+    """All goals and seeds of one function, night after night."""
+    budget = TuningBudget(max_invocations=50, max_cost_usd=1e9, max_minutes=1e9)
+    return [
+        _in_a_row(task, (seed, goal_number, zlib.crc32(f"{task.truth.name}/in a row".encode())), seed, work.nights)
+        for goal_number, task in enumerate(tasks_of(_truth_of(work), budget))
+        for seed in range(work.seeds)
+    ]
+
+
+def _in_a_row(task: Task, stream: tuple[int, ...], seed: int, nights: int) -> Row:
+    """One goal's nights; a change that is decided is made before the next night."""
+    earlier: tuple[EarlierRun, ...] = ()
+    actions, reasons, picks, count = [], [], [], 0
+    for night in range(nights):
+        replay = Replay(task, (*stream, night))
+        seen, facts = _run(task, replay, seed, earlier)
+        problem = replace(task.problem, seed=seed)
+        belief = believe(problem, seen, facts, draw_count=FINAL_DRAW_COUNT)
+        answer = decide(problem, belief)
+        decision = keep_or_change(problem, belief, answer)
+        pick = problem.candidates[answer.pick]
+        actions.append(decision.action)
+        reasons.append(decision.reason)
+        picks.append(pick.memory_mb)
+        count += replay.invocation_count
+        if decision.action == "change":
+            task = replace(task, problem=replace(task.problem, current=pick))
+        older = tuple(replace(run, age_days=run.age_days + 1) for run in facts.earlier[: MAX_RUNS - 1])
+        earlier = (EarlierRun(f"night-{night + 1}", 1.0, tuple(seen)), *older)
+    return Row(tuple(actions), tuple(reasons), tuple(picks), count)
+
+
+def _print_rows(rows: Sequence[Row], arguments: argparse.Namespace) -> int:
+    """One line: changes of the decision, and of the pick, over the nights in a row."""
+    console = Console(width=140)
+    for name, counts in (
+        ("changes of the decision after the first night", [row.decision_changes for row in rows]),
+        ("changes of the best size", [row.pick_changes for row in rows]),
+    ):
+        console.print(
+            f"{name} in {arguments.in_a_row} nights: {np.mean(counts):.2f} in the mean, at most {max(counts)}, "
+            f"none in {sum(count == 0 for count in counts)} of {len(rows)} rows"
+        )
+    console.print(f"invocations a night: {sum(row.invocations for row in rows) / len(rows) / arguments.in_a_row:.1f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows]) + "\n", encoding="utf-8")
+    return 0
+
+
+def _truth_of(work: Work) -> Truth:
+    return (raw_truth if work.truth_kind == "raw" else smooth_truth)(work.curve, work.noise, work.position)
+
+
 def run_work(work: Work) -> list[Night]:
     """All goals, seeds and changes of one function."""
-    make = raw_truth if work.truth_kind == "raw" else smooth_truth
-    truth = make(work.curve, work.noise, work.position)
+    truth = _truth_of(work)
     budget = TuningBudget(max_invocations=50, max_cost_usd=1e9, max_minutes=1e9)
     result = []
     for goal_number, task in enumerate(tasks_of(truth, budget)):

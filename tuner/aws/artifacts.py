@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -100,6 +101,13 @@ class Artifacts:
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
                 for row in page.get("Contents", ()):
                     yield row["Key"]
+
+    def latest_keys(self, prefix: str, count: int) -> list[str]:
+        """The *count* keys that begin so and were written last, latest first."""
+        with aws_call("s3:ListBucket", self.uri(prefix)):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            written = [(row["LastModified"], row["Key"]) for page in pages for row in page.get("Contents", ())]
+        return [key for _, key in heapq.nlargest(count, written)]
 
     def read_json(self, key: str) -> Any | None:
         """The object as JSON; ``None`` where there is no such object."""

@@ -8,10 +8,8 @@ from typing import Any
 
 from tuner.cli.failures import EXIT_CHEAPER, EXIT_COST_LIMIT, EXIT_MISSES_GOAL, EXIT_OK, UsageProblem
 from tuner.report import document as doc
-from tuner.report import formats
+from tuner.report import formats, tables
 from tuner.report.change import VERDICTS_TO_ACT_ON
-
-_LIKELY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def judge_with(max_cost_per_million_usd: float | None) -> Callable[[Mapping[str,
         raise UsageProblem(f"--max-cost-per-million is {max_cost_per_million_usd:g}: it must be above 0.")
 
     def judge(document: Mapping[str, Any]) -> list[Finding]:
-        """Everything that is wrong with today's configuration, the gravest first."""
+        """Everything that is wrong with today's configuration, the worst first."""
         found = [
             _misses_goal(document),
             _passes_limit(document, max_cost_per_million_usd),
@@ -47,33 +45,37 @@ def judge_with(max_cost_per_million_usd: float | None) -> Callable[[Mapping[str,
 
 
 def exit_code_of(verdict_code: int, findings: list[Finding]) -> int:
-    """The run's own exit code, else that of the gravest finding."""
+    """The run's own exit code, else that of the worst finding."""
     if verdict_code != EXIT_OK or not findings:
         return verdict_code
     return findings[0].code
 
 
+def _decided(document: Mapping[str, Any]) -> str | None:
+    """Why the run decided to change today's configuration; ``None`` where it is kept, or nothing is sure."""
+    decision = doc.decision_of(document)
+    if document.get("verdict") not in VERDICTS_TO_ACT_ON or decision.get("action") != "change":
+        return None
+    return str(decision.get("reason"))
+
+
 def _misses_goal(document: Mapping[str, Any]) -> Finding | None:
     """Today's size misses the goal where another one meets it."""
-    current, recommended = document.get("current"), document.get("recommended")
-    if document.get("verdict") != "GOAL_MET" or not current or not recommended:
+    reason = _decided(document)
+    if reason not in ("misses_goal", "cannot_be_used"):
         return None
-    if doc.same_configuration(current, recommended):
-        return None
-    probability, saving = current.get("goalProbability"), document.get("savingRatio")
-    dearer = saving is not None and saving <= 0
-    unlikely = probability is not None and probability < _LIKELY
-    if not (dearer or unlikely or doc.is_infeasible(current)):
-        return None
-    how = (
-        "meets the goal only with a probability of " + formats.probability(probability)
-        if probability
-        else "misses the goal"
-    )
-    return Finding(
-        EXIT_MISSES_GOAL,
-        f"Today's {doc.size_of(current)} {how}; {doc.size_of(recommended)} meets it.",
-    )
+    current, recommended = document["current"], document["recommended"]
+    met = doc.goal_probability(document, "current")
+    asked = (document.get("request") or {}).get("confidence")
+    how = "misses the goal"
+    if doc.is_infeasible(current):
+        how = f"cannot be used ({current['infeasibleReason']})"
+    elif met is not None:
+        where = f", where {formats.percent(asked)} was asked for" if asked else ""
+        how = f"meets the goal with a probability of {formats.probability(met[1])} only{where}"
+    cost = f" and costs {tables.cost_difference(document)}" if document.get("savingRatio") is not None else ""
+    good = "meets it" if doc.goal_of(document) else "can"
+    return Finding(EXIT_MISSES_GOAL, f"Today's {doc.size_of(current)} {how}; {doc.size_of(recommended)} {good}{cost}.")
 
 
 def _passes_limit(document: Mapping[str, Any], limit_usd: float | None) -> Finding | None:
@@ -94,15 +96,11 @@ def _passes_limit(document: Mapping[str, Any], limit_usd: float | None) -> Findi
 
 
 def _cheaper_exists(document: Mapping[str, Any]) -> Finding | None:
-    """A cheaper size exists by more than the tolerance of the run."""
-    saving = document.get("savingRatio")
-    tolerance = (document.get("request") or {}).get("tolerance") or 0.0
-    current, recommended = document.get("current"), document.get("recommended")
-    if document.get("verdict") not in VERDICTS_TO_ACT_ON or not current or not recommended or saving is None:
-        return None
-    if saving <= tolerance or doc.same_configuration(current, recommended):
+    """A cheaper size is worth a change."""
+    if _decided(document) != "saves":
         return None
     return Finding(
         EXIT_CHEAPER,
-        f"{doc.size_of(recommended)} is {formats.percent(saving)} cheaper than today's {doc.size_of(current)}.",
+        f"{doc.size_of(document['recommended'])} is {formats.percent(document['savingRatio'])} cheaper than today's "
+        f"{doc.size_of(document['current'])}{tables.saving_bounds(document)}.",
     )

@@ -42,6 +42,8 @@ class Presentation:
     """Only the verdict in one sentence, and errors."""
     command: str | None = None
     """The command line that does the run again, where it is not ``tune`` with the request."""
+    tried: Mapping[str, str] | None = None
+    """The ``template`` and the ``logicalId`` that the handler was found by, for ``patch``."""
     judge: Callable[[Mapping[str, Any]], list[Finding]] | None = None
     """What else the exit code depends on."""
 
@@ -126,7 +128,8 @@ def execute(
         if presentation.command is not None:
             from tuner.steps.run import COMMAND
 
-            runs.artifacts.write_json(f"runs/{run_id}/{COMMAND}", {"command": presentation.command})
+            started = {"command": presentation.command, "tried": presentation.tried}
+            runs.artifacts.write_json(f"runs/{run_id}/{COMMAND}", started)
         runs.start(run_id, request)
         console.print(
             f"Started run {run_id}: an execution of the state machine {account.stack}-tune in {account.name}.",

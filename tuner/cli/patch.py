@@ -12,11 +12,16 @@ from typing import Any
 
 from tuner.cli.console import error_console, plain_text, result_console
 from tuner.cli.failures import EXIT_OK, PatchRefused, exit_code_of_verdict, print_json, show_failure
-from tuner.cli.reading import find_run, read_document
-from tuner.cli.store import ArtifactReader
-from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, patch_template
+from tuner.cli.reading import RunRow, find_run, latest_runs, read_document, reading_report
+from tuner.cli.store import LATEST, ArtifactReader
+from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, function_finder, patch_template
+from tuner.core.errors import RunNotFound
 from tuner.report import document as doc
 from tuner.report.change import VERDICTS_TO_ACT_ON, architecture_changes
+from tuner.report.sentences import keep_sentence
+
+MOST_LOOKED_AT = 200
+"""Runs among which the latest of the template's functions is looked for."""
 
 
 def run_patch(
@@ -36,20 +41,83 @@ def run_patch(
         RunNotFound: There is no such run.
         PatchRefused: It is not sure what to change; the file is as it was.
     """
-    run_id = find_run(artifacts, wanted_run, where)
+    body = None
+    if wanted_run == LATEST:
+        body = _read(file)
+        run_id = _latest_of(artifacts, where, file, _decoded(body, file), function)
+    else:
+        run_id = find_run(artifacts, wanted_run, where)
     document = read_document(artifacts, run_id)
-    refusal = _verdict_refusal(document, run_id)
-    if refusal is not None and (not force or not document.get("recommended")):
-        code = show_failure(run_id, "PatchRefused", *refusal, json_output=json_output)
-        return exit_code_of_verdict(str(document.get("verdict"))) or code
-    body = _read(file)
+    with reading_report(run_id):
+        refusal = _verdict_refusal(document, run_id)
+        kept = None if force or refusal is not None else keep_sentence(document)
+        if refusal is not None and (not force or not document.get("recommended")):
+            code = show_failure(run_id, "PatchRefused", *refusal, json_output=json_output)
+            return exit_code_of_verdict(str(document.get("verdict"))) or code
+        wanted = _wanted(document, function, _tried(artifacts, run_id).get("logicalId"))
+    body = _read(file) if body is None else body
     text = _decoded(body, file)
-    patched = patch_template(text, _wanted(document, function), force=force)
-    notes = [*patched.notes, *_notes(document, patched, forced=refusal is not None)]
+    if kept is not None:
+        patched = Patched(text, next(iter(function_finder(text)(wanted)), ""), (), (kept,))
+    else:
+        patched = patch_template(text, wanted, force=force)
+    with reading_report(run_id):
+        notes = [*patched.notes, *_notes(document, patched, forced=refusal is not None)]
     if patched.changes and not dry_run:
         _write(file, body, patched.text.encode())
-    _show(file, text, patched, notes, dry_run=dry_run, json_output=json_output)
+    if kept is not None:
+        ending = f"{file} was not changed; --force writes the best size all the same."
+    elif not patched.changes:
+        ending = f"{file} says so already: nothing to change."
+    elif dry_run:
+        ending = f"{file} was not changed: --dry-run."
+    else:
+        ending = f"Changed {file}. Deploy it as you always do."
+    _show(file, text, patched, notes, ending=ending, written=not dry_run, json_output=json_output)
     return EXIT_OK
+
+
+def _latest_of(artifacts: ArtifactReader, where: str, file: Path, text: str, function: str | None) -> str:
+    """The run that ended last of those of a function that the template has; of *function* alone where it is named.
+
+    Raises:
+        RunNotFound: There is none; names the run that ended last.
+        PatchRefused: It is no template, or *function* is not in it or not clearly one.
+    """
+    find = function_finder(text)
+    named = find(Wanted(0, named=function)) if function else None
+    rows = latest_runs(artifacts, MOST_LOOKED_AT)
+    for row in rows:
+        found = find(Wanted(0, name=row.function, logical_id=_tried_in(artifacts, row, file)))
+        if found and (named is None or found == named):
+            return row.run_id
+    last = f" The run that ended last is {rows[0].run_id} of {rows[0].function or 'no function'}." if rows else ""
+    raise RunNotFound(
+        f"No run in {where} is of {function or 'a function that this template has'}.{last}",
+        hint="Name the run and the function that it is of: "
+        f"lambda-tuner patch RUN_ID --file {file} --function {function or 'ID'}.",
+    )
+
+
+def _tried_in(artifacts: ArtifactReader, row: RunRow, file: Path) -> str | None:
+    """The logical id that ``try`` was given, where its template is this one, or one below it such as a build's."""
+    if row.fields.get("where") != "local":
+        return None
+    tried = _tried(artifacts, row.run_id)
+    inside = Path(tried.get("template", "")).is_relative_to(file.resolve().parent)
+    return tried.get("logicalId") if inside else None
+
+
+def _tried(artifacts: ArtifactReader, run_id: str) -> dict[str, str]:
+    """Template and logical id that a run of ``try`` was given; empty for every other run."""
+    from tuner.steps.run import COMMAND
+
+    try:
+        tried = artifacts.read_json(f"runs/{run_id}/{COMMAND}")
+    except ValueError:
+        return {}
+    found = tried.get("tried") if isinstance(tried, dict) else None
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _verdict_refusal(document: doc.Document, run_id: str) -> tuple[str, str] | None:
@@ -68,12 +136,12 @@ def _verdict_refusal(document: doc.Document, run_id: str) -> tuple[str, str] | N
         return f"The run {run_id} recommends nothing: {meaning}.", "Nothing was changed."
     size = doc.configuration_key(document["recommended"])[1]
     return (
-        f"The run {run_id} is no ground for a change: {meaning}.",
+        f"The run {run_id} is not a reason to change the size: {meaning}.",
         f"Nothing was changed. --force writes its best guess, {size:,} MB, all the same.",
     )
 
 
-def _wanted(document: doc.Document, function: str | None) -> Wanted:
+def _wanted(document: doc.Document, function: str | None, logical_id: str | None) -> Wanted:
     recommended = document["recommended"]
     described = document.get("function") or {}
     return Wanted(
@@ -82,6 +150,7 @@ def _wanted(document: doc.Document, function: str | None) -> Wanted:
         named=function,
         name=doc.function_name(document),
         handler=described.get("handler"),
+        logical_id=logical_id,
     )
 
 
@@ -160,13 +229,15 @@ def _write(file: Path, before: bytes, after: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _show(file: Path, before: str, patched: Patched, notes: list[str], *, dry_run: bool, json_output: bool) -> None:
+def _show(
+    file: Path, before: str, patched: Patched, notes: list[str], *, ending: str, written: bool, json_output: bool
+) -> None:
     diff = _diff(file, before, patched.text)
     if json_output:
         shown: Mapping[str, Any] = {
             "file": str(file),
             "function": patched.logical_id,
-            "written": bool(patched.changes) and not dry_run,
+            "written": bool(patched.changes) and written,
             "changes": [
                 {"place": change.place, "before": change.before, "after": change.after} for change in patched.changes
             ],
@@ -183,15 +254,8 @@ def _show(file: Path, before: str, patched: Patched, notes: list[str], *, dry_ru
             plain_text(line).rstrip("\n\N{REPLACEMENT CHARACTER}"), style=style or None, markup=False, soft_wrap=True
         )
     errors = error_console()
-    for note in notes:
+    for note in (*notes, ending):
         errors.print(plain_text(note), markup=False, soft_wrap=True)
-    if not patched.changes:
-        ending = f"{file} says so already: nothing to change."
-    elif dry_run:
-        ending = f"{file} was not changed: --dry-run."
-    else:
-        ending = f"Changed {file}. Deploy it as you always do."
-    errors.print(ending, markup=False, soft_wrap=True)
 
 
 def _diff(file: Path, before: str, after: str) -> list[str]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +19,77 @@ from tuner.core.errors import RunNotFound
 from tuner.core.result import SCHEMA_VERSION
 from tuner.core.run_id import is_run_id
 
-_LIST_WIDTH = 110
 _MOST_COMPLETIONS = 30
 _INDEX = "index/"
 """Each reported run has a small object here, so that listing reads no large one."""
+_WINDOW = 200
+"""Rows that are read besides those that are shown: a report may be written anew after the run has ended."""
+_READERS = 16
+_UNKNOWN = datetime.min.replace(tzinfo=UTC)
+_LONGEST_CELLS = (16, 64, 16, 18, 6)
+"""Characters of time, function, result, memory sizes and saving; the function's name gives way on a narrow terminal."""
+_SHORTEST_FUNCTION = 10
+_FIELDS: Mapping[str, tuple[type, ...]] = {
+    "functionArn": (str,),
+    "where": (str,),
+    "startedAt": (str,),
+    "finishedAt": (str,),
+    "verdict": (str,),
+    "error": (str,),
+    "memoryMb": (int,),
+    "currentMemoryMb": (int,),
+    "savingRatio": (int, float),
+    "decision": (str,),
+}
+"""What the index may hold of a run; each may be absent or null."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run of the index; ``fields`` holds only its id and an error where the row is damaged."""
+
+    run_id: str
+    fields: Mapping[str, Any]
+
+    @property
+    def ended(self) -> datetime:
+        """When the run ended; the beginning of time where the row does not say."""
+        try:
+            moment = datetime.fromisoformat(self.fields.get("finishedAt") or "")
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            return _UNKNOWN
+
+    @property
+    def function(self) -> str:
+        """The function's name, empty where the run ended before it was known."""
+        parts = (self.fields.get("functionArn") or "").split(":")
+        return parts[6] if len(parts) > 6 else parts[0]
+
+    @property
+    def result(self) -> str:
+        """The verdict, or the name of the error."""
+        return self.fields.get("verdict") or self.fields.get("error") or ""
 
 
 def run_ids(artifacts: ArtifactReader) -> list[str]:
-    """Ids of the runs that have a report, oldest first (ids begin with the time)."""
-    found = (key.removeprefix(_INDEX).removesuffix(".json") for key in artifacts.keys(_INDEX))
-    return sorted(run_id for run_id in found if is_run_id(run_id))
+    """Ids of the runs that have a report, by name: ids of executions that somebody else named tell no time."""
+    return [run_id for key in artifacts.keys(_INDEX) if (run_id := _run_id_of(key)) is not None]
+
+
+def latest_runs(artifacts: ArtifactReader, count: int) -> list[RunRow]:
+    """The *count* runs that ended last, latest first; a damaged row ends no list."""
+    keys = artifacts.latest_keys(_INDEX, count + _WINDOW)
+    ids = [run_id for key in keys if (run_id := _run_id_of(key)) is not None]
+    with ThreadPoolExecutor(_READERS) as pool:
+        rows = list(pool.map(lambda run_id: _run_row(artifacts, run_id), ids))
+    return sorted(rows, key=lambda row: (row.ended, row.run_id), reverse=True)[:count]
+
+
+def _run_id_of(key: str) -> str | None:
+    """The run's id; ``None`` for what is no row, such as a file that was never finished."""
+    run_id = key.removeprefix(_INDEX).removesuffix(".json")
+    return run_id if key.endswith(".json") and is_run_id(run_id) else None
 
 
 def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
@@ -35,9 +100,9 @@ def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
     """
     if is_run_id(wanted) and artifacts.read(f"runs/{wanted}/report.json") is not None:
         return wanted
+    if wanted == LATEST and (rows := latest_runs(artifacts, 1)):
+        return rows[0].run_id
     known = run_ids(artifacts)
-    if wanted == LATEST and known:
-        return known[-1]
     matching = [run_id for run_id in known if run_id.startswith(wanted)]
     if len(matching) == 1:
         return matching[0]
@@ -57,23 +122,42 @@ def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
 
 
 def complete_run_ids(incomplete: str) -> list[tuple[str, str]]:
-    """Runs of this machine that begin so, newest first, each with its verdict, for a shell's completion."""
+    """Runs of this machine that begin so, latest first, each with its function and result, for a shell's completion."""
     artifacts = FolderArtifacts(bucket_folder(store_home()))
-    found = [(LATEST, "the newest run")] if LATEST.startswith(incomplete) else []
-    for run_id in reversed(run_ids(artifacts)):
-        if run_id.startswith(incomplete) and len(found) < _MOST_COMPLETIONS:
-            row = _index_row(artifacts, run_id)
-            found.append((run_id, plain_text(str(row.get("verdict") or row.get("error") or ""))))
-    return found
+    found = [(LATEST, "the run that ended last")] if LATEST.startswith(incomplete) else []
+    matching = [row for row in latest_runs(artifacts, _WINDOW) if row.run_id.startswith(incomplete)]
+    shown = matching[:_MOST_COMPLETIONS]
+    return found + [(row.run_id, plain_text(f"{row.function} {row.result}".strip())) for row in shown]
 
 
-def _index_row(artifacts: ArtifactReader, run_id: str) -> dict[str, Any]:
-    """The run's row in the index; only its id where the row is damaged."""
+def _run_row(artifacts: ArtifactReader, run_id: str) -> RunRow:
+    """The run's row in the index; only its id where a field is not what it may be."""
     try:
         row = artifacts.read_json(f"{_INDEX}{run_id}.json")
     except ValueError:
         row = None
-    return {"error": "damaged", **(row if isinstance(row, dict) else {}), "runId": run_id}
+    if not isinstance(row, dict) or not all(
+        row.get(name) is None or (isinstance(row[name], kinds) and not isinstance(row[name], bool))
+        for name, kinds in _FIELDS.items()
+    ):
+        row = {"error": "damaged"}
+    return RunRow(run_id, {**row, "runId": run_id})
+
+
+@contextmanager
+def reading_report(run_id: str) -> Iterator[None]:
+    """Say of a report whose values are not what they may be that it is damaged.
+
+    Raises:
+        RunNotFound: Something that was read from it could not be used.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise RunNotFound(
+            f"The report of the run {run_id} is damaged: one of its values is not what it should be ({error}).",
+            hint="`lambda-tuner open` may still show its page.",
+        ) from error
 
 
 def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
@@ -116,7 +200,8 @@ def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path
     else:
         from tuner.report.terminal import render_terminal
 
-        render_terminal({**document, "report": files}, result_console())
+        with reading_report(run_id):
+            render_terminal({**document, "report": files}, result_console())
     error = document.get("error")
     if isinstance(error, Mapping):
         return exit_code_of_error(str(error.get("name")))
@@ -124,37 +209,60 @@ def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path
 
 
 def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output: bool) -> int:
-    """List the latest runs, newest first."""
-    rows = [_index_row(artifacts, run_id) for run_id in reversed(run_ids(artifacts)[-limit:])]
+    """List the runs that ended last, latest first."""
+    rows = latest_runs(artifacts, limit)
     if json_output:
-        print_json({"runs": rows})
+        print_json({"runs": [row.fields for row in rows]})
         return EXIT_OK
     if not rows:
         error_console().print(
             f"There is no run in {where} yet. `lambda-tuner demo` makes one.", markup=False, soft_wrap=True
         )
         return EXIT_OK
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("run", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("memory", no_wrap=True)
-    table.add_column("saving", justify="right", no_wrap=True)
-    for row in rows:
-        saving = row.get("savingRatio")
-        table.add_row(
-            Text(str(row["runId"])),
-            Text(plain_text(str(row.get("verdict") or row.get("error") or ""))),
-            _memory_change(row.get("currentMemoryMb"), row.get("memoryMb")),
-            f"{saving:.0%}" if saving is not None else "",
-        )
-    result_console(least_width=_LIST_WIDTH).print(table)
+    console = result_console()
+    for line in list_lines(rows, console.width):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return EXIT_OK
 
 
-def _memory_change(current_mb: int | None, recommended_mb: int | None) -> str:
+def list_lines(rows: list[RunRow], width: int) -> list[str]:
+    """A line for each run, its whole id at the end, or on a line of its own where the terminal is too narrow."""
+    table = [("ended (UTC)", "function", "result", "memory", "saving", "run"), *map(_cells, rows)]
+    widths = [min(most, max(len(row[place]) for row in table)) for place, most in enumerate(_LONGEST_CELLS)]
+    gaps = 2 * len(widths)
+    beside = sum(widths) + gaps + max(len(row[-1]) for row in table) <= width
+    if not beside:
+        widths[1] = max(_SHORTEST_FUNCTION, min(widths[1], width - sum(widths) + widths[1] - gaps + 2))
+    lines = []
+    for row in table:
+        cells = [_cut(cell, size).ljust(size) for cell, size in zip(row[:-1], widths, strict=True)]
+        lines.append("  ".join([*cells, *([row[-1]] if beside else [])]).rstrip())
+        if not beside and row is not table[0]:
+            lines.append(f"  {row[-1]}")
+    return lines
+
+
+def _cells(row: RunRow) -> tuple[str, ...]:
+    fields, kept = row.fields, row.fields.get("decision") == "keep"
+    saving = None if kept else fields.get("savingRatio")
+    cells = (
+        row.ended.strftime("%Y-%m-%d %H:%M") if row.ended != _UNKNOWN else "",
+        row.function,
+        row.result,
+        _memory_change(fields.get("currentMemoryMb"), fields.get("memoryMb"), kept=kept),
+        f"{saving:.0%}" if saving is not None else "",
+        row.run_id,
+    )
+    return tuple(" ".join(plain_text(cell).split()) for cell in cells)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _memory_change(current_mb: int | None, recommended_mb: int | None, *, kept: bool) -> str:
+    if kept and current_mb:
+        return f"keep {current_mb:,} MB"
     if not recommended_mb:
         return ""
     return f"{current_mb:,} → {recommended_mb:,} MB" if current_mb else f"{recommended_mb:,} MB"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ class ArtifactReader(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins so, in order."""
 
+    def latest_keys(self, prefix: str, count: int) -> list[str]:
+        """The *count* keys that begin so and were written last, latest first."""
+
     def uri(self, key: str) -> str:
         """Where a reader finds the object."""
 
@@ -67,6 +71,10 @@ class FolderArtifacts:
                 key = path.relative_to(self.folder).as_posix()
                 if key.startswith(prefix) and path.is_file():
                     yield key
+
+    def latest_keys(self, prefix: str, count: int) -> list[str]:
+        """The *count* keys that begin so and were written last, latest first."""
+        return heapq.nlargest(count, self.keys(prefix), key=lambda key: ((self.folder / key).stat().st_mtime_ns, key))
 
     def uri(self, key: str) -> str:
         """The object's file."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +37,11 @@ class Wanted:
     """What a template shall say, and of which function.
 
     ``named`` is what the user typed to name it (a logical id, a name or a
-    handler); without it the function is looked for by the run's own ``name``
-    and ``handler``. ``architecture`` is ``None`` where it stays as it is.
+    handler); without it the function is looked for by the run's own ``name``,
+    and by the ``logical_id`` that a run of a template's function was given.
+    The run's ``handler`` decides nothing, since many functions share one; it
+    only says which function may be meant where none is found.
+    ``architecture`` is ``None`` where it stays as it is.
     """
 
     memory_mb: int
@@ -46,6 +49,7 @@ class Wanted:
     named: str | None = None
     name: str | None = None
     handler: str | None = None
+    logical_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,20 @@ def patch_template(text: str, wanted: Wanted, *, force: bool = False) -> Patched
         template = after
         changes.append(edit.change)
     return Patched(template.text, logical_id, tuple(changes), tuple(notes))
+
+
+def function_finder(text: str) -> Callable[[Wanted], list[str]]:
+    """Read a template once, to look for many functions in it.
+
+    Returns:
+        What gives the logical ids of a wanted function: none where it is not there, several where it is not clear.
+
+    Raises:
+        PatchRefused: It is no template.
+    """
+    template = _read(text)
+    functions = template.functions()
+    return lambda wanted: next((found for _, found in _matches(template, functions, wanted) if found), [])
 
 
 def _read(text: str) -> _Template:
@@ -249,35 +267,33 @@ def _find_function(template: _Template, wanted: Wanted) -> tuple[str, list[str]]
                 f"{len(found)} functions of the template have this {how}: {', '.join(found)}.",
                 hint="Name one by its logical id: --function ID.",
             )
-    looked_for = wanted.named or " or ".join(filter(None, (wanted.name, wanted.handler))) or "the run's function"
+    alike = _with_handler(template, functions, wanted.handler) if wanted.handler and not wanted.named else []
     raise PatchRefused(
-        f"The template has no function {looked_for}.",
-        hint=f"Name one by its logical id, --function ID: it has {', '.join(functions)}.",
+        f"The template has no function {wanted.named or wanted.name or 'of the run'}.",
+        hint=f"Name one by its logical id, --function ID: it has {', '.join(functions)}."
+        + (f" The run's handler, {wanted.handler}, is that of {', '.join(alike)}." if alike else ""),
     )
 
 
 def _matches(template: _Template, functions: dict[str, Any], wanted: Wanted) -> Iterator[tuple[str, list[str]]]:
     """Ways to find the function, the surest first."""
-    name, handler = (wanted.named, wanted.named) if wanted.named else (wanted.name, wanted.handler)
-    if wanted.named:
-        yield "logical id", [one for one in functions if one == wanted.named]
     names = {one: _property(template, resource, "FunctionName") for one, resource in functions.items()}
+    # Whoever has another name is another function, unless the user says that it is the one.
+    unnamed = list(functions) if wanted.named else [one for one in functions if _text(names[one]) is None]
+    if wanted.named or wanted.logical_id:
+        yield "logical id", [one for one in functions if one == (wanted.named or wanted.logical_id)]
+    name = wanted.named or wanted.name
     if name:
         yield "name", [one for one, node in names.items() if _text(node) == name]
-        yield "logical id", [one for one in functions if one == name]
+        yield "logical id", [one for one in unnamed if one == name]
         yield "generated name", [one for one in functions if names[one] is None and _generated(one, name)]
         yield "name's pattern", [one for one, node in names.items() if _pattern_matches(node, name)]
-    if handler:
-        # Whoever has another name is another function.
-        yield (
-            "handler",
-            [
-                one
-                for one, resource in functions.items()
-                if _text(_property(template, resource, "Handler")) == handler
-                and (wanted.named or _text(names[one]) is None)
-            ],
-        )
+    if wanted.named:
+        yield "handler", _with_handler(template, functions, wanted.named)
+
+
+def _with_handler(template: _Template, functions: dict[str, Any], handler: str) -> list[str]:
+    return [one for one, resource in functions.items() if _text(_property(template, resource, "Handler")) == handler]
 
 
 def _property(template: _Template, resource: Any, name: str) -> Any | None:
@@ -594,10 +610,10 @@ def _add_to_flow(
     template: _Template, change: Change, properties: Any, beside: tuple[Any, Any] | None, name: str, value: str
 ) -> _Edit:
     if beside is None:
-        if properties.value:
-            raise PatchRefused(f"{change.place} cannot be added in place.", hint="Add it by hand.")
-        position = properties.end_mark.index - 1
-        return _Edit(position, position, _entry(template, properties, name, value, ": "), change, properties)
+        if not properties.value:
+            position = properties.end_mark.index - 1
+            return _Edit(position, position, _entry(template, properties, name, value, ": "), change, properties)
+        return _add_before(template, change, properties, name, value)
     key, node = beside
     between = template.text[key.end_mark.index : node.start_mark.index]
     before = template.text[: key.start_mark.index]
@@ -605,6 +621,21 @@ def _add_to_flow(
     position = node.end_mark.index
     entry = _entry(template, properties, name, value, between)
     return _Edit(position, position, f",{space}{entry}", change, properties)
+
+
+def _add_before(template: _Template, change: Change, properties: Any, name: str, value: str) -> _Edit:
+    """Put the pair before the first one of a mapping in braces that holds no plain value to stand behind."""
+    key, node = properties.value[0]
+    start = key.start_mark.index
+    opening = template.text[properties.start_mark.index : start]
+    space = opening[opening.rfind("{") + 1 :]
+    if key.id != "scalar" or space.strip(" \t\r\n"):
+        raise PatchRefused(f"{change.place} cannot be added in place.", hint="Add it by hand.")
+    between = template.text[key.end_mark.index : node.start_mark.index]
+    compact = between == ":"
+    entry = _entry(template, properties, name, value, ":" if compact else ": ")
+    separator = space if re.search(r"[\r\n]", space) else "" if compact else " "
+    return _Edit(start, start, f"{entry},{separator}", change, properties)
 
 
 def _entry(template: _Template, properties: Any, name: str, value: str, between: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.cli.account import embedded_account
@@ -38,6 +38,11 @@ class TriedFunction:
     timeout_s: int
     environment: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    size_assumed: bool = False
+    """Whether neither a flag nor the template says today's memory size."""
+    template: Path | None = None
+    logical_id: str | None = None
+    """Of the template's function, where there is a template."""
 
 
 def plan_function(
@@ -85,6 +90,9 @@ def plan_function(
         timeout_s=limit_s,
         environment={**(known.environment if known else {}), **environment},
         notices=tuple(notices),
+        size_assumed=memory_mb is None and (known is None or known.memory_mb is None),
+        template=template.resolve() if template is not None else None,
+        logical_id=known.logical_id if known is not None else None,
     )
 
 
@@ -152,16 +160,20 @@ def run_try(
     prepare_out(presentation.out)
     if real_aws:
         confirm_real_aws(yes=yes)
+    if planned.template is not None and planned.logical_id is not None:
+        tried = {"template": str(planned.template), "logicalId": planned.logical_id}
+        presentation = replace(presentation, tried=tried)
     console = error_console(quiet=presentation.quiet)
     for notice in planned.notices:
         console.print(notice, markup=False)
-    environment = {**planned.environment, ASSUMED_SIZE_VARIABLE: "true"}
+    environment = {**planned.environment, **({ASSUMED_SIZE_VARIABLE: "true"} if planned.size_assumed else {})}
     if real_aws:
         environment |= {"LAMBDA_TUNER_LOCAL_AWS": "real", **_own_region()}
     console.print(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
-        f"Its memory size today is taken to be {planned.memory_mb:,} MB, its time-out {planned.timeout_s} s.",
+        f"Its memory size today is {'taken to be ' if planned.size_assumed else ''}{planned.memory_mb:,} MB, its "
+        f"time-out {planned.timeout_s} s.",
         markup=False,
         soft_wrap=True,
     )

@@ -14,6 +14,9 @@ Strategy = Literal["cost", "speed", "balanced"]
 """What a run without a goal looks for: the cheapest size, the fastest, or the best weighted sum of both."""
 
 
+DEFAULT_CONFIDENCE = 0.9
+DEFAULT_TOLERANCE = 0.05
+"""Of cost: two sizes that differ by no more are as good as equal, and a change has to be worth more."""
 _INIT_LIMIT_MS = 10_000.0
 """An init may take 10 s before it is started again inside the invocation (AWS Lambda developer guide, seen 2026-11)."""
 
@@ -165,8 +168,8 @@ class SearchProblem:
     timeout_ms: float
     """The function's own time-out."""
     budget: TuningBudget = field(default_factory=TuningBudget)
-    confidence: float = 0.9
-    tolerance: float = 0.05
+    confidence: float = DEFAULT_CONFIDENCE
+    tolerance: float = DEFAULT_TOLERANCE
     ephemeral_storage_mb: int = 512
     cold_start_share: float | None = None
     monthly_invocations: float | None = None
@@ -283,9 +286,29 @@ class Drift:
     found: bool
 
 
+DecisionReason = Literal[
+    "same", "saves", "better", "misses_goal", "cannot_be_used", "assumed",
+    "within_tolerance", "no_size_meets_goal", "not_sure",
+]  # fmt: skip
+"""Why today's configuration is kept or changed; the schema of the report describes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOrChange:
+    """Whether to keep today's configuration or to change it to the recommended one, and what a change is worth."""
+
+    action: Literal["keep", "change"]
+    reason: DecisionReason
+    worth_ratio: float | None
+    """Of today's cost: the saving and, where today's size is less sure to meet the goal than was asked for, the lower
+    risk of missing it. ``None`` where there is nothing to compare."""
+    saving_ratio: Interval | None
+    """1 - recommended cost / today's cost, with its bounds; ``None`` where both are the same configuration."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The search's answer: the pick, the verdict, and how sure both are."""
+    """The search's answer: the pick, the verdict, how sure both are, and what to do with it."""
 
     verdict: Verdict
     recommended: ConfigurationEstimate
@@ -294,7 +317,7 @@ class Recommendation:
     configurations: tuple[ConfigurationEstimate, ...]
     """Every candidate, measured or modelled, ascending by memory size."""
     probability: Mapping[str, float | None]
-    """Keys ``goalMet``, ``within3Percent``, ``within5Percent``, ``within10Percent``."""
+    """Keys ``goalMet``, ``noSizeMeets``, ``within3Percent``, ``within5Percent``, ``within10Percent``."""
     confidence: float
     saving_ratio: float | None
     stopped_because: str
@@ -302,6 +325,8 @@ class Recommendation:
     warm_start: WarmStart | None = None
     drift: Drift | None = None
     """``None``: no size was measured in two rounds."""
+    decision: KeepOrChange | None = None
+    """``None``: an earlier version made the recommendation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from tuner.core.latency import percentile
@@ -17,6 +18,7 @@ from tuner.core.model import (
     GoalAlternatives,
     Interval,
     Invocation,
+    KeepOrChange,
     Observation,
     Recommendation,
     SearchProblem,
@@ -39,6 +41,7 @@ OUTPUT_FIELDS = (
     "current",
     "safer",
     "savingRatio",
+    "decision",
     "probability",
     "confidence",
     "invocations",
@@ -98,6 +101,7 @@ def answer_fields(recommendation: Recommendation, *, assumed: bool) -> dict[str,
         "current": None if current is None else {**configuration_fields(current), "assumed": assumed},
         "safer": None if recommendation.safer is None else configuration_fields(recommendation.safer),
         "savingRatio": recommendation.saving_ratio,
+        **decision_fields(recommendation.decision, assumed=assumed),
         "probability": dict(recommendation.probability),
         "confidence": recommendation.confidence,
         "stoppedBecause": recommendation.stopped_because,
@@ -109,6 +113,24 @@ def answer_fields(recommendation: Recommendation, *, assumed: bool) -> dict[str,
             )
         ],
     }
+
+
+def decision_fields(decision: KeepOrChange | None, *, assumed: bool) -> dict[str, Any]:
+    """Whether today's configuration is kept, why, and what a change would be worth.
+
+    A size that is only assumed is no reason to stay with it.
+    """
+    if decision is None:
+        return {}
+    if assumed and decision.reason == "within_tolerance":
+        decision = replace(decision, action="change", reason="assumed")
+    fields = {
+        "action": decision.action,
+        "reason": decision.reason,
+        "worthRatio": decision.worth_ratio,
+        "savingRatio": None if decision.saving_ratio is None else interval_fields(decision.saving_ratio),
+    }
+    return {"decision": fields}
 
 
 def drift_fields(drift: Drift) -> dict[str, Any]:

@@ -9,7 +9,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuner.core.model import Architecture, LatencyGoal, Strategy, TuningBudget
+from tuner.core.model import (
+    DEFAULT_CONFIDENCE,
+    DEFAULT_TOLERANCE,
+    Architecture,
+    LatencyGoal,
+    Strategy,
+    TuningBudget,
+)
 
 MAX_PAYLOAD_BYTES = 6_291_456
 """Largest request of a synchronous invocation, 6 MB. Source: AWS Lambda quotas, seen 2026-11."""
@@ -79,8 +86,8 @@ class TuningRequest:
     architectures: tuple[Architecture, ...] | None = None
     """``None``: the function's own."""
     budget: TuningBudget = field(default_factory=TuningBudget)
-    confidence: float = 0.9
-    tolerance: float = 0.05
+    confidence: float = DEFAULT_CONFIDENCE
+    tolerance: float = DEFAULT_TOLERANCE
     cold_start_share: float | None = None
     monthly_invocations: float | None = None
     savings_plan_discount: float | None = None

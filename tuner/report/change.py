@@ -19,13 +19,13 @@ class Snippet:
 
 
 def snippets(document: doc.Document) -> list[Snippet]:
-    """How to make the recommended change; empty where there is none to make or the verdict does not carry it.
+    """How to make the recommended change; empty where none is to be made or the verdict does not carry it.
 
     A changed architecture is written out too; the code must then be built for
     it, which the renderers say.
     """
     recommended, current = document.get("recommended"), document.get("current")
-    if not recommended or document.get("verdict") not in VERDICTS_TO_ACT_ON:
+    if not recommended or document.get("verdict") not in VERDICTS_TO_ACT_ON or doc.keeps_another(document):
         return []
     if doc.same_configuration(recommended, current) and not (current or {}).get("assumed"):
         return []

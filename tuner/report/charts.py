@@ -309,7 +309,7 @@ def _bounds(point: Mapping[str, Any], field: str) -> tuple[float, ...]:
 
 
 def _worth_showing(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Modelled sizes, without those far dearer than all that were measured: they would flatten the rest."""
+    """Modelled sizes, without those far more expensive than all that were measured: they would flatten the rest."""
     known = [point["cost"] for point in points if point["measured"] or point["role"]]
     modelled = [point for point in points if not point["measured"] and not point["role"]]
     return [point for point in modelled if not known or point["cost"] <= DEAREST_RATIO * max(known)]

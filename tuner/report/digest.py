@@ -29,9 +29,9 @@ class DigestRow:
     verdict: str
     tone: str
     now: str
-    recommended: str
+    decision: str
     saving: str
-    confidence: str
+    sure: str
     spent: str
     reason: str = ""
 
@@ -42,7 +42,7 @@ def render_digest_json(digest: Mapping[str, Any]) -> str:
     Args:
         digest: ``executionName``, ``startedAt``, ``functions`` (tuned ones
             with ``functionArn``, ``verdict``, ``memoryMb``, ``currentMemoryMb``,
-            ``savingRatio``, ``confidence``, ``spentUsd``, ``runId``; failed
+            ``savingRatio``, ``decision``, ``confidence``, ``spentUsd``, ``runId``; failed
             ones with ``functionName``, ``error``, ``cause``) and ``skipped``
             (``functionArn``, ``reason``).
     """
@@ -58,13 +58,14 @@ def render_digest_html(digest: Mapping[str, Any]) -> str:
     rows = digest_rows(digest)
     functions = digest.get("functions") or []
     failed = sum(1 for row in functions if row.get("error"))
-    smaller = sum(1 for row in functions if _saves(row))
+    changes = sum(1 for row in functions if _changes(row))
+    missing = sum(1 for row in functions if row.get("verdict") == "GOAL_NOT_MET")
     return (
         environment()
         .get_template("digest.html.jinja")
         .render(
             rows=rows,
-            headline=_headline(len(functions), failed, smaller, len(digest.get("skipped") or [])),
+            headline=_headline(len(functions), failed, changes, missing, len(digest.get("skipped") or [])),
             day=str(digest.get("startedAt") or "")[:10],
             execution_name=str(digest.get("executionName") or ""),
             spent=formats.money(sum(float(row.get("spentUsd") or 0) for row in functions)),
@@ -73,10 +74,11 @@ def render_digest_html(digest: Mapping[str, Any]) -> str:
 
 
 def digest_rows(digest: Mapping[str, Any]) -> list[DigestRow]:
-    """Rows in the order of what deserves attention: savings, the rest, failures, skipped functions."""
+    """Rows in the order of what deserves attention: changes, largest savings first, the rest, failures, skipped."""
     functions: Sequence[Mapping[str, Any]] = digest.get("functions") or []
     tuned = sorted(
-        (row for row in functions if not row.get("error")), key=lambda row: -float(row.get("savingRatio") or 0)
+        (row for row in functions if not row.get("error")),
+        key=lambda row: (not _changes(row), -float(row.get("savingRatio") or 0)),
     )
     failed = [row for row in functions if row.get("error")]
     return [
@@ -86,15 +88,18 @@ def digest_rows(digest: Mapping[str, Any]) -> list[DigestRow]:
     ]
 
 
-def _saves(row: Mapping[str, Any]) -> bool:
-    return row.get("verdict") in ("GOAL_MET", "NO_GOAL") and float(row.get("savingRatio") or 0) >= 0.005
+def _changes(row: Mapping[str, Any]) -> bool:
+    """Whether the decision of the night is to change the function's size."""
+    return not row.get("error") and row.get("decision") == "change"
 
 
-def _headline(count: int, failed: int, smaller: int, skipped: int) -> str:
+def _headline(count: int, failed: int, changes: int, missing: int, skipped: int) -> str:
     if not count and not skipped:
         return "No function is enabled: give one the tag lambda-tuner=enabled."
     parts = [f"{formats.count(count - failed, 'function')} tuned"]
-    parts.append(f"{smaller} can be cheaper" if smaller else "none can be cheaper")
+    parts.append(f"{changes} to change" if changes else "none to change")
+    if missing:
+        parts.append(f"{missing} {'misses its' if missing == 1 else 'miss their'} goal at every size")
     if failed:
         parts.append(f"{failed} failed")
     if skipped:
@@ -113,19 +118,27 @@ def _size(memory_mb: object) -> str:
 
 
 def _tuned_row(row: Mapping[str, Any]) -> DigestRow:
-    saving, confidence, spent = row.get("savingRatio"), row.get("confidence"), row.get("spentUsd")
+    saving, spent = row.get("savingRatio"), row.get("spentUsd")
     verdict = str(row.get("verdict") or "")
-    same = row.get("memoryMb") == row.get("currentMemoryMb")
+    changes = _changes(row)
     return DigestRow(
         name=_name(row.get("functionArn") or row.get("functionName")),
         verdict=VERDICT_WORDS.get(verdict, verdict),
         tone=TONES.get(verdict, "neutral"),
         now=_size(row.get("currentMemoryMb")),
-        recommended="as it is" if same else _size(row.get("memoryMb")),
-        saving=formats.MISSING if saving is None or same else formats.change(float(saving)),
-        confidence=formats.MISSING if confidence is None else formats.probability(float(confidence)),
+        decision=f"change to {_size(row.get('memoryMb'))}" if changes else "keep",
+        saving=formats.MISSING if saving is None or not changes else formats.change(float(saving)),
+        sure=_sure(verdict, row.get("confidence")),
         spent=formats.MISSING if spent is None else formats.money(float(spent)),
     )
+
+
+def _sure(verdict: str, confidence: object) -> str:
+    """How probable the verdict is, and that it is the verdict's; an uncertain one is none."""
+    words = {"GOAL_MET": "that the goal is met", "GOAL_NOT_MET": "that no size meets it", "NO_GOAL": "that it is best"}
+    if verdict not in words or not isinstance(confidence, int | float):
+        return formats.MISSING
+    return f"{formats.probability(float(confidence))} {words[verdict]}"
 
 
 def _failed_row(row: Mapping[str, Any]) -> DigestRow:

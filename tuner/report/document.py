@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuner.core.keep_or_change import KEPT, decision_reason
 from tuner.core.latency import samples_needed
+from tuner.core.model import DEFAULT_CONFIDENCE, DEFAULT_TOLERANCE
 
 Document = Mapping[str, Any]
 """The content of report.json; fields and units are described in docs/schema/report.schema.json."""
@@ -105,8 +107,67 @@ def size_of(configuration: Configuration) -> str:
     return f"{memory_mb:,} MB {architecture}".strip()
 
 
+def decision_of(document: Document) -> Mapping[str, Any]:
+    """Whether to keep today's configuration; that of a run that did not decide follows by the same rule.
+
+    Empty where there is nothing to decide.
+    """
+    if document.get("decision"):
+        return document["decision"]  # type: ignore[no-any-return]
+    current, recommended = document.get("current"), document.get("recommended")
+    if not current or not recommended:
+        return {}
+    request = document.get("request") or {}
+    saving, met = document.get("savingRatio"), goal_probability(document, "recommended")
+    reason = decision_reason(
+        document.get("verdict"),
+        same=same_configuration(current, recommended),
+        usable=not is_infeasible(current),
+        met_today=current.get("goalProbability"),
+        met_pick=None if met is None else met[1],
+        confidence=request.get("confidence", DEFAULT_CONFIDENCE),
+        worth_ratio=saving,
+        tolerance=request.get("tolerance", DEFAULT_TOLERANCE),
+    )
+    return {"action": "keep" if reason in KEPT else "change", "reason": reason, "worthRatio": saving}
+
+
+def keeps_another(document: Document) -> bool:
+    """Whether today's configuration is kept although another one is the best: a change is not worth it."""
+    kept = decision_of(document).get("reason") == "within_tolerance"
+    return kept and not document["current"].get("assumed")
+
+
+def goal_probability(document: Document, which: str) -> tuple[str, float] | None:
+    """The path and the probability that one of the named configurations meets the goal; None where it is unknown."""
+    if which == "recommended":
+        met = (document.get("probability") or {}).get("goalMet")
+        if met is not None:
+            return "probability.goalMet", float(met)
+    met = (document.get(which) or {}).get("goalProbability")
+    return None if met is None else (f"{which}.goalProbability", float(met))
+
+
+def no_size_probability(document: Document) -> tuple[str, float] | None:
+    """The path and the probability that no size meets the goal; None where it is unknown.
+
+    A run of an earlier version tells it by its confidence alone: that of
+    ``UNCERTAIN`` is the larger one of both probabilities.
+    """
+    none_meets = (document.get("probability") or {}).get("noSizeMeets")
+    if none_meets is not None:
+        return "probability.noSizeMeets", float(none_meets)
+    confidence, met = document.get("confidence"), goal_probability(document, "recommended")
+    told = document.get("verdict") == "GOAL_NOT_MET" or (
+        document.get("verdict") == "UNCERTAIN" and confidence is not None and met is not None and confidence > met[1]
+    )
+    return ("confidence", float(confidence)) if told and confidence is not None else None
+
+
 def pick_word(document: Document) -> str:
-    """What the recommended configuration may honestly be called under this verdict."""
+    """What the recommended configuration may honestly be called under this verdict and decision."""
+    if keeps_another(document):
+        return "best"
     return {"GOAL_NOT_MET": "best", "UNCERTAIN": "best guess"}.get(str(document.get("verdict")), "recommended")
 
 

@@ -146,6 +146,33 @@ def change(ratio: float) -> str:
     return f"{abs(ratio) * 100:.0f}% {'less' if ratio > 0 else 'more'}"
 
 
+def change_bounds(low: float, high: float) -> str:
+    """What stands behind a saving ratio for its bounds; where they are on both sides of 0, that nothing is clear.
+
+    Example:
+        >>> [change_bounds(*x) for x in ((0.28, 0.34), (-0.15, -0.09), (-0.02, 0.04))]
+        [' (28–34%)', ' (9–15%)', ', no clear difference']
+    """
+    if low <= 0 <= high:
+        return ", no clear difference"
+    near, far = sorted((abs(low), abs(high)))
+    return f" ({near * 100:.0f}–{far * 100:.0f}%)"
+
+
+def duration_change(ratio: float) -> str:
+    """A new duration over the old one, in words.
+
+    Example:
+        >>> [duration_change(x) for x in (3.87, 1.4, 1.001, 0.6)]
+        ['3.9 times as long', '40% longer', 'about as long', '40% shorter']
+    """
+    if abs(ratio - 1) < 0.005:
+        return "about as long"
+    if ratio >= 2:
+        return f"{significant(ratio, 2)} times as long"
+    return f"{abs(ratio - 1) * 100:.0f}% {'longer' if ratio > 1 else 'shorter'}"
+
+
 def count(number: float, singular: str, plural: str | None = None) -> str:
     """A count with its noun.
 

@@ -203,7 +203,8 @@ def _title(document: doc.Document) -> str:
     recommended = document.get("recommended")
     if not recommended or doc.is_failed(document):
         return f"{doc.function_name(document)}: {verdict_message(document).label}"
-    return f"{doc.function_name(document)}: {formats.megabytes(recommended['memoryMb'])}"
+    stays = document["current"] if doc.keeps_another(document) else recommended
+    return f"{doc.function_name(document)}: {formats.megabytes(stays['memoryMb'])}"
 
 
 def _facts(document: doc.Document) -> list[str]:

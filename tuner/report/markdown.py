@@ -107,6 +107,7 @@ def _line(document: doc.Document) -> list[str]:
         return []
     currency = document.get("currency") or "USD"
     key = doc.latency_key(document)
+    recommended = current if current and doc.keeps_another(document) else recommended
     same = doc.same_configuration(current, recommended)
 
     def change_of(cell: Callable[[doc.Configuration | None], tables.Cell]) -> str:
@@ -126,7 +127,7 @@ def _line(document: doc.Document) -> list[str]:
     month = tables.monthly_row(document, currency)
     if month:
         head.append("per month")
-        cells = [month[0].recommended] if same else [month[0].current, month[0].recommended]
+        cells = [month[0].current] if same else [month[0].current, month[0].recommended]
         row.append(" → ".join(escape(each.text) for each in cells))
     return [_table(head, [row], "l" + "r" * (len(head) - 1))]
 
@@ -221,7 +222,7 @@ def _measured(document: doc.Document) -> list[str]:
 def _evidence(document: doc.Document) -> list[str]:
     """How we know: what was assumed, left undone, spent, restored."""
     lines: list[str] = []
-    for title, field in (("Warnings", "warnings"), ("Assumed", "assumptions"), ("Left undone", "leftUndone")):
+    for title, field in (("Warnings", "warnings"), ("Assumed", "assumptions"), ("Not done", "leftUndone")):
         items = document.get(field) or []
         if items:
             lines += [f"**{title}**", "", *(f"- {escape(_short(str(item)))}" for item in items[:MOST_ITEMS]), ""]

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tuner.core.model import DEFAULT_TOLERANCE
 from tuner.report import document as doc
-from tuner.report import formats
+from tuner.report import formats, tables
 
 Tone = Literal["good", "caution", "bad", "neutral"]
 
@@ -92,6 +93,8 @@ def verdict_message(document: doc.Document) -> Message:
         return Message(
             "No answer", "caution", ("The run ended before there was an answer; what it measured until then is below.",)
         )
+    if verdict in ("GOAL_MET", "NO_GOAL") and doc.keeps_another(document):
+        return _kept(document)
     return wording[str(verdict)](document)
 
 
@@ -201,16 +204,28 @@ def _here(document: doc.Document) -> str:
     return " on this machine" if document.get("where") == "local" else ""
 
 
-def _sure(document: doc.Document) -> Sentence:
+def _probability(told: tuple[str, float] | None, *, strong: bool = True) -> Figure:
+    """A probability as a figure, by where it stands in the document."""
+    if told is None:
+        return Figure("unknown")
+    path, ratio = told
+    return Figure(formats.probability(ratio), path, ratio, strong)
+
+
+def _goal_is_met(document: doc.Document, which: str) -> Sentence:
+    return (" The probability that it meets the goal is ", _probability(doc.goal_probability(document, which)), ".")
+
+
+def _best_without_goal(document: doc.Document) -> Sentence:
+    """How sure it is that nothing better was missed, where there is no goal."""
     confidence = document.get("confidence")
     if confidence is None:
         return ()
-    figure = Figure(formats.probability(confidence), "confidence", confidence, strong=True)
     tolerance = (document.get("request") or {}).get("tolerance")
-    if not doc.goal_of(document) and tolerance:
-        better = _STRATEGIES[doc.strategy_of(document)].better
-        return (" Confidence ", figure, f" that no size is more than {formats.percent(tolerance)} {better}.")
-    return (" Confidence ", figure, ".")
+    margin = f"{formats.percent(tolerance)} " if tolerance else ""
+    better = _STRATEGIES[doc.strategy_of(document)].better
+    than = f"more than {margin}{better}" if margin else f"{better} by more than the tolerance"
+    return (f" The probability that no size is {than} is ", _probability(("confidence", confidence)), ".")
 
 
 def _cost_comparison(document: doc.Document) -> Sentence:
@@ -225,7 +240,44 @@ def _cost_comparison(document: doc.Document) -> Sentence:
         _cost(document, "current"),
         ", ",
         Figure(formats.change(saving), "savingRatio", saving, strong=True),
+        tables.saving_bounds(document),
     )
+
+
+def _duration_comparison(document: doc.Document, ending: str = "") -> Sentence:
+    """The recommended size's duration, and how it compares with today's: a saving has its price in latency.
+
+    Args:
+        document: The content of report.json.
+        ending: What closes the comparison, where there is one.
+    """
+    told = percentile_phrase(document, "recommended", strong=True)
+    compared = _against_today(document)
+    return (*told, ", ", *compared, ending) if compared else told
+
+
+def _against_today(document: doc.Document) -> Sentence:
+    """``58% longer than today's modelled 134 ms``; empty where there is nothing to compare."""
+    key = doc.latency_key(document)
+    current = document.get("current")
+    now, then = (doc.duration_of(document.get(which), key) for which in ("current", "recommended"))
+    difference = tables.duration_difference(now, then)
+    if not now or not difference or doc.same_configuration(current, document.get("recommended")):
+        return ()
+    than = {"difference": "from", "long": "as"}.get(difference.rpartition(" ")[2], "than")
+    whose = "the assumed size's" if (current or {}).get("assumed") else "today's"
+    modelled = " modelled" if doc.is_modelled(current or {}, key) else ""
+    today = Figure(formats.milliseconds(now["estimate"]), f"current.durationMs.{key}.estimate", now["estimate"])
+    return (Figure(difference, strong=True), f" {than} {whose}{modelled} ", today)
+
+
+def _in_exchange(document: doc.Document) -> tuple[Sentence, ...]:
+    """What the best size would cost, and how its duration compares, where that is not part of the verdict."""
+    if doc.same_configuration(document.get("current"), document.get("recommended")):
+        return ()
+    compared = _against_today(document)
+    slower: Sentence = (f"; {doc.latency_key(document)}: ", *compared) if compared else ()
+    return (("At ", _size(document, "recommended"), " ", *_cost_comparison(document), *slower, "."),)
 
 
 def _change_opening(document: doc.Document, keep: str) -> Sentence:
@@ -262,7 +314,7 @@ def _monthly(document: doc.Document) -> tuple[Sentence, ...]:
         counted = f"the {counted} that CloudWatch counts"
     return (
         (
-            f"At {counted} that is ",
+            f"At {counted} {'a change would cost' if doc.keeps_another(document) else 'that is'} ",
             Figure(formats.money(abs(difference), currency), strong=True),
             f" {'less' if difference >= 0 else 'more'} a month "
             f"({formats.money(then_usd, currency)} instead of {formats.money(now_usd, currency)}), before free tier"
@@ -297,23 +349,75 @@ def _production(document: doc.Document) -> tuple[Sentence, ...]:
 
 
 def _current_misses(document: doc.Document) -> tuple[Sentence, ...]:
-    """Why a dearer size is recommended: today's misses the goal."""
+    """What is wrong with today's size: it cannot be used, misses the goal, or meets it too improbably."""
     goal, current = doc.goal_of(document), document.get("current")
     if not goal or not current or doc.same_configuration(current, document.get("recommended")):
         return ()
-    if doc.is_infeasible(current):
-        return (
-            (
-                "Today's ",
-                _size(document, "current"),
-                f" cannot be used: {current['infeasibleReason']}.",
-            ),
-        )
-    duration = doc.duration_of(current, doc.latency_key(document))
-    if not duration or duration["estimate"] <= goal["limitMs"]:
-        return ()
     word = "The assumed " if current.get("assumed") else "Today's "
-    return ((word, _size(document, "current"), " misses it with a ", *percentile_phrase(document, "current"), "."),)
+    if doc.is_infeasible(current):
+        return ((word, _size(document, "current"), f" cannot be used: {current['infeasibleReason']}."),)
+    duration = doc.duration_of(current, doc.latency_key(document))
+    if duration and duration["estimate"] > goal["limitMs"]:
+        missing = percentile_phrase(document, "current")
+        return ((word, _size(document, "current"), " misses it with a ", *missing, "."),)
+    if doc.decision_of(document).get("reason") != "misses_goal":
+        return ()
+    met = _probability(doc.goal_probability(document, "current"), strong=False)
+    return ((word, _size(document, "current"), " meets it with a probability of only ", met, f"{_asked(document)}."),)
+
+
+def _asked(document: doc.Document) -> str:
+    asked = (document.get("request") or {}).get("confidence")
+    return f", where {formats.percent(asked)} was asked for" if asked else ""
+
+
+def _worth(document: doc.Document) -> Sentence:
+    """What a change would be worth, beside the tolerance."""
+    worth = doc.decision_of(document).get("worthRatio")
+    tolerance = (document.get("request") or {}).get("tolerance")
+    limit = f"the tolerance of {formats.percent(tolerance)}" if tolerance is not None else "the tolerance"
+    if worth is None or worth < 0.005:
+        return ("A change would be worth nothing.",)
+    figure = Figure(formats.percent(worth), "decision.worthRatio", worth)
+    if worth > (DEFAULT_TOLERANCE if tolerance is None else tolerance):
+        return ("A change would be worth ", figure, " of the cost, but whether it saves anything is not clear.")
+    return ("A change would be worth ", figure, f" of the cost, no more than {limit}.")
+
+
+def keep_sentence(document: doc.Document) -> str | None:
+    """Why today's size is kept although another one is the best; None where it is not."""
+    if not doc.keeps_another(document):
+        return None
+    keep = ("Keep ", _size(document, "current"), "; the best size is ", _size(document, "recommended"), ". ")
+    return plain((*keep, *_worth(document)))
+
+
+def _kept(document: doc.Document) -> Message:
+    """Today's size stays, though another one is the best by a little."""
+    goal = doc.goal_of(document)
+    key = doc.latency_key(document)
+    now, then = (doc.duration_of(document.get(which), key) for which in ("current", "recommended"))
+    difference = tables.duration_difference(now, then)
+    cost: Sentence = ("a million invocations cost ", _cost(document, "current", strong=True), ".")
+    phrase = percentile_phrase(document, "current", strong=True)
+    headline: Sentence = ("Keep ", _size(document, "current"), f"{_here(document)}: a ", *phrase)
+    best: Sentence = (
+        "The best size is ", _size(document, "recommended"), ", with a ", *percentile_phrase(document, "recommended"),
+        f", {difference}" if difference else "", "; ", *_cost_comparison(document), ".",
+    )  # fmt: skip
+    if goal:
+        met = _probability(doc.goal_probability(document, "current"))
+        asked = (document.get("request") or {}).get("confidence")
+        short = asked is not None and (doc.goal_probability(document, "current") or ("", 1.0))[1] < asked
+        meets = (" meets the goal of ", _limit(document), " with a probability of ", met)
+        headline = (*headline, *meets, f"{_asked(document)}, and " if short else ", and ", *cost)
+        best = (*best, *_goal_is_met(document, "recommended"))
+    else:
+        headline = (*headline, ", and ", *cost, " No latency goal was asked for.")
+        best = (*best, *_best_without_goal(document))
+    label = "Goal met" if goal else _STRATEGIES[doc.strategy_of(document)].label
+    support = (best, _worth(document), *_monthly(document), *_production(document), *_rests_on(document))
+    return Message(label, "good", headline, (*support, *_local(document)))
 
 
 def _safer(document: doc.Document) -> tuple[Sentence, ...]:
@@ -369,25 +473,34 @@ def _local(document: doc.Document) -> tuple[Sentence, ...]:
     )
 
 
+def _rests_on(document: doc.Document) -> tuple[Sentence, ...]:
+    """That earlier runs are part of the answer; nothing where they are not."""
+    start = document.get("warmStart") or {}
+    if not start.get("used") or not start.get("samples"):
+        return ()
+    count = Figure(formats.count(start["samples"], "warm invocation"), "warmStart.samples", start["samples"])
+    return (("The answer also rests on ", count, f" of earlier runs, the last of them {start.get('fromRunId')}."),)
+
+
 def _goal_met(document: doc.Document) -> Message:
     only = len(doc.configurations_of(document)) == 1
     keep = ", the only size that was allowed" if only else ", the cheapest size that meets the goal"
     headline: Sentence = (
         *_change_opening(document, keep),
         ": a ",
-        *percentile_phrase(document, "recommended", strong=True),
+        *_duration_comparison(document, ","),
         " meets the goal of ",
         _limit(document),
         f"{_here(document)}, and ",
         *_cost_comparison(document),
         ".",
-        *_sure(document),
+        *_goal_is_met(document, "recommended"),
     )
     support = (
         *_current_misses(document),
         *_monthly(document),
         *_production(document),
-        *_safer(document),
+        *_rests_on(document),
         *_local(document),
     )
     return Message("Goal met", "good", headline, support)
@@ -395,14 +508,26 @@ def _goal_met(document: doc.Document) -> Message:
 
 def _goal_not_met(document: doc.Document) -> Message:
     goal = document["goal"]
-    sizes = [int(row["memoryMb"]) for row in doc.configurations_of(document)]
-    duration = doc.duration_of(document["recommended"], doc.latency_key(document))
+    rows = doc.configurations_of(document)
+    sizes = [int(row["memoryMb"]) for row in rows]
+    key = doc.latency_key(document)
+    duration = doc.duration_of(document["recommended"], key)
     excess: Sentence = ()
     if duration and duration["estimate"] > goal["limitMs"]:
-        over_ms = duration["estimate"] - goal["limitMs"]
-        excess = (f", {formats.milliseconds(over_ms)} ({over_ms / goal['limitMs'] * 100:.0f}%) over the goal",)
+        ratio = duration["estimate"] / goal["limitMs"]
+        over = f"{formats.milliseconds(duration['estimate'] - goal['limitMs'])} ({(ratio - 1) * 100:.0f}%) over"
+        excess = (f", {over if ratio < 2 else f'{formats.significant(ratio, 2)} times'} the goal",)
     opening = f"No memory size from {min(sizes):,} to {max(sizes):,} MB meets "
-    best: Sentence = ("the best of them is ", _size(document, "recommended"), " with a ")
+    fastest = duration and all(
+        other["estimate"] >= duration["estimate"]
+        for row in rows
+        if not doc.is_infeasible(row) and (other := doc.duration_of(row, key))
+    )
+    best: Sentence = (
+        f"the {'fastest is' if fastest else 'cheapest of the fastest is'} ",
+        _size(document, "recommended"),
+        " with a ",
+    )
     if len(sizes) == 1:
         opening = f"The only size that was allowed, {formats.megabytes(sizes[0])}, does not meet "
         best = ("it has a ",)
@@ -414,72 +539,97 @@ def _goal_not_met(document: doc.Document) -> Message:
         *best,
         *percentile_phrase(document, "recommended", strong=True),
         *excess,
-        "; ",
-        *_cost_comparison(document),
+        ". The probability that no size meets the goal is ",
+        _probability(doc.no_size_probability(document)),
         ".",
-        *_sure(document),
+    )
+    support = (
+        *_current_misses(document),
+        *_in_exchange(document),
+        *_monthly(document),
+        *_production(document),
+        *_rests_on(document),
+        *_local(document),
     )
     return Message(
         "Goal not met",
         "bad",
         headline,
-        (*_current_misses(document), *_monthly(document), *_production(document), *_local(document)),
-        "Memory alone does not reach this goal: make the function do less work or less waiting, or set a goal that "
-        "its floor allows.",
+        support,
+        "Memory alone does not reach this goal, so it is not a reason to change the size: make the function do less "
+        "work or wait less, or set a goal that it can reach.",
     )
 
 
 def _uncertain(document: doc.Document) -> Message:
-    asked = (document.get("request") or {}).get("confidence")
-    asked_text = f", where {formats.percent(asked)} was asked for" if asked else ""
-    goal = doc.goal_of(document)
-    probability = document.get("confidence")
-    told = f"{formats.count(document.get('invocations') or 0, 'invocation')} could not tell for sure: "
-    sure: Sentence = ("an unknown probability",)
-    if probability is not None:
-        sure = ("a probability of ", Figure(formats.probability(probability), "confidence", probability, strong=True))
-    if goal:
-        headline: Sentence = (
-            told,
+    goal = document["goal"]
+    met, none_meets = doc.goal_probability(document, "recommended"), doc.no_size_probability(document)
+    opening: Sentence = (
+        f"{formats.count(document.get('invocations') or 0, 'invocation')} could not tell for sure: ",
+        _size(document, "recommended"),
+        " is the best guess, with a ",
+    )
+    if met is not None and none_meets is not None and none_meets[1] > met[1]:
+        opening = (
+            f"{'Probably' if none_meets[1] > 0.5 else 'Perhaps'} no size meets p{goal['percentile']:g} ≤ ",
+            _limit(document),
+            " (probability ",
+            _probability(none_meets),
+            f"), but {formats.count(document.get('invocations') or 0, 'invocation')} could not tell for sure: ",
             _size(document, "recommended"),
             " is the best guess, with a ",
-            *percentile_phrase(document, "recommended", strong=True),
-            " against the goal of ",
-            _limit(document),
-            f"{_here(document)}; it meets the goal with ",
-            *sure,
-            f"{asked_text}, and ",
-            *_cost_comparison(document),
-            ".",
         )
-    else:
-        headline = (
-            told,
-            _size(document, "recommended"),
-            f" is the best guess for the cheapest size{_here(document)}, with ",
-            *sure,
-            f"{asked_text}; ",
-            *_cost_comparison(document),
-            ".",
-        )
+    headline: Sentence = (
+        *opening,
+        *percentile_phrase(document, "recommended", strong=True),
+        " against the goal of ",
+        _limit(document),
+        f"{_here(document)}. The probability that it meets the goal is ",
+        _probability(met),
+        f"{_asked(document)}.",
+    )
     return Message(
         "Uncertain",
         "caution",
         headline,
         (
+            *_only_assumed(document, met),
             *_safer(document),
             *_stopped(document),
             *_more_invocations(document),
             *_current_misses(document),
+            *_in_exchange(document),
             *_monthly(document),
             *_production(document),
+            *_rests_on(document),
             *_local(document),
         ),
-        "To know more, run it again with a larger budget (--max-invocations); to decide now, take the size on the "
-        "safe side."
-        if document.get("safer")
-        else "To know more, run it again with a larger budget (--max-invocations).",
+        _to_know_more(document),
     )
+
+
+def _only_assumed(document: doc.Document, met: tuple[str, float] | None) -> tuple[Sentence, ...]:
+    """Why a probability that is high enough does not decide; nothing where it is not."""
+    asked = (document.get("request") or {}).get("confidence")
+    if met is None or asked is None or met[1] < asked:
+        return ()
+    return (
+        (
+            f"That would be enough, but it rests on an assumed tail: too few invocations were made to see "
+            f"{doc.latency_key(document)} in them.",
+        ),
+    )
+
+
+def _to_know_more(document: doc.Document) -> str:
+    """What to do about an uncertain answer, by why the run ended and by what may be done meanwhile."""
+    ended_early = str(document.get("stoppedBecause") or "").startswith("You asked")
+    more = "let it run to its end" if ended_early else "give it a larger budget (--max-invocations)"
+    known = f"To know more, run it again and {more}; it starts from what was measured."
+    if document.get("safer"):
+        return f"{known} To decide now, take the size on the safe side."
+    misses = doc.decision_of(document).get("reason") in ("misses_goal", "cannot_be_used")
+    return known if misses else f"{known} Until then this is not a reason to change the size."
 
 
 def _more_invocations(document: doc.Document) -> tuple[Sentence, ...]:
@@ -499,30 +649,20 @@ def _no_goal(document: doc.Document) -> Message:
     best = "the only size that was allowed" if only else strategy.best
     keep = f", {best}"
     changed = not doc.same_configuration(document.get("current"), document["recommended"])
-    duration: Sentence
-    if changed and doc.duration_of(document.get("current"), doc.latency_key(document)):
-        duration = (
-            "instead of a ",
-            *percentile_phrase(document, "current", bounds=False),
-            " it has a ",
-            *percentile_phrase(document, "recommended", strong=True),
-        )
-    else:
-        duration = ("it has a ", *percentile_phrase(document, "recommended", strong=True))
     headline: Sentence = (
         *_change_opening(document, keep),
         f", {best}{_here(document)}: " if changed else f"{_here(document)}: ",
         *_cost_comparison(document),
-        ", and ",
-        *duration,
+        ", and it has a ",
+        *_duration_comparison(document),
         "; no latency goal was asked for.",
-        *_sure(document),
+        *_best_without_goal(document),
     )
     return Message(
         strategy.label,
         "good",
         headline,
-        (*_monthly(document), *_production(document), *_safer(document), *_local(document)),
+        (*_monthly(document), *_production(document), *_rests_on(document), *_local(document)),
     )
 
 
@@ -541,7 +681,7 @@ def _dry_run(document: doc.Document) -> Message:
         Figure(formats.count(math.ceil(minutes), "minute"), "estimate.minutes", minutes, strong=True),
         f" to find the cheapest size with {goal_text(document)}{_here(document)}.",
     )
-    return Message("Dry run", "neutral", headline, (), "Start it without dryRun to get an answer.")
+    return Message("Dry run", "neutral", headline, (), "Start it again without the dry run to get an answer.")
 
 
 def _failed(document: doc.Document) -> Message:

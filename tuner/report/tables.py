@@ -139,7 +139,7 @@ def comparison(document: doc.Document) -> list[ComparisonRow]:
             f"Duration {key}, warm",
             duration_cell(current, key, "current"),
             duration_cell(recommended, key, "recommended"),
-            _difference(doc.duration_of(current, key), doc.duration_of(recommended, key), "faster", "slower"),
+            duration_difference(doc.duration_of(current, key), doc.duration_of(recommended, key)),
         )
         for key in doc.percentile_keys(document)
     ]
@@ -148,7 +148,7 @@ def comparison(document: doc.Document) -> list[ComparisonRow]:
             "Cold start, on top",
             cold_start_cell(current, "current"),
             cold_start_cell(recommended, "recommended"),
-            _difference((current or {}).get("coldStartMs"), recommended.get("coldStartMs"), "faster", "slower"),
+            duration_difference((current or {}).get("coldStartMs"), recommended.get("coldStartMs")),
         )
     )
     rows.append(
@@ -163,7 +163,7 @@ def comparison(document: doc.Document) -> list[ComparisonRow]:
     if doc.goal_of(document):
         rows.append(
             ComparisonRow(
-                "Meets the goal",
+                "Chance to meet the goal",
                 probability_cell(current, "current"),
                 probability_cell(recommended, "recommended"),
             )
@@ -194,31 +194,37 @@ def monthly_row(document: doc.Document, currency: str) -> list[ComparisonRow]:
 
 
 def cost_difference(document: doc.Document) -> str:
-    """The saving, with a word where the two costs' bounds overlap."""
+    """The saving with its bounds, or that it is no clear difference."""
     saving = document.get("savingRatio")
-    if saving is None:
+    return "" if saving is None else formats.change(saving) + saving_bounds(document)
+
+
+def saving_bounds(document: doc.Document) -> str:
+    """What stands behind the saving for its bounds; nothing where it is about the same.
+
+    The bounds are those of the two costs' ratio, which are closer than those
+    of each: a slow hour makes both sizes more expensive.
+    """
+    if abs(document.get("savingRatio") or 0.0) < 0.005:
         return ""
+    bounds = (document.get("decision") or {}).get("savingRatio")
+    if bounds:
+        return formats.change_bounds(bounds["low"], bounds["high"])
     one, other = ((document.get(which) or {}).get("costPerMillionUsd") for which in ("current", "recommended"))
-    overlap = bool(one and other and _overlap(one, other)) and abs(saving) >= 0.005
-    return formats.change(saving) + (", bounds overlap" if overlap else "")
+    return ", no clear difference" if one and other and _overlap(one, other) else ""
+
+
+def duration_difference(one: Mapping[str, float] | None, other: Mapping[str, float] | None) -> str:
+    """How a duration changes from one configuration to the other; intervals that overlap carry no difference."""
+    if not one or not other or not one["estimate"]:
+        return ""
+    if _overlap(one, other):
+        return "no clear difference"
+    return formats.duration_change(other["estimate"] / one["estimate"])
 
 
 def _overlap(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
     return one["low"] <= other["high"] and other["low"] <= one["high"]
-
-
-def _difference(
-    current: Mapping[str, float] | None, recommended: Mapping[str, float] | None, less: str, more: str
-) -> str:
-    """How much smaller or larger an estimate becomes, in words; intervals that overlap carry no difference."""
-    if not current or not recommended or not current["estimate"]:
-        return ""
-    if _overlap(current, recommended):
-        return "no clear difference"
-    ratio = 1 - recommended["estimate"] / current["estimate"]
-    if ratio < -1:
-        return f"{recommended['estimate'] / current['estimate']:.1f} × as long"
-    return f"{abs(ratio) * 100:.0f}% {less if ratio > 0 else more}"
 
 
 def measured_rows(document: doc.Document) -> list[tuple[int, doc.Configuration]]:

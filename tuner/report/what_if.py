@@ -1,4 +1,4 @@
-"""The slider "what if the limit were …?": sentences and figures that the page only looks up.
+"""The slider "what if the goal were different?": sentences and figures that the page only looks up.
 
 Everything shown comes from ``goalAlternatives`` of report.json, which the
 search itself made. The page's script computes nothing but where a line lies

@@ -396,4 +396,5 @@ def _index_row(document: Mapping[str, Any]) -> dict[str, Any]:
         "memoryMb": recommended.get("memoryMb"),
         "currentMemoryMb": current.get("memoryMb"),
         "savingRatio": document.get("savingRatio"),
+        "decision": (document.get("decision") or {}).get("action"),
     }

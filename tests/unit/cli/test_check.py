@@ -18,7 +18,7 @@ from tuner.core.result import execution_output
 
 
 def codes(document: dict[str, Any], limit_usd: float | None = None) -> list[int]:
-    """The exit codes of everything found, the gravest first."""
+    """The exit codes of everything found, the worst first."""
     return [finding.code for finding in judge_with(limit_usd)(document)]
 
 
@@ -27,7 +27,7 @@ def met(saving_ratio: float, goal_probability: float | None = 0.99) -> dict[str,
     document = copy.deepcopy(documents.goal_met())
     document["savingRatio"] = saving_ratio
     document["current"]["goalProbability"] = goal_probability
-    return document
+    return documents.decided(document)
 
 
 def test_a_cheaper_size_is_found() -> None:
@@ -42,10 +42,28 @@ def test_what_lies_within_the_tolerance_is_right() -> None:
 
 
 def test_today_may_miss_the_goal() -> None:
-    """11: today's size misses the goal and another meets it, be it dearer or cheaper."""
+    """11: today's size misses the goal and another meets it, be it more expensive or cheaper; both is one sentence."""
     assert codes(met(-0.2, 0.05)) == [11]
-    assert codes(met(0.4, 0.05)) == [11, 10]
-    assert codes(met(-0.2, 0.8)) == [11]
+    assert codes(met(0.4, 0.05)) == [11]
+    assert judge_with(None)(met(0.4, 0.05))[0].sentence == (
+        "Today's 3,008 MB arm64 meets the goal with a probability of 5% only, where 90% was asked for; 1,024 MB arm64 "
+        "meets it and costs 40% less (37–43%)."
+    )
+    assert codes(met(0.4, 0.8)) == [11]
+
+
+def test_a_size_that_meets_the_goal_as_surely_as_was_asked_is_right() -> None:
+    """That another size is better by next to nothing, or more expensive, is nothing to stop at."""
+    assert codes(met(-0.02, 0.93)) == []
+    assert codes(met(0.04, 0.93)) == []
+
+
+def test_a_run_that_did_not_decide_is_judged_by_the_same_rule() -> None:
+    """A stack of an earlier version answers without a decision: nothing passes because of that."""
+    for saving, expected in ((0.4, [10]), (0.04, []), (-0.2, [])):
+        document = met(saving)
+        del document["decision"]
+        assert codes(document) == expected
 
 
 def test_the_cost_limit() -> None:
@@ -69,12 +87,12 @@ def test_other_verdicts_have_their_own_code(make: Any) -> None:
 
 
 def test_the_runs_own_code_comes_first() -> None:
-    """A run that failed, or whose goal is out of reach, ends with its own code; else the gravest finding's."""
+    """A run that failed, or whose goal is out of reach, ends with its own code; else the worst finding's."""
     findings = judge_with(0.0001)(met(0.4, 0.05))
     assert [exit_code_of(code, findings) for code in (0, 3, 4, 5)] == [11, 3, 4, 5]
     assert exit_code_of(0, []) == 0
     fields = check_fields(11, findings)
-    assert [row["exitCode"] for row in fields["findings"]] == [11, 12, 10]
+    assert [row["exitCode"] for row in fields["findings"]] == [11, 12]
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])

@@ -155,7 +155,7 @@ def test_a_damaged_index_row_is_listed_as_such(store: Path) -> None:
     """One broken object does not hide the other runs."""
     (store / "index" / "20260102-broken.json").write_text("{", encoding="utf-8")
     rows = json.loads(RUNNER.invoke(app, ["list", "--json"]).stdout)["runs"]
-    assert [(row["runId"], row.get("error")) for row in rows] == [("20260102-broken", "damaged"), (RUN, None)]
+    assert [(row["runId"], row.get("error")) for row in rows] == [(RUN, None), ("20260102-broken", "damaged")]
 
 
 def test_a_damaged_report_is_a_sentence(store: Path) -> None:

@@ -20,7 +20,8 @@ Resources:
   Thumbnails:
     Type: AWS::Serverless::Function
     Properties:
-      Handler: {handler}
+      FunctionName: {name}
+      Handler: app.handler
       MemorySize: 3008  # since forever
 """
 
@@ -41,7 +42,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def template(tmp_path: Path, runs: dict[str, Any]) -> Path:
     """The template of the runs' function."""
     path = tmp_path / "template.yaml"
-    path.write_text(TEMPLATE.format(handler=runs["goal-met"]["function"]["handler"]), encoding="utf-8")
+    path.write_text(TEMPLATE.format(name=runs["goal-met"]["function"]["name"]), encoding="utf-8")
     return path
 
 
@@ -105,6 +106,66 @@ def test_force_writes_the_best_guess(runs: dict[str, Any], template: Path) -> No
     assert f"MemorySize: {recommended(runs['uncertain'])} " in template.read_text(encoding="utf-8")
     assert RUNNER.invoke(app, ["patch", "failed", "--file", str(template), "--force"]).exit_code == 4
     assert RUNNER.invoke(app, ["patch", "dry-run", "--file", str(template), "--force"]).exit_code == 2
+
+
+def test_latest_is_the_latest_run_of_a_function_that_the_template_has(
+    tmp_path: Path, runs: dict[str, Any], template: Path
+) -> None:
+    """Another function's run that ended later is not taken, though its handler is called the same."""
+    bucket = tmp_path / "store" / "bucket"
+    met = runs["goal-met"]
+    other = {**met["function"], "name": "orders"}
+    later = {"functionArn": met["functionArn"].replace("thumbnail-api", "orders"), "function": other}
+    write_run(bucket, "a-later", {**met, **later, "finishedAt": "2026-12-24T00:00:00+00:00"})
+    write_run(bucket, "b-own", {**met, "finishedAt": "2026-12-01T00:00:00+00:00"})
+    for words in ([], ["--function", "Thumbnails"]):
+        result = RUNNER.invoke(app, ["patch", "latest", "--file", str(template), "--json", "--dry-run", *words])
+        assert json.loads(result.stdout)["changes"][0]["after"] == str(recommended(met)), result.stderr
+    before = template.read_text(encoding="utf-8")
+    template.write_text(before.replace("thumbnail-api", "invoices"), encoding="utf-8")
+    result = RUNNER.invoke(app, ["patch", "latest", "--file", str(template)])
+    assert result.exit_code == 2
+    assert "is of a function that this template has. The run that ended last is a-later of orders." in result.stderr
+    assert "3008" in template.read_text(encoding="utf-8")
+
+
+def test_a_run_of_try_is_found_by_the_logical_id_that_it_was_given(
+    tmp_path: Path, runs: dict[str, Any], template: Path
+) -> None:
+    """Its template is the one that is changed, or a build of it below; another project's with that id is not."""
+    text = template.read_text(encoding="utf-8").replace("      FunctionName: thumbnail-api\n", "")
+    bucket, met = tmp_path / "store" / "bucket", runs["goal-met"]
+    arn = met["functionArn"].replace("thumbnail-api", "try-Thumbnails")
+    tried = {**met, "where": "local", "functionArn": arn, "function": {**met["function"], "name": "try-Thumbnails"}}
+    write_run(bucket, "tried", {**tried, "finishedAt": "2026-12-24T00:00:00+00:00"})
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for folder in (project, elsewhere):
+        folder.mkdir()
+        (folder / "template.yaml").write_text(text, encoding="utf-8")
+    built = project / ".aws-sam" / "build" / "template.yaml"
+    command = bucket / "runs" / "tried" / "command.json"
+    for content in (5, {"tried": {"template": str(built), "logicalId": "Thumbnails"}}):
+        command.write_text(json.dumps(content), encoding="utf-8")
+        codes = [
+            RUNNER.invoke(app, ["patch", "latest", "--file", str(folder / "template.yaml")]).exit_code
+            for folder in (elsewhere, project)
+        ]
+        assert codes == ([2, 2] if content == 5 else [2, 0])
+    assert f"MemorySize: {recommended(met)}" in (project / "template.yaml").read_text(encoding="utf-8")
+    assert "3008" in (elsewhere / "template.yaml").read_text(encoding="utf-8")
+
+
+def test_a_size_that_is_kept_is_not_changed(tmp_path: Path, runs: dict[str, Any], template: Path) -> None:
+    """A change that is not worth it is not made, which is no failure; --force makes it."""
+    met = runs["goal-met"]
+    kept = {"action": "keep", "reason": "within_tolerance", "worthRatio": 0.02, "savingRatio": None}
+    write_run(tmp_path / "store" / "bucket", "kept", {**met, "decision": kept})
+    before = template.read_text(encoding="utf-8")
+    result = RUNNER.invoke(app, ["patch", "kept", "--file", str(template)])
+    assert (result.exit_code, template.read_text(encoding="utf-8")) == (0, before)
+    assert "Keep 3,008 MB; the best size is 1,024 MB. A change would be worth 2% of the cost" in result.stderr
+    assert RUNNER.invoke(app, ["patch", "kept", "--file", str(template), "--force"]).exit_code == 0
+    assert f"MemorySize: {recommended(met)} " in template.read_text(encoding="utf-8")
 
 
 def test_links_and_permissions_stay(tmp_path: Path, template: Path) -> None:

@@ -186,28 +186,36 @@ def test_a_changed_default_says_that_stacks_keep_theirs() -> None:
         ({"name": "my-shop-orders"}, "Orders"),
         ({"name": "my-shop-Missing-1A2B3C4D5E6F"}, "Missing"),
         ({"name": "Quoted"}, "Quoted"),
-        ({"name": "other", "handler": "missing.handler"}, "Missing"),
+        ({"name": "try-Missing", "logical_id": "Missing"}, "Missing"),
         ({"named": "shop-plain"}, "Plain"),
         ({"named": "plain.handler"}, "Plain"),
     ],
 )
 def test_the_function_is_found(clue: dict[str, str], logical_id: str) -> None:
-    """By logical id, name, the name that CloudFormation makes, a pattern of the name, or the handler."""
+    """By logical id, name, the name that CloudFormation makes, a pattern of the name, or a handler that was typed."""
     text = SAM.replace("AllowedValues: [512, 1024]", "")
     assert patch_template(text, Wanted(1024, **clue)).logical_id == logical_id
 
 
-def test_a_function_of_another_name_is_not_found_by_its_handler() -> None:
-    """Two functions may share code: a name that differs is another function."""
-    with pytest.raises(PatchRefused, match=r"no function other or plain\.handler"):
-        patch_template(SAM, Wanted(1024, name="other", handler="plain.handler"))
+def test_a_handler_alone_decides_nothing() -> None:
+    """Half of all functions are called app.handler: the one that has the run's is named, and nothing is changed."""
+    with pytest.raises(PatchRefused, match="no function other") as refused:
+        patch_template(SAM, Wanted(1024, name="other", handler="missing.handler"))
+    assert refused.value.hint.endswith("The run's handler, missing.handler, is that of Missing.")
 
 
 def test_a_handler_of_two_functions_decides_nothing() -> None:
-    """Where more than one function fits, the candidates are named."""
+    """Where more than one function fits what was typed, the candidates are named."""
     twice = SAM.replace("missing.handler", "flow.handler")
     with pytest.raises(PatchRefused, match="2 functions of the template have this handler: Missing, Flow"):
-        patch_template(twice, Wanted(1024, name="x", handler="flow.handler"))
+        patch_template(twice, Wanted(1024, named="flow.handler"))
+
+
+def test_a_function_of_another_name_is_not_found_by_its_logical_id() -> None:
+    """The run's function Plain is not the one that the template calls shop-plain."""
+    with pytest.raises(PatchRefused, match="no function Plain"):
+        patch_template(SAM, Wanted(1024, name="Plain"))
+    assert patch_template(SAM, Wanted(1024, named="Plain")).logical_id == "Plain"
 
 
 @pytest.mark.parametrize(
@@ -347,6 +355,12 @@ def test_line_ends_and_the_byte_order_mark_are_kept(newline: str, ending: bool, 
         ("{}", '{"MemorySize": 1024}'),
         ('{"MemorySize"\t:\t512}', '{"MemorySize"\t:\t1024}'),
         ('{"MemorySize": "512"}', '{"MemorySize": "1024"}'),
+        ('{"Role": {"Ref": "R"}}', '{"MemorySize": 1024, "Role": {"Ref": "R"}}'),
+        ('{"Role":{"Ref":"R"}}', '{"MemorySize":1024,"Role":{"Ref":"R"}}'),
+        (
+            '{\r\n\t"Role": {"Ref": "R"},\r\n\t"Code": {"ZipFile": ""}\r\n}',
+            '{\r\n\t"MemorySize": 1024,\r\n\t"Role": {"Ref": "R"},\r\n\t"Code": {"ZipFile": ""}\r\n}',
+        ),
     ],
 )
 def test_json_keeps_its_own_form(properties: str, expected: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,30 @@ def test_flags_win_over_the_template(template: Path) -> None:
     assert planned.environment["TABLE"] == "test"
     assert any("SECRET" in notice and "TABLE" not in notice for notice in planned.notices)
     assert any("layers" in notice for notice in planned.notices)
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "stated", "assumed"), [(None, True, False), (256, False, False), (None, False, True)]
+)
+def test_only_a_size_that_nobody_said_is_assumed(
+    template: Path, memory_mb: int | None, stated: bool, assumed: bool
+) -> None:
+    """The template's size and the flag's are today's; where both are silent it is called assumed."""
+    if not stated:
+        text = template.read_text(encoding="utf-8")
+        template.write_text(re.sub(r".*MemorySize.*\n", "", text), encoding="utf-8")
+    planned = plan_function(
+        None,
+        python=None,
+        memory_mb=memory_mb,
+        timeout_s=None,
+        environment={},
+        template=template,
+        logical_id="Thumbnails",
+        surroundings={},
+    )
+    assert planned.size_assumed is assumed
+    assert (planned.template, planned.logical_id) == (template.resolve(), "Thumbnails")
 
 
 def test_a_handler_that_the_template_only_builds_is_explained(template: Path) -> None:

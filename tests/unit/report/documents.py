@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tuner.core.keep_or_change import KEPT, decision_reason
+
 X86_USD_PER_GB_SECOND = 0.0000166667
 ARM_USD_PER_GB_SECOND = 0.0000133334
 USD_PER_MILLION_REQUESTS = 0.20
@@ -206,7 +208,7 @@ def finished_run(
         folder = "out/demo"
     spent = sum((row["billedMs"] / 1000) * (row["memoryMb"] / 1024) * price for row in observations)
     spent += len(observations) * USD_PER_MILLION_REQUESTS / 1_000_000
-    return {
+    document = {
         "schemaVersion": 1,
         "runId": run_id,
         "functionArn": arn,
@@ -316,6 +318,34 @@ def finished_run(
         "repeatCommand": None,
         "versions": {"lambda-tuner": "0.1.0", "python": "3.13.5", "optuna": "4.5.0", "boto3": "1.40.55"},
     }
+    return decided(document)
+
+
+def decided(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the decision that follows from its other fields, by the rule that runs follow."""
+    current, recommended, saving = document["current"], document["recommended"], document["savingRatio"]
+    same = (current["memoryMb"], current["architecture"]) == (recommended["memoryMb"], recommended["architecture"])
+    reason = decision_reason(
+        document["verdict"],
+        same=same,
+        usable=not current.get("infeasibleReason"),
+        met_today=current["goalProbability"],
+        met_pick=document["probability"]["goalMet"],
+        confidence=document["request"]["confidence"],
+        worth_ratio=saving,
+        tolerance=document["request"]["tolerance"],
+    )
+    kept = reason in KEPT
+    if reason == "within_tolerance" and current.get("assumed"):
+        reason, kept = "assumed", False
+    bounds = {"estimate": saving, "low": round(saving - 0.03, 4), "high": round(saving + 0.03, 4)}
+    decision = {
+        "action": "keep" if kept else "change",
+        "reason": reason,
+        "worthRatio": None if same else saving,
+        "savingRatio": None if same else bounds,
+    }
+    return {**document, "decision": decision}
 
 
 def goal_met() -> dict[str, Any]:
@@ -393,7 +423,7 @@ def two_architectures() -> dict[str, Any]:
     now, then = (document[which]["costPerMillionUsd"]["estimate"] for which in ("current", "recommended"))
     document["savingRatio"] = round(1 - then / now, 4)
     document["leftUndone"] = []
-    return document
+    return decided(document)
 
 
 def one_size() -> dict[str, Any]:

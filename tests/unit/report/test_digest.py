@@ -14,7 +14,8 @@ def tuned(name: str, **fields: Any) -> dict[str, Any]:
     """The row that the nightly state machine keeps of a finished run."""
     return {
         "name": f"night-{name}", "runId": f"night-{name}", "functionArn": ARN + name, "verdict": "GOAL_MET",
-        "memoryMb": 512, "architecture": "arm64", "currentMemoryMb": 1024, "savingRatio": 0.2, "confidence": 0.93,
+        "memoryMb": 512, "architecture": "arm64", "currentMemoryMb": 1024, "savingRatio": 0.2, "decision": "change",
+        "confidence": 0.93,
         "spentUsd": 0.0001, **fields,
     }  # fmt: skip
 
@@ -47,23 +48,39 @@ def test_the_largest_saving_comes_first_and_failures_keep_their_reason() -> None
 
 
 def test_a_size_that_stays_is_said_to_stay() -> None:
-    """No change is not shown as a saving of nothing."""
-    row = digest_rows(digest(tuned("same", memoryMb=1024, savingRatio=0.0)))[0]
-    assert row.recommended == "as it is"
-    assert row.saving == "–"
+    """A size that is kept shows no saving, be it the best one or not."""
+    for memory_mb, saving in ((1024, 0.0), (960, 0.02)):
+        row = digest_rows(digest(tuned("same", memoryMb=memory_mb, savingRatio=saving, decision="keep")))[0]
+        assert (row.decision, row.saving) == ("keep", "–")
+
+
+def test_a_goal_that_no_size_meets_is_no_recommendation() -> None:
+    """The best of the sizes that miss the goal is not shown as a saving; the headline counts the function."""
+    night = digest(tuned("slow", verdict="GOAL_NOT_MET", decision="keep", savingRatio=0.63, confidence=0.97))
+    row = digest_rows(night)[0]
+    assert (row.decision, row.saving, row.sure) == ("keep", "–", "97% that no size meets it")
+    assert "1 function tuned, none to change, 1 misses its goal at every size." in render_digest_html(night)
+
+
+def test_each_probability_says_of_what() -> None:
+    """The number of one verdict is not read as another's; an uncertain one has none."""
+    sure = {verdict: digest_rows(digest(tuned("a", verdict=verdict)))[0].sure for verdict in ("GOAL_MET", "NO_GOAL")}
+    assert sure == {"GOAL_MET": "93% that the goal is met", "NO_GOAL": "93% that it is best"}
+    assert digest_rows(digest(tuned("a", verdict="UNCERTAIN")))[0].sure == "–"
 
 
 def test_the_headline_counts() -> None:
-    """Tuned, cheaper, failed and skipped, in one sentence."""
-    page = render_digest_html(digest(tuned("a"), tuned("b", verdict="UNCERTAIN"), {"name": "n", "error": "Throttled"}))
-    assert "2 functions tuned, 1 can be cheaper, 1 failed." in page
+    """Tuned, to change, failed and skipped, in one sentence."""
+    uncertain = tuned("b", verdict="UNCERTAIN", decision="keep")
+    page = render_digest_html(digest(tuned("a"), uncertain, {"name": "n", "error": "Throttled"}))
+    assert "2 functions tuned, 1 to change, 1 failed." in page
     assert "No function is enabled" in render_digest_html(digest())
 
 
 def test_rows_with_missing_fields_are_shown() -> None:
     """What a row does not know is a dash."""
     row = digest_rows(digest({"functionArn": ARN + "a", "verdict": "NO_GOAL", "savingRatio": None}))[0]
-    assert (row.now, row.saving, row.confidence) == ("–", "–", "–")
+    assert (row.now, row.saving, row.sure) == ("–", "–", "–")
 
 
 def test_hostile_texts_are_only_ever_text() -> None:

@@ -28,16 +28,18 @@ def at(document: Any, path: str) -> Any:
 def test_a_met_goal_names_both_sizes_latency_cost_saving_and_confidence() -> None:
     """Everything that the decision needs is in the first sentence."""
     assert headline(documents.goal_met()) == (
-        "Change the memory size from 3,008 MB to 1,024 MB: a modelled p95 of 212 ms (200–225) meets the goal of "
-        "225 ms, and a million invocations cost $2.84 instead of $5.10, 44% less. Confidence 96%."
+        "Change the memory size from 3,008 MB to 1,024 MB: a modelled p95 of 212 ms (200–225), 58% longer than today's "
+        "modelled 134 ms, meets the goal of 225 ms, and a million invocations cost $2.84 instead of $5.10, 44% less "
+        "(41–47%). The probability that it meets the goal is 96%."
     )
 
 
 def test_an_unmet_goal_is_said_to_be_unmet_and_by_how_much() -> None:
     """The best size and its distance from the goal are named."""
     text = headline(documents.goal_not_met())
-    assert text.startswith("No memory size from 128 to 10,240 MB meets p95 ≤ 100 ms: the best of them is 1,856 MB")
+    assert text.startswith("No memory size from 128 to 10,240 MB meets p95 ≤ 100 ms: the fastest is 1,856 MB")
     assert "33.7 ms (34%) over the goal" in text
+    assert text.endswith("The probability that no size meets the goal is over 99%.")
     assert verdict_message(documents.goal_not_met()).tone == "bad"
 
 
@@ -53,7 +55,7 @@ def test_uncertainty_is_said_with_the_probability_and_the_safe_side() -> None:
     """The reader learns what was asked, what was reached and what would be safe."""
     message = verdict_message(documents.uncertain())
     assert "could not tell for sure" in plain(message.headline)
-    assert "with a probability of 66%, where 90% was asked for" in plain(message.headline)
+    assert "The probability that it meets the goal is 66%, where 90% was asked for." in plain(message.headline)
     assert plain(message.support[0]).startswith("On the safe side: 1,152 MB")
     assert plain(message.support[1]) == "The budget of 40 invocations is used up."
     document = {**documents.uncertain(), "moreInvocations": [{"invocations": 10, "verdictProbability": 0.25}]}
@@ -65,7 +67,7 @@ def test_without_a_goal_the_price_in_latency_is_named() -> None:
     """A cheaper but slower size is not sold as a plain gain."""
     text = headline(documents.no_goal())
     assert "from 1,024 MB to 256 MB, the cheapest" in text
-    assert "instead of a modelled p95 of 193 ms it has a modelled p95 of 564 ms" in text
+    assert "it has a modelled p95 of 564 ms (532–601), 2.9 times as long as today's modelled 193 ms" in text
     assert "no latency goal was asked for" in text
 
 

@@ -23,7 +23,11 @@ KEPT_STEPS = 5
 
 
 def shortened(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the sizes that were invoked, those with a role, and a few modelled ones."""
+    """The document with the sizes that were invoked, those with a role, and a few modelled ones.
+
+    Without the decision: the published examples are of the first version and stay as they are.
+    """
+    document = {key: value for key, value in document.items() if key != "decision"}
     if "configurations" not in document:
         return document
     named = {document[which]["memoryMb"] for which in ("recommended", "current", "safer") if document[which]}
@@ -66,7 +70,7 @@ def main() -> None:
     """Write every example."""
     for name, make in EXAMPLES.items():
         (FOLDER / f"{name}.json").write_text(as_text(shortened(make())), encoding="utf-8")
-    output = json.dumps(execution_output(goal_met()), indent=2) + "\n"
+    output = json.dumps(execution_output(shortened(goal_met())), indent=2) + "\n"
     (FOLDER / "execution-output.json").write_text(output, encoding="utf-8")
 
 

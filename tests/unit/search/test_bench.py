@@ -10,6 +10,7 @@ import pytest
 
 from bench.algorithms import ALGORITHMS, Answer
 from bench.curves import Curve, MeasuredNoise, monotone_cubic, read_curves, read_noise, sizes_of
+from bench.nights import Row, Work, run_in_a_row
 from bench.replay import Replay
 from bench.scoring import figures, score
 from bench.search import DATA
@@ -93,6 +94,20 @@ def test_every_family_has_tasks(family: str) -> None:
     truth = FAMILIES[family](1)
     assert (truth.core_ms > 0).all()
     assert tasks_of(truth, BUDGET)
+
+
+def test_nights_in_a_row_count_what_would_be_deployed() -> None:
+    """A first change is the answer; each later one goes back on a night before, and so does each other best size."""
+    row = Row(("change", "keep", "change", "keep"), ("saves",) * 4, (512, 640, 640, 512), 80)
+    assert (row.decision_changes, row.pick_changes) == (1, 2)
+
+
+def test_a_change_that_is_decided_is_made_before_the_next_night() -> None:
+    """A function that costs half at another size is changed on its first night, and then left alone."""
+    curve = Curve("half", (256, 512, 1024), (200.0, 100.0, 98.0))
+    row = run_in_a_row(Work("raw", curve, MeasuredNoise(0.02, 0.0), 0, 1, 2))[0]
+    assert (row.actions, row.reasons) == (("change", "keep"), ("saves", row.reasons[1]))
+    assert row.invocations > 0
 
 
 def test_figures_are_shares_of_all_runs() -> None:

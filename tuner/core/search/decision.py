@@ -70,6 +70,7 @@ def decide(problem: SearchProblem, belief: Belief) -> Decision:
         safer=safer if safer != pick else None,
         probability={
             "goalMet": None if met is None else float(met[pick]),
+            "noSizeMeets": None if belief.unreachable is None else unreachable,
             "within3Percent": within[0.03],
             "within5Percent": within[0.05],
             "within10Percent": within[0.10],

@@ -24,6 +24,7 @@ from tuner.core.search.conclusion import Conclusion
 from tuner.core.search.decision import Decision, decide, samples_to_show
 from tuner.core.search.evidence import is_single_payload
 from tuner.core.search.outlook import intervals_of, mean_of, percentile_of
+from tuner.core.search.worth import keep_or_change
 
 _COLD_START_SPREAD = 0.12
 """Init durations of one function differ by 5 to 15 %; used where there are too few to tell."""
@@ -63,6 +64,7 @@ def recommend(conclusion: Conclusion, *, stop_reason: str) -> Recommendation:
         stopped_because=stop_reason,
         notes=(*_notes(problem, belief, decision, recommended), *_warm_start_notes(warm_start)),
         warm_start=warm_start,
+        decision=keep_or_change(problem, belief, decision),
     )
 
 

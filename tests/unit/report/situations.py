@@ -1,0 +1,137 @@
+"""Every verdict in every situation that changes its sentence, as documents."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from tests.unit.report import documents
+
+
+def made(document: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with fields changed at dotted paths, and the decision that follows from them."""
+    document = copy.deepcopy(document)
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        place = document
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    return documents.decided(document) if document.get("recommended") and document.get("current") else document
+
+
+def small_step(goal: tuple[float, float] | None = (95, 300), verdict: str = "GOAL_MET") -> dict[str, Any]:
+    """Today's 512 MB beside 640 MB, which is a little better."""
+    return documents.finished_run(
+        goal=goal,
+        verdict=verdict,
+        current_mb=512,
+        recommended_mb=640,
+        measured=((512, 6), (640, 6), (128, 2), (1024, 2)),
+        space=[128, 256, 512, 640, 1024],
+        fixed_ms=150.0,
+        scaling_ms=60.0,
+    )
+
+
+SITUATIONS: dict[str, dict[str, Any]] = {
+    "met: change": documents.goal_met(),
+    "met: today's is the best": documents.finished_run(recommended_mb=1024, current_mb=1024),
+    "met: the only size": documents.one_size(),
+    "met: kept, a change gains nothing": made(
+        small_step(), {"savingRatio": -0.02, "current.goalProbability": 0.93, "probability.goalMet": 0.98}
+    ),
+    "met: kept, a change gains a little": made(
+        small_step(), {"savingRatio": 0.03, "current.goalProbability": 0.93, "probability.goalMet": 0.98}
+    ),
+    "met: kept, a saving is not clear": {
+        **small_step(),
+        "savingRatio": 0.08,
+        "decision": {
+            "action": "keep",
+            "reason": "within_tolerance",
+            "worthRatio": 0.08,
+            "savingRatio": {"estimate": 0.08, "low": -0.02, "high": 0.17},
+        },
+    },
+    "met: kept, today's is a little less sure than asked": made(
+        small_step(), {"savingRatio": 0.01, "current.goalProbability": 0.88, "probability.goalMet": 0.98}
+    ),
+    "met: today's misses the goal": made(
+        documents.finished_run(goal=(95, 225), current_mb=256, recommended_mb=1024), {"probability.goalMet": 0.96}
+    ),
+    "met: today's is too improbable": made(
+        small_step(), {"savingRatio": 0.09, "current.goalProbability": 0.6, "probability.goalMet": 0.98}
+    ),
+    "met: today's cannot be used": made(
+        small_step(), {"current.infeasibleReason": "ran out of memory", "current.goalProbability": None}
+    ),
+    "met: the assumed size": documents.local_run(),
+    "met: the assumed size is as good": made(
+        small_step(), {"current.assumed": True, "savingRatio": 0.01, "current.goalProbability": 0.95}
+    ),
+    "met: another architecture": documents.two_architectures(),
+    "met: today's is unknown": {**documents.goal_met(), "current": None, "savingRatio": None, "decision": None},
+    "met: with earlier runs": {
+        **documents.goal_met(),
+        "warmStart": {"used": True, "samples": 25, "fromRunId": "two-b", "reason": "", "ageDays": 1.0},
+    },
+    "not met: the fastest": documents.goal_not_met(),
+    "not met: the cheapest of the fastest": made(
+        documents.goal_not_met(), {"recommended.durationMs.p95": {"estimate": 136.0, "low": 128.0, "high": 144.0}}
+    ),
+    "not met: far away": made(documents.goal_not_met(), {"goal.limitMs": 6}),
+    "not met: the only size": {
+        **documents.one_size(),
+        "verdict": "GOAL_NOT_MET",
+        "goal": {"percentile": 95, "limitMs": 300},
+        "confidence": 0.97,
+    },
+    "uncertain: it may meet the goal": made(documents.uncertain(), {"probability.noSizeMeets": 0.12}),
+    "uncertain: probably no size meets it": made(
+        documents.uncertain(),
+        {"safer": None, "confidence": 0.85, "probability.goalMet": 0.05, "probability.noSizeMeets": 0.85},
+    ),
+    "uncertain: perhaps no size meets it": made(
+        documents.uncertain(),
+        {"safer": None, "confidence": 0.45, "probability.goalMet": 0.4, "probability.noSizeMeets": 0.45},
+    ),
+    "uncertain: told by the confidence alone": made(
+        documents.uncertain(), {"safer": None, "confidence": 0.85, "probability.goalMet": 0.05}
+    ),
+    "uncertain: only the assumed tail speaks": made(
+        documents.uncertain(), {"safer": None, "confidence": 0.97, "probability.goalMet": 0.97}
+    ),
+    "uncertain: ended by Ctrl-C": made(
+        documents.uncertain(),
+        {"safer": None, "stoppedBecause": "You asked the run to end, so it ended with what it had."},
+    ),
+    "uncertain: today's surely misses": made(
+        documents.uncertain(),
+        {
+            "safer": None,
+            "current.goalProbability": 0.01,
+            "current.durationMs.p95": {"estimate": 900.0, "low": 850.0, "high": 950.0},
+        },
+    ),
+    "no goal: change": documents.no_goal(),
+    "no goal: today's is the cheapest": made(
+        documents.finished_run(goal=None, verdict="NO_GOAL", recommended_mb=512, current_mb=512), {}
+    ),
+    "no goal: kept": made(small_step(None, "NO_GOAL"), {"savingRatio": 0.03}),
+    "no goal: no clear difference": {
+        **documents.no_goal(),
+        "decision": {
+            "action": "change",
+            "reason": "saves",
+            "worthRatio": 0.25,
+            "savingRatio": {"estimate": 0.25, "low": -0.1, "high": 0.4},
+        },
+    },
+    "no goal: the fastest": {**documents.no_goal(), "strategy": "speed"},
+    "dry run": documents.dry_run(),
+    "failed": documents.failed_run(),
+    "nothing is known": {"schemaVersion": 1, "runId": "r"},
+}
+"""By verdict and situation."""
