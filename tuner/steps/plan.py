@@ -37,7 +37,7 @@ from tuner.core.target import TargetFunction, read_target
 from tuner.core.tuning_request import MemoryRange, PowerTuning, TuningRequest, WeightedPayload, check_payloads
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
-from tuner.steps.run import GIVEN_PAYLOAD, PAYLOADS, RECORD, Outside, RunRecord, save_plan
+from tuner.steps.run import GIVEN_PAYLOAD, RECORD, Outside, RunRecord, save_payloads, save_plan
 from tuner.steps.traffic import read_traffic
 
 LEAST_INVOCATIONS = 2
@@ -193,7 +193,7 @@ def plan_run(
     )
     expires_at = (surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)).isoformat()
     restore_overdue(artifacts.all, reference.name, start_restore, now=surroundings.now.isoformat())
-    artifacts.write(PAYLOADS, to_json(payloads))
+    save_payloads(artifacts, payloads)
     artifacts.write(RECORD, to_json(record))
     save_plan(
         artifacts,
