@@ -22,9 +22,9 @@ from tuner.core.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 from tuner.core.model import Candidate, Facts, Observation, SearchProblem
 
 MOST_CANDIDATES = 400
-MOST_PAYLOADS = 16
-MOST_CELLS = 2560
-"""Candidates × payloads: 33 MB a table of all draws."""
+MOST_PAYLOADS = 8
+MOST_CELLS = 1280
+"""Candidates × payloads: 16 MB a table of all draws."""
 _SPREAD_SHARE = 0.4
 """Of the candidates looked at, how many are spread evenly over the range."""
 _CENTRES = 4
@@ -112,7 +112,7 @@ def _at_kept(observation: Observation, asked: frozenset[Candidate], kept: frozen
     """The observation at the closest candidate that is kept; as it is where none is, or it was not asked for."""
     if observation.candidate in kept or observation.candidate not in asked:
         return observation
-    closest = min(sorted(kept), key=lambda each: _distance(each, observation.candidate))
+    closest = min(kept, key=lambda each: (_distance(each, observation.candidate), each))
     return replace(observation, candidate=closest)
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import product
 
@@ -137,6 +137,11 @@ class Draws:
     cold_offset: FloatArray
     run_shift: FloatArray
     """Draws × runs: how far each run's durations lie from this run's, in log."""
+
+    def __getitem__(self, some: slice) -> Draws:
+        """Some of the draws."""
+        rows = {each.name: getattr(self, each.name)[some] for each in fields(self) if each.name != "payload_share"}
+        return replace(self, **rows)
 
     @property
     def typical_log_ms(self) -> FloatArray:
@@ -399,9 +404,11 @@ class Posterior:
         common = common + misfit[:, None] * smooth
         curve = np.repeat((level + common)[:, None, :], payloads, axis=1)
         if payloads > 1:
-            curve = curve + math.sqrt(PAYLOAD_LEVEL_VARIANCE) * generator.standard_normal((count, payloads, 1))
+            curve += math.sqrt(PAYLOAD_LEVEL_VARIANCE) * generator.standard_normal((count, payloads, 1))
             apart = generator.standard_normal((count, payloads, rank)) @ self._factor.T
-            curve = curve + math.sqrt(PAYLOAD_MISFIT_VARIANCE) * apart
+            apart *= math.sqrt(PAYLOAD_MISFIT_VARIANCE)
+            curve += apart
+            del apart
         if len(groups.mean):
             cold = groups.cold.astype(np.float64)
             scatter = np.sqrt(noise[:, None] ** 2 / groups.count + COLD_NOISE_VARIANCE * cold)
@@ -417,7 +424,7 @@ class Posterior:
             kernel = self._kernel[:, groups.site]
             outer = np.outer(other, other[groups.site])
             shared = LEVEL_VARIANCE + outer * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
-            curve = curve + (weight @ shared.T + (misfit**2)[:, None] * (weight @ kernel.T))[:, None, :]
+            curve += (weight @ shared.T + (misfit**2)[:, None] * (weight @ kernel.T))[:, None, :]
             for payload in range(payloads if payloads > 1 else 0):
                 of_it = weight * (groups.payload == payload)
                 curve[:, payload] += PAYLOAD_LEVEL_VARIANCE * of_it.sum(axis=1, keepdims=True)
@@ -425,6 +432,7 @@ class Posterior:
             cold_offset = cold_offset + COLD_OFFSET_VARIANCE * (weight @ cold)
             run_shift = run_shift + weight @ covariance[groups.run]
             environment = environment + (environment_spread**2)[:, None] * (weight @ groups.environment_share)
+        curve += self._centre + self._shapes[shape][:, None, :]
         a, b = SECOND_MODE if hypothesis.second_mode else THIN_TAIL
         outliers = len(hypothesis.outliers)
         tail_log_factors = np.tile(np.log(TAIL_FACTORS), (count, 1))
@@ -434,7 +442,7 @@ class Posterior:
         # Between the grid's points: the true spread is continuous.
         between = np.exp((generator.random(count) - 0.5) * math.log(NOISE_SPREADS[1] / NOISE_SPREADS[0]))
         return Draws(
-            log_median=(self._centre + self._shapes[shape][:, None, :] + curve)[..., :size],
+            log_median=curve[..., :size],
             payload_share=self._payload_share,
             noise=noise * between,
             environment_spread=environment_spread,
