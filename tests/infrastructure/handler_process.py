@@ -135,11 +135,11 @@ def main() -> None:
     from tuner.aws import clients
 
     for service in ("s3", "lambda", "logs"):
-        boto3.client(service, region_name=REGION)  # type: ignore[call-overload]  # its model is in memory on Lambda too
+        boto3.client(service, region_name=REGION)  # its model is in memory on Lambda too
     s3, aws = _FileS3(), FakeLambda()
     s3.objects = Folder(folder / "objects")
     state = folder / "lambda.pickle"
-    aws.functions, aws.tags, aws.cold, aws.started = pickle.loads(state.read_bytes())  # noqa: S301 - our own
+    aws.functions, aws.tags, aws.cold, aws.started = pickle.loads(state.read_bytes())
     others: dict[str, Any] = {
         "s3": s3,
         "lambda": aws,

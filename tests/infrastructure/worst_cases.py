@@ -100,7 +100,7 @@ class Case:
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
         if ended.returncode:
             raise AssertionError(f"{self.name}, {handler}: {ended.stderr[-2000:]}")
-        aws.functions, aws.tags, aws.cold, aws.started = pickle.loads(state.read_bytes())  # noqa: S301 - our own
+        aws.functions, aws.tags, aws.cold, aws.started = pickle.loads(state.read_bytes())
         used = Used(self.name, handler, **json.loads(ended.stdout))
         self.used.append(used)
         return used.answer
@@ -157,7 +157,7 @@ class Case:
                         80,
                         f"{name}#{host + 1}",
                         payload,
-                    )  # fmt: skip
+                    )
                 )
             observation = Observation(batch.round, batch.trial, batch.candidate, tuple(invocations))
             journal = Journal(observation, len(invocations), complete=True)
@@ -317,7 +317,7 @@ def _package() -> Iterator[tuple[str, str]]:
         digest.update(piece)
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(PACKAGE_BYTES))
             self.end_headers()
