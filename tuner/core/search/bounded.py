@@ -23,7 +23,7 @@ from tuner.core.model import Candidate, Facts, Observation, SearchProblem
 
 MOST_CANDIDATES = 400
 MOST_PAYLOADS = 8
-MOST_CELLS = 1280
+MOST_CELLS = 1300
 """Candidates × payloads: 16 MB a table of all draws."""
 _SPREAD_SHARE = 0.4
 """Of the candidates looked at, how many are spread evenly over the range."""

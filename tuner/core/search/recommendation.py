@@ -82,7 +82,7 @@ def _bounded_notes(asked: SearchProblem, problem: SearchProblem) -> tuple[str, .
     if len(asked.candidates) > len(problem.candidates):
         notes.append(
             f"{len(asked.candidates):,} sizes were to choose from, and {len(problem.candidates):,} of them were "
-            "compared: those that were measured, round ones, an even spread, and the closest to where most was measured."
+            "compared: measured ones, round ones, an even spread, and the closest to where most was measured."
         )
     if len(asked.payload_weights) > len(problem.payload_weights):
         notes.append(
