@@ -14,10 +14,10 @@ import pytest
 from tests.unit.steps.conftest import FakeRun
 from tests.unit.steps.fakes import client_error
 from tuner.core.codec import to_json
-from tuner.core.errors import BatchUnfinished, ProcessorFailed, Throttled
+from tuner.core.errors import BatchUnfinished, InvalidRequest, ProcessorFailed, Throttled
 from tuner.core.model import Batch
 from tuner.core.processors import PROCESSOR_TIMEOUT_S
-from tuner.core.tuning_request import TuningRequest
+from tuner.core.tuning_request import MAX_MIX_BYTES, TuningRequest
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import TASK_S, measure
 from tuner.steps.run import RECORD, load_payloads, load_record, round_name
@@ -352,3 +352,10 @@ def test_only_the_payload_in_use_is_held(run: FakeRun) -> None:
     assert [json.loads(read(index)) for index in (0, 0, 1, 2)] == [events[0], *events]
     assert len(parts) == 3
     assert "whole" not in parts
+
+
+def test_an_object_of_events_that_plan_cannot_hold_is_refused(run: FakeRun) -> None:
+    """By its size, before it is parsed, and without all of it being read."""
+    run.s3.objects["payloads/mix.json"] = b" " * (MAX_MIX_BYTES + 2)
+    with pytest.raises(InvalidRequest, match="larger than 33,554,432 bytes"):
+        run.plan(payloadS3="s3://bucket/payloads/mix.json")
