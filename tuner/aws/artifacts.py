@@ -38,12 +38,12 @@ class Artifacts:
         """The same adapter on another bucket, such as the one that a payload lies in."""
         return Artifacts(self._s3, bucket)
 
-    def read(self, key: str, *, part: tuple[int, int] | None = None, most_bytes: int = -1) -> bytes | None:
+    def read(self, key: str, *, part: tuple[int, int] | None = None, most_bytes: int | None = None) -> bytes | None:
         """The object's bytes, or a part of them by its start and size; ``None`` where there is no such object."""
         return self.read_tagged(key, part=part, most_bytes=most_bytes)[0]
 
     def read_tagged(
-        self, key: str, *, part: tuple[int, int] | None = None, most_bytes: int = -1
+        self, key: str, *, part: tuple[int, int] | None = None, most_bytes: int | None = None
     ) -> tuple[bytes | None, str | None]:
         """The object's bytes and its entity tag; both ``None`` where there is no such object."""
         asked = {} if part is None else {"Range": f"bytes={part[0]}-{sum(part) - 1}"}
