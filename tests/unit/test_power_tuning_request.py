@@ -11,10 +11,11 @@ import pytest
 
 from tests.unit.test_request import problems_of
 from tuner.core.codec import from_json, to_json
+from tuner.core.errors import InvalidRequest
 from tuner.core.model import LatencyGoal, TuningBudget
 from tuner.core.power_tuning import DEFAULT_SIZES_MB, EVERY_SIZE_MB, check_its_payloads
 from tuner.core.power_tuning_output import OUTPUT_NAMES
-from tuner.core.request import POWER_TUNING_FIELDS, ExecutionInput, parse_request
+from tuner.core.request import MOST_COPIES, POWER_TUNING_FIELDS, ExecutionInput, parse_request
 from tuner.core.tuning_request import PowerTuning, TuningRequest, WeightedPayload
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -262,3 +263,11 @@ def test_the_comparison_shows_an_input_that_works() -> None:
     request = parse_request(shown)
     assert request.payloads == (WeightedPayload({"key": "cat.jpg"}),)
     assert request.num == 50
+
+
+def test_a_design_of_more_copies_than_an_execution_can_follow_is_refused() -> None:
+    """Step Functions' history has room for so many events; the message says how many copies that is."""
+    sizes = list(range(128, 128 + MOST_COPIES))
+    parse_request({"lambdaARN": "f", "num": 2, "powerValues": sizes})
+    with pytest.raises(InvalidRequest, match="at most 2,000 temporary functions"):
+        parse_request({"lambdaARN": "f", "num": 2, "powerValues": [*sizes, 10_000]})

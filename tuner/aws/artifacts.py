@@ -39,20 +39,23 @@ class Artifacts:
         """The same adapter on another bucket, such as the one that a payload lies in."""
         return Artifacts(self._s3, bucket)
 
-    def read(self, key: str) -> bytes | None:
-        """The object's bytes; ``None`` where there is no such object."""
-        return self.read_tagged(key)[0]
+    def read(self, key: str, *, part: tuple[int, int] | None = None, most_bytes: int | None = None) -> bytes | None:
+        """The object's bytes, or a part of them by its start and size; ``None`` where there is no such object."""
+        return self.read_tagged(key, part=part, most_bytes=most_bytes)[0]
 
-    def read_tagged(self, key: str) -> tuple[bytes | None, str | None]:
+    def read_tagged(
+        self, key: str, *, part: tuple[int, int] | None = None, most_bytes: int | None = None
+    ) -> tuple[bytes | None, str | None]:
         """The object's bytes and its entity tag; both ``None`` where there is no such object."""
+        asked = {} if part is None else {"Range": f"bytes={part[0]}-{sum(part) - 1}"}
         with aws_call("s3:GetObject", self.uri(key)):
             try:
-                answer = self._s3.get_object(Bucket=self.bucket, Key=key)
+                answer = self._s3.get_object(Bucket=self.bucket, Key=key, **asked)
             except ClientError as error:
                 if error_code(error) in _ABSENT:
                     return None, None
                 raise
-            return answer["Body"].read(), answer["ETag"]
+            return answer["Body"].read(most_bytes), answer["ETag"]
 
     def write(self, key: str, body: bytes) -> None:
         """Write an object, over what was there."""

@@ -19,10 +19,13 @@ VERSIONS = {"boto3": boto3.__version__, "botocore": botocore.__version__}
 INVOKE_MARGIN_S = 15
 """How much longer than the function's own time-out a call waits for its answer."""
 
+CALL_WORST_S = 110.0
+"""The longest that one of our own calls takes, all attempts and the waits between them: less than any step may."""
+
 
 @cache
-def client(service: str, *, read_timeout_s: int = 60, attempts: int = 4) -> Any:
-    """A client for one of our own calls: a few retries, a bounded wait."""
+def client(service: str, *, read_timeout_s: int = 20, attempts: int = 4) -> Any:
+    """A client for one of our own calls: a few retries, a bounded wait of CALL_WORST_S at the most."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         config=Config(

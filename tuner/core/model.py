@@ -315,7 +315,7 @@ class Recommendation:
     current: ConfigurationEstimate | None
     safer: ConfigurationEstimate | None
     configurations: tuple[ConfigurationEstimate, ...]
-    """Every candidate, measured or modelled, ascending by memory size."""
+    """Every candidate that was compared, measured or modelled, ascending by memory size."""
     probability: Mapping[str, float | None]
     """Keys ``goalMet``, ``noSizeMeets``, ``within3Percent``, ``within5Percent``, ``within10Percent``."""
     confidence: float

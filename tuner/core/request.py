@@ -223,6 +223,9 @@ POWER_TUNING_FIELDS = (
 Source: its README-INPUT-OUTPUT.md and, for the last, pull request 282; seen 2026-11.
 """
 _MOST_INVOCATIONS = 10_000
+MOST_COPIES = 2_000
+"""Temporary functions of one run with ``num``: an execution has at most 25,000 events, seven of them for each, and a
+row for each must fit 256 KiB of output. Source: AWS Step Functions quotas, seen 2026-11."""
 
 _SYNONYMS = {
     "function": "lambdaARN",
@@ -405,6 +408,11 @@ def _budget(parsed: ExecutionInput, memory: MemorySpec, problems: list[str]) -> 
         problems.append(
             f"num is {parsed.num} at {sizes} sizes: a run makes at most {_MOST_INVOCATIONS:,} invocations, "
             f"and these are {asked:,}"
+        )
+    if sizes > MOST_COPIES:
+        problems.append(
+            f"num is {parsed.num} at {sizes:,} sizes: a run makes at most {MOST_COPIES:,} temporary functions, "
+            "list fewer sizes or leave num out"
         )
     if "maxInvocations" in given.model_fields_set and given.maxInvocations < asked:
         problems.append(

@@ -21,6 +21,9 @@ from tuner.core.model import (
 MAX_PAYLOAD_BYTES = 6_291_456
 """Largest request of a synchronous invocation, 6 MB. Source: AWS Lambda quotas, seen 2026-11."""
 
+MAX_MIX_BYTES = 32 * 2**20
+"""Largest object with events: Plan holds it some four times over, as bytes and as values."""
+
 _MAX_WEIGHT = 1_000_000_000
 
 

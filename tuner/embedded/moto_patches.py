@@ -129,7 +129,9 @@ def mend_function_settings(hooks: Hooks) -> None:
 
     moto loses LoggingConfig, SnapStart, FileSystemConfigs and DeadLetterConfig,
     ignores TracingConfig, EphemeralStorage and KMSKeyArn on update, returns no
-    RevisionId, and accepts any memory size, any length of name and any tag.
+    RevisionId, and accepts any memory size, any length of name and any tag. It
+    creates a function at once; AWS takes seconds, as here with the variable
+    ``LAMBDA_TUNER_LOCAL_CREATION_S``.
     """
     from moto.awslambda import models
     from moto.awslambda.exceptions import PreconditionFailedException
@@ -156,6 +158,7 @@ def mend_function_settings(hooks: Hooks) -> None:
         _check_name(spec["FunctionName"])
         _check_memory(hooks, spec["FunctionName"], spec.get("MemorySize"))
         _check_tags(spec.get("Tags") or {})
+        time.sleep(float(spec.get("Environment", {}).get("Variables", {}).get("LAMBDA_TUNER_LOCAL_CREATION_S", 0)))
         original_init(self, account_id, spec, region, version)
         self.logging_config = {}
         self.snap_start = "None"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.aws.clients import CALL_WORST_S
 from tuner.aws.clones import Clones, MemoryCapReached
 from tuner.aws.code import code_key
 from tuner.aws.target import TargetReader
@@ -18,14 +20,30 @@ from tuner.core.target import TargetFunction
 from tuner.steps.run import FACTS, Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
 
 
-def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, round_number: int) -> int:
+def create_clones(
+    artifacts: RunArtifacts,
+    reader: TargetReader,
+    clones: Clones,
+    round_number: int,
+    *,
+    remaining_s: Callable[[], float] = lambda: math.inf,
+) -> int:
     """Make the round's clones, and wait (by being retried) until they can be invoked.
+
+    Safe to repeat: what is there already is not made again.
+
+    Args:
+        artifacts: The run's objects.
+        reader: Reads the function.
+        clones: Makes its copies.
+        round_number: The round.
+        remaining_s: How much time this call has left: no copy is begun whose worst case would pass it.
 
     Returns:
         How many are ready.
 
     Raises:
-        CloneNotReady: One is still being made; call again.
+        CloneNotReady: One is still being made, or there was no time for all; call again.
         CloneFailed: One cannot be made, or the function was deployed meanwhile.
     """
     record = load_record(artifacts)
@@ -44,7 +62,12 @@ def create_clones(artifacts: RunArtifacts, reader: TargetReader, clones: Clones,
     cap_mb = memory_caps(artifacts)
     known = {step.name for step in plan.steps}
     snap_start = record.request.snap_start
-    for (candidate, copy), asked in _by_clone(batches).items():
+    wanted = _by_clone(batches)
+    for (candidate, copy), asked in wanted.items():
+        if (active or waiting) and remaining_s() < CALL_WORST_S:
+            raise CloneNotReady(
+                f"{len(active) + waiting} of {len(wanted)} temporary functions are made; the next call goes on."
+            )
         name = clone_name(record.run_id, candidate, copy)
         if cap_mb is not None and candidate.memory_mb > cap_mb:
             _set_aside(artifacts, asked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,15 @@ from tuner.core.power_tuning import accept_allowed
 from tuner.core.processors import PROCESSOR_TIMEOUT_S
 from tuner.core.snap_start import COPY_VERSION
 from tuner.steps.progress import report_batch
-from tuner.steps.run import PAYLOADS, Journal, RunRecord, journal_name, load_journals, load_record, load_round
+from tuner.steps.run import (
+    Journal,
+    RunRecord,
+    journal_name,
+    load_journals,
+    load_payloads,
+    load_record,
+    load_round,
+)
 
 Answer = TypeVar("Answer")
 
@@ -81,7 +88,7 @@ def measure(
     caller = _Caller(
         invoker_for(record.target.timeout_s),
         clone_name(record.run_id, batch.candidate, batch.copy),
-        _payloads(artifacts),
+        load_payloads(artifacts),
         record,
         sleep,
         clock,
@@ -149,7 +156,7 @@ class _Caller:
 
     invoker: Invoker
     clone: str
-    payloads: Sequence[bytes]
+    payload_of: Callable[[int], bytes]
     record: RunRecord
     sleep: Callable[[float], None]
     clock: Callable[[], float]
@@ -184,8 +191,8 @@ class _Caller:
 
     def _call(self, index: int) -> _Call:
         request = self.record.request
-        payload = self.payloads[index]
         try:
+            payload = self.payload_of(index)
             if request.pre_processor_arn is not None:
                 given = self._patiently(self.invoker.run_processor, request.pre_processor_arn, payload)
                 # A handler that returns nothing answers null.
@@ -230,10 +237,6 @@ def _batch(artifacts: RunArtifacts, round_number: int, trial: int) -> Batch:
         if batch.trial == trial:
             return batch
     raise RunNotFound(f"Round {round_number} of run {artifacts.run_id} has no batch {trial}.")
-
-
-def _payloads(artifacts: RunArtifacts) -> list[bytes]:
-    return [json.dumps(row["payload"], ensure_ascii=False).encode() for row in artifacts.read(PAYLOADS)]
 
 
 def _next_payloads(weights: Sequence[float], so_far: Sequence[Invocation], wave: int) -> list[int]:

@@ -34,10 +34,17 @@ from tuner.core.snap_start import check_snap_start, snap_start_warning, snapshot
 from tuner.core.snapshot import fingerprint
 from tuner.core.study_key import study_key
 from tuner.core.target import TargetFunction, read_target
-from tuner.core.tuning_request import MemoryRange, PowerTuning, TuningRequest, WeightedPayload, check_payloads
+from tuner.core.tuning_request import (
+    MAX_MIX_BYTES,
+    MemoryRange,
+    PowerTuning,
+    TuningRequest,
+    WeightedPayload,
+    check_payloads,
+)
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
-from tuner.steps.run import GIVEN_PAYLOAD, PAYLOADS, RECORD, Outside, RunRecord, save_plan
+from tuner.steps.run import GIVEN_PAYLOAD, RECORD, Outside, RunRecord, save_payloads, save_plan
 from tuner.steps.traffic import read_traffic
 
 LEAST_INVOCATIONS = 2
@@ -193,7 +200,7 @@ def plan_run(
     )
     expires_at = (surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)).isoformat()
     restore_overdue(artifacts.all, reference.name, start_restore, now=surroundings.now.isoformat())
-    artifacts.write(PAYLOADS, to_json(payloads))
+    save_payloads(artifacts, payloads)
     artifacts.write(RECORD, to_json(record))
     save_plan(
         artifacts,
@@ -224,9 +231,11 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
             ],
             hint=f"Upload the payload under s3://{bucket}/{_PAYLOADS_PREFIX} and name it there.",
         )
-    body = artifacts.all.in_bucket(bucket).read(key)
+    body = artifacts.all.in_bucket(bucket).read(key, most_bytes=MAX_MIX_BYTES + 1)
     if body is None:
         raise InvalidRequest([f"payloadS3 names {request.payload_s3}, and there is no such object"])
+    if len(body) > MAX_MIX_BYTES:
+        raise InvalidRequest([f"payloadS3 names {request.payload_s3}, which is larger than {MAX_MIX_BYTES:,} bytes"])
     try:
         value = json.loads(body) if request.num is None else read_event(body.decode())
     except ValueError as error:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Literal
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.codec import from_json, to_json
+from tuner.core.errors import RunNotFound
 from tuner.core.model import Batch, Observation, SearchProblem
 from tuner.core.plan import Plan
 from tuner.core.target import TargetFunction
 from tuner.core.traffic import Traffic
-from tuner.core.tuning_request import TuningRequest
+from tuner.core.tuning_request import TuningRequest, WeightedPayload
 
 RECORD = "request.json"
 PLAN = "plan.json"
 PAYLOADS = "payloads.json"
+"""The events, one after the other as they are sent."""
+PAYLOAD_SIZES = "payload-sizes.json"
+"""How many bytes each of them has, so that one can be read without the others."""
 PROGRESS = "progress.json"
 EARLIER = "earlier.json"
 EXPLANATION = "explanation.json"
@@ -102,6 +109,28 @@ def load_plan(artifacts: RunArtifacts) -> Plan:
 def save_plan(artifacts: RunArtifacts, plan: Plan) -> None:
     """Write the plan; before the side effect that it lists."""
     artifacts.write(PLAN, to_json(plan))
+
+
+def save_payloads(artifacts: RunArtifacts, payloads: Sequence[WeightedPayload]) -> None:
+    """Write the events so that each can be read by itself."""
+    bodies = [json.dumps(each.payload, ensure_ascii=False).encode() for each in payloads]
+    artifacts.all.write(artifacts.key(PAYLOADS), b"".join(bodies))
+    artifacts.write(PAYLOAD_SIZES, [len(body) for body in bodies])
+
+
+def load_payloads(artifacts: RunArtifacts) -> Callable[[int], bytes]:
+    """Give a function that reads the event of a number: what is held at a time is the events in use."""
+    sizes: list[int] = artifacts.read(PAYLOAD_SIZES)
+    starts = [0, *accumulate(sizes)]
+
+    @lru_cache(maxsize=1)
+    def read(index: int) -> bytes:
+        body = artifacts.all.read(artifacts.key(PAYLOADS), part=(starts[index], sizes[index]))
+        if body is None or len(body) != sizes[index]:
+            raise RunNotFound(f"Run {artifacts.run_id} has lost its payloads.", hint="Start again.")
+        return body
+
+    return read
 
 
 def round_name(round_number: int) -> str:

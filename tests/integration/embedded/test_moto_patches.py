@@ -92,6 +92,13 @@ def updates_are_kept(account: Account) -> None:
 
 
 @probe("mend_function_settings")
+def a_creation_takes_as_long_as_it_says(account: Account) -> None:
+    began = time.monotonic()
+    account.function(Environment={"Variables": {"LAMBDA_TUNER_LOCAL_CREATION_S": "0.5"}})
+    assert time.monotonic() - began >= 0.5
+
+
+@probe("mend_function_settings")
 def revisions_are_named_and_checked(account: Account) -> None:
     functions = account.client("lambda")
     name = account.function()

@@ -42,11 +42,13 @@ class FakeS3:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-") -> dict[str, Any]:  # noqa: N803
         """As S3 does."""
         if Key not in self.objects:
             raise client_error("NoSuchKey")
-        return {"Body": io.BytesIO(self.objects[Key]), "ETag": self._tag(Key)}
+        first, _, last = Range.removeprefix("bytes=").partition("-")
+        body = self.objects[Key][int(first) : int(last) + 1 if last else None]
+        return {"Body": io.BytesIO(body), "ETag": self._tag(Key)}
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         """As S3 does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,13 +14,13 @@ import pytest
 from tests.unit.steps.conftest import FakeRun
 from tests.unit.steps.fakes import client_error
 from tuner.core.codec import to_json
-from tuner.core.errors import BatchUnfinished, ProcessorFailed, Throttled
+from tuner.core.errors import BatchUnfinished, InvalidRequest, ProcessorFailed, Throttled
 from tuner.core.model import Batch
 from tuner.core.processors import PROCESSOR_TIMEOUT_S
-from tuner.core.tuning_request import TuningRequest
+from tuner.core.tuning_request import MAX_MIX_BYTES, TuningRequest
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import TASK_S, measure
-from tuner.steps.run import RECORD, load_record, round_name
+from tuner.steps.run import RECORD, load_payloads, load_record, round_name
 
 BEFORE, AFTER = "arn:aws:lambda:eu-west-1:123456789012:function:before", "arn:aws:lambda:eu-west-1:1:function:after"
 
@@ -333,3 +334,28 @@ def test_free_concurrency_that_may_not_be_read_is_not_used(run: FakeRun) -> None
     run.aws.before = refuse
     record = run.plan(parallelInvocation=True)
     assert (record.parallel_batches, record.problem.max_parallel) == (5, 1)
+
+
+def test_only_the_payload_in_use_is_held(run: FakeRun) -> None:
+    """Of a mix, each event is read by itself, once while it is the next one too, and sent as it was given."""
+    events = [{"text": "é" * 9}, [1, 2], "plain"]
+    run.plan(payload=[{"payload": event, "weight": 1} for event in events])
+    parts: list[str] = []
+    get_object = run.s3.get_object
+
+    def noted(**request: Any) -> dict[str, Any]:
+        parts.append(request.get("Range", "whole")) if request["Key"].endswith("/payloads.json") else None
+        return get_object(**request)
+
+    run.s3.get_object = noted  # type: ignore[method-assign]
+    read = load_payloads(run.artifacts)
+    assert [json.loads(read(index)) for index in (0, 0, 1, 2)] == [events[0], *events]
+    assert len(parts) == 3
+    assert "whole" not in parts
+
+
+def test_an_object_of_events_that_plan_cannot_hold_is_refused(run: FakeRun) -> None:
+    """By its size, before it is parsed, and without all of it being read."""
+    run.s3.objects["payloads/mix.json"] = b" " * (MAX_MIX_BYTES + 2)
+    with pytest.raises(InvalidRequest, match="larger than 33,554,432 bytes"):
+        run.plan(payloadS3="s3://bucket/payloads/mix.json")

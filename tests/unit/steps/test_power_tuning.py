@@ -17,6 +17,7 @@ from tuner.core.pricing import invocation_cost_usd, prices_for
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
+from tuner.steps.run import load_payloads
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/report.schema.json").read_text())
 SIZES: dict[str, Any] = {"powerValues": [128, 512, 1024, 2048]}
@@ -176,16 +177,21 @@ def test_a_mix_is_invoked_by_its_weights_at_each_size(run: FakeRun) -> None:
     assert mix == {(512, 0): 3, (512, 1): 7, (1024, 0): 3, (1024, 1): 7}
 
 
+def _events(run: FakeRun) -> list[Any]:
+    read = load_payloads(run.artifacts)
+    return [json.loads(read(index)) for index in range(len(run.artifacts.read("payload-sizes.json")))]
+
+
 def test_a_payload_in_s3_is_read_as_there(run: FakeRun) -> None:
     """A mix with more fields is a mix; what is not JSON is a text."""
     run.s3.objects["payloads/mix.json"] = (
         b'[{"payload": "{}", "weight": 1, "name": "a"}, {"payload": {"b": 1}, "weight": 1}]'
     )
     run.plan(num=2, powerValues=[512], payloadS3="s3://bucket/payloads/mix.json")
-    assert [row["payload"] for row in run.artifacts.read("payloads.json")] == [{}, {"b": 1}]
+    assert _events(run) == [{}, {"b": 1}]
     run.s3.objects["payloads/plain.txt"] = b"just a text"
     run.plan(num=2, powerValues=[512], payloadS3="s3://bucket/payloads/plain.txt")
-    assert [row["payload"] for row in run.artifacts.read("payloads.json")] == ["just a text"]
+    assert _events(run) == ["just a text"]
     with pytest.raises(InvalidRequest, match="which is not JSON"):
         run.plan(payloadS3="s3://bucket/payloads/plain.txt")
 

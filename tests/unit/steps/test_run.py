@@ -9,6 +9,7 @@ import pytest
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import client_error
 from tuner.aws.artifacts import RunArtifacts
+from tuner.aws.clients import CALL_WORST_S
 from tuner.core.errors import (
     CloneFailed,
     CloneNotReady,
@@ -533,3 +534,29 @@ def test_other_architecture_is_left_out_on_this_machine(run: FakeRun) -> None:
     run.where = "aws"
     record = run.plan(architectures=["x86_64", "arm64"])
     assert {candidate.architecture for candidate in record.problem.candidates} == {"arm64", "x86_64"}
+
+
+def test_copies_that_one_call_has_no_time_for_are_made_by_the_next(run: FakeRun) -> None:
+    """CreateClones begins none that could outlast it, goes on where it ended, and makes none twice."""
+    run.plan(num=2, powerValues="ALL")
+    run.round()
+    number, batches = run.suggest()
+    left_s, creations_s = 300.0, 7.0
+
+    def slow(call: str, _: str) -> None:
+        nonlocal left_s
+        if call == "create_function":
+            left_s -= creations_s
+
+    def remaining_s() -> float:
+        return left_s
+
+    run.aws.before = slow
+    with pytest.raises(CloneNotReady, match="the next call goes on"):
+        create_clones(run.artifacts, run.reader, run.clones, number, remaining_s=remaining_s)
+    assert left_s >= CALL_WORST_S - creations_s
+    left_s = 300.0
+    ready = create_clones(run.artifacts, run.reader, run.clones, number, remaining_s=remaining_s)
+    created = [name for call, name in run.aws.calls if call == "create_function"]
+    assert ready == len(batches) == 46
+    assert len(created) == len(set(created))

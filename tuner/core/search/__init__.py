@@ -21,6 +21,7 @@ from optuna import Study
 
 from tuner.core.model import Facts, Observation, SearchProblem, Suggestion
 from tuner.core.search.alternatives import goal_alternatives
+from tuner.core.search.bounded import bounded
 from tuner.core.search.conclusion import Conclusion, conclude
 from tuner.core.search.evidence import payload_failure, round_number
 from tuner.core.search.explanation import explain
@@ -103,7 +104,8 @@ def suggest(
         plan = plan_design(problem, problem.design, observations, elapsed_minutes=elapsed_minutes, facts=facts)
     if plan.batches:
         return Suggestion(ask_batches(study, problem, facts, plan, round_number(observations) + 1, run))
-    start = verify(problem, observations, facts).warm_start
+    looked_at = bounded(problem, observations, facts)
+    start = verify(looked_at.problem, looked_at.observations, looked_at.facts).warm_start
     if not start.used and start.unchanged_probability is not None:
         forget_earlier_runs(study, run)
     return Suggestion(stop_reason=plan.stop_reason)

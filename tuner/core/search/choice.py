@@ -8,6 +8,7 @@ import numpy as np
 
 from tuner.core.model import LatencyGoal, Verdict
 from tuner.core.search.outlook import Outlook
+from tuner.core.search.slices import CACHED, slices
 from tuner.core.search.space import BoolArray, FloatArray
 
 MISS_LOSS = 0.6
@@ -25,22 +26,39 @@ def losses(outlook: Outlook, goal: LatencyGoal | None, allowed: BoolArray) -> Fl
     missed goal. Where no candidate meets the goal, the loss is how far the
     candidate is from the fastest, and a little of its cost.
     """
-    cost = outlook.cost_per_million_usd
+    cost, percentile_ms = outlook.cost_per_million_usd, outlook.percentile_ms
+    result = np.empty_like(cost)
+    # Draw by draw: the same numbers as all at once, in a third of the time.
+    for some in slices(len(cost), cost.shape[1], CACHED):
+        if goal is None or percentile_ms is None:
+            result[some] = _extra_cost(cost[some], allowed)
+        else:
+            result[some] = _goal_losses(cost[some], percentile_ms[some], goal.limit_ms, allowed)
+    return result
+
+
+def _extra_cost(cost: FloatArray, allowed: BoolArray) -> FloatArray:
+    cheapest = np.where(allowed, cost, np.inf).min(axis=1, keepdims=True)
+    return np.asarray(np.where(allowed, cost / cheapest - 1, np.inf))
+
+
+def _goal_losses(cost: FloatArray, percentile_ms: FloatArray, limit_ms: float, allowed: BoolArray) -> FloatArray:
     masked = np.where(allowed, cost, np.inf)
-    if goal is None or outlook.percentile_ms is None:
-        result: FloatArray = np.where(allowed, cost / masked.min(axis=1, keepdims=True) - 1, np.inf)
-        return result
-    over = outlook.percentile_ms / goal.limit_ms - 1
+    over = percentile_ms / limit_ms - 1
     meeting = np.where(over <= 0, masked, np.inf).min(axis=1, keepdims=True)
     possible = np.isfinite(meeting)
-    extra = np.maximum(cost / np.where(possible, meeting, 1.0) - 1, 0.0)
-    reachable = extra + MISS_LOSS * (over > 0) + FAR_MISS_LOSS * (over > FAR_MISS_RATIO)
-    fastest = np.where(allowed, outlook.percentile_ms, np.inf).min(axis=1, keepdims=True)
-    slower = outlook.percentile_ms / fastest - 1
-    cheapest_fast = np.where(slower <= _NEAR_FASTEST_RATIO, masked, np.inf).min(axis=1, keepdims=True)
-    dearer = np.maximum(cost / np.where(np.isfinite(cheapest_fast), cheapest_fast, 1.0) - 1, 0.0)
-    unreachable = 4 * np.maximum(slower - _NEAR_FASTEST_RATIO, 0.0) + 0.25 * dearer
-    return np.asarray(np.where(allowed, np.where(possible, reachable, unreachable), np.inf))
+    loss: FloatArray | float = 0.0
+    if possible.any():
+        extra = np.maximum(cost / np.where(possible, meeting, 1.0) - 1, 0.0)
+        loss = extra + MISS_LOSS * (over > 0) + FAR_MISS_LOSS * (over > FAR_MISS_RATIO)
+    if not possible.all():
+        fastest = np.where(allowed, percentile_ms, np.inf).min(axis=1, keepdims=True)
+        slower = percentile_ms / fastest - 1
+        cheapest_fast = np.where(slower <= _NEAR_FASTEST_RATIO, masked, np.inf).min(axis=1, keepdims=True)
+        dearer = np.maximum(cost / np.where(np.isfinite(cheapest_fast), cheapest_fast, 1.0) - 1, 0.0)
+        unreachable = 4 * np.maximum(slower - _NEAR_FASTEST_RATIO, 0.0) + 0.25 * dearer
+        loss = np.where(possible, loss, unreachable)
+    return np.asarray(np.where(allowed, loss, np.inf))
 
 
 def choose_cheapest_meeting(expected_loss: FloatArray, is_round: BoolArray, rounding_loss: float) -> int:
@@ -65,18 +83,18 @@ def choose_cheapest_meeting(expected_loss: FloatArray, is_round: BoolArray, roun
     return nearest if rounded[nearest] <= expected_loss[best] + rounding_loss else best
 
 
-def within_probability(
-    outlook: Outlook, goal: LatencyGoal | None, allowed: BoolArray, pick: int, ratio: float
-) -> float:
-    """The probability that the pick costs at most *ratio* more than the cheapest that meets the goal."""
-    cost = outlook.cost_per_million_usd
-    possible = np.where(allowed, cost, np.inf)
-    if goal is not None and outlook.percentile_ms is not None:
-        meeting = np.where(outlook.percentile_ms <= goal.limit_ms, possible, np.inf)
-        # Where nothing meets the goal there is nothing cheaper to prefer.
-        possible = np.where(np.isfinite(meeting.min(axis=1, keepdims=True)), meeting, np.inf)
-    best = possible.min(axis=1)
-    return float((cost[:, pick] <= best * (1 + ratio)).mean())
+def cheapest_meeting_usd(outlook: Outlook, goal: LatencyGoal | None, allowed: BoolArray) -> FloatArray:
+    """Draws: what a million invocations cost at the cheapest candidate that meets the goal, or at the cheapest."""
+    cost, percentile_ms = outlook.cost_per_million_usd, outlook.percentile_ms
+    result = np.empty(len(cost))
+    for some in slices(len(cost), cost.shape[1], CACHED):
+        possible = np.where(allowed, cost[some], np.inf)
+        if goal is not None and percentile_ms is not None:
+            meeting = np.where(percentile_ms[some] <= goal.limit_ms, possible, np.inf)
+            # Where nothing meets the goal there is nothing cheaper to prefer.
+            possible = np.where(np.isfinite(meeting.min(axis=1, keepdims=True)), meeting, np.inf)
+        result[some] = possible.min(axis=1)
+    return result
 
 
 @dataclass(frozen=True)

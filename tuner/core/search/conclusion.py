@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tuner.core.model import Facts, Observation, SearchProblem
 from tuner.core.search.belief import FINAL_DRAW_COUNT, Belief, believe
+from tuner.core.search.bounded import bounded
 from tuner.core.search.warm_start import Verified, verify
 
 
@@ -14,6 +15,8 @@ from tuner.core.search.warm_start import Verified, verify
 class Conclusion:
     """All that an answer is made from."""
 
+    asked: SearchProblem
+    """The request's own; what follows is what the search looks at of it."""
     problem: SearchProblem
     observations: Sequence[Observation]
     facts: Facts
@@ -38,6 +41,7 @@ def conclude(problem: SearchProblem, observations: Sequence[Observation], facts:
     Raises:
         InvalidRequest: A duration that no clock can have measured.
     """
-    verified = verify(problem, observations, facts)
-    belief = believe(problem, observations, verified.facts, draw_count=FINAL_DRAW_COUNT)
-    return Conclusion(problem, observations, facts, verified, belief)
+    seen = bounded(problem, observations, facts)
+    verified = verify(seen.problem, seen.observations, seen.facts)
+    belief = believe(seen.problem, seen.observations, verified.facts, draw_count=FINAL_DRAW_COUNT)
+    return Conclusion(problem, seen.problem, seen.observations, seen.facts, verified, belief)

@@ -18,6 +18,8 @@ from tuner.core.search.strategy import within_strategy
 PROVABLE_EXCEEDANCES = 0.15
 """Expected samples beyond the percentile, over all sizes, under which only the assumed tail speaks of it."""
 
+_RATIOS = (0.03, 0.05, 0.10)
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -36,12 +38,14 @@ def decide(problem: SearchProblem, belief: Belief) -> Decision:
     """Pick, verdict, the safer candidate where one is needed, and the probabilities."""
     pick, outlook, goal = belief.pick, belief.outlook, problem.goal
     by_cost = goal is not None or problem.strategy == "cost"
-    within: dict[float, float | None] = {
-        ratio: choice.within_probability(outlook, goal, belief.allowed, pick, ratio) if by_cost else None
-        for ratio in (0.03, 0.05, 0.10)
-    }
+    within: dict[float, float | None] = dict.fromkeys(_RATIOS)
     if by_cost:
-        within_tolerance = choice.within_probability(outlook, goal, belief.allowed, pick, problem.tolerance)
+        best_usd, cost_usd = (
+            choice.cheapest_meeting_usd(outlook, goal, belief.allowed),
+            outlook.cost_per_million_usd[:, pick],
+        )
+        within = {ratio: float((cost_usd <= best_usd * (1 + ratio)).mean()) for ratio in _RATIOS}
+        within_tolerance = float((cost_usd <= best_usd * (1 + problem.tolerance)).mean())
     else:
         within_tolerance = within_strategy(problem, belief.loss, outlook, belief.allowed, pick)
     met = belief.met.mean(axis=0) if belief.met is not None else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 
 from tuner.core.model import Candidate, Facts, FixedDesign, Observation, SearchProblem
 from tuner.core.search.feasibility import ruled_out
@@ -17,6 +18,8 @@ from tuner.core.search.spending import purse_of
 
 BATCH_LIMIT = 1000
 """Most invocations of one batch; the study's distribution ends there."""
+ROUND_LIMIT = 100
+"""Most batches of one round: a row of each is in the state that Step Functions carries, 256 KiB at the most."""
 
 
 def plan_design(
@@ -67,13 +70,12 @@ def plan_design(
     if not counts:
         return RoundPlan(stop_reason=stopped_by_budget(problem, purse))
     reason = "invoked as often as asked" if observations else "checks that the payload works, as one of those asked for"
-    return RoundPlan(
-        tuple(
-            PlannedBatch(candidate, counts[candidate], _environments(problem, counts[candidate]), reason)
-            for candidate in due
-            if counts[candidate]
-        )
+    batches = (
+        PlannedBatch(candidate, counts[candidate], _environments(problem, counts[candidate]), reason)
+        for candidate in due
+        if counts[candidate]
     )
+    return RoundPlan(tuple(islice(batches, ROUND_LIMIT)))
 
 
 def _first(problem: SearchProblem, due: dict[Candidate, int]) -> Candidate:

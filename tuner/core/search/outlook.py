@@ -16,6 +16,7 @@ import numpy as np
 from tuner.core.model import Interval, Observation, SearchProblem
 from tuner.core.search.noise import TAIL_FACTORS, log_mean, log_quantile, normal_cdf, normal_quantile
 from tuner.core.search.posterior import Draws
+from tuner.core.search.slices import CACHED, slices
 from tuner.core.search.space import FloatArray, Space
 
 
@@ -64,7 +65,8 @@ def outlook_of(space: Space, draws: Draws, problem: SearchProblem, cold: ColdSta
 
 def mean_of(draws: Draws, cold: ColdStarts = WARM_ONLY) -> FloatArray:
     """Draws × candidates of the mean duration, in milliseconds; init is part of a cold one."""
-    each_ms = np.exp(draws.log_median + log_mean(draws.spread, draws.tail_share, draws.tail_excess)[:, None, None])
+    each_ms = draws.log_median + log_mean(draws.spread, draws.tail_share, draws.tail_excess)[:, None, None]
+    np.exp(each_ms, out=each_ms)
     mean_ms: FloatArray = np.einsum("spj,p->sj", each_ms, draws.payload_share)
     if cold.share:
         slower_ms = mean_ms * np.exp(draws.cold_offset)[:, None] + cold.init_ms
@@ -76,9 +78,12 @@ def percentile_of(draws: Draws, percentile: float, cold: ColdStarts = WARM_ONLY)
     """Draws × candidates of a percentile of the duration in production, in milliseconds."""
     if len(draws.payload_share) == 1 and not cold.share:
         factor = log_quantile(percentile, draws.spread, draws.tail_share, draws.tail_log_factors)
-        result: FloatArray = np.exp(draws.log_median[:, 0] + factor[:, None])
-        return result
-    return np.exp(_mixture_quantile(percentile / 100, *_components(draws, cold)))
+        return np.asarray(np.exp(draws.log_median[:, 0] + factor[:, None]))
+    count, _, size = draws.log_median.shape
+    result = np.empty((count, size))
+    for some in slices(count, size, CACHED):
+        result[some] = np.exp(_mixture_quantile(percentile / 100, *_components(draws[some], cold)))
+    return result
 
 
 def _components(draws: Draws, cold: ColdStarts) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:

@@ -11,6 +11,7 @@ import numpy as np
 from tuner.core.model import Candidate, Facts, Observation, SearchProblem
 from tuner.core.payload_mix import next_payload
 from tuner.core.search.belief import ENVIRONMENTS_WANTED, FINAL_DRAW_COUNT, Belief, believe, generator_of
+from tuner.core.search.bounded import bounded
 from tuner.core.search.evidence import is_single_payload, round_number
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.next_batch import REFERENCE_MONTHLY, Option, choose_batches
@@ -51,6 +52,8 @@ def plan_round(
     problem: SearchProblem, observations: Sequence[Observation], *, elapsed_minutes: float, facts: Facts
 ) -> RoundPlan:
     """Decide what to measure next; pure, and the same for the same seed and observations."""
+    looked_at = bounded(problem, observations, facts)
+    problem, observations, facts = looked_at.problem, looked_at.observations, looked_at.facts
     space = space_of(problem)
     purse = purse_of(problem, space, observations, elapsed_minutes)
     if facts.stop_requested:

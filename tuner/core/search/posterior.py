@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import product
 
@@ -29,8 +29,10 @@ import numpy as np
 
 from tuner.core.search.cpu_time import shape_log_weights
 from tuner.core.search.evidence import Evidence
+from tuner.core.search.groups import Groups, Places, group, sites_of
 from tuner.core.search.noise import SECOND_MODE, SECOND_MODE_PRIOR, TAIL_FACTORS, THIN_TAIL, normal_cdf
 from tuner.core.search.shapes import SHAPE_COUNT, log_shapes
+from tuner.core.search.slices import FEW_MEGABYTES, slices
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 
 LEVEL_VARIANCE = 25.0
@@ -64,66 +66,9 @@ _MODE_RANGE = (math.log(1.5), math.log(8.0))
 _SHORT_LOG_MS = math.log(20.0)
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Where invocations ran and what they got, as parallel arrays."""
-
-    candidate: IntArray
-    environment: IntArray
-    payload: IntArray
-
-
-@dataclass(frozen=True)
-class _Groups(_Places):
-    """Invocations that share candidate, environment, payload and temperature, as their sufficient statistics."""
-
-    mean: FloatArray
-    count: FloatArray
-    cold: BoolArray
-    within: float
-    """Sum of squares of warm invocations around the means of their groups."""
-    within_count: int
-
-
-_Key = tuple[int, int, bool, int]
-
-
-def _key(evidence: Evidence, row: int) -> _Key:
-    return (
-        int(evidence.candidate[row]),
-        int(evidence.environment[row]),
-        bool(evidence.cold[row]),
-        int(evidence.payload[row]),
-    )
-
-
-def _group(evidence: Evidence, kept: BoolArray) -> _Groups:
-    """Reduce the kept invocations; cold ones stay single, their noise is another."""
-    keys: dict[_Key, list[float]] = {}
-    for row in np.flatnonzero(kept):
-        key = _key(evidence, int(row))
-        keys.setdefault(key, []).append(float(evidence.log_ms[row]))
-    means = np.array([sum(rows) / len(rows) for rows in keys.values()])
-    within = sum(
-        sum((row - mean) ** 2 for row in rows)
-        for (key, rows), mean in zip(keys.items(), means, strict=True)
-        if not key[2]
-    )
-    return _Groups(
-        mean=means,
-        count=np.array([float(len(rows)) for rows in keys.values()]),
-        candidate=np.array([key[0] for key in keys], dtype=np.int64),
-        environment=np.array([key[1] for key in keys], dtype=np.int64),
-        cold=np.array([bool(key[2]) for key in keys]),
-        payload=np.array([key[3] for key in keys], dtype=np.int64),
-        within=float(within),
-        within_count=sum(len(rows) - 1 for key, rows in keys.items() if not key[2]),
-    )
-
-
 @lru_cache(maxsize=8)
 def _misfit_kernel(log_memory: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
-    """Unit covariance of the misfit over candidates, and its Cholesky factor."""
+    """Unit covariance of the misfit over sites, and its Cholesky factor."""
     points = np.array(log_memory)
     distance = (points[:, None] - points[None, :]) / MISFIT_LENGTH
     kernel = np.exp(-0.5 * distance**2)
@@ -165,9 +110,7 @@ class _Hypothesis:
     """One set of outliers and the marginal likelihoods under it."""
 
     outliers: tuple[int, ...]
-    groups: _Groups
-    inverse: FloatArray
-    """Inverse covariance of the groups, for each combination."""
+    groups: Groups
     log_evidence: FloatArray
     """Combinations × shapes."""
     shapes: FloatArray
@@ -194,6 +137,11 @@ class Draws:
     cold_offset: FloatArray
     run_shift: FloatArray
     """Draws × runs: how far each run's durations lie from this run's, in log."""
+
+    def __getitem__(self, some: slice) -> Draws:
+        """Some of the draws."""
+        rows = {each.name: getattr(self, each.name)[some] for each in fields(self) if each.name != "payload_share"}
+        return replace(self, **rows)
 
     @property
     def typical_log_ms(self) -> FloatArray:
@@ -227,8 +175,9 @@ class Posterior:
         by_cpu_time = shape_log_weights(space, evidence, FINE_SHAPE_COUNT)
         self._shape_log_weights = np.zeros(SHAPE_COUNT) if by_cpu_time is None else by_cpu_time
         self._grid = _combinations(typical, MISFIT_PRIOR if by_cpu_time is None else MISFIT_PRIOR_WITH_CPU_TIME)
-        self._kernel, self._factor = _misfit_kernel(tuple(space.log_memory))
-        self._shapes = log_shapes(space.log_memory, len(self._shape_log_weights))
+        self._sites = sites_of(space, evidence)
+        self._kernel, self._factor = _misfit_kernel(tuple(self._sites.log_memory))
+        self._shapes = log_shapes(self._sites.log_memory, len(self._shape_log_weights))
         self._hypotheses = self._outlier_hypotheses()
 
     def _outlier_hypotheses(self) -> list[_Hypothesis]:
@@ -269,10 +218,10 @@ class Posterior:
         """The same as weighing, by some of the shapes."""
         return self._weigh(outliers, GLANCE_STRIDE * len(self._shapes) // SHAPE_COUNT)
 
-    def _likeliest(self, log_evidence: FloatArray, shapes: FloatArray, groups: _Groups) -> tuple[int, int, FloatArray]:
+    def _likeliest(self, log_evidence: FloatArray, shapes: FloatArray, groups: Groups) -> tuple[int, int, FloatArray]:
         """The most probable combination and shape, and what is left of the groups' means under them."""
         combination, shape = divmod(int(np.argmax(log_evidence)), len(shapes))
-        residual = groups.mean - self._centre - shapes[shape, groups.candidate] - COLD_OFFSET * groups.cold
+        residual = groups.mean - self._centre - shapes[shape, groups.site] - COLD_OFFSET * groups.cold
         return combination, shape, residual
 
     def _excess(self, hypothesis: _Hypothesis, kept: BoolArray) -> FloatArray:
@@ -280,103 +229,117 @@ class Posterior:
         evidence = self._evidence
         groups = hypothesis.groups
         combination, _, residual = self._likeliest(hypothesis.log_evidence, hypothesis.shapes, groups)
-        inverse = hypothesis.inverse[combination]
+        inverse = self._inverses(groups, np.array([combination]))[0]
         leave_out = (inverse @ residual) / np.diag(inverse)
-        columns = (groups.candidate, groups.environment, groups.cold, groups.payload)
-        keys = {
-            (int(c), int(e), bool(k), int(p)): number for number, (c, e, k, p) in enumerate(zip(*columns, strict=True))
-        }
         excess = np.full(len(evidence.log_ms), -np.inf)
-        for row in np.flatnonzero(kept & ~evidence.cold):
-            group = keys[_key(evidence, int(row))]
-            count = groups.count[group]
-            inside = evidence.log_ms[row] - groups.mean[group]
-            if count > 1:
-                # Against the others of the group, whose mean leaves this one out.
-                excess[row] = inside * count / (count - 1)
-            else:
-                excess[row] = leave_out[group]
+        rows = np.flatnonzero(kept & ~evidence.cold)
+        of_row = groups.of_row[rows]
+        count, inside = groups.count[of_row], evidence.log_ms[rows] - groups.mean[of_row]
+        # Against the others of the group, whose mean leaves this one out.
+        excess[rows] = np.where(count > 1, inside * count / np.maximum(count - 1, 1), leave_out[of_row])
         return excess
 
     def _excess_of(
-        self, outliers: tuple[int, ...], groups: _Groups, inverse: FloatArray, log_evidence: FloatArray,
-        shapes: FloatArray,
-    ) -> FloatArray:  # fmt: skip
+        self, outliers: tuple[int, ...], groups: Groups, log_evidence: FloatArray, shapes: FloatArray
+    ) -> FloatArray:
         """How far each outlier lies above what the groups say of it."""
         rows = np.array(outliers, dtype=np.int64)
         if not len(rows):
             return np.zeros(0)
         evidence, grid = self._evidence, self._grid
         combination, shape, residual = self._likeliest(log_evidence, shapes, groups)
-        outlying = _Places(evidence.candidate[rows], evidence.environment[rows], evidence.payload[rows])
+        inverse = self._inverses(groups, np.array([combination]))[0]
+        environment = evidence.environment[rows]
+        share = np.zeros((len(rows), len(evidence.environment_run)))
+        share[np.arange(len(rows)), environment] = 1.0
+        outlying = Places(
+            evidence.candidate[rows], share, evidence.environment_run[environment], evidence.payload[rows]
+        )
         fixed, kernel, same_environment = self._between(outlying, groups)
         shared = fixed + grid.misfit[combination] ** 2 * kernel + grid.environment[combination] ** 2 * same_environment
-        expected = self._centre + shapes[shape, outlying.candidate] + shared @ (inverse[combination] @ residual)
+        expected = self._centre + shapes[shape, outlying.site] + shared @ (inverse @ residual)
         return np.asarray(evidence.log_ms[rows] - expected)
 
-    def _between(self, left: _Places, right: _Places) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _between(self, left: Places, right: Places) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Covariances of two sets of places: what no spread scales, the misfit's unit one, the environment's."""
-        other, runs = self._space.other_architecture, self._evidence.environment_run
-        kernel = self._kernel[np.ix_(left.candidate, right.candidate)]
-        both_other = np.outer(other[left.candidate], other[right.candidate])
+        other = self._sites.other_architecture
+        kernel = self._kernel[np.ix_(left.site, right.site)]
+        both_other = np.outer(other[left.site], other[right.site])
         fixed = LEVEL_VARIANCE + both_other * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
-        fixed = fixed + self._evidence.run_covariance[np.ix_(runs[left.environment], runs[right.environment])]
+        fixed = fixed + self._evidence.run_covariance[np.ix_(left.run, right.run)]
         if self._payload_count > 1:
             same_payload = left.payload[:, None] == right.payload[None, :]
             fixed = fixed + same_payload * (PAYLOAD_LEVEL_VARIANCE + PAYLOAD_MISFIT_VARIANCE * kernel)
-        same_environment = (left.environment[:, None] == right.environment[None, :]).astype(np.float64)
+        same_environment = left.environment_share @ right.environment_share.T
         return fixed, kernel, same_environment
 
-    def _covariance(self, groups: _Groups) -> FloatArray:
-        """Covariance of the groups' means, for each combination."""
+    def _inverses(self, groups: Groups, combinations: IntArray) -> FloatArray:
+        """Inverse covariance of the groups' means, for some combinations."""
+        whiten = np.linalg.inv(np.linalg.cholesky(self._covariance(groups, combinations)))
+        return np.asarray(np.swapaxes(whiten, 1, 2) @ whiten)
+
+    def _covariance(self, groups: Groups, combinations: IntArray | slice) -> FloatArray:
+        """Covariance of the groups' means, for some combinations."""
         grid = self._grid
         cold = groups.cold.astype(np.float64)
         fixed, kernel, shared = self._between(groups, groups)
         fixed = fixed + COLD_OFFSET_VARIANCE * np.outer(cold, cold) + COLD_NOISE_VARIANCE * np.diag(cold)
         return np.asarray(
             fixed[None]
-            + (grid.misfit**2)[:, None, None] * kernel[None]
-            + (grid.environment**2)[:, None, None] * shared[None]
-            + (grid.noise**2)[:, None, None] * np.diag(1 / groups.count)[None]
+            + (grid.misfit[combinations] ** 2)[:, None, None] * kernel[None]
+            + (grid.environment[combinations] ** 2)[:, None, None] * shared[None]
+            + (grid.noise[combinations] ** 2)[:, None, None] * np.diag(1 / groups.count)[None]
         )
 
     def _weigh(self, outliers: tuple[int, ...], stride: int = 1) -> tuple[_Hypothesis, _Hypothesis]:
         """A set of outliers as a thin tail, and as a second mode; by every *stride*-th shape."""
         shapes, shape_log_weights = self._shapes[::stride], self._shape_log_weights[::stride]
         kept = self._kept(outliers)
-        groups = _group(self._evidence, kept)
+        groups = group(self._evidence, kept, self._sites)
         grid = self._grid
         size = len(groups.mean)
         if size == 0:
             prior = grid.log_prior[:, None] + shape_log_weights[None, :]
-            inverse = np.zeros((len(grid.misfit), 0, 0))
             return (
-                _Hypothesis(outliers, groups, inverse, prior + math.log(1 - SECOND_MODE_PRIOR), shapes),
-                _Hypothesis(outliers, groups, inverse, prior + math.log(SECOND_MODE_PRIOR), shapes, second_mode=True),
+                _Hypothesis(outliers, groups, prior + math.log(1 - SECOND_MODE_PRIOR), shapes),
+                _Hypothesis(outliers, groups, prior + math.log(SECOND_MODE_PRIOR), shapes, second_mode=True),
             )
-        factor = np.linalg.cholesky(self._covariance(groups))
-        whiten = np.linalg.inv(factor)
-        inverse = np.swapaxes(whiten, 1, 2) @ whiten
-        residual = groups.mean - self._centre - shapes[:, groups.candidate] - COLD_OFFSET * groups.cold
-        square = whiten @ residual.T
-        quadratic = np.einsum("chs,chs->cs", square, square)
-        log_determinant = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-        log_evidence = -0.5 * (quadratic + log_determinant[:, None] + size * math.log(2 * math.pi))
+        residual = groups.mean - self._centre - shapes[:, groups.site] - COLD_OFFSET * groups.cold
+        log_evidence = np.empty((len(grid.noise), len(shapes)))
+        for some in slices(len(grid.noise), size * max(size, len(shapes)), FEW_MEGABYTES):
+            factor = np.linalg.cholesky(self._covariance(groups, some))
+            square = np.linalg.inv(factor) @ residual.T
+            quadratic = np.einsum("chs,chs->cs", square, square)
+            log_determinant = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+            log_evidence[some] = -0.5 * (quadratic + log_determinant[:, None] + size * math.log(2 * math.pi))
         variance = grid.noise**2
         inside = -0.5 * groups.within_count * np.log(2 * math.pi * variance) - groups.within / (2 * variance)
         inside = inside - 0.5 * float(np.log(groups.count[~groups.cold]).sum())
+        for square_sum, free_count, mean_inverse_count in groups.between:
+            scatter = grid.environment**2 + variance * mean_inverse_count
+            inside = inside - 0.5 * (free_count * np.log(2 * math.pi * scatter) + square_sum / scatter)
         log_evidence = log_evidence + (grid.log_prior + inside)[:, None] + shape_log_weights[None, :]
         spread = np.sqrt(2 * grid.noise**2 + grid.environment**2)
         count, warm_count = len(outliers), self._evidence.warm_count
         thin = math.log(1 - SECOND_MODE_PRIOR) + _log_share_evidence(THIN_TAIL, count, warm_count)
         mode = math.log(SECOND_MODE_PRIOR) + _log_share_evidence(SECOND_MODE, count, warm_count)
-        excess = tuple(self._excess_of(outliers, groups, inverse, log_evidence, shapes))
+        excess = tuple(self._excess_of(outliers, groups, log_evidence, shapes))
         each = sum((_log_outlier_density(above, spread) for above in excess), np.zeros(len(spread)))
         together = _log_mode_density(excess, spread)
         return (
-            _Hypothesis(outliers, groups, inverse, log_evidence + (thin + each)[:, None], shapes, excess),
-            _Hypothesis(outliers, groups, inverse, log_evidence + (mode + together)[:, None], shapes, excess, True),
+            _Hypothesis(outliers, groups, log_evidence + (thin + each)[:, None], shapes, excess),
+            _Hypothesis(outliers, groups, log_evidence + (mode + together)[:, None], shapes, excess, True),
         )
+
+    def _weights(self, groups: Groups, combination: IntArray, residual: FloatArray) -> FloatArray:
+        """Draws × groups: each draw's residual by the inverse covariance of its combination."""
+        result = np.empty_like(residual)
+        # Draws of one combination stand together: few inverses are needed at once.
+        for some in slices(len(residual), residual.shape[1] ** 2, FEW_MEGABYTES):
+            distinct, position = np.unique(combination[some], return_inverse=True)
+            inverse = self._inverses(groups, distinct)
+            result[some] = np.einsum("sgh,sh->sg", inverse[position], residual[some])
+        return result
 
     def draw(self, count: int, generator: np.random.Generator) -> Draws:
         """*count* joint draws of the curve, the noise and the environments."""
@@ -410,7 +373,7 @@ class Posterior:
         return _log_sum(seen) - _log_sum(self._grid.log_prior) - _log_sum(self._shape_log_weights)
 
     def _draw_under(self, hypothesis: _Hypothesis, count: int, generator: np.random.Generator) -> Draws:
-        grid, space, groups = self._grid, self._space, hypothesis.groups
+        grid, sites, groups = self._grid, self._sites, hypothesis.groups
         flat = hypothesis.log_evidence.ravel()
         weights = np.exp(flat - flat.max())
         cumulative = np.cumsum(weights / weights.sum())
@@ -420,7 +383,7 @@ class Posterior:
         misfit, noise = grid.misfit[combination], grid.noise[combination]
         environment_spread = grid.environment[combination]
 
-        size = len(space.candidates)
+        size = len(self._space.candidates)
         payloads = self._payload_count
         level = math.sqrt(LEVEL_VARIANCE) * generator.standard_normal((count, 1))
         architecture = math.sqrt(ARCHITECTURE_VARIANCE) * generator.standard_normal(count)
@@ -436,41 +399,40 @@ class Posterior:
         if len(covariance) > 1:
             run_factor = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(covariance)))
             run_shift = generator.standard_normal(run_shift.shape) @ run_factor.T
-        other = space.other_architecture
+        other = sites.other_architecture
         common = other * (architecture[:, None] + math.sqrt(ARCHITECTURE_MISFIT_VARIANCE) * own)
         common = common + misfit[:, None] * smooth
         curve = np.repeat((level + common)[:, None, :], payloads, axis=1)
         if payloads > 1:
-            curve = curve + math.sqrt(PAYLOAD_LEVEL_VARIANCE) * generator.standard_normal((count, payloads, 1))
+            curve += math.sqrt(PAYLOAD_LEVEL_VARIANCE) * generator.standard_normal((count, payloads, 1))
             apart = generator.standard_normal((count, payloads, rank)) @ self._factor.T
-            curve = curve + math.sqrt(PAYLOAD_MISFIT_VARIANCE) * apart
+            apart *= math.sqrt(PAYLOAD_MISFIT_VARIANCE)
+            curve += apart
+            del apart
         if len(groups.mean):
             cold = groups.cold.astype(np.float64)
             scatter = np.sqrt(noise[:, None] ** 2 / groups.count + COLD_NOISE_VARIANCE * cold)
             simulated = (
-                curve[:, groups.payload, groups.candidate]
-                + environment[:, groups.environment]
-                + run_shift[:, self._evidence.environment_run[groups.environment]]
+                curve[:, groups.payload, groups.site]
+                + environment @ groups.environment_share.T
+                + run_shift[:, groups.run]
                 + cold_offset[:, None] * cold
                 + scatter * generator.standard_normal((count, len(groups.mean)))
             )
-            residual = (
-                groups.mean - self._centre - self._shapes[shape][:, groups.candidate] - COLD_OFFSET * cold - simulated
-            )
-            weight = np.einsum("sgh,sh->sg", hypothesis.inverse[combination], residual)
-            kernel = self._kernel[:, groups.candidate]
-            outer = np.outer(other, other[groups.candidate])
+            residual = groups.mean - self._centre - self._shapes[shape][:, groups.site] - COLD_OFFSET * cold - simulated
+            weight = self._weights(groups, combination, residual)
+            kernel = self._kernel[:, groups.site]
+            outer = np.outer(other, other[groups.site])
             shared = LEVEL_VARIANCE + outer * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
-            curve = curve + (weight @ shared.T + (misfit**2)[:, None] * (weight @ kernel.T))[:, None, :]
+            curve += (weight @ shared.T + (misfit**2)[:, None] * (weight @ kernel.T))[:, None, :]
             for payload in range(payloads if payloads > 1 else 0):
                 of_it = weight * (groups.payload == payload)
                 curve[:, payload] += PAYLOAD_LEVEL_VARIANCE * of_it.sum(axis=1, keepdims=True)
                 curve[:, payload] += PAYLOAD_MISFIT_VARIANCE * (of_it @ kernel.T)
             cold_offset = cold_offset + COLD_OFFSET_VARIANCE * (weight @ cold)
-            run_shift = run_shift + weight @ covariance[self._evidence.environment_run[groups.environment]]
-            known = np.arange(environment.shape[1])[:, None] == groups.environment[None, :]
-            environment = environment + (environment_spread**2)[:, None] * (weight @ known.T.astype(np.float64))
-        assert curve.shape == (count, payloads, size)
+            run_shift = run_shift + weight @ covariance[groups.run]
+            environment = environment + (environment_spread**2)[:, None] * (weight @ groups.environment_share)
+        curve += self._centre + self._shapes[shape][:, None, :]
         a, b = SECOND_MODE if hypothesis.second_mode else THIN_TAIL
         outliers = len(hypothesis.outliers)
         tail_log_factors = np.tile(np.log(TAIL_FACTORS), (count, 1))
@@ -480,7 +442,7 @@ class Posterior:
         # Between the grid's points: the true spread is continuous.
         between = np.exp((generator.random(count) - 0.5) * math.log(NOISE_SPREADS[1] / NOISE_SPREADS[0]))
         return Draws(
-            log_median=self._centre + self._shapes[shape][:, None, :] + curve,
+            log_median=curve[..., :size],
             payload_share=self._payload_share,
             noise=noise * between,
             environment_spread=environment_spread,

@@ -62,10 +62,36 @@ def recommend(conclusion: Conclusion, *, stop_reason: str) -> Recommendation:
         confidence=decision.confidence,
         saving_ratio=saving_ratio,
         stopped_because=stop_reason,
-        notes=(*_notes(problem, belief, decision, recommended), *_warm_start_notes(warm_start)),
+        notes=(
+            *_notes(
+                problem,
+                belief,
+                decision,
+                recommended,
+                grouped=conclusion.asked.payload_weights != problem.payload_weights,
+            ),
+            *_bounded_notes(conclusion.asked, problem),
+            *_warm_start_notes(warm_start),
+        ),
         warm_start=warm_start,
         decision=keep_or_change(problem, belief, decision),
     )
+
+
+def _bounded_notes(asked: SearchProblem, problem: SearchProblem) -> tuple[str, ...]:
+    """What was not looked at one by one, where the request has more of it than can be."""
+    notes = []
+    if len(asked.candidates) > len(problem.candidates):
+        notes.append(
+            f"{len(asked.candidates):,} sizes were to choose from, and {len(problem.candidates):,} of them were "
+            "compared: measured ones, round ones, an even spread, and the closest to where most was measured."
+        )
+    if len(asked.payload_weights) > len(problem.payload_weights):
+        notes.append(
+            f"The {len(asked.payload_weights):,} payloads were taken together in {len(problem.payload_weights)} "
+            "groups, by how long they take."
+        )
+    return tuple(notes)
 
 
 def _warm_start_notes(start: WarmStart) -> tuple[str, ...]:
@@ -168,7 +194,7 @@ def _cold_start(invocations: Sequence[Invocation]) -> Interval | None:
 
 
 def _notes(
-    problem: SearchProblem, belief: Belief, decision: Decision, recommended: ConfigurationEstimate
+    problem: SearchProblem, belief: Belief, decision: Decision, recommended: ConfigurationEstimate, *, grouped: bool
 ) -> tuple[str, ...]:
     """What the answer rests on, for people."""
     notes = []
@@ -209,7 +235,7 @@ def _notes(
     if not is_single_payload(problem):
         drawn = np.bincount(belief.evidence.payload, minlength=len(problem.payload_weights))
         listed = ", ".join(
-            f"{share:.0%} of payload {number} (measured {_counted(int(count), 'time')})"
+            f"{share:.0%} of {'group' if grouped else 'payload'} {number} (measured {_counted(int(count), 'time')})"
             for number, (share, count) in enumerate(
                 zip(belief.outlook.draws.payload_share, drawn, strict=True), start=1
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +36,12 @@ class Space:
     """What SnapStart's restores add to one request of production on average."""
 
     def index_of(self, candidate: Candidate) -> int:
-        """Position of *candidate*; ValueError where it is not in the space."""
-        return self.candidates.index(candidate)
+        """Position of *candidate*; KeyError where it is not in the space."""
+        return self._positions[candidate]
+
+    @cached_property
+    def _positions(self) -> dict[Candidate, int]:
+        return {candidate: index for index, candidate in enumerate(self.candidates)}
 
     def cost_per_million_usd(self, mean_ms: FloatArray) -> FloatArray:
         """Price a million invocations of a mean duration; the last axis runs over the candidates.
