@@ -11,7 +11,9 @@ from typing import Any, Literal
 from tuner.application import application_root
 from tuner.cli.account import Account
 from tuner.cli.uninstall import STATE_MACHINE_NAMES
+from tuner.core.clone import check_service_model
 from tuner.core.concurrency import plan_concurrency
+from tuner.core.errors import ServiceError
 from tuner.core.pricing import known_regions
 
 LEAST_FREE_CODE_BYTES = 1024**3
@@ -145,26 +147,17 @@ def check_code_storage(settings: Mapping[str, Any]) -> Check:
     )
 
 
-def check_sdk(inside: Mapping[str, str] | None, least: str) -> Check:
-    """Whether the SDK inside the functions knows what this version was checked with.
+def check_sdk(inside: Mapping[str, str] | None) -> Check:
+    """Whether the SDK inside the functions knows every field of a function that this version knows.
 
     Args:
         inside: ``versions`` of a run's report; ``None`` if there is no report.
-        least: boto3's version with which the reference was recorded.
     """
     name = "SDK in the functions"
     if inside is None:
         return Check(name, "not checked", "No run of this stack has reported it yet.", "Let the doctor run its probe.")
-    versions = ", ".join(f"{package} {version}" for package, version in sorted(inside.items()))
-    if _release(inside.get("boto3", "0")) >= _release(least):
-        return Check(name, "ok", f"{versions}.")
-    return Check(
-        name,
-        "failed",
-        f"{versions}; this version was checked with boto3 {least}, and an older one may drop fields unseen.",
-        "Build with the locked versions and deploy again: sam build && sam deploy.",
-    )
-
-
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    try:
+        check_service_model(inside.get("botocore", "0"))
+    except ServiceError as error:
+        return Check(name, "failed", error.message, error.hint)
+    return Check(name, "ok", f"{', '.join(f'{package} {version}' for package, version in sorted(inside.items()))}.")

@@ -275,7 +275,7 @@ def _probe(doctor: Doctor, account: Account, stack: Mapping[str, Any], *, probe:
         with caught_interrupts() as interrupts:
             say = functools.partial(error_console().print, markup=False, soft_wrap=True)
             doctor.probed = run_probe(account, stack, interrupts, say)
-        doctor.add(*doctor.probed.checks, *compare(doctor.probed.runs, reference()["runs"]))
+        doctor.add(*doctor.probed.checks, *compare(doctor.probed.runs, reference()))
 
 
 def _agreed(account: Account, price: str) -> bool:
@@ -297,4 +297,4 @@ def _sdk(doctor: Doctor, account: Account) -> Check:
     runs = Runs(account)
     if versions is None and (known := run_ids(runs.artifacts)):
         versions = (runs.report_document(known[-1]) or {}).get("versions")
-    return checks.check_sdk(versions, reference()["versions"]["boto3"])
+    return checks.check_sdk(versions)

@@ -22,13 +22,8 @@ OWN_GB_SECONDS = 200.0
 
 @cache
 def reference() -> dict[str, Any]:
-    """Read what was recorded: ``runs`` by name, and the ``versions`` that it was recorded with."""
+    """Read what was recorded of each of the probe's runs, by the run's name."""
     return dict(json.loads(REFERENCE.read_text(encoding="utf-8")))
-
-
-def reference_document(runs: Mapping[str, RunSeen], versions: Mapping[str, str]) -> dict[str, Any]:
-    """What ``reference.json`` holds."""
-    return {"versions": dict(versions), "runs": {name: _plain(run) for name, run in runs.items()}}
 
 
 def probe_price(region: str) -> str:
@@ -41,7 +36,7 @@ def probe_price(region: str) -> str:
     compute = price_rows("AWSLambda", "duration", region, "x86_64")
     if not transition or not compute:
         return "an unknown price"
-    count = sum(run["transitions"] for run in reference()["runs"].values())
+    count = sum(run["transitions"] for run in reference().values())
     price = 1.1 * (2 * count * transition[0].price + OWN_GB_SECONDS * compute[0].price)
     return f"at most {price:.4f} {compute[0].currency}"
 
@@ -61,7 +56,7 @@ def compare(runs: Mapping[str, RunSeen], expected: Mapping[str, Any]) -> list[Ch
 def _same(
     name: str, runs: Mapping[str, RunSeen], expected: Mapping[str, Any], part: Callable[[Mapping[str, Any]], list[Any]]
 ) -> Check:
-    seen = {run: part(_plain(found)) for run, found in runs.items()}
+    seen = {run: part(plain(found)) for run, found in runs.items()}
     differences = [
         f"the probe that {run} gave {_words(found)} instead of {_words(part(expected[run]))}"
         for run, found in seen.items()
@@ -106,5 +101,6 @@ def _words(values: Sequence[Any]) -> str:
     return " ".join(str(value) for value in values if value is not None)
 
 
-def _plain(run: RunSeen) -> dict[str, Any]:
+def plain(run: RunSeen) -> dict[str, Any]:
+    """A run as ``reference.json`` holds it."""
     return dict(json.loads(json.dumps(asdict(run))))

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cfn_flip
 from botocore.exceptions import ClientError
 
 from tuner.application import application_root
@@ -134,8 +133,9 @@ def packaged_actions() -> dict[str, set[str]]:
 
 def packaged_template() -> dict[str, Any]:
     """The template in this package."""
-    template, _ = cfn_flip.load((application_root() / "template.yaml").read_text(encoding="utf-8"))
-    return dict(template)
+    from tuner.embedded.deploy import read_template
+
+    return read_template(application_root())
 
 
 def check_policies(deployed: Mapping[str, Mapping[str, Any] | None]) -> Check:

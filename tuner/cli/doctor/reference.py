@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tuner.cli.account import embedded_account, find_stack
-from tuner.cli.doctor.comparison import REFERENCE, reference_document
+from tuner.cli.doctor.comparison import REFERENCE, plain
 from tuner.cli.doctor.probe import run_probe
 from tuner.cli.follow import caught_interrupts
 from tuner.embedded.account import embedded_aws
@@ -23,7 +23,7 @@ def main() -> int:
     if failed or probed.interrupted:
         print(*(check.sentence for check in failed), sep="\n", file=sys.stderr)
         return 1
-    document = reference_document(probed.runs, {"boto3": (probed.versions or {})["boto3"]})
+    document = {name: plain(run) for name, run in probed.runs.items()}
     REFERENCE.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return 0
 
