@@ -51,6 +51,7 @@ OUR_OWN = (
     f"{CLONES}:*",
     f"{BUCKET}/*",
     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/lambda-tuner-*",
+    f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/lambda-tuner/clones:*",
     f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:lambda-tuner-*",
     f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:lambda-tuner-*",
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:lambda-tuner-tune:*",

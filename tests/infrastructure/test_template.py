@@ -18,6 +18,7 @@ from tests.infrastructure.deployed import (
     states,
     transformed,
 )
+from tuner import __version__
 from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
 from tuner.core.plan import read_tags
 
@@ -246,3 +247,8 @@ def test_tags_for_clones_reach_the_one_who_makes_them(good: str) -> None:
 def test_tags_that_no_function_can_bear_are_refused_at_deployment(bad: str) -> None:
     """CloudFormation compares the parameter with its pattern before it makes anything."""
     assert not re.fullmatch(transformed()["Parameters"]["CloneTags"]["AllowedPattern"], bad)
+
+
+def test_the_deployed_version_is_the_packages(by_default: Deployed) -> None:
+    """The stack tells the doctor which version it is."""
+    assert by_default.outputs["Version"]["Value"] == __version__

@@ -20,7 +20,8 @@ from tuner.core.model import Candidate
 from tuner.core.plan import CLONE_PREFIX, is_clone
 from tuner.core.snap_start import COPY_VERSION
 
-_CAP = re.compile(r"MemorySize.*less than or equal to (?P<cap>\d+)", re.DOTALL)
+REFUSED_CAP = re.compile(r"MemorySize.*less than or equal to (?P<cap>\d+)", re.DOTALL)
+"""How AWS refuses a memory size that the account may not have."""
 
 _REFUSALS = {
     "CodeStorageExceededException",
@@ -90,7 +91,7 @@ class Clones:
                     )
                 )
             except ClientError as error:
-                cap = _CAP.search(error_text(error))
+                cap = REFUSED_CAP.search(error_text(error))
                 if cap:
                     raise MemoryCapReached(int(cap["cap"])) from error
                 match error_code(error):

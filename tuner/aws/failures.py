@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from tuner.core.errors import PermissionDenied, ServiceError, Throttled
 
@@ -82,5 +83,6 @@ def aws_call(action: str, resource: str) -> Iterator[None]:
                 f"AWS throttled {action} on {resource}: {text}", retry_after_s=_retry_after_s(error)
             ) from error
         raise ServiceError(f"{action} on {resource} failed with {code or 'an error'}: {text}") from error
-    except BotoCoreError as error:
-        raise ServiceError(f"{action} on {resource} got no answer: {error}") from error
+    except (BotoCoreError, ResponseParserError) as error:  # the latter: a proxy's page instead of AWS's answer
+        reason = str(error).partition("\n")[0]
+        raise ServiceError(f"{action} on {resource} got no answer: {reason}") from error

@@ -160,6 +160,20 @@ def require_deployed(account: Account) -> None:
             ) from error
 
 
+def find_stack(account: Account) -> dict[str, Any] | None:
+    """What CloudFormation says of the stack, with ``Outputs`` and ``Parameters``; ``None`` if there is none."""
+    from botocore.exceptions import ClientError
+
+    with aws_call("cloudformation:DescribeStacks", account.stack):
+        try:
+            stacks = account.client("cloudformation").describe_stacks(StackName=account.stack)["Stacks"]
+        except ClientError as error:
+            if error_code(error) == "ValidationError" and "does not exist" in error_text(error):
+                return None
+            raise
+    return next((dict(stack) for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"), None)
+
+
 def embedded_account(aws: EmbeddedAws) -> Account:
     """The application on a running embedded AWS."""
     from tuner.embedded.account import client

@@ -790,6 +790,44 @@ def logs(
 
 
 @app.command(
+    epilog="Example: lambda-tuner doctor --region eu-central-1\n\nExample: lambda-tuner doctor --local\n\n"
+    "Exit codes: 0 no check failed · 2 usage · 4 a check failed · 130 Ctrl-C; what the probe made was removed."
+)
+@expected_errors
+def doctor(
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe/--no-probe",
+            metavar="",
+            help="Tune a function of its own with real executions, and remove it. Asks first; under one cent.",
+            rich_help_panel=HOW,
+        ),
+    ] = True,
+    yes: YesFlag = False,
+    region: RegionFlag = None,
+    profile: ProfileFlag = None,
+    stack: StackFlag = None,
+    local: LocalFlag = False,
+    json_output: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            metavar="",
+            help="One JSON document for a bug report, with account numbers and keys masked.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+) -> None:
+    """Check what a deployment and a run need: before and after `sam deploy`, and for a bug report."""
+    from tuner.cli.doctor.command import run_doctor
+    from tuner.cli.tune_function import AccountFlags
+
+    where = AccountFlags(region, profile, stack, None, local=local)
+    _end(run_doctor(where, probe=probe, yes=yes, json_output=json_output))
+
+
+@app.command(
     epilog="Example: lambda-tuner uninstall --region eu-central-1\n\n"
     "Exit codes: 0 nothing is left · 2 not confirmed · 4 something could not be removed."
 )

@@ -152,13 +152,13 @@ def expected_errors(command: Callable[Arguments, None]) -> Callable[Arguments, N
 
 
 def _end_unexpectedly(error: Exception, *, json_output: bool) -> NoReturn:
-    sentence, hint = _explained(error)
+    sentence, hint = explained(error)
     _show_traceback_if_asked()
     raise typer.Exit(show_failure(None, type(error).__name__, sentence, hint, json_output=json_output)) from error
 
 
-def _explained(error: Exception) -> tuple[str, str]:
-    """Word errors of boto3 that are about the user's set-up; the rest are ours."""
+def explained(error: Exception) -> tuple[str, str]:
+    """Sentence and hint of an error of boto3 that is about the user's set-up; the rest are ours."""
     name, text = type(error).__name__, str(error)
     module = type(error).__module__.split(".", 1)[0]
     if module == "botocore":

@@ -95,18 +95,17 @@ class Runs:
             cause=answer.get("cause"),
         )
 
+    def history(self, run_id: str) -> list[dict[str, Any]]:
+        """The events of the execution so far, in order."""
+        arn = self.execution_arn(run_id)
+        with aws_call("states:GetExecutionHistory", arn):
+            pages = self._machines.get_paginator("get_execution_history").paginate(executionArn=arn)
+            return [event for page in pages for event in page["events"]]
+
     def entered_states(self, run_id: str) -> list[str]:
         """Names of the states that the execution has entered so far, in order."""
-        arn = self.execution_arn(run_id)
-        names: list[str] = []
-        with aws_call("states:GetExecutionHistory", arn):
-            for page in self._machines.get_paginator("get_execution_history").paginate(executionArn=arn):
-                names += [
-                    event["stateEnteredEventDetails"]["name"]
-                    for event in page["events"]
-                    if "stateEnteredEventDetails" in event
-                ]
-        return names
+        events = self.history(run_id)
+        return [one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one]
 
     def progress(self, run_id: str) -> dict[str, Any] | None:
         """What the run wrote about itself last, with the best size so far; ``None`` while it has not begun to."""

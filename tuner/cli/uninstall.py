@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tuner.aws.failures import aws_call, error_code, error_text
-from tuner.cli.account import Account
+from tuner.aws.failures import aws_call, error_code
+from tuner.cli.account import Account, find_stack
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK
 from tuner.core.errors import ServiceError
@@ -24,6 +24,9 @@ FUNCTION_NAMES = (
 )  # fmt: skip
 STATE_MACHINE_NAMES = ("tune", "restore", "nightly")
 """What the template names behind ``<stack>-``; a test compares them."""
+
+PROBE_DESCRIPTION = "Made and removed by lambda-tuner doctor."
+"""Tells the doctor's function from somebody else's of that name, which nobody here deletes."""
 
 _DELETE_WAIT_S = 1800
 _RUN_WAIT_S = 900
@@ -65,6 +68,16 @@ def log_group_names(stack: str) -> set[str]:
     }
 
 
+def probe_name(stack: str) -> str:
+    """Name the function that the doctor makes."""
+    return f"{stack}-probe"
+
+
+def is_probe(stack: str, function: Mapping[str, Any]) -> bool:
+    """Whether this is the doctor's function, which a killed doctor leaves behind."""
+    return function["FunctionName"] == probe_name(stack) and function.get("Description") == PROBE_DESCRIPTION
+
+
 def find_remains(account: Account) -> Remains:
     """Look up everything whose name says that it is this stack's; names that only begin alike are other people's."""
     own = {f"{account.stack}-{name}" for name in FUNCTION_NAMES}
@@ -72,7 +85,7 @@ def find_remains(account: Account) -> Remains:
         row["FunctionName"]
         for page in _pages(account, "lambda", "list_functions", "lambda:ListFunctions")
         for row in page["Functions"]
-        if row["FunctionName"] in own or is_clone(row, f"/{account.stack}/clones")
+        if row["FunctionName"] in own or is_clone(row, f"/{account.stack}/clones") or is_probe(account.stack, row)
     ]
     expected = log_group_names(account.stack)
     groups = [
@@ -93,7 +106,7 @@ def find_remains(account: Account) -> Remains:
         if row["name"] in {f"{account.stack}-{name}" for name in STATE_MACHINE_NAMES}
     ]
     return Remains(
-        stack=account.stack if _stack_status(account) else None,
+        stack=account.stack if find_stack(account) else None,
         buckets=(account.bucket,) if _bucket_exists(account) else (),
         functions=tuple(functions),
         log_groups=tuple(dict.fromkeys(groups)),
@@ -117,7 +130,7 @@ def uninstall(
     if stopped:
         console.print(f"Stopped {stopped} run(s); waiting for what they made to be removed…")
         _wait_for_restores(account, sleep, poll_s)
-    for name in _clones(account):
+    for name in _temporary_functions(account):
         with aws_call("lambda:DeleteFunction", name):
             account.client("lambda").delete_function(FunctionName=name)
         console.print(f"Deleted the temporary function {name}.", markup=False)
@@ -176,8 +189,9 @@ def _pages(account: Account, service: str, operation: str, action: str, **argume
         return list(account.client(service).get_paginator(operation).paginate(**arguments))
 
 
-def _clones(account: Account) -> list[str]:
-    return [name for name in find_remains(account).functions if name.startswith(CLONE_PREFIX)]
+def _temporary_functions(account: Account) -> list[str]:
+    ours = (CLONE_PREFIX, probe_name(account.stack))
+    return [name for name in find_remains(account).functions if name.startswith(ours)]
 
 
 def _stop_runs(account: Account) -> int:
@@ -219,24 +233,12 @@ def _wait_for_restores(account: Account, sleep: Callable[[float], None], poll_s:
         waited_s += poll_s
 
 
-def _stack_status(account: Account) -> str | None:
-    with aws_call("cloudformation:DescribeStacks", account.stack):
-        try:
-            answer = account.client("cloudformation").describe_stacks(StackName=account.stack)
-        except ClientError as error:
-            if error_code(error) == "ValidationError" and "does not exist" in error_text(error):
-                return None
-            raise
-    status = str(answer["Stacks"][0]["StackStatus"]) if answer["Stacks"] else None
-    return None if status == "DELETE_COMPLETE" else status
-
-
 def _delete_stack(account: Account, sleep: Callable[[float], None], poll_s: float) -> None:
     with aws_call("cloudformation:DeleteStack", account.stack):
         account.client("cloudformation").delete_stack(StackName=account.stack)
     waited_s = 0.0
-    while (status := _stack_status(account)) is not None:
-        if status == "DELETE_FAILED":
+    while (stack := find_stack(account)) is not None:
+        if stack["StackStatus"] == "DELETE_FAILED":
             raise ServiceError(
                 f"CloudFormation could not delete the stack {account.stack}.",
                 hint="Its events name the resource: aws cloudformation describe-stack-events "

@@ -1505,6 +1505,24 @@ def mend_stack_contents(hooks: Hooks) -> None:
     parsing.resource_class_from_type = resource_class_from_type
 
 
+def mend_role_policies(hooks: Hooks) -> None:
+    """Keep the inline policies of a template's roles as JSON: moto answers with Python's way to write a dict.
+
+    A statement that a condition takes out (``AWS::NoValue``) leaves no gap in the list.
+    """
+    from moto.iam.models import Role
+
+    put_policy = Role.put_policy
+
+    def put(self: Any, policy_name: str, policy_json: Any) -> None:
+        if isinstance(policy_json, dict):
+            kept = [statement for statement in policy_json["Statement"] if statement is not None]
+            policy_json = json.dumps({**policy_json, "Statement": kept})
+        put_policy(self, policy_name, policy_json)
+
+    Role.put_policy = put
+
+
 class _NoBackends(dict[str, Any]):
     """Stands where a service's memory would be, for resources without one."""
 
@@ -1691,6 +1709,7 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_schedules,
     mend_bucket_policies,
     mend_stack_contents,
+    mend_role_policies,
     mend_log_filter,
     mend_object_store,
     mend_concurrent_reads,

@@ -110,13 +110,7 @@ def _inline_policies(role: str) -> list[str]:
     from moto.iam.models import iam_backends
 
     iam = iam_backends[ACCOUNT_ID]["aws"]
-    return [_document(iam.get_role_policy(role, name)[1]) for name in iam.list_role_policies(role)]
-
-
-def _document(policy: Any) -> str:
-    """A policy's text without the gaps that moto leaves where the template says ``AWS::NoValue``."""
-    document = json.loads(policy) if isinstance(policy, str) else policy
-    return json.dumps({**document, "Statement": [one for one in document["Statement"] if one is not None]})
+    return [iam.get_role_policy(role, name)[1] for name in iam.list_role_policies(role)]
 
 
 def enforce(call: Call, forward: Callable[[], Answer]) -> Answer:

@@ -726,6 +726,21 @@ def a_stack_with_an_alarm_can_be_described(account: Account) -> None:
     cloudformation.delete_stack(StackName=name)
 
 
+@probe("mend_role_policies")
+def a_policy_of_a_stacks_role_is_json_without_gaps(account: Account) -> None:
+    name = unique("stack")
+    read, gap = ({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}, {"Ref": "AWS::NoValue"})
+    role = {
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
+        "RoleName": name,
+        "Policies": [{"PolicyName": "needed", "PolicyDocument": {"Version": "2012-10-17", "Statement": [read, gap]}}],
+    }
+    template = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": role}}}
+    account.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    answer = account.client("iam").get_role_policy(RoleName=name, PolicyName="needed")
+    assert answer["PolicyDocument"] == {"Version": "2012-10-17", "Statement": [read]}
+
+
 @probe("mend_log_filter")
 def filters_are_applied(account: Account) -> None:
     logs = account.client("logs")

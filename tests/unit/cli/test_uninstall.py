@@ -12,7 +12,14 @@ from botocore.exceptions import ClientError
 
 from tuner.application import application_root
 from tuner.cli.account import Account
-from tuner.cli.uninstall import FUNCTION_NAMES, STATE_MACHINE_NAMES, find_remains, log_group_names, uninstall
+from tuner.cli.uninstall import (
+    FUNCTION_NAMES,
+    PROBE_DESCRIPTION,
+    STATE_MACHINE_NAMES,
+    find_remains,
+    log_group_names,
+    uninstall,
+)
 from tuner.core.aws_limits import LONGEST_EXECUTION_NAME
 from tuner.core.errors import ServiceError
 
@@ -157,6 +164,15 @@ def test_each_run_in_flight_is_restored_whatever_its_name(aws: FakeAws) -> None:
     assert uninstall(account, find_remains(account), sleep=lambda _: None) == 0
     assert {json.loads(told)["runId"] for told in aws.restores.values()} == runs
     assert all(len(name) <= LONGEST_EXECUTION_NAME for name in aws.restores)
+
+
+@pytest.mark.parametrize(("description", "ours"), [(PROBE_DESCRIPTION, True), ("probes the moon", False)])
+def test_a_killed_doctors_probe_is_removed_and_a_namesake_stays(aws: FakeAws, description: str, ours: bool) -> None:
+    """The doctor's function is told by its description: somebody else may have that name."""
+    aws.functions.append({"FunctionName": "t-probe", "Description": description})
+    account = account_of(aws)
+    assert uninstall(account, find_remains(account), sleep=lambda _: None) == 0
+    assert ("t-probe" in [row["FunctionName"] for row in aws.functions]) is not ours
 
 
 def test_a_stack_that_cannot_be_deleted_is_an_error_with_the_next_step(aws: FakeAws) -> None:
