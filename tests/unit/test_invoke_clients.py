@@ -12,8 +12,8 @@ import botocore.client
 import botocore.endpoint
 import pytest
 import urllib3.util.connection
-from aws_xray_sdk import global_sdk_config  # type: ignore[import-untyped]
-from aws_xray_sdk.core import xray_recorder  # type: ignore[import-untyped]
+from aws_xray_sdk import global_sdk_config
+from aws_xray_sdk.core import xray_recorder
 
 from tuner.aws.clients import invoke_client
 from tuner.core.processors import PROCESSOR_TIMEOUT_S
@@ -68,7 +68,7 @@ def trace_headers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
 @pytest.fixture
 def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process is an invocation that X-Ray samples, and botocore is patched as the deployed product's is."""
-    from aws_xray_sdk.ext.botocore.patch import patch  # type: ignore[import-untyped]
+    from aws_xray_sdk.ext.botocore.patch import patch
 
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "lambda-tuner-measure")
     monkeypatch.setenv("_X_AMZN_TRACE_ID", OURS)
