@@ -489,25 +489,44 @@ def test_a_call_that_never_arrived_is_unmeasured(run: FakeRun) -> None:
     assert run.slept == list(LOG_WAITS_S)
 
 
-def test_nobody_elses_record_is_taken(run: FakeRun) -> None:
+@pytest.mark.parametrize(
+    ("stream_of", "before_s", "prefix"),
+    [("{}0", 0, ""), ("other", 0, ""), ("other-{}", 0, ""), ("{}", 60, ""), ("{}", 0, "printed: ")],
+)
+def test_nobody_elses_record_is_taken(run: FakeRun, stream_of: str, before_s: int, prefix: str) -> None:
     """Not another copy's, not one from before the call, not a line that the function printed."""
     batch = open_batch(run, 1)
     answers = LostAnswers(run)
-    record = (
-        "START RequestId: {0}\nEND RequestId: {0}\nREPORT RequestId: {0}\tDuration: 1.00 ms\tBilled Duration: 1 ms\t"
-    )
 
     def cut(**arguments: Any) -> dict[str, Any]:
-        name = arguments["FunctionName"]
-        answers.log(name + "0", record.format("longer-name"))
-        answers.log("other", record.format("other"))
-        answers.log(name, record.format("before"), at_ms=int(time.time() * 1000) - 60_000)
-        answers.log(name, "printed: " + record.format("printed").splitlines()[0])
+        answers.log(
+            stream_of.format(arguments["FunctionName"]),
+            f"{prefix}START RequestId: a\nEND RequestId: a\n"
+            "REPORT RequestId: a\tDuration: 1.00 ms\tBilled Duration: 1 ms\t",
+            at_ms=int(time.time() * 1000) - before_s * 1000,
+        )
         raise ConnectionClosedError(endpoint_url="https://lambda")
 
     run.aws.invoke = cut  # type: ignore[method-assign]
     assert run.measure(batch) == 1
     assert [(row["outcome"], row["source"]) for row in measured(run)] == [("unmeasured", "none")]
+
+
+def test_a_booked_record_is_not_taken_again(run: FakeRun) -> None:
+    """Also where the log's clock is ahead of ours, so that an earlier invocation seems to begin after the call."""
+    batch = open_batch(run, 2)
+    answers = LostAnswers(run)
+
+    def second_is_cut(**arguments: Any) -> dict[str, Any]:
+        if answers.count:
+            for stream, lines in run.logs.streams.items():
+                run.logs.streams[stream] = [(at_ms + 10_000, line) for at_ms, line in lines]
+            raise ConnectionClosedError(endpoint_url="https://lambda")
+        return answers.invoke(**arguments)
+
+    run.aws.invoke = second_is_cut  # type: ignore[method-assign]
+    assert run.measure(batch) == 2
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("ok", "tail"), ("unmeasured", "none")]
 
 
 def test_of_calls_at_once_each_keeps_its_own_record(run: FakeRun) -> None:
