@@ -103,7 +103,7 @@ def test_throttles_are_waited_for(machine: str) -> None:
 
 
 def test_every_step_has_the_same_list_of_transient_errors() -> None:
-    """AWS's own, complete, with the same waits in all three machines: a step that lacks one ends what others outlast."""
+    """AWS's own, complete, with the same waits in all three machines."""
     lists = {
         f"{machine}.{name}": [one for one in task["Retry"] if TRANSIENT & set(one["ErrorEquals"])]
         for machine in MACHINES
