@@ -344,7 +344,7 @@ class World:
 
     # --- running functions --------------------------------------------------------------------------------------
 
-    def _invoke(self, function: Any, event: bytes, client_context: str | None) -> Any:
+    def _invoke(self, function: Any, event: bytes, client_context: str | None, trace_id: str | None) -> Any:
         request_id = str(uuid.uuid4())
         name = function.function_name
         if name not in self.handlers:
@@ -452,7 +452,9 @@ class World:
             f"\tMemory Size: {memory_mb} MB\tMax Memory Used: 61 MB{init}\t\n",
         ]
         moment = int(time.time() * 1000)
-        write_log(function.logs_group_name, f"{name}/[$LATEST]", [(moment, line) for line in lines])
+        if self.target_fails:
+            lines.insert(1, "[ERROR] KeyError: 'order'\n")
+        write_log(function.logs_group_name, f"2026/11/24/{name}[$LATEST]1", [(moment, line) for line in lines])
         failed = (
             json.dumps({"errorType": "KeyError", "errorMessage": "'order'"}).encode() if self.target_fails else None
         )

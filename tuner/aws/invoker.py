@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tuner.aws.failures import aws_call, error_code, error_text
-from tuner.core.errors import CloneNotReady, PermissionDenied, ProcessorFailed, ServiceError, Throttled
-from tuner.core.log_records import ReportRecord, find_report, init_ran_again
+from tuner.core.errors import (
+    CloneFailed,
+    CloneNotReady,
+    PermissionDenied,
+    ProcessorFailed,
+    ServiceError,
+    Throttled,
+    TunerError,
+)
+from tuner.core.log_records import ReportRecord, begun_request, find_report, init_ran_again
 from tuner.core.model import Invocation, Outcome
 
 LOG_WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -24,9 +34,50 @@ _CLOCK_SKEW_MS = 60_000
 
 _MESSAGE_CHARACTERS = 500
 
-_NOT_READY = {"ResourceConflictException", "CodeArtifactUserPendingException", "SnapStartNotReadyException"}
-_RESTORE_FAILED = {"SnapStartException", "SnapStartTimeoutException"}
+# Every error that botocore 1.44.5 models for Invoke is in one of these sets, in failures.py or in the test of them.
+NOT_READY = {
+    "CodeArtifactUserDeletedException",
+    "CodeArtifactUserPendingException",
+    "EFSMountConnectivityException",
+    "EFSMountTimeoutException",
+    "ENINotReadyException",
+    "ResourceConflictException",
+    "ResourceNotReadyException",
+    "S3FilesMountConnectivityException",
+    "S3FilesMountTimeoutException",
+    "SnapStartNotReadyException",
+    "SnapStartRegenerationFailureException",
+}
+"""Nothing ran, and the same call may succeed later."""
+NOT_READY_AT_FIRST = {"KMSAccessDeniedException", "ResourceNotFoundException"}
+"""As above while a function is new: what was just created, and a key's grant for it, is not known everywhere at once
+("Grants in AWS KMS: eventual consistency", AWS KMS Developer Guide; aws/chalice#1342)."""
+LASTING = {
+    "CodeArtifactUserFailedException",
+    "EC2AccessDeniedException",
+    "EC2UnexpectedException",
+    "EFSIOException",
+    "EFSMountFailureException",
+    "ENILimitReachedException",
+    "InvalidSecurityGroupIDException",
+    "InvalidSubnetIDException",
+    "KMSAccessDeniedException",
+    "KMSDisabledException",
+    "KMSInvalidStateException",
+    "KMSNotFoundException",
+    "RuntimeAliasDeletedException",
+    "RuntimeVersionDeletedException",
+    "S3FilesMountFailureException",
+    "SubnetIPAddressLimitReachedException",
+}
+"""Nothing ran, and somebody has to change something first."""
+RESTORE_FAILED = {"SnapStartException", "SnapStartTimeoutException"}
 """A hook after the restore failed or passed its 10 s: a fault of the function, before its handler ran."""
+
+_HANDLER_RAISED = re.compile(
+    r"\[ERROR\] |.*\tERROR\t(?:Invoke Error|Uncaught Exception)|Error raised from handler method"
+)
+"""How the runtimes of Python, Node.js and Ruby begin what they log of an exception: text records do not tell of it."""
 
 
 class Invoker:
@@ -49,7 +100,13 @@ class Invoker:
         self._sleep = sleep
         self._clock = clock
 
-    def invoke(self, name: str, payload: bytes, *, version: str | None = None) -> tuple[Invocation, bytes]:
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, as logs count them."""
+        return int(self._clock() * 1000)
+
+    def invoke(
+        self, name: str, payload: bytes, *, version: str | None = None, new: bool = False
+    ) -> tuple[Invocation, bytes]:
         """Invoke a clone once and read its measure, and its answer.
 
         A failure of the function is a result. A call that left no answer may
@@ -60,6 +117,7 @@ class Invoker:
             name: The clone.
             payload: The event, as JSON text.
             version: Of the clone, where it was published.
+            new: Whether it has not been invoked before.
 
         Returns:
             The measure, and the function's answer as JSON text (empty where
@@ -68,18 +126,20 @@ class Invoker:
         Raises:
             Throttled: Nothing ran; to be tried again later.
             CloneNotReady: Nothing ran: the clone is not ready to be invoked.
+            CloneFailed: Nothing ran, and nothing will: says why.
             PermissionDenied: Nothing ran.
         """
-        began_ms = int(self._clock() * 1000)
+        began_ms = self.now_ms()
         qualifier = {} if version is None else {"Qualifier": version}
         with aws_call("lambda:InvokeFunction", name):
             try:
                 answer = self._lambda.invoke(FunctionName=name, LogType="Tail", Payload=payload, **qualifier)
                 body = answer["Payload"].read()
             except ClientError as error:
-                if error_code(error) in _NOT_READY:
-                    raise CloneNotReady(f"{name} is not ready to be invoked: {error_text(error)}") from error
-                if error_code(error) in _RESTORE_FAILED:
+                refused = _refused(name, error, new=new)
+                if refused is not None:
+                    raise refused from error
+                if error_code(error) in RESTORE_FAILED:
                     return _not_restored(error_code(error), error_text(error)), b""
                 if error_code(error) in {"ServiceException", "500", "502", "503", "504"}:
                     return _unmeasured(error_text(error)), b""
@@ -112,6 +172,7 @@ class Invoker:
         Raises:
             ProcessorFailed: It failed, is not there, or did not answer in time.
             Throttled: It did not run.
+            CloneNotReady: It did not run; it may later.
             PermissionDenied: It may not be invoked.
         """
         with aws_call("lambda:InvokeFunction", arn):
@@ -119,6 +180,8 @@ class Invoker:
                 answer = self._processors.invoke(FunctionName=arn, Payload=payload)
                 body: bytes = answer["Payload"].read()
             except ClientError as error:
+                if error_code(error) in NOT_READY:
+                    raise CloneNotReady(_not_ready(arn, error)) from error
                 if error_code(error) == "ResourceNotFoundException":
                     raise ProcessorFailed(
                         f"The processor {arn} is not there.", hint="Nothing more was invoked. Correct its ARN."
@@ -143,7 +206,7 @@ class Invoker:
         for wait_s in LOG_WAITS_S:
             self._sleep(wait_s)
             try:
-                messages = self._messages_about(request_id, began_ms)
+                messages = self._messages(began_ms - _CLOCK_SKEW_MS, filterPattern=f'"{request_id}"')
             except PermissionDenied as error:
                 return None, "none", error.message
             except (Throttled, ServiceError) as error:
@@ -155,22 +218,113 @@ class Invoker:
                 return record, "logs", None
         return None, "none", why
 
-    def _messages_about(self, request_id: str, began_ms: int) -> list[str]:
-        messages: list[str] = []
+    def find_lost(
+        self, name: str, since_ms: int, booked: Collection[str], count: int, *, patience_s: float
+    ) -> list[Invocation]:
+        """Find what became of calls whose answers were lost, by the clone's own log streams.
+
+        An invocation of this clone that began since then and is in nobody's
+        book belongs to one of these calls; which one does not matter where they
+        were alike. It may still be running, and is then waited for.
+
+        Args:
+            name: The clone.
+            since_ms: When the first of the calls was made.
+            booked: Request ids whose calls are known.
+            count: How many answers were lost.
+            patience_s: How long an invocation that has begun may still take.
+
+        Returns:
+            One measure for each invocation that was found, *count* at most;
+            none where there are more than calls, so that it is not certain
+            whose they are.
+        """
+        found: list[Invocation] = []
+        waited_s = 0.0
+        for wait_s in itertools.chain(LOG_WAITS_S, itertools.repeat(LOG_WAITS_S[-1])):
+            if waited_s + wait_s > patience_s:
+                break
+            self._sleep(wait_s)
+            waited_s += wait_s
+            try:
+                streams = self._begun(name, since_ms, booked)
+                if len(streams) > count:
+                    return []
+                logs = {
+                    request_id: "\n".join(self._messages(since_ms, logStreamNames=[stream]))
+                    for request_id, stream in streams.items()
+                }
+            except PermissionDenied:
+                return []
+            except (Throttled, ServiceError):
+                continue
+            found = [_from_log(request_id, log) for request_id, log in logs.items() if find_report(log, request_id)]
+            if len(found) == count or (len(found) == len(streams) and waited_s >= sum(LOG_WAITS_S)):
+                break
+        return found
+
+    def _begun(self, name: str, since_ms: int, booked: Collection[str]) -> dict[str, str]:
+        """The invocations of a clone that are in no book, with the log stream of each.
+
+        Streams of a log group that is not the function's own bear its name:
+        ``YYYY/MM/DD/<name>[<version>]<environment>`` ("Configuring CloudWatch
+        log groups", AWS Lambda Developer Guide, seen 2026-11-28).
+        """
+        streams = {}
+        for event in self._events(since_ms, filterPattern='?"START RequestId:" ?"platform.start"'):
+            request_id = begun_request(event["message"])
+            if request_id is not None and request_id not in booked and f"/{name}[" in event["logStreamName"]:
+                streams[request_id] = event["logStreamName"]
+        return streams
+
+    def _messages(self, since_ms: int, **selection: Any) -> list[str]:
+        return [event["message"] for event in self._events(since_ms, **selection)]
+
+    def _events(self, since_ms: int, **selection: Any) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = []
         more: dict[str, str] = {}
         for _ in range(_LOG_PAGES):
             with aws_call("logs:FilterLogEvents", self._log_group):
                 answer = self._logs.filter_log_events(
-                    logGroupName=self._log_group,
-                    filterPattern=f'"{request_id}"',
-                    startTime=began_ms - _CLOCK_SKEW_MS,
-                    **more,
+                    logGroupName=self._log_group, startTime=since_ms, **selection, **more
                 )
-            messages += [event["message"] for event in answer.get("events", ())]
+            events += answer.get("events", ())
             if not answer.get("nextToken"):
                 break
             more = {"nextToken": answer["nextToken"]}
-        return messages
+        return events
+
+
+def _refused(name: str, error: ClientError, *, new: bool) -> TunerError | None:
+    """What it means that Lambda did not run a clone; ``None`` where it means nothing in particular."""
+    code = error_code(error)
+    lasting = CloneFailed(
+        f"Lambda cannot run {name}: {code}: {error_text(error)}",
+        hint="Nothing ran. A copy has the role, network, file systems and key of its function: check that the "
+        "function itself can be invoked now, correct what this names, and start again.",
+    )
+    if code in NOT_READY:
+        return CloneNotReady(_not_ready(name, error))
+    if new and code in NOT_READY_AT_FIRST:
+        return CloneNotReady(_not_ready(name, error), lasting=lasting)
+    return lasting if code in LASTING else None
+
+
+def _not_ready(name: str, error: ClientError) -> str:
+    return f"{name} is not ready to be invoked: {error_code(error)}: {error_text(error)}"
+
+
+def _from_log(request_id: str, log: str) -> Invocation:
+    """An invocation whose answer nobody has: how it ended is told by its log alone."""
+    record = find_report(log, request_id)
+    error_type, message = None, "the answer was lost, the record was found in the log"
+    if record is not None and record.status in ("failure", "error"):
+        error_type = record.error_type or "Unhandled"
+    elif record is not None and record.status is None:
+        raised = next((line for line in log.split("\n") if _HANDLER_RAISED.match(line)), None)
+        error_type, message = (None, message) if raised is None else ("Unhandled", raised[:_MESSAGE_CHARACTERS])
+    invocation = _invocation(request_id, record, "logs", error_type, message)
+    return replace(invocation, cold=invocation.cold or init_ran_again(log, request_id))
 
 
 def _function_error(body: bytes) -> tuple[str, str]:

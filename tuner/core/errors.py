@@ -25,7 +25,7 @@ a test compares the two.
     ├── ServiceError              an AWS call failed for a reason not foreseen
     └── RetryableError
         ├── Throttled             AWS asked to slow down
-        ├── CloneNotReady         a temporary function is still being made
+        ├── CloneNotReady         a temporary function is still being made, or cannot be invoked yet
         ├── BatchUnfinished       a batch takes longer than one task may
         └── StudyBusy             another run writes the same study
 
@@ -144,7 +144,15 @@ class Throttled(RetryableError):
 
 
 class CloneNotReady(RetryableError):
-    """A temporary function is still being made."""
+    """A temporary function is still being made, or Lambda cannot invoke a function yet.
+
+    ``lasting`` is the error that it becomes if a minute of waiting does not
+    help, where AWS uses one code for both.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", lasting: TunerError | None = None) -> None:
+        self.lasting = lasting
+        super().__init__(message, hint=hint)
 
 
 class BatchUnfinished(RetryableError):

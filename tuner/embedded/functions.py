@@ -18,7 +18,9 @@ LOG_TAIL_BYTES = 4096
 class Host(Protocol):
     """The part of the execution host that the embedded account uses."""
 
-    def invoke(self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None) -> InvocationResult:
+    def invoke(
+        self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None, trace_id: str | None = None
+    ) -> InvocationResult:
         """Run one invocation and wait for its end."""
 
     def take_snapshot(self, spec: FunctionSpec) -> str | None:
@@ -53,17 +55,20 @@ class FunctionRunner:
         self._measured = measured
         self._code = code
 
-    def invoke(self, function: Any, event: bytes, client_context: str | None) -> Invocation:
+    def invoke(
+        self, function: Any, event: bytes, client_context: str | None, trace_id: str | None = None
+    ) -> Invocation:
         """Run one version of a function and wait for its end.
 
         Args:
             function: moto's record of the function version.
             event: The payload, JSON.
             client_context: The header's value as it came, base64.
+            trace_id: The value of X-Ray's header, if the invocation is to have a certain one.
         """
         spec = self._spec_of(function)
         host = self._measured if spec.cpu_limited else self._own
-        result = host.invoke(spec, event, client_context=client_context)
+        result = host.invoke(spec, event, client_context=client_context, trace_id=trace_id)
         tail = result.log_tail.encode()[-LOG_TAIL_BYTES:].decode(errors="ignore")
         return Invocation(result.request_id, result.payload, result.function_error, tail)
 

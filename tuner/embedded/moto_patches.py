@@ -16,6 +16,7 @@ import functools
 import json
 import logging
 import re
+import socket
 import sys
 import threading
 import time
@@ -29,6 +30,7 @@ from urllib.parse import unquote
 
 from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
 from tuner.core.errors import TunerError
+from tuner.embedded.host.worker import STEERING_PREFIX
 from tuner.embedded.log_filter import matches_filter
 from tuner.embedded.schedule_expression import InvalidSchedule, check_schedule
 
@@ -45,8 +47,8 @@ _PAYLOAD_LIMIT_BYTES = 6_291_456
 class Hooks:
     """What moto calls where it would have called Docker, or nobody."""
 
-    invoke: Callable[[Any, bytes, str | None], Invocation]
-    """Run a function version (moto's record, payload, client context)."""
+    invoke: Callable[[Any, bytes, str | None, str | None], Invocation]
+    """Run a function version (moto's record, payload, client context, X-Ray's header)."""
     retire: Callable[[str], None]
     """End the execution environments of a function's ARN."""
     store_code: Callable[[bytes], str]
@@ -454,7 +456,12 @@ def mend_invoke(hooks: Hooks) -> None:
 
     moto starts Docker, reads the qualifier under a name that nobody sends,
     calls every error ``Handled``, names no executed version, invents a request
-    id that is not the log's, and throttles nothing.
+    id that is not the log's, throttles nothing, and knows no trace.
+
+    A function's variables can ask for what AWS does when it is not well:
+    ``LAMBDA_TUNER_LOCAL_NOT_READY=<error>,…`` refuses its first invocations
+    with these errors, ``LAMBDA_TUNER_LOCAL_IDLE_S=<seconds>`` cuts connections
+    that wait longer than that for their answer, as NAT gateways do after 350 s.
     """
     from moto.awslambda import models, responses
     from moto.core import responses as core_responses
@@ -478,13 +485,16 @@ def mend_invoke(hooks: Hooks) -> None:
         if function.state in ("Pending", "Failed"):
             raise _not_in_state(function, function.state)
         _check_invocation(function, body)
+        _check_readiness(function)
         context = self.headers.get("X-Amz-Client-Context")
+        trace_id = self.headers.get("X-Amzn-Trace-Id") or _own_trace(function)
         if kind == "Event":
-            threading.Thread(target=_invoke_unattended, args=(hooks, function, body, context), daemon=True).start()
+            rest = (hooks, function, body, context, trace_id)
+            threading.Thread(target=_invoke_unattended, args=rest, daemon=True).start()
             return 202, {"status": "202", "x-amzn-requestid": str(uuid.uuid4())}, b""
-        with _one_of_reserved_concurrency(function):
+        with _one_of_reserved_concurrency(function), _idle_limit(function):
             try:
-                result = hooks.invoke(function, body or b"{}", context)
+                result = hooks.invoke(function, body or b"{}", context, trace_id)
             except TunerError as error:
                 LOG.warning("%s could not be invoked: %s", function.function_arn, error)
                 raise _lambda_error("ServiceException", str(error), 500) from error
@@ -512,7 +522,7 @@ def mend_invoke(hooks: Hooks) -> None:
     def invoke_record(self: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
         """Serve moto's own callers (SQS, SNS, subscriptions), which invoke the record directly."""
         payload = body.encode() if isinstance(body, str) else bytes(body or b"{}")
-        result = hooks.invoke(self, payload, None)
+        result = hooks.invoke(self, payload, None, _own_trace(self))
         if result.function_error:
             response_headers["x-amz-function-error"] = result.function_error
         return result.payload
@@ -553,6 +563,8 @@ def _check_invocation(function: Any, body: bytes) -> None:
         raise _lambda_error("InvalidRuntimeException", message, 502)
 
 
+_REFUSED: dict[str, int] = {}
+"""How many invocations were refused as not ready, by the function's ARN."""
 _IN_FLIGHT: dict[str, int] = {}
 _COUNTING = threading.Lock()
 
@@ -575,9 +587,54 @@ def _one_of_reserved_concurrency(function: Any) -> Iterator[None]:
                 del _IN_FLIGHT[name]
 
 
-def _invoke_unattended(hooks: Hooks, function: Any, body: bytes, context: str | None) -> None:
+def _check_readiness(function: Any) -> None:
+    """Refuse a function's first invocations in the way that one of its variables asks for."""
+    from botocore.session import get_session
+
+    codes = str((function.environment_vars or {}).get(f"{STEERING_PREFIX}NOT_READY") or "").split(",")
+    with _COUNTING:
+        position = _REFUSED.get(function.function_arn, 0)
+        if position >= len(codes) or not codes[position]:
+            return
+        _REFUSED[function.function_arn] = position + 1
+    shape = get_session().get_service_model("lambda").shape_for(codes[position])
+    raise _lambda_error(
+        codes[position], "Not ready, as the function's variable asks for.", shape.metadata["error"]["httpStatusCode"]
+    )
+
+
+def _own_trace(function: Any) -> str | None:
+    """What Lambda decides without a header: it samples where tracing is active, and nothing where it passes through.
+
+    Active tracing samples "based on a fixed rate" (AWS CDK reference, "enum
+    Tracing", seen 2026-11-28); here each one, so that nothing depends on chance.
+    """
+    if function.tracing_config.get("Mode") != "Active":
+        return None
+    return f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=1"
+
+
+@contextlib.contextmanager
+def _idle_limit(function: Any) -> Iterator[None]:
+    """Cut the connection of a call that waits longer than one of the function's variables allows; it runs on."""
+    from flask import request
+
+    limit_s = (function.environment_vars or {}).get(f"{STEERING_PREFIX}IDLE_S")
+    connection = request.environ.get("werkzeug.socket")
+    if limit_s is None or connection is None:
+        yield
+        return
+    timer = threading.Timer(float(limit_s), connection.shutdown, (socket.SHUT_RDWR,))
+    timer.start()
     try:
-        hooks.invoke(function, body or b"{}", context)
+        yield
+    finally:
+        timer.cancel()
+
+
+def _invoke_unattended(hooks: Hooks, function: Any, body: bytes, context: str | None, trace_id: str | None) -> None:
+    try:
+        hooks.invoke(function, body or b"{}", context, trace_id)
     except Exception:
         LOG.exception("asynchronous invocation of %s failed", function.function_arn)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import repeat
 from typing import TypeVar
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.aws.clients import INVOKE_MARGIN_S
 from tuner.aws.invoker import LOG_WAITS_S, Invoker
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import BatchUnfinished, CloneNotReady, RunNotFound, Throttled
@@ -75,6 +77,7 @@ def measure(
         BatchUnfinished: There is more than one task has time for: call again.
         Throttled: AWS asked to slow down; what was measured is kept.
         CloneNotReady: The clone cannot be invoked yet; what was measured is kept.
+        CloneFailed: Lambda cannot run the clone, and waiting does not help; what was measured is kept.
         ProcessorFailed: A processor of the request failed; what was measured is kept.
     """
     record = load_record(artifacts)
@@ -124,7 +127,8 @@ def measure(
         report_batch(artifacts, record, batch, [*others, journal.observation])
         if done and record.request.sleep_between_invocations_ms:
             sleep(record.request.sleep_between_invocations_ms / 1000)
-        calls = caller.wave(indices)
+        booked = {each.request_id for other in journals for each in other.observation.invocations}
+        calls = caller.wave(indices, booked=booked | {each.request_id for each in done}, new=not [*earlier, *done])
         ran = [call.invocation for call in calls if call.invocation is not None]
         results = accept_allowed(ran, record.request.allowed_exceptions)
         journal = _with(journal, _with_environments(caller.clone, [*earlier, *done], results, wave))
@@ -182,14 +186,46 @@ class _Caller:
             + sum(LOG_WAITS_S)
         )
 
-    def wave(self, indices: Sequence[int]) -> list[_Call]:
-        """Call the clone once for each payload, all at once."""
-        if len(indices) == 1:
-            return [self._call(indices[0])]
-        with ThreadPoolExecutor(len(indices)) as pool:
-            return list(pool.map(self._call, indices))
+    def wave(self, indices: Sequence[int], *, booked: Collection[str], new: bool) -> list[_Call]:
+        """Call the clone once for each payload, all at once.
 
-    def _call(self, index: int) -> _Call:
+        Args:
+            indices: The payloads.
+            booked: Request ids of the invocations that are known.
+            new: Whether the clone has never been invoked.
+        """
+        since_ms, began_s = self.invoker.now_ms(), self._elapsed_s
+        if len(indices) == 1:
+            calls = [self._call(indices[0], new)]
+        else:
+            with ThreadPoolExecutor(len(indices)) as pool:
+                calls = list(pool.map(self._call, indices, repeat(new)))
+        return self._with_lost(calls, since_ms, began_s, booked)
+
+    def _with_lost(self, calls: Sequence[_Call], since_ms: int, began_s: float, booked: Collection[str]) -> list[_Call]:
+        """Look for lost answers in the log, now that all that came are known; not where two could be confused."""
+        ran = [call.invocation for call in calls if call.invocation is not None]
+        lost = [each for each in ran if each.outcome == "unmeasured" and not each.request_id]
+        if len({each.payload_index for each in lost}) != 1:
+            return list(calls)
+        found = iter(
+            self.invoker.find_lost(
+                self.clone,
+                since_ms,
+                {*booked, *(each.request_id for each in ran)},
+                len(lost),
+                patience_s=min(began_s + self.record.target.timeout_s + INVOKE_MARGIN_S + sum(LOG_WAITS_S), _ANSWER_S)
+                - self._elapsed_s,
+            )
+        )
+        return [
+            replace(call, invocation=replace(next(found, call.invocation), payload_index=lost[0].payload_index))
+            if call.invocation in lost
+            else call
+            for call in calls
+        ]
+
+    def _call(self, index: int, new: bool) -> _Call:
         request = self.record.request
         try:
             payload = self.payload_of(index)
@@ -198,7 +234,7 @@ class _Caller:
                 # A handler that returns nothing answers null.
                 payload = given if given.strip() not in (b"", b"null") else payload
             version = COPY_VERSION if request.snap_start else None
-            invoke = partial(self.invoker.invoke, version=version)
+            invoke = partial(self.invoker.invoke, version=version, new=new)
             invocation, answer = self._patiently(invoke, self.clone, payload)
         except Exception as error:  # noqa: BLE001 - raised when the other calls of this wave have ended
             return _Call(error=error)
@@ -222,6 +258,8 @@ class _Caller:
                 wait_s = growing_s if asked_s is None else max(asked_s, 0.1)
                 growing_s = min(growing_s * 2, 20.0)
                 late = self._elapsed_s + wait_s + self._worst_s > _ANSWER_S
+                if not late and waited_s + wait_s > _PATIENCE_S and isinstance(error, CloneNotReady) and error.lasting:
+                    raise error.lasting from error
                 if late or waited_s + wait_s > _PATIENCE_S:
                     raise
                 waited_s += wait_s

@@ -128,6 +128,25 @@ def test_abort_while_a_version_is_published_leaves_nothing(application: Applicat
     assert report["snapStart"] == {"copies": 1, "restores": 0, "feesUsd": report["spentUsd"]}
 
 
+def test_unready_copies_and_lost_answers_are_measured_and_nothing_is_traced(application: Application) -> None:
+    """Copies that refuse at first, connections that are cut, active tracing: every invocation has its own record."""
+    arn = application.deploy(
+        "moody",
+        environment={"LAMBDA_TUNER_LOCAL_NOT_READY": "ENINotReadyException", "LAMBDA_TUNER_LOCAL_IDLE_S": "0.5"},
+    )
+    functions, logs = application.client("lambda"), application.client("logs")
+    functions.update_function_configuration(FunctionName=arn, TracingConfig={"Mode": "Active"})
+    execution = application.tune(lambdaARN=arn, memory=[512], warmStart=False, budget={"maxInvocations": 4})
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    rows = application.report(json.loads(execution["output"])["runId"])["observations"]
+    assert {row["outcome"] for row in rows} == {"ok"}
+    assert all(row["source"] == "logs" for row in rows if row["durationMs"] > 600)
+    assert any(row["source"] == "logs" for row in rows)
+    assert len({row["requestId"] for row in rows}) == len(rows)
+    traces = logs.filter_log_events(logGroupName="/lambda-tuner/clones", filterPattern="TRACE")["events"]
+    assert [event["message"].strip()[-10:] for event in traces] == [";Sampled=0"] * len(rows)
+
+
 def test_cpu_times_are_observed_where_they_are_asked_for(application: Application) -> None:
     """Each invocation has one, from its own record, and the ratio to the duration follows the share of a vCPU."""
     arn = application.deploy("spin")

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from tests.integration.embedded.conftest import Account, code_archive, unique, wait_for
@@ -293,6 +293,66 @@ def payloads_are_checked(account: Account) -> None:
         account.client("lambda").invoke(FunctionName=name, Payload=b"{not json")
     with refused("RequestTooLargeException"):
         account.client("lambda").invoke(FunctionName=name, Payload=json.dumps("x" * 6_300_000).encode())
+
+
+@probe("mend_invoke")
+def a_trace_is_sampled_as_its_header_says(account: Account) -> None:
+    functions = account.client("lambda")
+    header = "Root=1-66666666-111111111111111111111111;Sampled=0"
+
+    def trace(name: str, **given: str) -> str:
+        def add(request: Any, **_: Any) -> None:
+            for key, value in given.items():
+                request.headers[key.replace("_", "-")] = value
+
+        functions.meta.events.register("before-send.lambda.Invoke", add, unique_id="trace")
+        try:
+            return str(json.load(functions.invoke(FunctionName=name)["Payload"])["trace"])
+        finally:
+            functions.meta.events.unregister("before-send.lambda.Invoke", unique_id="trace")
+
+    active = account.function(TracingConfig={"Mode": "Active"})
+    passing = account.function()
+    assert (trace(active).rpartition(";")[2], trace(passing).rpartition(";")[2]) == ("Sampled=1", "Sampled=0")
+    assert trace(active, X_Amzn_Trace_Id=header) == header
+    assert trace(passing, X_Amzn_Trace_Id=header.replace("=0", "=1")) == header.replace("=0", "=1")
+
+
+@probe("mend_invoke")
+def a_function_may_not_be_ready(account: Account) -> None:
+    functions = account.client("lambda")
+    codes = "ENINotReadyException,EFSMountTimeoutException"
+    name = account.function(Environment={"Variables": {"LAMBDA_TUNER_LOCAL_NOT_READY": codes}})
+    for code, status in (("ENINotReadyException", 502), ("EFSMountTimeoutException", 408)):
+        with pytest.raises(ClientError) as caught:
+            functions.invoke(FunctionName=name)
+        error = caught.value.response
+        assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
+    assert functions.invoke(FunctionName=name)["StatusCode"] == 200
+
+
+@probe("mend_invoke")
+def a_connection_that_waits_too_long_is_cut(account: Account) -> None:
+    functions, logs = account.client("lambda"), account.client("logs")
+    name = account.function(Environment={"Variables": {"LAMBDA_TUNER_LOCAL_IDLE_S": "0.1"}})
+    with pytest.raises(HTTPClientError):
+        functions.invoke(FunctionName=name, Payload=b'{"sleepS": 0.5}')
+
+    def report() -> Any:
+        group = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+        pattern = '"REPORT RequestId"'
+        return group and logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern=pattern)["events"]
+
+    wait_for(report)
+
+
+@probe("mend_invoke")
+def streams_of_a_shared_log_group_bear_the_functions_name(account: Account) -> None:
+    group = unique("/shared")
+    name = account.function(LoggingConfig={"LogGroup": group})
+    account.client("lambda").invoke(FunctionName=name)
+    (stream,) = account.client("logs").describe_log_streams(logGroupName=group)["logStreams"]
+    assert f"/{name}[$LATEST]" in stream["logStreamName"]
 
 
 @probe("mend_function_policy")

@@ -10,11 +10,13 @@ import hashlib
 import io
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from tuner.embedded.log_filter import matches_filter
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -280,15 +282,32 @@ class FakeLambda:
 
 
 class FakeLogs:
-    """A log group that holds what the test puts there."""
+    """A log group that holds what the test puts there: messages of any stream, and those of a stream by their time."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
+        self.streams: dict[str, list[tuple[int, str]]] = {}
 
-    def filter_log_events(self, *, logGroupName: str, filterPattern: str, startTime: int) -> dict[str, Any]:  # noqa: N803
-        """As CloudWatch Logs does for one quoted string."""
-        wanted = filterPattern.strip('"')
-        return {"events": [{"message": message} for message in self.messages if wanted in message]}
+    def filter_log_events(
+        self,
+        *,
+        logGroupName: str,  # noqa: N803
+        startTime: int,  # noqa: N803
+        filterPattern: str = "",  # noqa: N803
+        logStreamNames: Sequence[str] = (),  # noqa: N803
+    ) -> dict[str, Any]:
+        """As CloudWatch Logs does."""
+        found = [("2026/11/24/[$LATEST]any", startTime, message) for message in self.messages]
+        found += [(stream, at_ms, text) for stream, lines in self.streams.items() for at_ms, text in lines]
+        return {
+            "events": [
+                {"logStreamName": stream, "timestamp": at_ms, "message": message}
+                for stream, at_ms, message in found
+                if at_ms >= startTime
+                and (not logStreamNames or stream in logStreamNames)
+                and matches_filter(filterPattern, message)
+            ]
+        }
 
     def describe_log_groups(self, *, logGroupNamePrefix: str) -> dict[str, Any]:  # noqa: N803
         """As CloudWatch Logs does: one group that has the name, one that begins with it."""

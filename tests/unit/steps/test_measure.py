@@ -5,22 +5,36 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from tests.unit.steps.conftest import FakeRun
 from tests.unit.steps.fakes import client_error
+from tuner.aws import failures, invoker
+from tuner.aws.invoker import LOG_WAITS_S
 from tuner.core.codec import to_json
-from tuner.core.errors import BatchUnfinished, InvalidRequest, ProcessorFailed, Throttled
+from tuner.core.errors import (
+    BatchUnfinished,
+    CloneFailed,
+    CloneNotReady,
+    InvalidRequest,
+    ProcessorFailed,
+    ServiceError,
+    Throttled,
+)
 from tuner.core.model import Batch
 from tuner.core.processors import PROCESSOR_TIMEOUT_S
-from tuner.core.tuning_request import MAX_MIX_BYTES, TuningRequest
+from tuner.core.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import TASK_S, measure
-from tuner.steps.run import RECORD, load_payloads, load_record, round_name
+from tuner.steps.run import RECORD, load_payloads, load_record, round_name, save_payloads
 
 BEFORE, AFTER = "arn:aws:lambda:eu-west-1:123456789012:function:before", "arn:aws:lambda:eu-west-1:1:function:after"
 
@@ -145,10 +159,9 @@ def test_a_throttle_is_waited_for_as_long_as_aws_says(run: FakeRun) -> None:
     assert [row["outcome"] for row in measured(run)] == ["ok", "ok"]
 
 
-def test_a_copy_that_is_just_being_changed_is_waited_for(run: FakeRun) -> None:
-    """Lambda refuses for a moment; nothing ran."""
-    batch = open_batch(run, 1)
-    answers = iter([client_error("ResourceConflictException", "The operation cannot be performed at this time.")])
+def refused_with(run: FakeRun, *codes: str, after: int = 0) -> None:
+    """Refuse invocations with these errors in turn, once some have got through."""
+    answers = iter([None] * after + [client_error(code, "AWS's own words") for code in codes])
 
     def refuse(call: str, name: str) -> None:
         error = next(answers, None) if call == "invoke" else None
@@ -156,8 +169,94 @@ def test_a_copy_that_is_just_being_changed_is_waited_for(run: FakeRun) -> None:
             raise error
 
     run.aws.before = refuse
+
+
+@pytest.mark.parametrize("code", sorted(invoker.NOT_READY | invoker.NOT_READY_AT_FIRST))
+def test_what_is_not_ready_is_waited_for(run: FakeRun, code: str) -> None:
+    """Lambda refuses for a moment; nothing ran, nothing is counted, nothing ends."""
+    batch = open_batch(run, 1)
+    refused_with(run, code, code)
     assert run.measure(batch) == 1
-    assert (run.slept, [row["outcome"] for row in measured(run)]) == ([1.0], ["ok"])
+    assert (run.slept, [row["outcome"] for row in measured(run)]) == ([1.0, 2.0], ["ok"])
+
+
+def test_what_stays_unready_is_left_to_the_state_machine_by_its_name(run: FakeRun) -> None:
+    """The task gives up after a minute, and says what AWS said."""
+    batch = open_batch(run, 1)
+    refused_with(run, *["EFSMountTimeoutException"] * 100)
+    with pytest.raises(CloneNotReady, match="EFSMountTimeoutException: AWS's own words"):
+        run.measure(batch)
+    assert 30 < sum(run.slept) <= 60
+    assert measured(run) == []
+
+
+@pytest.mark.parametrize("code", sorted(invoker.NOT_READY_AT_FIRST))
+def test_a_refusal_that_is_no_longer_that_of_a_new_copy_ends_the_run(run: FakeRun, code: str) -> None:
+    """A minute at the most, and with the true reason: no state machine waits for it again."""
+    batch = open_batch(run, 1)
+    refused_with(run, *[code] * 100)
+    with pytest.raises(CloneFailed, match=f"{code}: AWS's own words"):
+        run.measure(batch)
+    assert 30 < sum(run.slept) <= 60
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("KMSAccessDeniedException", CloneFailed), ("ResourceNotFoundException", ServiceError)]
+)
+def test_a_copy_that_was_invoked_before_is_not_new(run: FakeRun, code: str, error: type[Exception]) -> None:
+    """Its key or the copy itself was taken away meanwhile: waiting would not bring it back."""
+    batch = open_batch(run, 2)
+    refused_with(run, code, after=1)
+    with pytest.raises(error, match=f"{code}: AWS's own words"):
+        run.measure(batch)
+    assert (run.slept, len(measured(run))) == ([], 1)
+
+
+@pytest.mark.parametrize("code", sorted(invoker.LASTING - invoker.NOT_READY_AT_FIRST))
+def test_what_does_not_pass_is_not_waited_for(run: FakeRun, code: str) -> None:
+    """The run ends at once with AWS's reason, and with what to look at."""
+    batch = open_batch(run, 1)
+    refused_with(run, code)
+    with pytest.raises(CloneFailed, match=f"{code}: AWS's own words\nNothing ran"):
+        run.measure(batch)
+    assert (run.slept, measured(run)) == ([], [])
+
+
+def test_a_processor_that_is_not_ready_is_waited_for(run: FakeRun) -> None:
+    """Its network connection is idle like anybody's."""
+    batch = open_batch(run, 1)
+    with_request(run, lambda request: replace(request, pre_processor_arn=BEFORE))
+    answers = iter([client_error("ResourceNotReadyException")])
+    calls = Calls(run, {})
+    answer = calls._answer
+
+    def not_yet(**arguments: Any) -> dict[str, Any]:
+        error = next(answers, None) if arguments["FunctionName"] == BEFORE else None
+        if error is not None:
+            raise error
+        return answer(**arguments)
+
+    run.aws.invoke = not_yet  # type: ignore[method-assign]
+    assert run.measure(batch) == 1
+    assert run.slept == [1.0]
+
+
+OF_THE_REQUEST = {
+    # What these calls cannot cause: refused in preflight, or no field of theirs.
+    *("DurableExecutionAlreadyStartedException", "InvalidParameterValueException", "InvalidRequestContentException"),
+    *("InvalidRuntimeException", "InvalidZipFileException", "ModeNotSupportedException"),
+    *("NoPublishedVersionException", "RecursiveInvocationException", "RequestTooLargeException"),
+    *("SerializedRequestEntityTooLargeException", "ServiceQuotaExceededException", "UnsupportedMediaTypeException"),
+}
+
+
+def test_every_error_of_invoke_is_known() -> None:
+    """One that AWS adds fails here until somebody has thought about whether to wait for it."""
+    model = botocore.session.get_session().get_service_model("lambda")
+    named = {shape.name for shape in model.operation_model("Invoke").error_shapes}
+    waited_for = invoker.NOT_READY | invoker.NOT_READY_AT_FIRST | failures._THROTTLED
+    assert named <= waited_for | invoker.LASTING | invoker.RESTORE_FAILED | OF_THE_REQUEST | {"ServiceException"}
+    assert named >= (invoker.NOT_READY | invoker.LASTING | invoker.RESTORE_FAILED | OF_THE_REQUEST)
 
 
 def test_a_throttle_without_end_is_left_to_the_state_machine(run: FakeRun) -> None:
@@ -309,6 +408,203 @@ def test_a_record_that_may_not_be_looked_up_is_unmeasured(run: FakeRun, code: st
     assert (row["outcome"], row["source"]) == ("unmeasured", "none")
     assert "logs:FilterLogEvents" in row["error_message"]
     assert len(asked) == looks
+
+
+class LostAnswers:
+    """Lets copies log as Lambda does, and loses the answers of some calls.
+
+    Args:
+        run: The run.
+        lost: Which calls lose their answers, counted from 0.
+        looks: How many looks into the log it takes until a record is there.
+    """
+
+    def __init__(self, run: FakeRun, *lost: int, looks: int = 0, status: str = "", says: str = "") -> None:
+        self.run, self.lost, self.looks, self.status, self.says = run, lost, looks, status, says
+        self._invoke, self._search = run.aws.invoke, run.logs.filter_log_events
+        self._counting = threading.Lock()
+        self.count = 0
+        run.aws.invoke = self.invoke  # type: ignore[method-assign]
+        run.logs.filter_log_events = self.search  # type: ignore[method-assign]
+
+    def log(self, name: str, lines: str, *, at_ms: int = 0) -> None:
+        """Write lines into a stream of a function."""
+        stream = f"2026/11/28/{name}[$LATEST]{len(self.run.logs.streams):032x}"
+        at_ms = at_ms or int(time.time() * 1000)
+        self.run.logs.streams[stream] = [(at_ms, line) for line in lines.splitlines()]
+
+    def invoke(self, **arguments: Any) -> dict[str, Any]:
+        """Answer, or not."""
+        answer = self._invoke(**arguments)
+        with self._counting:
+            number, self.count = self.count, self.count + 1
+            lines = base64.b64decode(answer["LogResult"]).decode().replace("\t\n", f"\t{self.status}\n")
+            self.log(arguments["FunctionName"], lines.replace("END ", f"{self.says}END ", 1))
+        if number in self.lost:
+            raise ConnectionClosedError(endpoint_url="https://lambda")
+        return answer
+
+    def search(self, **arguments: Any) -> dict[str, Any]:
+        """Find no record before its time."""
+        found = self._search(**arguments)
+        if "logStreamNames" in arguments:
+            self.looks -= 1
+        if self.looks >= 0:
+            found["events"] = [event for event in found["events"] if not event["message"].startswith("REPORT")]
+        return found
+
+
+def test_a_lost_answer_is_found_in_the_log(run: FakeRun) -> None:
+    """By the copy's own streams: it is a measured invocation like the others, and says where its number is from."""
+    batch = open_batch(run, 3)
+    LostAnswers(run, 1)
+    assert run.measure(batch) == 3
+    rows = measured(run)
+    assert [(row["outcome"], row["source"]) for row in rows] == [("ok", "tail"), ("ok", "logs"), ("ok", "tail")]
+    assert len({row["request_id"] for row in rows}) == 3
+    assert rows[1]["duration_ms"] == rows[0]["duration_ms"]
+    assert "answer was lost" in rows[1]["error_message"]
+    assert run.slept == [1.0]
+
+
+def test_an_invocation_that_still_runs_is_waited_for(run: FakeRun) -> None:
+    """The connection was cut long before the function's time-out: its record is there when it has ended."""
+    batch = open_batch(run, 1, timeout_s=300)
+    LostAnswers(run, 0, looks=12)
+    assert run.measure(batch) == 1
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("ok", "logs")]
+    assert sum(LOG_WAITS_S) < sum(run.slept) < 300
+
+
+def test_an_invocation_that_leaves_no_record_is_not_waited_for_beyond_its_time(run: FakeRun) -> None:
+    """Its time-out, the margin of a call and what CloudWatch Logs needs; then it is unmeasured."""
+    batch = open_batch(run, 1, timeout_s=100)
+    LostAnswers(run, 0, looks=10_000)
+    assert run.measure(batch) == 1
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("unmeasured", "none")]
+    assert 100 <= sum(run.slept) <= 100 + 15 + sum(LOG_WAITS_S)
+
+
+def test_a_call_that_never_arrived_is_unmeasured(run: FakeRun) -> None:
+    """No invocation of this copy began: half a minute is enough to know."""
+    batch = open_batch(run, 1)
+
+    def cut(**_: Any) -> dict[str, Any]:
+        raise ConnectionClosedError(endpoint_url="https://lambda")
+
+    run.aws.invoke = cut  # type: ignore[method-assign]
+    assert run.measure(batch) == 1
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("unmeasured", "none")]
+    assert run.slept == list(LOG_WAITS_S)
+
+
+@pytest.mark.parametrize(
+    ("stream_of", "before_s", "prefix"),
+    [("{}0", 0, ""), ("other", 0, ""), ("other-{}", 0, ""), ("{}", 60, ""), ("{}", 0, "printed: ")],
+)
+def test_nobody_elses_record_is_taken(run: FakeRun, stream_of: str, before_s: int, prefix: str) -> None:
+    """Not another copy's, not one from before the call, not a line that the function printed."""
+    batch = open_batch(run, 1)
+    answers = LostAnswers(run)
+
+    def cut(**arguments: Any) -> dict[str, Any]:
+        answers.log(
+            stream_of.format(arguments["FunctionName"]),
+            f"{prefix}START RequestId: a\nEND RequestId: a\n"
+            "REPORT RequestId: a\tDuration: 1.00 ms\tBilled Duration: 1 ms\t",
+            at_ms=int(time.time() * 1000) - before_s * 1000,
+        )
+        raise ConnectionClosedError(endpoint_url="https://lambda")
+
+    run.aws.invoke = cut  # type: ignore[method-assign]
+    assert run.measure(batch) == 1
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("unmeasured", "none")]
+
+
+def test_a_booked_record_is_not_taken_again(run: FakeRun) -> None:
+    """Also where the log's clock is ahead of ours, so that an earlier invocation seems to begin after the call."""
+    batch = open_batch(run, 2)
+    answers = LostAnswers(run)
+
+    def second_is_cut(**arguments: Any) -> dict[str, Any]:
+        if answers.count:
+            for stream, lines in run.logs.streams.items():
+                run.logs.streams[stream] = [(at_ms + 10_000, line) for at_ms, line in lines]
+            raise ConnectionClosedError(endpoint_url="https://lambda")
+        return answers.invoke(**arguments)
+
+    run.aws.invoke = second_is_cut  # type: ignore[method-assign]
+    assert run.measure(batch) == 2
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("ok", "tail"), ("unmeasured", "none")]
+
+
+def test_of_calls_at_once_each_keeps_its_own_record(run: FakeRun) -> None:
+    """Two of four answers came: the records of the others are what is left, and no record counts twice."""
+    batch = open_batch(run, 4, environments=4, max_parallel=4)
+    LostAnswers(run, 0, 2)
+    assert run.measure(batch) == 4
+    rows = measured(run)
+    assert sorted(row["source"] for row in rows) == ["logs", "logs", "tail", "tail"]
+    assert len({row["request_id"] for row in rows}) == 4
+
+
+def test_more_invocations_than_calls_are_nobodys(run: FakeRun) -> None:
+    """Somebody else invokes the copy too: which record is ours is not known, so none is."""
+    batch = open_batch(run, 1)
+    answers = LostAnswers(run, 0)
+    invoke = answers.invoke
+
+    def twice(**arguments: Any) -> dict[str, Any]:
+        answers.log(arguments["FunctionName"], "START RequestId: theirs")
+        return invoke(**arguments)
+
+    run.aws.invoke = twice  # type: ignore[method-assign]
+    assert run.measure(batch) == 1
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("unmeasured", "none")]
+
+
+def test_records_of_different_payloads_are_not_confused(run: FakeRun) -> None:
+    """Two answers lost at once, of two events: which record belongs to which event is not known."""
+    batch = open_batch(run, 2, environments=2, max_parallel=2)
+    record = load_record(run.artifacts)
+    run.artifacts.write(RECORD, to_json(replace(record, problem=replace(record.problem, payload_weights=(0.5, 0.5)))))
+    save_payloads(run.artifacts, [WeightedPayload({"number": number}, 0.5) for number in (1, 2)])
+    LostAnswers(run, 0, 1)
+    assert run.measure(batch) == 2
+    assert [(row["outcome"], row["payload_index"]) for row in measured(run)] == [("unmeasured", 0), ("unmeasured", 1)]
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "outcome"),
+    [
+        ("Status: timeout", "", "timeout"),
+        ("Status: error\tError Type: Runtime.OutOfMemory", "", "out_of_memory"),
+        ("Status: error\tError Type: Runtime.ExitError", "", "function_error"),
+        ("", "[ERROR] KeyError: 'id'\n", "function_error"),
+        ("", "2026-11-28T03:00:00.000Z\t8d59\tERROR\tInvoke Error \t{}\n", "function_error"),
+        ("", "[ERROR]\t2026-11-28T03:00:00.000Z\t8d59\tonly logged\n", "ok"),
+    ],
+)
+def test_how_an_invocation_ended_is_read_from_its_log(run: FakeRun, status: str, says: str, outcome: str) -> None:
+    """A failure whose answer was lost is a failure; a message that the handler logged itself is none."""
+    batch = open_batch(run, 1)
+    LostAnswers(run, 0, status=status, says=says)
+    run.measure(batch)
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [(outcome, "logs")]
+
+
+def test_a_lost_answer_that_may_not_be_looked_up_is_unmeasured(run: FakeRun) -> None:
+    """One look, and no error that would lose the invocation from the books."""
+    batch = open_batch(run, 1)
+    LostAnswers(run, 0)
+
+    def refuse(**_: Any) -> dict[str, Any]:
+        raise client_error("AccessDeniedException", "no")
+
+    run.logs.filter_log_events = refuse  # type: ignore[method-assign]
+    assert run.measure(batch) == 1
+    assert [row["outcome"] for row in measured(run)] == ["unmeasured"]
+    assert run.slept == [1.0]
 
 
 @pytest.mark.parametrize(

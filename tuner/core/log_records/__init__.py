@@ -20,7 +20,7 @@ the request id.
 ever added to it.
 """
 
-from tuner.core.log_records.reading import find_report, init_ran_again, parse_log, read_records
+from tuner.core.log_records.reading import begun_request, find_report, init_ran_again, parse_log, read_records
 from tuner.core.log_records.records import InitReport, Record, ReportRecord, RestoreReport
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Record",
     "ReportRecord",
     "RestoreReport",
+    "begun_request",
     "find_report",
     "init_ran_again",
     "parse_log",

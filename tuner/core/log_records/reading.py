@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -47,6 +48,23 @@ def init_ran_again(tail: str, request_id: str) -> bool:
         isinstance(record, InitReport) and (record.phase == "invoke" or record.status in ("timeout", "error"))
         for record in parse_log(tail, request_id=request_id)
     )
+
+
+def begun_request(message: str) -> str | None:
+    """The request whose beginning a message records, in text or JSON; ``None`` for every other message.
+
+    Example:
+        >>> begun_request("START RequestId: 8d59 Version: $LATEST")
+        '8d59'
+    """
+    marker = _MARKER.match(message)
+    if marker is not None:
+        return marker[2] if marker[1] == "START" else None
+    try:
+        event = json.loads(message)
+        return str(event["record"]["requestId"]) if event["type"] == "platform.start" else None
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def parse_log(text: str, *, request_id: str | None = None) -> list[Record]:

@@ -142,7 +142,8 @@ class ExecutionEnvironment:
                 hint="Deploy the function again.",
             )
         self._log_group = spec.log_group or f"/aws/lambda/{spec.name}"
-        stream = f"{datetime.now(UTC):%Y/%m/%d}/[{spec.version}]{self.environment_id}"
+        named = "" if self._log_group == f"/aws/lambda/{spec.name}" else spec.name  # as where several functions log
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/{named}[{spec.version}]{self.environment_id}"
         self._log = EnvironmentLog(settings.log_sink, self._log_group, stream)
         # A short name: sockets below TMPDIR (multiprocessing makes some) may have 108 characters in all.
         self._dir = settings.environments_dir / self.environment_id[:8]
@@ -180,6 +181,7 @@ class ExecutionEnvironment:
         *,
         request_id: str,
         client_context: str | None = None,
+        trace_id: str | None = None,
         on_init_done: Callable[[], None] = lambda: None,
     ) -> InvocationResult:
         """Run one invocation to its end, the init before it where there was none.
@@ -200,7 +202,10 @@ class ExecutionEnvironment:
         if failure is not None:
             self._log.add(start_record(request_id, self.spec.version, self.spec.log_format))
             return self._conclude(request_id, cold=True, duration_ms=repeated_init_s * 1e3, failure=failure)
-        return self._run(event, request_id, client_context, cold=cold, spent_s=repeated_init_s)
+        headers = {"Lambda-Runtime-Trace-Id": trace_id or _new_trace()}
+        if client_context is not None:
+            headers["Lambda-Runtime-Client-Context"] = _as_json(client_context)
+        return self._run(event, request_id, headers, cold=cold, spent_s=repeated_init_s)
 
     def take_snapshot(self, *, logged: bool = True) -> str | None:
         """Run the init up to where a snapshot is taken, and stop there until the first invocation.
@@ -397,7 +402,7 @@ class ExecutionEnvironment:
     # --- invocation ---
 
     def _run(
-        self, event: bytes, request_id: str, client_context: str | None, *, cold: bool, spent_s: float
+        self, event: bytes, request_id: str, headers: dict[str, str], *, cold: bool, spent_s: float
     ) -> InvocationResult:
         """Deliver the event and watch over the worker until it responds, or the platform has to end it.
 
@@ -419,7 +424,11 @@ class ExecutionEnvironment:
         run_delay_before_s = tree.run_delay_s()
         started_s = time.monotonic()
         deadline_s = started_s + spec.timeout_s - spent_s
-        headers = self._headers(deadline_s, client_context)
+        deadline_ms = int((time.time() + deadline_s - time.monotonic()) * 1000)
+        headers |= {
+            "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
+            "Lambda-Runtime-Invoked-Function-Arn": spec.arn,
+        }
         memory_look_s = _MEMORY_LOOK_S if spec.cpu_limited else _MEMORY_LOOK_UNLIMITED_S
         limit_bytes = spec.memory_mb * 1024 * 1024
         out_of_memory = False
@@ -487,18 +496,6 @@ class ExecutionEnvironment:
                 self._api.changed.wait(0.02)
                 if time.monotonic() >= give_up_s:
                     worker.kill()
-
-    def _headers(self, deadline_s: float, client_context: str | None) -> dict[str, str]:
-        deadline_ms = int((time.time() + deadline_s - time.monotonic()) * 1000)
-        trace = f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0"
-        headers = {
-            "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
-            "Lambda-Runtime-Invoked-Function-Arn": self.spec.arn,
-            "Lambda-Runtime-Trace-Id": trace,
-        }
-        if client_context is not None:
-            headers["Lambda-Runtime-Client-Context"] = _as_json(client_context)
-        return headers
 
     def _conclude(
         self,
@@ -616,6 +613,10 @@ class ExecutionEnvironment:
             reason = f"Runtime exited with error: exit status {code}"
         payload = _error_payload("Runtime.ExitError", f"{_request(request_id)}Error: {reason}")
         return _Failure("error", "Runtime.OutOfMemory" if out_of_memory else "Runtime.ExitError", payload)
+
+
+def _new_trace() -> str:
+    return f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0"
 
 
 def _as_json(client_context: str) -> str:

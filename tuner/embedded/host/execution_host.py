@@ -128,7 +128,9 @@ class ExecutionHost:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def invoke(self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None) -> InvocationResult:
+    def invoke(
+        self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None, trace_id: str | None = None
+    ) -> InvocationResult:
         """Run the function once, on the warm environment used last or on a new one.
 
         Args:
@@ -136,6 +138,8 @@ class ExecutionHost:
             event: JSON, handed on as it is.
             client_context: JSON of the mobile SDKs' client context, in base64
                 as Invoke's header has it, or plain.
+            trace_id: X-Ray's header for the handler; by default a trace of its
+                own that is not sampled.
 
         Returns:
             The result; whatever the function does is in it, never raised.
@@ -148,7 +152,9 @@ class ExecutionHost:
         environment = self._take(spec)
         try:
             if not spec.cpu_limited:
-                return environment.invoke(event, request_id=request_id, client_context=client_context)
+                return environment.invoke(
+                    event, request_id=request_id, client_context=client_context, trace_id=trace_id
+                )
             # An init runs at full speed, so it takes a whole core from the others.
             wanted = spec.cpu_share if environment.is_warm else max(1.0, spec.cpu_share)
             queued_at_s = time.monotonic()
@@ -158,6 +164,7 @@ class ExecutionHost:
                     event,
                     request_id=request_id,
                     client_context=client_context,
+                    trace_id=trace_id,
                     on_init_done=lambda: ticket.shrink_to(spec.cpu_share),
                 )
             return dataclasses.replace(result, queued_ms=queued_ms)

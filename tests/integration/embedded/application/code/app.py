@@ -22,4 +22,5 @@ def handler(event, context):
         "memoryMb": context.memory_limit_in_mb,
         "colour": os.environ.get("COLOUR"),
         "capMb": os.environ.get("CAP_MB"),
+        "trace": os.environ.get("_X_AMZN_TRACE_ID"),
     }
