@@ -37,7 +37,7 @@ class FakePaginator:
 
 
 class FakeS3:
-    """Objects in a dict, with entity tags, conditional writes and times; those of another bucket by ``bucket/key``."""
+    """Objects in a dict, with entity tags, conditional writes and times; versions by ``bucket/key@version``."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -45,11 +45,13 @@ class FakeS3:
         self.written_at: dict[str, datetime] = {}
         """When an object was written; what is not here was written now."""
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:  # noqa: N803
         """As S3 does."""
-        if Key not in self.objects:
-            raise client_error("NoSuchKey")
-        return {"Body": io.BytesIO(self.objects[Key]), "ETag": self._tag(Key)}
+        key = f"{Bucket}/{Key}@{VersionId}" if VersionId else Key
+        if key not in self.objects:
+            raise client_error("NoSuchVersion" if VersionId else "NoSuchKey")
+        body = self.objects[key]
+        return {"Body": io.BytesIO(body), "ContentLength": len(body), "ETag": self._tag(key)}
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         """As S3 does."""
