@@ -2,7 +2,8 @@
 # make demo      tunes a real function on this machine, without an AWS account; the report lands in out/demo/
 # make test      runs the tests             (ARGS="-k template -x" goes to pytest)
 # make check     runs every static check
-# make faults    puts every fault into every place of a run, and looks at what is left (ARGS="'well/step/*'" for some)
+# make faults    puts every fault into every place of a run: what is left, who cleaned up (ARGS="'well/step/*'" for some)
+# make mutants   plants bugs, and sees whether each makes what should notice it fail (ARGS="--room restore" for some)
 # make bench     measures what the README and docs/ state (ARGS="all --quick" sees whether it runs)
 # make package   builds what `sam deploy` deploys (ARCHITECTURE=arm64 or x86_64)
 # make clean     removes what was built; .venv/ stays
@@ -11,7 +12,7 @@
 ARGS ?=
 ARCHITECTURE ?= arm64
 .DEFAULT_GOAL := setup
-.PHONY: setup develop demo test check faults bench package clean help
+.PHONY: setup develop demo test check faults mutants bench package clean help
 
 setup:
 	@scripts/setup run
@@ -30,6 +31,9 @@ check: develop
 
 faults: develop
 	@.venv/bin/python -m tests.faults $(ARGS)
+
+mutants: develop
+	@.venv/bin/python -m tests.mutants $(ARGS)
 
 bench: develop
 	@.venv/bin/python -m bench $(ARGS)

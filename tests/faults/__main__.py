@@ -21,10 +21,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tests.faults.cells import Cell, part_of, share_of
+from tests.faults.cleaners import CLEANERS, RULES, rule_for
+from tests.faults.stories import STORIES, Story
 from tests.faults.verdict import Verdict
 
 _STATUSES = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
-_CLEANERS = ("the run", "restore", "the sweeper")
 _SHOWN_PROBLEMS = 40
 
 
@@ -38,12 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with world() as built:
         from tests.faults.matrix import record_all, run_cells
 
-        _, cells = record_all(built)
+        _, cells = record_all(built, _stories(options.cells))
         if options.cells:
             cells = [cell for cell in cells if any(fnmatch.fnmatchcase(cell.id, name) for name in options.cells)]
-        elif options.part:
+        if options.part:
             cells = part_of(cells, *options.part)
-        elif options.share < 1:
+        if options.share < 1:
             cells = share_of(cells, options.share, options.seed)
         if options.list:
             for cell in cells:
@@ -81,6 +82,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _stories(names: Sequence[str]) -> list[Story]:
+    """The stories that have cells of these names: all, where a name leaves the story open."""
+    wanted = {name.partition("/")[0] for name in names}
+    chosen = [story for story in STORIES if story.name in wanted]
+    return chosen if wanted and len(chosen) == len(wanted) else list(STORIES)
+
+
 def _part(text: str) -> tuple[int, int]:
     number, slash, parts = text.partition("/")
     if not (slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
@@ -109,7 +117,7 @@ def _survived(verdict: Verdict) -> bool:
 def _tell(console: Console, cells: Sequence[Cell], verdicts: Sequence[Verdict], took_s: float) -> int:
     by_id = {cell.id: cell for cell in cells}
     table = Table(title="Faults and what became of them", title_justify="left")
-    for heading in ("place", "fault", "tried", "survived", *_STATUSES, *_CLEANERS):
+    for heading in ("place", "fault", "tried", "survived", *_STATUSES, *CLEANERS):
         table.add_column(heading, justify="left" if heading in ("place", "fault") else "right")
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
@@ -119,10 +127,11 @@ def _tell(console: Console, cells: Sequence[Cell], verdicts: Sequence[Verdict], 
         statuses, cleaners = Counter(one.status for one in group), Counter(one.cleaned_by for one in group)
         numbers = [len(group), sum(map(_survived, group))]
         numbers += [statuses[status] for status in _STATUSES]
-        numbers += [cleaners[cleaner] for cleaner in _CLEANERS]
+        numbers += [cleaners[cleaner] for cleaner in CLEANERS]
         table.add_row(place, kind, *(str(number) for number in numbers))
     console.print(table)
     console.print("The last three columns: who took away the last thing that the run had made.")
+    console.print(_rules(cells, verdicts))
     failed = [verdict for verdict in verdicts if not _survived(verdict)]
     for verdict in sorted(failed, key=lambda one: one.cell)[:_SHOWN_PROBLEMS]:
         console.print(f"\n{by_id[verdict.cell]}: {verdict.status} {verdict.error}", markup=False, highlight=False)
@@ -136,6 +145,21 @@ def _tell(console: Console, cells: Sequence[Cell], verdicts: Sequence[Verdict], 
         f"in {took_s / 60:.1f} minutes."
     )
     return 1 if failed else 0
+
+
+def _rules(cells: Sequence[Cell], verdicts: Sequence[Verdict]) -> Table:
+    """Whom the clean-up is left to, by rule, and who did it."""
+    table = Table(title="Who must have cleaned up, at the latest, and who did", title_justify="left")
+    for heading in ("left to", "because", "tried", "survived", *CLEANERS):
+        table.add_column(heading, justify="left" if heading in ("left to", "because") else "right")
+    by_id = {cell.id: cell for cell in cells}
+    for rule in RULES:
+        group = [one for one in verdicts if rule_for(by_id[one.cell]) is rule]
+        if group:
+            cleaners = Counter(one.cleaned_by for one in group)
+            numbers = [len(group), sum(map(_survived, group)), *(cleaners[cleaner] for cleaner in CLEANERS)]
+            table.add_row(rule.cleaner, rule.why, *(str(number) for number in numbers))
+    return table
 
 
 if __name__ == "__main__":

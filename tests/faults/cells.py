@@ -35,9 +35,9 @@ class Cell:
 
     story: str
     place: str
-    """``call``, ``step`` or ``state``."""
+    """``call``, ``step`` or ``state``; ``story`` where nothing fails."""
     where: str
-    """A function's short name, or a state's name."""
+    """A function's short name, or a state's name; ``all`` of a story."""
     visit: int
     call: int
     kind: str
@@ -100,8 +100,9 @@ def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
         known.add(place)
         return True
 
-    for story in STORIES:
+    for story in (story for story in STORIES if story.name in recordings):
         recording = recordings[story.name]
+        cells.append(Cell(story.name, "story", "all", 0, 0, kinds.NOTHING))
         for function, visit, state in recording.visits:
             labels = [what for name, time, _, what in recording.calls if (name, time) == (function, visit)]
             if is_new("step", function, state, str(visit), *_plain(labels)):
@@ -110,8 +111,7 @@ def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
                 if is_new("call", function, state, *_plain([before, what])):
                     cells.extend(
                         Cell(story.name, "call", function, visit, number, kind, f"{state} {what}")
-                        for kind in kinds.CALL_FAULTS
-                        if not (kind == "answer lost once" and _READS.search(what))
+                        for kind in kinds.call_faults(what)
                     )
         for state, entry in recording.states:
             if is_new("state", state, str(entry)):
@@ -128,10 +128,6 @@ def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
                 if is_new("object", state, str(entry), key)
             )
     return cells
-
-
-_READS = re.compile(r":(Get|List|Head|Describe|Filter)")
-"""To make such a call twice is nothing new."""
 
 
 def _plain(labels: list[str]) -> list[str]:
@@ -180,7 +176,7 @@ def arm(world: World, cell: Cell) -> Callable[[], bool]:
             if len(entries) == cell.visit:
                 struck.append(True)
                 kinds.AT_STATES[cell.kind](world, execution, cell.what)
-                if cell.kind not in kinds.STATE_FAULTS:
+                if cell.kind in kinds.CHANGES:
                     world.disturbed = True
                     world.snapshot_disturbed = world.snapshot()
 
@@ -191,8 +187,10 @@ def arm(world: World, cell: Cell) -> Callable[[], bool]:
             world.around_visit = around_visit
             if cell.kind == "time-out":
                 kinds.arm_time_out(world, function, cell.visit)
-        case _:
+        case "state":
             world.state_entered = state_entered
+        case _:
+            struck.append(True)
     return lambda: bool(struck)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 import zipfile
 from collections.abc import Callable
@@ -17,13 +18,20 @@ _THROTTLES = {"lambda": (429, "TooManyRequestsException"), "s3": (503, "SlowDown
 _ERRORS = {"lambda": (500, "ServiceException"), "s3": (500, "InternalError"), "package": (500, "InternalError")}
 _TIMED_OUT_AFTER_S = 0.3
 
+COPY_INVOCATION = "lambda:Invoke lambda-tuner-clone-"
+"""How the call begins that runs the function."""
+
 Go = Callable[[], Any]
 
 
 def _answer(call: Any, status: int, code: str) -> Any:
+    return _answer_so(call, status, code, "made to fail")
+
+
+def _answer_so(call: Any, status: int, code: str, message: str) -> Any:
     from tuner.embedded.seam import refusal
 
-    return refusal(call, status, code, "made to fail")
+    return refusal(call, status, code, message)
 
 
 def _lose(call: Any) -> None:
@@ -77,6 +85,43 @@ def aborted(world: World, caller: Caller, call: Any, go: Go) -> Any:
     return go()
 
 
+def refusal_once(status: int, code: str, message: str = "made to fail") -> Callable[..., Any]:
+    """AWS answers one call so, before it took effect, and the next one not."""
+    return lambda world, caller, call, go: _answer_so(call, status, code, message)
+
+
+def never_ready(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """The copy is not ready, however long one waits."""
+    whose = call.url
+    world.around_call = lambda caller, number, call, go: (
+        _answer(call, *_NOT_READY) if call.operation == "Invoke" and call.url == whose else go()
+    )
+    return _answer(call, *_NOT_READY)
+
+
+def accepted_only(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """AWS accepts the call, and what it asks for is not done yet."""
+    from tuner.embedded.seam import Answer
+
+    return Answer(202, {"content-type": "application/json"}, b"{}")
+
+
+_NOT_READY = (502, "ResourceNotReadyException")
+
+_DELETE, _RESERVE = "lambda:DeleteFunction", "lambda:PutFunctionConcurrency"
+# What AWS answers while something of a copy is not ready yet: the kind, at which calls, and what it does. Each passes
+# when it is waited for.
+PASSING_CALL_FAULTS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "being made": (_DELETE, refusal_once(409, "ResourceConflictException")),
+    "deletion goes on": (_DELETE, accepted_only),
+    "being changed": (_RESERVE, refusal_once(409, "ResourceConflictException")),
+}
+
+# Those after which somebody has to change something: the run says which.
+LASTING_CALL_FAULTS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "never ready": (COPY_INVOCATION, never_ready),
+}
+
 CALL_FAULTS = {
     "error before": error_before,
     "denied": denied,
@@ -86,7 +131,22 @@ CALL_FAULTS = {
     "time-out": timed_out,
     "crash": crashed,
     "aborted": aborted,
+    **{kind: fault for kind, (_, fault) in {**PASSING_CALL_FAULTS, **LASTING_CALL_FAULTS}.items()},
 }
+_MEETS = {kind: at for kind, (at, _) in {**PASSING_CALL_FAULTS, **LASTING_CALL_FAULTS}.items()}
+"""The calls that a kind meets, where it does not meet all of them."""
+
+_READS = re.compile(r":(Get|List|Head|Describe|Filter)")
+"""To make such a call twice is nothing new."""
+
+
+def call_faults(what: str) -> list[str]:
+    """The kinds that a call may meet, by what it is (``lambda:Invoke …``)."""
+    return [
+        kind
+        for kind in CALL_FAULTS
+        if what.startswith(_MEETS.get(kind, "")) and not (kind == "answer lost once" and _READS.search(what))
+    ]
 
 
 def step_error(world: World, caller: Caller, go: Go) -> Any:
@@ -179,10 +239,18 @@ def deployed(world: World, execution: str, what: str) -> None:
 
 
 def reconfigured(world: World, execution: str, what: str) -> None:
-    """The function gets another memory size and environment."""
-    world.client("lambda").update_function_configuration(
+    """The function gets other settings: memory, environment, tags, reserve, policy, alias."""
+    functions = world.client("lambda")
+    functions.update_function_configuration(
         FunctionName=TARGET, MemorySize=1024, Environment={"Variables": {"SECRET": "another"}}
     )
+    arn = functions.get_function(FunctionName=TARGET)["Configuration"]["FunctionArn"]
+    functions.tag_resource(Resource=arn, Tags={"team": "payments"})
+    functions.put_function_concurrency(FunctionName=TARGET, ReservedConcurrentExecutions=90)
+    functions.add_permission(
+        FunctionName=TARGET, StatementId="sns", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com"
+    )
+    functions.update_alias(FunctionName=TARGET, Name="live", Description="moved")
 
 
 def function_deleted(world: World, execution: str, what: str) -> None:
@@ -197,9 +265,16 @@ def clones_deleted(world: World, execution: str, what: str) -> None:
             world.client("lambda").delete_function(FunctionName=name)
 
 
+def sweeper_comes(world: World, execution: str, what: str) -> None:
+    """The sweeper's hour has come; the run is within its time."""
+    world.invoke("sweep", {})
+
+
 def object_lost(world: World, execution: str, what: str) -> None:
     """An object that the run has just written is gone."""
     world.client("s3").delete_object(Bucket=world.bucket, Key=what)
+    if what.endswith("/restore.json"):
+        world.record.restorations.clear()  # the proof is gone, and what it told is known to nobody
 
 
 STATE_FAULTS = {
@@ -218,10 +293,17 @@ DISTURBANCES = {
     "reconfigured": reconfigured,
     "function deleted": function_deleted,
     "clones deleted": clones_deleted,
+    "sweeper comes": sweeper_comes,
 }
 """What others do when a run that goes well enters a state."""
 
+NOTHING = "nothing fails"
+"""A story as it is: what the world saw of it must be what the product says of it."""
 OBJECT_LOST = "object lost"
+LIKE_NOTHING = {NOTHING, "sweeper comes", "second run"}
+"""Kinds that a run takes no notice of."""
+CHANGES = {*DISTURBANCES, OBJECT_LOST} - {"sweeper comes"}
+"""Kinds after which the function, or what the run has, is not what it was."""
 AT_STATES = {**STATE_FAULTS, **DISTURBANCES, OBJECT_LOST: object_lost}
 
 

@@ -27,6 +27,8 @@ class Story:
     tells: str
     prepare: Callable[[World], None] = lambda world: None
     """Makes the function what the story needs, before anybody looks at it."""
+    ends: str = "SUCCEEDED"
+    """How its run ends if nothing fails."""
 
 
 def _well(world: World) -> None:
@@ -165,19 +167,24 @@ def sweep(world: World) -> None:
 
 STORIES = (
     Story("well", _well, "a run that finds an answer"),
-    Story("failing", _failing, "the function fails at its current size"),
-    Story("refused", _refused, "there is no such function, and somebody restores a run that never was"),
-    Story("unworded", _unworded, "the function fails, and the step that words failures is down"),
-    Story("stopped", _stopped, "the execution is stopped while it measures"),
-    Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes"),
+    Story("failing", _failing, "the function fails at its current size", ends="FAILED"),
+    Story("refused", _refused, "there is no such function, and somebody restores a run that never was", ends="FAILED"),
+    Story("unworded", _unworded, "the function fails, and the step that words failures is down", ends="FAILED"),
+    Story("stopped", _stopped, "the execution is stopped while it measures", ends="ABORTED"),
+    Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes", ends="ABORTED"),
     Story("expiring", _expiring, "the copied code expires between two rounds"),
     Story("reserving", _reserving, "its copies reserve concurrency"),
     Story("long", _long, "a batch goes on in a second task, as one has no time for all of it", _slow),
-    Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes"),
+    Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes", ends="ABORTED"),
     Story("snapshots", _snapshotting, "its copies are versions with SnapStart, waited for", _with_snapshots),
     Story(
         "around", _around, "an event in S3, processors, policies, a layer, and records in the log alone", _surrounded
     ),
-    Story("unrestored", _unrestored, "it is stopped, and the steps that restore and that word failures are down"),
+    Story(
+        "unrestored",
+        _unrestored,
+        "it is stopped, and the steps that restore and that word failures are down",
+        ends="ABORTED",
+    ),
     Story("orphaned", _orphaned, "the sweeper finds a temporary function that belongs to no run"),
 )

@@ -28,6 +28,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from tests.faults.record import Deleted, Made, Marked, Ran, Record, Restoration
 
 ENDPOINT = "http://127.0.0.1:9"
 """Nobody listens there: what does not go through the seam fails."""
@@ -87,6 +90,7 @@ class World:
         self.guard: Callable[[Any, Callable[[], Any]], Any] = lambda call, forward: forward()
         """Stands between every call and the account, whoever makes it."""
         self.clock_ahead = timedelta(0)
+        self.record = Record()
         self.invoked: dict[str, int] = {}
         """How often each function that is not the stack's own was run."""
         self.target_fails = False
@@ -338,11 +342,47 @@ class World:
         def go() -> Any:
             token = CALLER.set(None)
             try:
-                return self.guard(call, forward)
+                answer = self.guard(call, forward)
+                if answer.status < 300:
+                    self._note(caller, call)
+                return answer
             finally:
                 CALLER.reset(token)
 
         return self.around_call(caller, caller.calls, call, go)
+
+    def _note(self, caller: Caller, call: Any) -> None:
+        """Write down what a step's call has just done."""
+        path = urlsplit(call.url).path
+        by = (caller.function, caller.visit)
+        now = (datetime.now(UTC) + self.clock_ahead).isoformat()
+        match call.service, call.operation:
+            case "lambda", "CreateFunction":
+                asked = json.loads(call.body)
+                tags, name = asked.get("Tags") or {}, asked["FunctionName"]
+                run = tags.get("lambda-tuner:run")
+                plan = self.object(f"runs/{run}/plan.json") or {}
+                self.record.made[name] = Made(
+                    run=run,
+                    expires_at=tags.get("lambda-tuner:expires", ""),
+                    made_at=now,
+                    planned=name in {step["name"] for step in plan.get("steps", ())},
+                )
+            case "lambda", "DeleteFunction":
+                self.record.deleted.append(Deleted(path.rstrip("/").rsplit("/", 1)[-1], by))
+            case "s3", "PutObject":
+                *_, run, name = path.split("/")
+                if run == "open" and caller.function.endswith("-plan"):
+                    mark = self.object(f"open/{name}") or {}
+                    self.record.marks.append(Marked(name.removesuffix(".json"), mark.get("expires_at", ""), now))
+                if name == "plan.json" and caller.function.endswith("-plan"):
+                    self.record.target_when_planned[run] = self.snapshot()
+                elif name == "report.json":
+                    self.record.told[run] = len(self.record.restorations)
+                elif name == "restore.json":
+                    says = self.object(f"runs/{run}/{name}")
+                    there = frozenset(self.functions())
+                    self.record.restorations.append(Restoration(run, by, says, there, self.snapshot()))
 
     # --- running functions --------------------------------------------------------------------------------------
 
@@ -446,14 +486,25 @@ class World:
             return Invocation(request_id, b"{}", None, "")
         with self._counting:
             self.invoked[name] = count = self.invoked.get(name, 0) + 1
-        init = "\tInit Duration: 101.50 ms" if count == 1 else ""
-        duration_ms = 40 + 60_000 / memory_mb + (count * 7 % 5)
+        # No two numbers of a record are alike, so that none can stand for another.
+        init_ms = 101.5 + memory_mb / 1024 if count == 1 else None
+        duration_ms = round(40 + 60_000 / memory_mb + (count * 7 % 5) + 0.13, 2)
+        ran = self.record.ran[request_id] = Ran(
+            function=name,
+            memory_mb=memory_mb,
+            architecture=str(function.architectures[0]),
+            duration_ms=duration_ms,
+            billed_ms=math.ceil(duration_ms + (init_ms or 0)),
+            init_ms=None if init_ms is None else round(init_ms, 2),
+            max_memory_used_mb=60 + count,
+            failed=self.target_fails,
+        )
+        init = "" if ran.init_ms is None else f"\tInit Duration: {ran.init_ms:.2f} ms"
         lines = [
             f"START RequestId: {request_id} Version: $LATEST\n",
             f"END RequestId: {request_id}\n",
-            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms"
-            f"\tBilled Duration: {int(duration_ms) + 1} ms"
-            f"\tMemory Size: {memory_mb} MB\tMax Memory Used: 61 MB{init}\t\n",
+            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {ran.billed_ms} ms"
+            f"\tMemory Size: {memory_mb} MB\tMax Memory Used: {ran.max_memory_used_mb} MB{init}\t\n",
         ]
         moment = int(time.time() * 1000)
         if self.target_fails:

@@ -189,6 +189,18 @@ def test_name_fits_whatever_the_run_is_called(run_id: str, memory_mb: int) -> No
     assert len(clone_name(run_id, Candidate(memory_mb, "x86_64"))) <= 64
 
 
+def test_every_copy_has_a_name_of_its_own() -> None:
+    """Runs, sizes, architectures and further copies are told apart: none is measured or removed for another."""
+    names = [
+        clone_name(run_id, Candidate(memory_mb, architecture), copy)
+        for run_id in ("night-1", "night-2")
+        for memory_mb in (128, 1280)
+        for architecture in ("arm64", "x86_64")
+        for copy in (0, 1, 10)
+    ]
+    assert len({*names}) == len(names)
+
+
 @pytest.mark.parametrize(
     ("refusal", "hint"),
     [

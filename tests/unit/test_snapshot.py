@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tuner.core.clone import TREATMENTS
 from tuner.core.snapshot import CONFIGURATION, MISSING, NOT_READABLE, compare, fingerprint, foreign_changes
 
 READABLE: dict[str, Any] = {
@@ -100,6 +101,16 @@ def test_difference_is_named_by_its_setting(section: str, value: Any, differs: t
     found = differing(changed(section, value))
     assert found[section] == differs
     assert set(found) - {"time-out (s)"} == {section}
+
+
+SETTINGS = sorted(field for field, treatment in TREATMENTS.items() if treatment.kind != "answer")
+
+
+@pytest.mark.parametrize("field", sorted({*SETTINGS, "CodeSize", "LastModified"} - {"RuntimeVersionConfig"}))
+def test_every_setting_is_compared(field: str) -> None:
+    """Whatever `GetFunctionConfiguration` may answer and somebody can set; the runtime's version is AWS's to move."""
+    found = differing({**READABLE, CONFIGURATION: {**READABLE[CONFIGURATION], field: "another"}})
+    assert found[CONFIGURATION] == (field,)
 
 
 def test_what_could_not_be_read_is_not_called_the_same() -> None:

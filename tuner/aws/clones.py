@@ -198,7 +198,7 @@ class Clones:
                         raise
 
     def delete(self, name: str) -> bool:
-        """Delete a temporary function; ``False`` where it was gone already.
+        """Ask AWS to delete a temporary function; ``False`` where it was gone before the first try.
 
         Raises:
             CloneNotReady: It is just being made; call again.
@@ -211,11 +211,23 @@ class Clones:
             except ClientError as error:
                 match error_code(error):
                     case "ResourceNotFoundException":
-                        return False
+                        # A repetition of the SDK's finds nothing where the first try worked and its answer was lost.
+                        return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
                     case "ResourceConflictException":
                         raise CloneNotReady(f"{name} cannot be removed while it is being made.") from error
                     case _:
                         raise
+        return True
+
+    def exists(self, name: str) -> bool:
+        """Whether a temporary function is there, in whatever state: AWS may still be deleting it."""
+        with aws_call("lambda:GetFunctionConfiguration", name):
+            try:
+                self._lambda.get_function_configuration(FunctionName=name)
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    return False
+                raise
         return True
 
     def arns(self) -> dict[str, str]:

@@ -122,9 +122,10 @@ def measure(
             min(batch.environment_count, batch.invocation_count - len(done)) if record.problem.max_parallel > 1 else 1
         )
         indices = _next_payloads(record.problem.payload_weights, [*earlier, *done], wave)
+        # First, so that where it fails no invocation is booked that was not made.
+        report_batch(artifacts, record, batch, [*others, journal.observation])
         journal = replace(journal, started=len(done) + wave)
         artifacts.write(name, to_json(journal))
-        report_batch(artifacts, record, batch, [*others, journal.observation])
         if done and record.request.sleep_between_invocations_ms:
             sleep(record.request.sleep_between_invocations_ms / 1000)
         booked = {each.request_id for other in journals for each in other.observation.invocations}

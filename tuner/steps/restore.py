@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
@@ -17,6 +18,7 @@ from tuner.core.errors import (
     RestoreIncomplete,
     RetryableError,
     ServiceError,
+    StudyBusy,
     TunerError,
 )
 from tuner.core.plan import Plan, clone_prefix
@@ -33,13 +35,17 @@ from tuner.core.snapshot import (
 )
 from tuner.steps.run import PLAN, RESTORED, load_plan
 
+_MOST_REWRITINGS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:
     """The proof: what was removed, what is left, and whether the function is as it was."""
 
     removed: tuple[str, ...]
+    """What was there and is gone: looked for after its deletion."""
     remaining: tuple[str, ...]
+    """What is still there, or could not be looked for."""
     checks: tuple[Check, ...]
     checked_at: str
     changes: tuple[ForeignChange, ...] = ()
@@ -54,10 +60,11 @@ class Restored:
 def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, now: str) -> Restored:
     """Delete the run's temporary functions and compare the target with its snapshot.
 
-    Idempotent: what is gone already is fine. A run that was never planned made
-    nothing, and there is nothing to do. A function that cannot be read any
-    more does not keep the run from being undone: what was not compared is
-    named.
+    What AWS accepts to delete is looked for afterwards: only what is not
+    there any more counts as removed. Idempotent: what is gone already is fine.
+    A run that was never planned made nothing, and there is nothing to do. A
+    function that cannot be read any more does not keep the run from being
+    undone: what was not compared is named.
 
     Args:
         artifacts: The run's objects.
@@ -67,33 +74,65 @@ def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, no
 
     Raises:
         Throttled: AWS asked to slow down; call again.
-        CloneNotReady: A temporary function is just being made and cannot be removed yet; call again.
+        CloneNotReady: A temporary function is just being made, or its deletion goes on; call again.
         RestoreIncomplete: Something could not be removed; names it.
+        StudyBusy: Others kept rewriting the proof.
     """
     if artifacts.find(PLAN) is None:
         return Restored((), (), (), now)
     plan = load_plan(artifacts)
-    removed: list[str] = []
+    removed: set[str] = set()
+    gone: set[str] = set()
     problems: dict[str, TunerError] = {}
     for name in dict.fromkeys(step.name for step in plan.steps):
-        try:
-            if clones.delete(name):
-                removed.append(name)
-        except TunerError as error:
-            problems[name] = error
+        problem, was_there = _remove(clones, name)
+        if problem is not None:
+            problems[name] = problem
+        else:
+            (removed if was_there else gone).add(name)
     after = _read(reader, plan)
     checks = compare(plan.snapshot_before, after)
-    earlier = artifacts.find(RESTORED) or {}
-    restored = Restored(
-        tuple(sorted({*earlier.get("removed", ()), *removed})),
-        tuple(problems),
-        checks,
-        now,
-        foreign_changes(plan.snapshot_before, after, checks, since=plan.planned_at, until=now),
-    )
-    artifacts.write(RESTORED, to_json(restored))
+    changes = foreign_changes(plan.snapshot_before, after, checks, since=plan.planned_at, until=now)
+    restored = _keep(artifacts, Restored(tuple(removed), tuple(problems), checks, now, changes), gone)
     _raise_for(problems, artifacts.run_id)
     return restored
+
+
+def _keep(artifacts: RunArtifacts, restored: Restored, gone: Set[str]) -> Restored:
+    """Write the proof down, with what earlier ones have removed: two may be at it at the same time."""
+    for rewriting in range(_MOST_REWRITINGS):
+        body, entity_tag = artifacts.all.read_tagged(artifacts.key(RESTORED))
+        earlier = {} if body is None else json.loads(body)
+        # What an earlier one could not find gone, and is gone now, was there.
+        removed = {*restored.removed, *earlier.get("removed", ()), *(gone & {*earlier.get("remaining", ())})}
+        merged = replace(restored, removed=tuple(sorted(removed)))
+        try:
+            artifacts.all.write_unchanged(
+                artifacts.key(RESTORED), json.dumps(to_json(merged), allow_nan=False).encode(), entity_tag
+            )
+        except StudyBusy:
+            if rewriting + 1 == _MOST_REWRITINGS:
+                raise
+        else:
+            break
+    return merged
+
+
+def _remove(clones: Clones, name: str) -> tuple[TunerError | None, bool]:
+    """Delete a temporary function and look for it; why it may still be there, and whether it was there before."""
+    refused: TunerError | None = None
+    try:
+        if not clones.delete(name):
+            return None, False
+    except TunerError as error:
+        # An answer that got lost may have been that of a deletion: what counts is whether it is there.
+        refused = error
+    try:
+        if not clones.exists(name):
+            return None, True
+    except TunerError as error:
+        return refused or error, True
+    return refused or CloneNotReady(f"{name} is still there, though AWS has accepted its deletion."), True
 
 
 def _read(reader: TargetReader, plan: Plan) -> Mapping[str, Any]:

@@ -46,11 +46,11 @@ def shown(run: FakeRun) -> dict[str, Any]:
     return document
 
 
-def refuse(run: FakeRun, wanted: str, code: str) -> None:
-    """Let one kind of call be refused."""
+def refuse(run: FakeRun, wanted: str, code: str, *, only: str = "") -> None:
+    """Let one kind of call be refused, everywhere or on one function."""
 
     def before(call: str, name: str) -> None:
-        if call == wanted:
+        if call == wanted and only in ("", name):
             raise client_error(code, "refused")
 
     run.aws.before = before
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_named_and_ends_nothing(run: FakeRun, code: str) 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "InternalFailure"])
 def test_function_that_cannot_be_read_any_more_does_not_keep_its_copies(started: FakeRun, code: str) -> None:
     """The copies go, and nothing is called the same."""
-    refuse(started, "get_function_configuration", code)
+    refuse(started, "get_function_configuration", code, only="theirs")
     assert undo(started).removed
     started.aws.before = lambda call, name: None
     assert list(started.aws.functions) == ["theirs"]
@@ -151,6 +151,100 @@ def test_copy_that_is_just_being_made_is_waited_for(started: FakeRun) -> None:
         undo(started)
 
 
+def test_copy_that_outlives_its_deletion_is_not_called_removed(started: FakeRun) -> None:
+    """AWS accepted the deletion, and the function is still there: it remains until a look finds it gone."""
+    delete = started.aws.delete_function
+    started.aws.delete_function = lambda *, FunctionName: None  # type: ignore[method-assign] # noqa: N803
+    with pytest.raises(CloneNotReady, match="still there"):
+        undo(started)
+    (clone,) = shown(started)["remaining"]
+    assert (shown(started)["removed"], shown(started)["complete"]) == ([], False)
+    assert [key for key in started.s3.objects if key.startswith("open/")], "the sweeper must find the run"
+    delete(FunctionName=clone)
+    assert undo(started).removed == (clone,)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "TooManyRequestsException"])
+def test_copy_that_cannot_be_looked_for_is_not_called_removed(started: FakeRun, code: str) -> None:
+    """It counts as removed when a later look finds it gone."""
+    (clone,) = (name for name in started.aws.functions if name.startswith(CLONE_PREFIX))
+    refuse(started, "get_function_configuration", code, only=clone)
+    with pytest.raises(TunerError, match=clone):
+        undo(started)
+    assert shown(started)["remaining"] == [clone]
+    started.aws.before = lambda call, name: None
+    assert (undo(started).removed, undo(started).remaining) == ((clone,), ())
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        client_error("InternalFailure"),
+        client_error("ResourceNotFoundException", ResponseMetadata={"RetryAttempts": 1}),
+    ],
+    ids=["each time", "the first time"],
+)
+def test_deletion_whose_answer_got_lost_counts_when_the_copy_is_gone(started: FakeRun, lost: Exception) -> None:
+    """Whether AWS did it is asked of AWS, not concluded from an error."""
+    delete = started.aws.delete_function
+
+    def deleted_but(*, FunctionName: str) -> None:  # noqa: N803
+        delete(FunctionName=FunctionName)
+        raise lost
+
+    started.aws.delete_function = deleted_but  # type: ignore[method-assign]
+    restored = undo(started)
+    assert (len(restored.removed), restored.remaining, restored.complete) == (1, (), True)
+
+
+def test_two_that_restore_at_once_lose_nothing_of_the_proof(started: FakeRun) -> None:
+    """Each finds a part of the copies gone: what either removed stands in the proof, whoever writes last."""
+    delete = started.aws.delete_function
+
+    def after_another(*, FunctionName: str) -> None:  # noqa: N803
+        started.aws.delete_function = delete  # type: ignore[method-assign]
+        assert undo(started).removed == (FunctionName,)
+        delete(FunctionName=FunctionName)
+
+    started.aws.delete_function = after_another  # type: ignore[method-assign]
+    assert len(undo(started).removed) == 1
+    assert len(shown(started)["removed"]) == 1
+
+
+def test_proof_that_is_written_meanwhile_is_read_again(started: FakeRun) -> None:
+    """The condition of the write sees it."""
+    put, read = started.s3.put_object, started.s3.get_object
+
+    def read_before_another(*, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        if not Key.endswith("/restore.json"):
+            return read(Bucket=Bucket, Key=Key)
+        started.s3.get_object = read  # type: ignore[method-assign]
+        try:
+            return read(Bucket=Bucket, Key=Key)
+        finally:
+            put(Bucket=Bucket, Key=Key, Body=json.dumps({"removed": ["another"], "remaining": []}).encode())
+
+    started.s3.get_object = read_before_another  # type: ignore[method-assign]
+    assert "another" in undo(started).removed
+
+
+def test_copy_that_was_never_made_is_not_called_removed(started: FakeRun) -> None:
+    """What is planned may not have been made: somebody stopped the run between the two."""
+    planned = started.artifacts.read("plan.json")
+    candidate = {"memory_mb": 3008, "architecture": "arm64"}
+    never = {"kind": "create_function", "name": f"{CLONE_PREFIX}never", "candidate": candidate}
+    started.artifacts.write("plan.json", {**planned, "steps": [*planned["steps"], never]})
+    assert f"{CLONE_PREFIX}never" not in undo(started).removed
+
+
+def test_only_copies_can_be_deleted(started: FakeRun) -> None:
+    """A name of another kind is refused before AWS is asked, whoever wrote it into a plan."""
+    with pytest.raises(ValueError, match="not ours"):
+        started.clones.delete("theirs")
+    assert "theirs" in started.aws.functions
+    assert ("delete_function", "theirs") not in started.aws.calls
+
+
 def test_refused_deletion_is_not_hidden_by_a_throttled_one(started: FakeRun) -> None:
     """Where trying again helps only some, the error is the one that needs a person."""
     started.round()
@@ -164,6 +258,17 @@ def test_refused_deletion_is_not_hidden_by_a_throttled_one(started: FakeRun) -> 
     with pytest.raises(RestoreIncomplete, match="1024-arm"):
         undo(started)
     assert shown(started)["remaining"]
+
+
+def test_one_copy_that_stays_does_not_keep_the_others(started: FakeRun) -> None:
+    """What can be removed is removed, whichever cannot."""
+    started.round()
+    copies = [step["name"] for step in started.artifacts.read("plan.json")["steps"]]
+    assert len(copies) > 1
+    refuse(started, "delete_function", "AccessDeniedException", only=copies[0])
+    with pytest.raises(RestoreIncomplete, match=copies[0]):
+        undo(started)
+    assert [name for name in started.aws.functions if name.startswith(CLONE_PREFIX)] == copies[:1]
 
 
 def test_alias_that_is_gone_leaves_the_function_to_compare(run: FakeRun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -23,7 +24,7 @@ from tuner.core.errors import (
     RunNotFound,
     TooManyUnmeasured,
 )
-from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG
+from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG
 from tuner.steps.create_clones import create_clones
 from tuner.steps.overdue import mark_closed, overdue_runs
 from tuner.steps.recommend import recommend_for
@@ -67,6 +68,30 @@ def test_secrets_stay_out_of_the_bucket(run: FakeRun) -> None:
         next(name for name in run.aws.functions if name.startswith(CLONE_PREFIX)) if len(run.aws.functions) > 1 else ""
     )
     assert run.aws.functions[clone]["Environment"]["Variables"] == {"SECRET": "hunter2"}
+
+
+def test_copy_is_in_the_plan_before_it_is_made(run: FakeRun) -> None:
+    """Whatever ends the step in the middle of CreateFunction, the plan knows what to undo, and the copy whose it is."""
+    record = run.plan(budget={"maxMinutes": 90})
+    planned: list[list[str]] = []
+
+    def look(call: str, name: str) -> None:
+        if call == "create_function":
+            planned.append([step["name"] for step in run.artifacts.read("plan.json")["steps"]])
+            assert name in planned[-1]
+
+    run.aws.before = look
+    run.search()
+    made = [name for name in run.aws.functions if name.startswith(CLONE_PREFIX)]
+    assert len(planned) == len(made) > 1
+    ends_at = NOW + timedelta(minutes=90)
+    for name in made:
+        assert run.aws.tags[name][RUN_TAG] == record.run_id
+        assert datetime.fromisoformat(run.aws.tags[name][EXPIRES_TAG]) > ends_at, (
+            "the sweeper would take it from the run"
+        )
+    (mark,) = (json.loads(body) for key, body in run.s3.objects.items() if key.startswith("open/"))
+    assert datetime.fromisoformat(mark["expires_at"]) > ends_at
 
 
 def test_first_round_is_one_invocation_at_the_current_size(run: FakeRun) -> None:
@@ -423,11 +448,12 @@ def test_cpu_time_is_asked_of_the_copies_by_a_tag(run: FakeRun, wanted: bool) ->
 
 def test_overdue_run_of_the_same_function_is_restored_first(run: FakeRun) -> None:
     """A run that nobody restored is found by the next run of its function; other functions' runs are left alone."""
-    for run_id, function_name, year in (("lost", "theirs", 2025), ("busy", "theirs", 2027), ("other", "other", 2025)):
+    marks = {"lost": ("theirs", 2025), "busy": ("theirs", 2027), "other": ("other", 2025), "too": ("theirs", 2025)}
+    for run_id, (function_name, year) in marks.items():
         mark = {"function_name": function_name, "expires_at": f"{year}-11-01T00:00:00+00:00"}
         run.artifacts.all.write_json(f"open/{run_id}.json", mark)
     run.plan()
-    assert run.restarted == ["lost"]
+    assert run.restarted == ["lost", "too"]
 
 
 def test_mark_of_a_run_stays_until_its_end_is_told(run: FakeRun) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
+
 import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
@@ -129,3 +132,21 @@ def test_function_that_outlived_its_run_by_a_day_is_removed_here(left_behind: Fa
     left_behind.aws.tags[ORPHAN] = {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-22T00:00:00+00:00"}
     swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, ORPHAN in swept.removed) == (("lost",), True)
+
+
+def test_runs_that_are_restored_in_the_same_second_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Step Functions takes a name once: two runs have two, the same run asked for twice has one."""
+    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
+    monkeypatch.setenv("TUNER_RESTORE_ARN", "arn:aws:states:eu-west-1:123456789012:stateMachine:lambda-tuner-restore")
+    from tuner.handlers import _entry
+
+    started: list[dict[str, str]] = []
+    machine = SimpleNamespace(start_execution=lambda **request: started.append(request))
+    monkeypatch.setattr(_entry, "client", lambda service: machine)
+    monkeypatch.setattr(_entry, "now", lambda: NOW)
+    for run_id in ("night-" + 80 * "a", "night-" + 80 * "b", "night-" + 80 * "a"):
+        _entry.restorer()(run_id)
+    first, second, again = (request["name"] for request in started)
+    assert first == again != second
+    assert max(len(first), len(second)) <= 80
+    assert [json.loads(request["input"])["runId"][-1] for request in started] == ["a", "b", "a"]

@@ -1,0 +1,1 @@
+"""Bugs that are planted on purpose: each must make a test, or the fault matrix, fail."""
