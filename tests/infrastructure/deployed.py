@@ -26,6 +26,7 @@ NO_VALUE = object()
 MACHINES = ("tune", "restore", "nightly")
 
 EVERYTHING_SET = {
+    "CodeObjects": f"arn:aws:s3:::packages-{ACCOUNT}/functions/*",
     "PayloadObjects": f"arn:aws:s3:::payloads-{ACCOUNT}/*",
     "ProcessorFunctions": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:make-tables",
     "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.infrastructure.deployed import ACCOUNT, EVERYTHING_SET, REGION, ROOT, Deployed, definition, states
 from tuner.aws.target import TargetReader
@@ -46,6 +47,9 @@ WITHOUT_ARN = {
 
 READS = re.compile(r"^[a-z0-9]+:(Get|List|Describe|Filter|BatchGet)")
 
+CHANGES_NOTHING = {"iam:PassRole", "lambda:AssociateRuntimeAlias"}
+"""Asked of whoever gives a function a role or a customer-managed runtime."""
+
 OUR_OWN = (
     CLONES,
     f"{CLONES}:*",
@@ -70,11 +74,31 @@ IMPLIED = {
         "ecr:GetRepositoryPolicy",
         "elasticfilesystem:DescribeMountTargets",
         "iam:PassRole",
+        "lambda:AssociateRuntimeAlias",
         "lambda:GetLayerVersion",
         "lambda:PublishVersion",
         "lambda:TagResource",
+        "s3files:ListMountTargets",
     },
 }
+NOT_FOR_COPIES = {
+    "kms:CreateGrant": "of a key of the function's; whoever has one allows the role in its policy (docs/permissions.md)",
+    "kms:Decrypt": "as above",
+    "kms:DescribeKey": "as above",
+    "kms:Encrypt": "as above",
+    "kms:GenerateDataKey": "as above",
+    "lambda:GetCodeSigningConfig": "a copy has no code signing",
+    "lambda:GetFunctionCodeSigningConfig": "as above",
+    "lambda:GetFunctionRecursionConfig": "a call of its own, which CreateFunction does not make",
+    "lambda:GetRuntimeManagementConfig": "as above",
+    "lambda:PutFunctionRecursionConfig": "as above",
+    "lambda:PutFunctionScalingConfig": "as above",
+    "lambda:PutRuntimeManagementConfig": "as above",
+    "lambda:PassCapacityProvider": "Managed Instances are refused",
+    "s3:GetObjectVersion": "the artifact bucket has no versions",
+}
+"""What CloudFormation may need to create a function and the creator of copies does not, and why."""
+
 ALWAYS_IMPLIED = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
@@ -131,7 +155,7 @@ LISTED_PROCESSOR = EVERYTHING_SET["ProcessorFunctions"]
 def test_writes_end_at_what_is_ours(deployed: Deployed) -> None:
     """Whatever changes, starts or removes something names only resources of this stack or temporary functions."""
     for role, statement in statements(deployed):
-        changing = {one for one in statement["Action"] if not READS.match(one)} - WITHOUT_ARN.keys() - {"iam:PassRole"}
+        changing = {one for one in statement["Action"] if not READS.match(one)} - WITHOUT_ARN.keys() - CHANGES_NOTHING
         listed = {LISTED_PROCESSOR} if changing == {"lambda:InvokeFunction"} else set()
         for resource in set(statement["Resource"]) - listed if changing else ():
             assert any(fnmatch.fnmatchcase(resource, ours) for ours in OUR_OWN), f"{role}: {changing} on {resource}"
@@ -164,6 +188,8 @@ def test_live_functions_are_never_changed(deployed: Deployed) -> None:
         if action.startswith("lambda:") and not READS.match(action)
     }
     assert writes == {
+        # Changes nothing: it is asked of whoever gives a function a customer-managed runtime.
+        "lambda:AssociateRuntimeAlias",
         "lambda:CreateFunction",
         "lambda:DeleteFunction",
         "lambda:InvokeFunction",
@@ -261,6 +287,30 @@ def test_payloads_come_from_listed_places() -> None:
         Deployed(), "PlanRole", "s3:GetObject"
     )
     assert listed == {EVERYTHING_SET["PayloadObjects"]}
+
+
+def test_code_that_lambda_does_not_store_comes_from_listed_places() -> None:
+    """The copier reads what the parameter lists, versions too; by default no bucket but ours."""
+    for action in ("s3:GetObject", "s3:GetObjectVersion"):
+        by_default = granted(Deployed(), "CopyCodeRole", action)
+        assert not [one for one in by_default if not one.startswith(BUCKET)]
+        listed = granted(Deployed(EVERYTHING_SET), "CopyCodeRole", action) - by_default
+        assert listed == {EVERYTHING_SET["CodeObjects"]}
+
+
+def test_creator_of_copies_may_what_aws_asks_of_it(by_default: Deployed) -> None:
+    """CloudFormation's own list of what creating a function takes: a permission that AWS adds there fails here."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, "AWS::Lambda::Function").schema
+    asked = set(schema["handlers"]["create"]["permissions"])
+    held = {action for statement in by_default.statements("CreateClonesRole") for action in statement["Action"]}
+    assert asked - held == NOT_FOR_COPIES.keys()
+
+
+def test_images_and_runtimes_may_be_another_accounts(by_default: Deployed) -> None:
+    """A central registry's own policy decides; images and runtimes come from the same Region."""
+    assert granted(by_default, "CreateClonesRole", "ecr:BatchGetImage") == {f"arn:aws:ecr:{REGION}:*:repository/*"}
+    runtimes = granted(by_default, "CreateClonesRole", "lambda:AssociateRuntimeAlias")
+    assert runtimes == {f"arn:aws:lambda:{REGION}:*:runtime/*"}
 
 
 def test_only_listed_processors_may_be_invoked() -> None:

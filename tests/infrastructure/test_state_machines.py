@@ -171,7 +171,17 @@ def test_every_failure_of_tune_is_caught() -> None:
     """Each state that can fail hands its failure on; only the last steps of a failed run have nowhere else to go."""
     for name, state in definition("tune")["States"].items():
         if state["Type"] in {"Task", "Map"}:
-            assert [catcher["ErrorEquals"] for catcher in state["Catch"]] == [["States.ALL"]], name
+            first = [["CodeGone"]] if name == "CreateClones" else []
+            assert [catcher["ErrorEquals"] for catcher in state["Catch"]] == [*first, ["States.ALL"]], name
+
+
+def test_a_package_that_vanished_is_copied_again() -> None:
+    """The run goes back to CopyCode, which alone may write it, and from there to the same round."""
+    assert definition("tune")["States"]["CreateClones"]["Catch"][0] == {
+        "ErrorEquals": ["CodeGone"],
+        "ResultPath": None,
+        "Next": "CopyCode",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(definition("tune")["States"].keys()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore
@@ -13,13 +14,22 @@ from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuner.core.clone import CHECKED_WITH, NOT_SET, TREATMENTS, check_service_model, clone_request, way_out
+from tuner.core.clone import (
+    CHECKED_WITH,
+    CODE_TREATMENTS,
+    NOT_SET,
+    TREATMENTS,
+    check_service_model,
+    clone_request,
+    way_out,
+)
 from tuner.core.errors import ServiceError
 from tuner.core.model import Candidate
 from tuner.core.plan import EXPIRES_TAG, RUN_TAG, clone_name
 
 LAMBDA = botocore.session.get_session().get_service_model("lambda")
 ANSWER: Any = LAMBDA.operation_model("GetFunctionConfiguration").output_shape
+CODE: Any = LAMBDA.operation_model("GetFunction").output_shape.members["Code"]  # type: ignore[union-attr]
 REQUEST: Any = LAMBDA.operation_model("CreateFunction").input_shape
 SAMPLES = {
     "LogFormat": "JSON",
@@ -48,18 +58,45 @@ def sample(shape: Shape, name: str) -> Any:
     return SAMPLES.get(name, f"the function's {name}")
 
 
-def full_request() -> dict[str, Any]:
+ZIP = {"S3Bucket": "ours", "S3Key": "clones/00.zip"}
+IMAGE = {"ImageUri": "theirs@sha256:00"}
+
+
+def full_request(code: Mapping[str, str] = ZIP) -> dict[str, Any]:
     """The request for a copy of a function that has everything that boto3 knows of."""
     configuration = sample(ANSWER, "")
-    code = {"S3Bucket": "ours", "S3Key": "clones/00.zip"}
     tags = {RUN_TAG: "night-1", EXPIRES_TAG: "2026-11-24T05:00:00+00:00"}
     group = "/lambda-tuner/clones"
     return clone_request("copy", Candidate(512, "arm64"), configuration, code, tags, log_group=group, snap_start=True)
 
 
-def test_every_field_of_boto3s_model_has_its_treatment() -> None:
-    """A field that AWS adds fails here until somebody says what a copy does with it."""
+def fields(shape: Shape, path: str = "") -> Iterator[str]:
+    """Every field that a shape can hold, nested ones as ``Code.S3Key``; what a list or a map holds stands under it."""
+    match shape:
+        case StructureShape():
+            for name, member in shape.members.items():
+                yield from fields(member, f"{path}.{name}".lstrip("."))
+        case ListShape():
+            yield from fields(shape.member, path)
+        case _:
+            yield path
+
+
+def set_fields(value: Any, path: str = "") -> Iterator[str]:
+    """The same of a request: every field that is set in it; the keys of a map are no fields."""
+    if isinstance(value, Mapping) and path not in {"Environment.Variables", "Tags"}:
+        for name, inner in value.items():
+            yield from set_fields(inner, f"{path}.{name}".lstrip("."))
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        yield from set_fields(value[0], path)
+    else:
+        yield path
+
+
+def test_every_field_of_botocores_model_has_its_treatment() -> None:
+    """A field that AWS adds to a function's configuration or code fails here until somebody says what becomes of it."""
     assert set(TREATMENTS) == set(ANSWER.members)
+    assert set(CODE_TREATMENTS) == set(CODE.members)
 
 
 @pytest.mark.parametrize("older", ["1.44.4", "1.9.99", "0.99.0"])
@@ -70,15 +107,20 @@ def test_an_older_service_model_is_refused_with_both_versions_named(older: str) 
     check_service_model(botocore.__version__)
 
 
-def test_every_setting_of_boto3s_model_is_made_or_has_its_reason() -> None:
-    """What CreateFunction takes is in the request, is left out or refused, or cannot be known."""
+def test_every_setting_of_botocores_model_is_made_or_has_its_reason() -> None:
+    """What CreateFunction takes, down to nested fields, is in the request, or there is a reason why it is not."""
+    known = {field: field.split(".")[0] for field in fields(REQUEST)}
+    made = {*set_fields(full_request(ZIP)), *set_fields(full_request(IMAGE))}
     without = {name for name, treatment in TREATMENTS.items() if treatment.kind in {"left_out", "refused"}}
-    assert set(REQUEST.members) == set(full_request()) | (without & set(REQUEST.members)) | set(NOT_SET)
+    unset = {field for field, top in known.items() if top in without and field not in made}
+    assert made | unset | set(NOT_SET) == set(known)
+    assert not made & set(NOT_SET)
 
 
 def test_what_is_not_copied_says_why() -> None:
     """No field is changed, left out or refused without a reason."""
-    assert not [name for name, one in TREATMENTS.items() if one.kind in {"ours", "left_out", "refused"} and not one.why]
+    every = {**TREATMENTS, **CODE_TREATMENTS}
+    assert not [name for name, one in every.items() if one.kind in {"ours", "left_out", "refused"} and not one.why]
     assert all(NOT_SET.values())
 
 
@@ -157,6 +199,11 @@ def test_name_fits_whatever_the_run_is_called(run_id: str, memory_mb: int) -> No
         ("Lambda was unable to configure access to your environment variables: KMS key is invalid.", "kms:Decrypt"),
         ("Code storage limit exceeded.", "storage"),
         ("The subnet ID 'subnet-0' does not exist", "subnet"),
+        ("Lambda does not have permission to access the ECR image. Check the ECR permissions.", "repository refuses"),
+        ("not authorized to perform: ecr:BatchGetImage because no resource-based policy allows it", "this account too"),
+        ("Could not unzip uploaded file. Please check your file, then try to upload again.", "artifact bucket is dam"),
+        ("s3files:ListMountTargets on fs-0 was refused", "file system"),
+        ("arn:aws:lambda:eu-west-1:123456789012:runtime/theirs/alias/prod is blocked", "customer-managed"),
         ("Something else.", "docs/limits.md"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -89,14 +90,18 @@ class Artifacts:
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
+        return self.written_at(key) is not None
+
+    def written_at(self, key: str) -> datetime | None:
+        """When the object was last written, in UTC; ``None`` if there is no such object."""
         with aws_call("s3:GetObject", self.uri(key)):
             try:
-                self._s3.head_object(Bucket=self.bucket, Key=key)
+                written_at: datetime = self._s3.head_object(Bucket=self.bucket, Key=key)["LastModified"]
             except ClientError as error:
                 if error_code(error) in _ABSENT:
-                    return False
+                    return None
                 raise
-        return True
+        return written_at
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins so, in order."""

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from tuner.aws.code import code_key
 from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.core.clone import clone_request, way_out
-from tuner.core.errors import CloneFailed, CloneNotReady, PermissionDenied
+from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone, PermissionDenied
 from tuner.core.model import Candidate
 from tuner.core.plan import CLONE_PREFIX, is_clone
 from tuner.core.snap_start import COPY_VERSION
@@ -23,7 +24,15 @@ from tuner.core.snap_start import COPY_VERSION
 REFUSED_CAP = re.compile(r"MemorySize.*less than or equal to (?P<cap>\d+)", re.DOTALL)
 """How AWS refuses a memory size that the account may not have."""
 
+_CODE_GONE = "S3 Error Code: NoSuchKey"
+"""In Lambda's sentence where S3 has no package at the key that ``CreateFunction`` names."""
+
+_ROLE_DENIED = re.compile(r"is not authorized to perform(?!.*resource-based policy)", re.DOTALL)
+"""IAM's sentence where our role lacks a permission, and it is not the policy of an image or a layer that refuses it."""
+
 _REFUSALS = {
+    # In Lambda's own words, such as that it may not fetch the image.
+    "AccessDeniedException",
     "CodeStorageExceededException",
     "CodeVerificationFailedException",
     "InvalidParameterValueException",
@@ -75,7 +84,8 @@ class Clones:
 
         Raises:
             MemoryCapReached: The account allows no such memory size.
-            CloneFailed: AWS refuses this function; says why.
+            CodeGone: The package is not where it was copied to.
+            CloneFailed: AWS refuses this function, or gave it other code; says why.
         """
         with aws_call("lambda:CreateFunction", name):
             try:
@@ -97,11 +107,10 @@ class Clones:
                 match error_code(error):
                     case "ResourceConflictException":
                         return False
-                    case refusal if refusal in _REFUSALS:
-                        raise CloneFailed(
-                            f"AWS refuses a copy of {configuration['FunctionName']} at {candidate}: "
-                            f"{error_text(error)}",
-                            hint=way_out(error_text(error)),
+                    case "InvalidParameterValueException" if _CODE_GONE in error_text(error):
+                        raise CodeGone(
+                            f"The copied package of {configuration['FunctionName']} is no longer at "
+                            f"s3://{code.get('S3Bucket')}/{code.get('S3Key')}."
                         ) from error
                     case "AccessDeniedException" if "iam:PassRole" in error_text(error):
                         raise PermissionDenied(
@@ -109,9 +118,18 @@ class Clones:
                             f"{configuration['Role']}.",
                             hint="The parameter PassableRoles of the stack names the roles that a copy may have.",
                         ) from error
+                    case "AccessDeniedException" if _ROLE_DENIED.search(error_text(error)):
+                        raise
+                    case refusal if refusal in _REFUSALS:
+                        raise CloneFailed(
+                            f"AWS refuses a copy of {configuration['FunctionName']} at {candidate}: "
+                            f"{error_text(error)}",
+                            hint=way_out(error_text(error)),
+                        ) from error
                     case _:
                         raise
 
+        _check_code(name, answer, configuration["CodeSha256"])
         if not snap_start:
             return bool(answer.get("State") == "Active")
         if answer.get("Version") != COPY_VERSION:
@@ -122,11 +140,13 @@ class Clones:
             )
         return False  # what is answered is the state of the function, not of the version
 
-    def state(self, name: str, *, snap_start: bool = False) -> Literal["absent", "pending", "active"]:
+    def state(
+        self, name: str, code_sha256: str, *, snap_start: bool = False
+    ) -> Literal["absent", "pending", "active"]:
         """Whether the temporary function, or its version with SnapStart, is there and can be invoked.
 
         Raises:
-            CloneFailed: It will never become active; says why.
+            CloneFailed: It will never become active, or has other code than the function; says why.
         """
         version = {"Qualifier": COPY_VERSION} if snap_start else {}
         with aws_call("lambda:GetFunctionConfiguration", name):
@@ -136,6 +156,7 @@ class Clones:
                 if error_code(error) == "ResourceNotFoundException":
                     return "absent"
                 raise
+        _check_code(name, answer, code_sha256)
         state = answer.get("State") or "Active"
         if state == "Failed":
             why = answer.get("StateReason") or "no reason given"
@@ -224,3 +245,20 @@ class Clones:
                 if error_code(error) == "ResourceNotFoundException":
                     return None
                 raise
+
+
+def _check_code(name: str, answer: Mapping[str, Any], code_sha256: str) -> None:
+    """Let no temporary function be invoked whose code is not the function's."""
+    found = answer.get("CodeSha256")
+    if found == code_sha256:
+        return
+    other = f"The temporary function {name} has other code than the function (SHA-256 {found}, not {code_sha256})"
+    if answer.get("PackageType") == "Image":
+        raise CloneFailed(
+            f"{other}: somebody pushed another image under its tag. It was not invoked.",
+            hint="Deploy the function with the image that it is to have, and start again.",
+        )
+    raise CloneFailed(
+        f"{other}: somebody wrote into the artifact bucket after the package was copied there. It was not invoked.",
+        hint=f"Find out who may write to {code_key(code_sha256)} there, remove that object, and start again.",
+    )

@@ -1,9 +1,11 @@
 """What of the function a temporary copy gets, field by field.
 
 ``TREATMENTS`` says for every field that ``GetFunctionConfiguration`` may
-answer what becomes of it. A test compares it with boto3's model of the call:
-a field that AWS adds and nobody here has thought about fails that test, so
-that no setting is ever left behind in silence.
+answer what becomes of it, ``CODE_TREATMENTS`` for every field of
+``GetFunction``'s ``Code``, and ``NOT_SET`` why a copy does not get what else
+``CreateFunction`` takes, down to its nested fields. Tests compare them with
+botocore's model of the three calls: a field that AWS adds and nobody here has
+thought about fails them, so that no setting is ever left behind in silence.
 """
 
 from __future__ import annotations
@@ -91,7 +93,26 @@ TREATMENTS: Mapping[str, Treatment] = {
 CHECKED_WITH = "1.44.5"
 """The botocore whose model of Lambda the tables here name every field of."""
 
+CODE_TREATMENTS: Mapping[str, Treatment] = {
+    "ImageUri": Treatment("left_out", "may name a tag, which may be moved: the copy gets ResolvedImageUri"),
+    "Location": Treatment("copied", "the package that is fetched there lies in the artifact bucket for the copies"),
+    "ResolvedImageUri": Treatment("copied", "by digest"),
+    "ResolvedS3Object": Treatment(
+        "copied",
+        "code that Lambda only points to (S3ObjectStorageMode REFERENCE) is copied from there as from Location; "
+        "refused if it may not be read",
+    ),
+    "SourceKMSKeyArn": Treatment("left_out", "a copy's package is encrypted by a key of AWS, as Lambda's default is"),
+    "Error": Treatment("answer", "says why there is no Location"),
+    "RepositoryType": _ANSWER,
+}
+"""Every field of ``GetFunction``'s ``Code`` (botocore 1.44.5) and what becomes of it in a copy."""
+
 NOT_SET: Mapping[str, str] = {
+    "Code.S3ObjectStorageMode": "COPY, the default: REFERENCE needs a bucket policy for each copy's name",
+    "Code.S3ObjectVersion": "the artifact bucket has no versions; the copy's code is checked by its hash",
+    "Code.SourceKMSKeyArn": CODE_TREATMENTS["SourceKMSKeyArn"].why,
+    "Code.ZipFile": "as S3Bucket and S3Key: packages are too large for a request",
     "CodeSigningConfigArn": "as SigningJobArn",
     "PublishTo": "for Managed Instances",
 }
@@ -189,6 +210,17 @@ def _logging(configuration: Mapping[str, Any], log_group: str) -> dict[str, str]
 
 _WAYS_OUT = (
     (
+        r"permission to access the ECR image|ecr:BatchGetImage|ecr:GetDownloadUrlForLayer",
+        "The image's repository refuses it: its policy must let Lambda (lambda.amazonaws.com, with an aws:SourceArn that "
+        "covers function:lambda-tuner-clone-*) fetch it, and, if it is another account's, this account too "
+        "(ecr:BatchGetImage, ecr:GetDownloadUrlForLayer).",
+    ),
+    (
+        r"could not unzip",
+        "The package in the artifact bucket is damaged: somebody wrote over it after it was copied there and checked. "
+        "Find out who may write to clones/ there, remove the object, and start again.",
+    ),
+    (
         r"source image|image .*(does not exist|not found)|ImageUri",
         "The function keeps its image, a copy cannot get it: push the image again, deploy the function with it, "
         "and start again.",
@@ -216,7 +248,12 @@ _WAYS_OUT = (
         "The account's storage for functions is full: remove versions that are no longer used.",
     ),
     (
-        r"(ec2|elasticfilesystem|mount target|subnet|security group|access point)",
+        r":runtime/|runtime alias|RuntimeConfig",
+        "The function's runtime is a customer-managed one: its owner must let this account use it, and the alias must "
+        "not be deleted or blocked for new functions.",
+    ),
+    (
+        r"(ec2|elasticfilesystem|s3files|mount target|subnet|security group|access point)",
         "A subnet, a security group or a file system of the function is gone or may not be used; a copy needs it too.",
     ),
 )

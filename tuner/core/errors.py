@@ -20,6 +20,7 @@ a test compares the two.
     ├── RunAborted                the execution was stopped from outside
     ├── RunTimedOut               the execution passed its time limit
     ├── CloneFailed               the temporary function did not become active
+    ├── CodeGone                  the copied package expired or was removed
     ├── RestoreIncomplete         something of ours could not be removed
     ├── RunNotFound               no artifacts under this run id
     ├── ServiceError              an AWS call failed for a reason not foreseen
@@ -117,6 +118,10 @@ class RunTimedOut(TunerError):
 
 class CloneFailed(TunerError):
     """A temporary function could not be made or did not become active."""
+
+
+class CodeGone(TunerError):
+    """The copied package is no longer in the bucket: the state machine goes back to CopyCode."""
 
 
 class RestoreIncomplete(TunerError):

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tuner.aws.clients import client
-from tuner.handlers._entry import logger, run_artifacts, target_reader, tracer
+from tuner.handlers._entry import logger, now, run_artifacts, target_reader, tracer
 from tuner.steps.copy_code import copy_code
 
 
@@ -15,4 +15,4 @@ from tuner.steps.copy_code import copy_code
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Take ``runId``; give ``copied``."""
-    return {"copied": copy_code(run_artifacts(event["runId"]), target_reader(), client("s3"))}
+    return {"copied": copy_code(run_artifacts(event["runId"]), target_reader(), client("s3"), now=now())}

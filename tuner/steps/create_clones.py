@@ -12,12 +12,15 @@ from tuner.aws.clones import Clones, MemoryCapReached
 from tuner.aws.code import code_key
 from tuner.aws.target import TargetReader
 from tuner.core.codec import to_json
-from tuner.core.errors import CloneFailed, CloneNotReady
+from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone
 from tuner.core.model import Batch, Candidate, Observation
 from tuner.core.plan import CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG, clone_name
 from tuner.core.run_id import run_tag
 from tuner.core.target import TargetFunction
 from tuner.steps.run import FACTS, Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
+
+_COPIED_AGAIN = 2
+"""How often a package that vanished is copied again: the bucket's own rule removes no copy that is a day old or less."""
 
 
 def create_clones(
@@ -44,7 +47,8 @@ def create_clones(
 
     Raises:
         CloneNotReady: One is still being made, or there was no time for all; call again.
-        CloneFailed: One cannot be made, or the function was deployed meanwhile.
+        CodeGone: The package must be copied again first.
+        CloneFailed: One cannot be made, has other code, or the function was deployed meanwhile.
     """
     record = load_record(artifacts)
     batches = load_round(artifacts, round_number)
@@ -73,7 +77,7 @@ def create_clones(
             _set_aside(artifacts, asked)
             continue
         # What the plan did not hold before this call cannot be there yet: no need to ask.
-        state = clones.state(name, snap_start=snap_start) if name in known else "absent"
+        state = clones.state(name, record.target.code_sha256, snap_start=snap_start) if name in known else "absent"
         if state == "absent":
             if configuration is None:
                 configuration = reader.configuration(record.target.name, record.target.qualifier)
@@ -83,9 +87,12 @@ def create_clones(
                 state = "active" if created else "pending"
             except MemoryCapReached as reached:
                 cap_mb = reached.cap_mb
-                artifacts.write(FACTS, {"memory_cap_mb": cap_mb})
+                _add_fact(artifacts, "memory_cap_mb", cap_mb)
                 _set_aside(artifacts, asked)
                 continue
+            except CodeGone as gone:
+                _count_copies(artifacts, gone)
+                raise
         if state == "active":
             active.append(name)
         else:
@@ -132,3 +139,18 @@ def _set_aside(artifacts: RunArtifacts, batches: Sequence[Batch]) -> None:
     for batch in batches:
         observation = Observation(batch.round, batch.trial, batch.candidate, (), batch.purpose)
         artifacts.write(journal_name(batch.round, batch.trial), to_json(Journal(observation, 0, complete=True)))
+
+
+def _add_fact(artifacts: RunArtifacts, name: str, value: int) -> None:
+    artifacts.write(FACTS, {**(artifacts.find(FACTS) or {}), name: value})
+
+
+def _count_copies(artifacts: RunArtifacts, gone: CodeGone) -> None:
+    times = int((artifacts.find(FACTS) or {}).get("code_gone", 0)) + 1
+    _add_fact(artifacts, "code_gone", times)
+    if times > _COPIED_AGAIN:
+        raise CloneFailed(
+            f"{gone.message} It was copied again {_COPIED_AGAIN} times in this run, and removed each time.",
+            hint="Find out who or what deletes from clones/ in the artifact bucket: the bucket's own rule removes no "
+            "copy within a day.",
+        ) from gone

@@ -41,6 +41,7 @@ class FakeRun:
     where: str = "aws"
 
     def __post_init__(self) -> None:
+        self.aws.s3 = self.s3
         self.artifacts = RunArtifacts(Artifacts(self.s3, "bucket"), "run-1")
         self.reader = TargetReader({"lambda": self.aws, "logs": self.logs, "iam": self.iam}.__getitem__)
         self.clones = Clones(self.aws, log_group="/lambda-tuner/clones")

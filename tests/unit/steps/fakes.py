@@ -11,7 +11,7 @@ import io
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -39,10 +39,13 @@ class FakePaginator:
 
 
 class FakeS3:
-    """Objects in a dict, with entity tags and conditional writes."""
+    """Objects in a dict, with entity tags, conditional writes and times; those of another bucket by ``bucket/key``."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.now = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+        self.written_at: dict[str, datetime] = {}
+        """When an object was written; what is not here was written now."""
 
     def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-") -> dict[str, Any]:  # noqa: N803
         """As S3 does."""
@@ -56,7 +59,7 @@ class FakeS3:
         """As S3 does."""
         if Key not in self.objects:
             raise client_error("404")
-        return {"ETag": self._tag(Key)}
+        return {"ETag": self._tag(Key), "LastModified": self.written_at.get(Key, self.now)}
 
     def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
         """As S3 does: what is not there is fine."""
@@ -77,6 +80,7 @@ class FakeS3:
         if (IfNoneMatch and present) or (IfMatch and (not present or IfMatch != self._tag(Key))):
             raise client_error("PreconditionFailed")
         self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
+        self.written_at[Key] = self.now
         return {"ETag": self._tag(Key)}
 
     def get_paginator(self, _: str) -> FakePaginator:
@@ -117,6 +121,8 @@ class FakeLambda:
         self.looks: dict[str, int] = {}
         self.listed: dict[str, list[dict[str, Any]]] = {"list_versions_by_function": [{"Version": "$LATEST"}]}
         """What the function's listings answer, by operation; nothing by default."""
+        self.s3 = FakeS3()
+        """Where the packages of new functions lie."""
         self.runtime_management: dict[str, Any] = {"UpdateRuntimeOn": "Auto"}
         self.missing_layers: set[str] = set()
 
@@ -231,8 +237,22 @@ class FakeLambda:
         self.before("create_function", FunctionName)
         if FunctionName in self.functions:
             raise client_error("ResourceConflictException", "Function already exist")
+        sha256 = self._code_sha256(**request["Code"])
         self.tags[FunctionName] = Tags
-        return {**self.add(FunctionName, **request), "Version": "1" if request["Publish"] else "$LATEST"}
+        made = self.add(FunctionName, **request, CodeSha256=sha256)
+        return {**made, "Version": "1" if request["Publish"] else "$LATEST"}
+
+    def _code_sha256(self, *, ImageUri: str = "", S3Bucket: str = "", S3Key: str = "") -> str:  # noqa: N803
+        """Of what is there, whatever its name says; an image's is its digest in hexadecimal."""
+        if ImageUri:
+            return ImageUri.rpartition("@sha256:")[2]
+        if S3Key not in self.s3.objects:
+            raise client_error(
+                "InvalidParameterValueException",
+                "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does "
+                "not exist.",
+            )
+        return base64.b64encode(hashlib.sha256(self.s3.objects[S3Key]).digest()).decode()
 
     def put_function_concurrency(self, *, FunctionName: str, ReservedConcurrentExecutions: int) -> dict[str, Any]:  # noqa: N803
         """As Lambda does."""

@@ -72,6 +72,11 @@ def answer(run: FakeRun, code: dict[str, Any]) -> None:
     run.aws.get_function = lambda **_: {"Code": code}  # type: ignore[method-assign]
 
 
+def copied(run: FakeRun) -> bool:
+    """Run the step now."""
+    return copy_code(run.artifacts, run.reader, run.s3, now=run.s3.now)
+
+
 def stored(run: FakeRun) -> list[bytes]:
     """What is kept of packages."""
     return [body for key, body in run.s3.objects.items() if key.startswith("clones/")]
@@ -79,16 +84,16 @@ def stored(run: FakeRun) -> list[bytes]:
 
 def test_package_is_copied_once(planned: FakeRun, place: Lambda) -> None:
     """Byte for byte, and not again where it is there."""
-    assert copy_code(planned.artifacts, planned.reader, planned.s3)
+    assert copied(planned)
     assert stored(planned) == [PACKAGE]
-    assert not copy_code(planned.artifacts, planned.reader, planned.s3)
+    assert not copied(planned)
     assert place.asked == 1
 
 
 def test_broken_connection_is_made_anew(planned: FakeRun, place: Lambda) -> None:
     """Half a package is fetched again from its beginning."""
     place.cut_off = 2
-    assert copy_code(planned.artifacts, planned.reader, planned.s3)
+    assert copied(planned)
     assert stored(planned) == [PACKAGE]
 
 
@@ -96,7 +101,7 @@ def test_package_that_cannot_be_fetched_says_so_without_the_address(planned: Fak
     """The address is a credential: the sentence names the kind of the failure alone."""
     place.cut_off = 99
     with pytest.raises(ServiceError, match="could not be fetched") as raised:
-        copy_code(planned.artifacts, planned.reader, planned.s3)
+        copied(planned)
     assert "127.0.0.1" not in str(raised.value)
     assert raised.value.__cause__ is None
     assert (place.asked, stored(planned)) == (3, [])
@@ -108,7 +113,7 @@ def test_package_of_another_version_is_not_kept(run: FakeRun, place: Lambda) -> 
     run.s3.objects = {key: body for key, body in run.s3.objects.items() if not key.startswith("clones/")}
     answer(run, {"Location": place.address})
     with pytest.raises(CloneFailed, match="does not hash"):
-        copy_code(run.artifacts, run.reader, run.s3)
+        copied(run)
     assert stored(run) == []
 
 
@@ -117,14 +122,14 @@ def test_address_of_another_kind_is_not_opened(planned: FakeRun, location: str) 
     """A file of ours is not what Lambda hands out."""
     answer(planned, {"Location": location})
     with pytest.raises(ServiceError, match="not a web address"):
-        copy_code(planned.artifacts, planned.reader, planned.s3)
+        copied(planned)
 
 
 def test_package_that_lambda_does_not_hand_out_says_why(planned: FakeRun) -> None:
     """A key that this role may not use is named by Lambda's own words."""
     answer(planned, {"Error": {"ErrorCode": "KMSAccessDenied", "Message": "access to the KMS key is denied"}})
     with pytest.raises(CloneFailed, match="access to the KMS key is denied") as raised:
-        copy_code(planned.artifacts, planned.reader, planned.s3)
+        copied(planned)
     assert "allow the copy-code role" in raised.value.hint
 
 
@@ -133,5 +138,5 @@ def test_image_is_not_copied(run: FakeRun) -> None:
     run.aws.functions["theirs"]["PackageType"] = "Image"
     run.plan()
     run.s3.objects = {key: body for key, body in run.s3.objects.items() if not key.startswith("clones/")}
-    assert not copy_code(run.artifacts, run.reader, run.s3)
+    assert not copied(run)
     assert stored(run) == []
