@@ -82,7 +82,7 @@ IMPLIED = {
     },
 }
 NOT_FOR_COPIES = {
-    "kms:CreateGrant": "of a key of the function's; whoever has one allows the role in its policy (docs/permissions.md)",
+    "kms:CreateGrant": "of the function's own key, whose policy allows the role: docs/permissions.md",
     "kms:Decrypt": "as above",
     "kms:DescribeKey": "as above",
     "kms:Encrypt": "as above",

@@ -140,9 +140,7 @@ class Clones:
             )
         return False  # what is answered is the state of the function, not of the version
 
-    def state(
-        self, name: str, code_sha256: str, *, snap_start: bool = False
-    ) -> Literal["absent", "pending", "active"]:
+    def state(self, name: str, code_sha256: str, *, snap_start: bool = False) -> Literal["absent", "pending", "active"]:
         """Whether the temporary function, or its version with SnapStart, is there and can be invoked.
 
         Raises:

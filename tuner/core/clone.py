@@ -211,8 +211,8 @@ def _logging(configuration: Mapping[str, Any], log_group: str) -> dict[str, str]
 _WAYS_OUT = (
     (
         r"permission to access the ECR image|ecr:BatchGetImage|ecr:GetDownloadUrlForLayer",
-        "The image's repository refuses it: its policy must let Lambda (lambda.amazonaws.com, with an aws:SourceArn that "
-        "covers function:lambda-tuner-clone-*) fetch it, and, if it is another account's, this account too "
+        "The image's repository refuses it: its policy must let Lambda fetch it (lambda.amazonaws.com, with an "
+        "aws:SourceArn that covers function:lambda-tuner-clone-*), and, if it is another account's, this account too "
         "(ecr:BatchGetImage, ecr:GetDownloadUrlForLayer).",
     ),
     (

@@ -20,7 +20,7 @@ from tuner.core.target import TargetFunction
 from tuner.steps.run import FACTS, Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
 
 _COPIED_AGAIN = 2
-"""How often a package that vanished is copied again: the bucket's own rule removes no copy that is a day old or less."""
+"""How often a package that vanished is copied again: the bucket's own rule removes none within a day."""
 
 
 def create_clones(

@@ -39,7 +39,7 @@ class FakePaginator:
 
 
 class FakeS3:
-    """Objects in a dict, with entity tags, conditional writes and times; those of another bucket by ``bucket/key``."""
+    """Objects in a dict, with entity tags, conditional writes and times; versions by ``bucket/key@version``."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -47,13 +47,21 @@ class FakeS3:
         self.written_at: dict[str, datetime] = {}
         """When an object was written; what is not here was written now."""
 
-    def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-") -> dict[str, Any]:  # noqa: N803
+    def get_object(
+        self,
+        *,
+        Bucket: str,  # noqa: N803
+        Key: str,  # noqa: N803
+        Range: str = "bytes=0-",  # noqa: N803
+        VersionId: str = "",  # noqa: N803
+    ) -> dict[str, Any]:
         """As S3 does."""
-        if Key not in self.objects:
-            raise client_error("NoSuchKey")
+        key = f"{Bucket}/{Key}@{VersionId}" if VersionId else Key
+        if key not in self.objects:
+            raise client_error("NoSuchVersion" if VersionId else "NoSuchKey")
         first, _, last = Range.removeprefix("bytes=").partition("-")
-        body = self.objects[Key][int(first) : int(last) + 1 if last else None]
-        return {"Body": io.BytesIO(body), "ETag": self._tag(Key)}
+        body = self.objects[key][int(first) : int(last) + 1 if last else None]
+        return {"Body": io.BytesIO(body), "ContentLength": len(body), "ETag": self._tag(key)}
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         """As S3 does."""
