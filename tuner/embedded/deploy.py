@@ -153,8 +153,11 @@ def _definition(path: Path) -> dict[str, Any]:
 
 
 def deployment_parameters(parameters: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the parameters of a local deployment: this machine's largest memory size, and what the caller adds."""
-    return {"MemoryCapMb": str(memory_cap_mb()), **(parameters or {})}
+    """Give the parameters of a local deployment, and what the caller adds.
+
+    The largest memory size is this machine's, and reports on the user's own disk stay for ten years.
+    """
+    return {"MemoryCapMb": str(memory_cap_mb()), "RetentionDays": "3650", **(parameters or {})}
 
 
 def own_code_archive(package: Path | None = None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tuner.embedded.bucket_folder import IN_MEMORY_BYTES, BucketFolder, StoredContent, content_type
@@ -111,6 +111,38 @@ def keep_object(folder: BucketFolder, record: Any) -> None:
         assert etag
         record._value_buffer.close()  # noqa: SLF001
         record._value_buffer = StoredContent(folder.path(record.name))  # noqa: SLF001
+
+
+def expire_objects(now: datetime) -> list[str]:
+    """Remove what the life-cycle rules of the buckets let expire; gives the keys.
+
+    To be called about once a day: S3, too, removes expired objects some time
+    after they expire ("Expiring objects", Amazon S3 User Guide, seen 2026-11).
+    """
+    from moto.s3.models import s3_backends
+
+    backend = s3_backends[ACCOUNT_ID]["aws"]
+    expired = [
+        (bucket.name, record.name)
+        for bucket in list(backend.buckets.values())
+        for record in list(bucket.keys.values())
+        for rule in bucket.rules
+        if rule.status == "Enabled" and rule.expiration_days and record.name.startswith(rule.prefix or "")
+        if _expires_at(record.last_modified, int(rule.expiration_days)) <= now
+    ]
+    for bucket_name, key in expired:
+        backend.delete_object(bucket_name, key)
+    return [key for _, key in expired]
+
+
+def _expires_at(written_at: datetime, days: int) -> datetime:
+    """When an object expires: so many days after it was written, rounded up to the next midnight in UTC.
+
+    "Lifecycle rules: Based on an object's age", Amazon S3 User Guide, seen 2026-11.
+    """
+    moment = written_at.replace(tzinfo=UTC) + timedelta(days=days)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight if moment == midnight else midnight + timedelta(days=1)
 
 
 def _moment(value: Any) -> datetime | None:

@@ -13,6 +13,7 @@ import base64
 import contextlib
 import copy
 import functools
+import io
 import json
 import logging
 import re
@@ -22,6 +23,7 @@ import threading
 import time
 import types
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,7 +131,7 @@ def mend_start(hooks: Hooks) -> None:
 def mend_function_settings(hooks: Hooks) -> None:
     """Keep what moto drops of a function's configuration, and refuse what AWS refuses.
 
-    moto loses LoggingConfig, SnapStart, FileSystemConfigs and DeadLetterConfig,
+    moto loses LoggingConfig, SnapStart, FileSystemConfigs, RuntimeConfig and DeadLetterConfig,
     ignores TracingConfig, EphemeralStorage and KMSKeyArn on update, returns no
     RevisionId, and accepts any memory size, any length of name and any tag. It
     creates a function at once; AWS takes seconds, as here with the variable
@@ -151,6 +153,8 @@ def mend_function_settings(hooks: Hooks) -> None:
             function.snap_start = (spec["SnapStart"] or {}).get("ApplyOn", "None")
         if "FileSystemConfigs" in spec:
             function.file_system_configs = list(spec["FileSystemConfigs"] or [])
+        if "RuntimeConfig" in spec:
+            function.runtime_config = dict(spec["RuntimeConfig"] or {})
         if "DeadLetterConfig" in spec:
             function.dead_letter_config = dict(spec["DeadLetterConfig"] or {})
 
@@ -166,6 +170,7 @@ def mend_function_settings(hooks: Hooks) -> None:
         self.snap_start = "None"
         self.state_reason = self.state_reason_code = None
         self.file_system_configs = []
+        self.runtime_config = {}
         self.dead_letter_config = {}
         self.revision_id = str(uuid.uuid4())
         keep_settings(self, spec)
@@ -184,6 +189,8 @@ def mend_function_settings(hooks: Hooks) -> None:
         configuration["SnapStart"] = {"ApplyOn": self.snap_start, "OptimizationStatus": "On" if on else "Off"}
         if self.file_system_configs:
             configuration["FileSystemConfigs"] = self.file_system_configs
+        if self.runtime_config:
+            configuration["RuntimeConfig"] = self.runtime_config
         if self.dead_letter_config.get("TargetArn"):
             configuration["DeadLetterConfig"] = self.dead_letter_config
         configuration["StateReason"] = self.state_reason
@@ -306,6 +313,79 @@ def mend_function_code_location(hooks: Hooks) -> None:
         return response
 
     models.LambdaFunction.get_code = get_code
+
+
+def mend_function_code(hooks: Hooks) -> None:
+    """Refuse code as Lambda does, name its place where Lambda only points to it, and take an image by its digest.
+
+    moto makes a function of an object that is not there, of bytes that are no
+    archive and of another account's image, forgets S3ObjectStorageMode, and
+    gives an image that is named by its digest another one.
+    """
+    from moto.awslambda import models
+    from moto.s3.models import s3_backends
+
+    original_object = models._validate_s3_bucket_and_key
+    original_set = models.LambdaFunction._set_function_code
+    original_get = models.LambdaFunction.get_code
+
+    def object_of(account_id: str, partition: str, data: dict[str, Any]) -> Any:
+        key = original_object(account_id, partition, data)
+        if key is not None and data.get("S3ObjectVersion"):
+            backend = s3_backends[account_id][partition]
+            key = backend.get_object(data["S3Bucket"], data["S3Key"], version_id=data["S3ObjectVersion"])
+        if key is None:
+            version = bool(data.get("S3ObjectVersion"))
+            code, what = ("NoSuchVersion", "version") if version else ("NoSuchKey", "key")
+            raise _bad_code(
+                f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: "
+                f"The specified {what} does not exist."
+            )
+        return key
+
+    def unzipped(read: Callable[[Any], tuple[Any, ...]]) -> Callable[[Any], tuple[Any, ...]]:
+        def checked(source: Any) -> tuple[Any, ...]:
+            content = read(source)
+            if not zipfile.is_zipfile(io.BytesIO(content[0])):
+                raise _bad_code("Could not unzip uploaded file. Please check your file, then try to upload again.")
+            return content
+
+        return checked
+
+    def _set_function_code(self: Any, updated_spec: dict[str, Any]) -> None:
+        if updated_spec.get("S3Key"):
+            key = object_of(self.account_id, self.partition, updated_spec)
+            by_reference = updated_spec.get("S3ObjectStorageMode") == "REFERENCE"
+            place = {name: updated_spec[name] for name in ("S3Bucket", "S3Key")}
+            self.resolved_s3_object = {**place, "S3ObjectVersion": key.version_id} if by_reference else None
+        elif updated_spec.get("ZipFile"):
+            self.resolved_s3_object = None
+        uri = str(updated_spec.get("ImageUri") or "")
+        if uri and not uri.startswith(f"{self.account_id}."):
+            message = "Lambda does not have permission to access the ECR image. Check the ECR permissions."
+            raise _lambda_error("AccessDeniedException", message, 403)
+        original_set(self, updated_spec)
+        if "@sha256:" in uri:
+            self.code_sha_256 = uri.rpartition("@sha256:")[2]
+
+    def get_code(self: Any) -> dict[str, Any]:
+        response: dict[str, Any] = original_get(self)
+        if self.package_type == "Image":
+            repository = re.sub(r"(:[^/:@]+)?(@sha256:.*)?$", "", self.code["ImageUri"])
+            response["Code"]["ResolvedImageUri"] = f"{repository}@sha256:{self.code_sha_256}"
+        elif self.resolved_s3_object:
+            response["Code"] = {"RepositoryType": "S3", "ResolvedS3Object": self.resolved_s3_object}
+        return response
+
+    models._validate_s3_bucket_and_key = object_of
+    models._zipfile_content = unzipped(models._zipfile_content)
+    models._s3_content = unzipped(models._s3_content)
+    models.LambdaFunction._set_function_code = _set_function_code
+    models.LambdaFunction.get_code = get_code
+
+
+def _bad_code(message: str) -> Exception:
+    return _lambda_error("InvalidParameterValueException", message, 400)
 
 
 def mend_function_from_cloudformation(hooks: Hooks) -> None:
@@ -1456,6 +1536,41 @@ def mend_bucket_policies(hooks: Hooks) -> None:
     )
 
 
+def mend_bucket_rules(hooks: Hooks) -> None:
+    """Give a bucket its template's life-cycle rules, which moto drops; ``moto_account.expire_objects`` applies them."""
+    from moto.s3.models import FakeBucket
+
+    def put_rules(bucket: Any, cloudformation_json: Mapping[str, Any]) -> Any:
+        rows = (cloudformation_json["Properties"].get("LifecycleConfiguration") or {}).get("Rules") or []
+        bucket.set_lifecycle(
+            [
+                {
+                    "ID": row.get("Id"),
+                    "Status": row["Status"],
+                    "Prefix": row.get("Prefix") or "",
+                    **({"Expiration": {"Days": row["ExpirationInDays"]}} if "ExpirationInDays" in row else {}),
+                    **{name: row[name] for name in ("AbortIncompleteMultipartUpload",) if name in row},
+                }
+                for row in rows
+            ]
+        )
+        return bucket
+
+    original_create = FakeBucket.create_from_cloudformation_json.__func__
+    original_update = FakeBucket.update_from_cloudformation_json.__func__
+
+    def create(cls: type[Any], resource_name: str, cloudformation_json: Any, *args: Any, **kwargs: Any) -> Any:
+        return put_rules(original_create(cls, resource_name, cloudformation_json, *args, **kwargs), cloudformation_json)
+
+    def update(cls: type[Any], resource: Any, name: str, cloudformation_json: Any, *args: Any, **kwargs: Any) -> Any:
+        return put_rules(
+            original_update(cls, resource, name, cloudformation_json, *args, **kwargs), cloudformation_json
+        )
+
+    FakeBucket.create_from_cloudformation_json = classmethod(create)
+    FakeBucket.update_from_cloudformation_json = classmethod(update)
+
+
 def _add_resource(
     resource_type: str,
     backends: Any,
@@ -1741,6 +1856,7 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_start,
     mend_function_settings,
     mend_function_code_location,
+    mend_function_code,
     mend_function_from_cloudformation,
     mend_function_versions,
     mend_function_lookup,
@@ -1765,6 +1881,7 @@ MENDS: tuple[Callable[[Hooks], None], ...] = (
     mend_event_targets,
     mend_schedules,
     mend_bucket_policies,
+    mend_bucket_rules,
     mend_stack_contents,
     mend_role_policies,
     mend_log_filter,

@@ -162,6 +162,18 @@ def _creation_needs(request: dict[str, Any]) -> list[Need]:
         needs.append(Need("lambda:PublishVersion", arn))
     if request["Code"].get("S3Bucket"):
         needs.append(Need("s3:GetObject", f"arn:aws:s3:::{request['Code']['S3Bucket']}/{request['Code']['S3Key']}"))
+    image = re.match(r"(\d{12})\.dkr\.ecr\.([\w-]+)\.[^/]+/([^:@]+)", request["Code"].get("ImageUri") or "")
+    if image:
+        needs.append(Need("ecr:BatchGetImage", f"arn:aws:ecr:{image[2]}:{image[1]}:repository/{image[3]}"))
+    runtime = request.get("RuntimeConfig")
+    if runtime:
+        alias = f"{runtime['RuntimeArn']}/alias/{runtime['RuntimeAlias']}"
+        needs.append(Need("lambda:AssociateRuntimeAlias", alias))
+    needs.extend(
+        Need("s3files:ListMountTargets", mounted["Arn"].partition("/access-point/")[0])
+        for mounted in request.get("FileSystemConfigs") or ()
+        if ":s3files:" in mounted["Arn"]
+    )
     return needs + [Need("lambda:GetLayerVersion", layer) for layer in request.get("Layers") or ()]
 
 
@@ -172,6 +184,8 @@ def _function_arn(name: str, qualifier: str = "") -> str:
 
 def _s3_need(call: Call) -> Need:
     action = f"s3:{_S3_ACTIONS.get(call.operation, call.operation)}"
+    if action == "s3:GetObject" and "versionId" in parse_qs(urlsplit(call.url).query):
+        action = "s3:GetObjectVersion"
     bucket, _, key = _path(call).partition("/")
     return Need(
         action, f"arn:aws:s3:::{bucket}" if action == "s3:ListBucket" or not key else f"arn:aws:s3:::{bucket}/{key}"

@@ -142,6 +142,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
         _deploy(clients, options)
         restored = moto_account.fill_bucket(folder)
+        _expire_every_day(moto_account.expire_objects, ending)
         gc.freeze()  # what is loaded now stays: the collector need not look at it again
         gc.enable()
         clock.start()
@@ -159,6 +160,20 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
             _remove_ready_file(options.ready_file)
         threading.Thread(target=server.shutdown, daemon=True).start()
         server.server_close()
+
+
+def _expire_every_day(expire: Callable[[datetime], Any], ending: threading.Event) -> None:
+    """Apply the buckets' life-cycle rules now and every day, as S3 does."""
+
+    def watch() -> None:
+        while not ending.is_set():
+            try:
+                expire(datetime.now(tz=UTC))
+            except Exception:
+                LOG.exception("the life-cycle rules could not be applied")
+            ending.wait(86_400)
+
+    threading.Thread(target=watch, name="life-cycle", daemon=True).start()
 
 
 def _forget_the_users_aws() -> None:

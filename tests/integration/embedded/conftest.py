@@ -86,6 +86,12 @@ class Account:
         )
         return name
 
+    def bucket(self) -> str:
+        """Create a bucket and return its name."""
+        name = unique("bucket")
+        self.client("s3").create_bucket(Bucket=name)
+        return name
+
     def machine(self, states: dict[str, Any], *, start: str | None = None) -> str:
         """Create a state machine and return its ARN."""
         definition = {"StartAt": start or next(iter(states)), "States": states}

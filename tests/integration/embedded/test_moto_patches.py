@@ -63,6 +63,7 @@ def settings_are_kept(account: Account) -> None:
         DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"},
         FileSystemConfigs=[{"Arn": "arn:aws:elasticfilesystem:us-east-1:1:access-point/a", "LocalMountPath": "/mnt/a"}],
         SnapStart={"ApplyOn": "PublishedVersions"},
+        RuntimeConfig={"RuntimeArn": "arn:aws:lambda:us-east-1:123456789012:runtime/theirs", "RuntimeAlias": "prod"},
     )
     kept = account.client("lambda").get_function_configuration(FunctionName=name)
     assert kept["LoggingConfig"]["LogFormat"] == "JSON"
@@ -70,6 +71,7 @@ def settings_are_kept(account: Account) -> None:
     assert kept["DeadLetterConfig"]["TargetArn"].endswith(":dead")
     assert kept["FileSystemConfigs"][0]["LocalMountPath"] == "/mnt/a"
     assert kept["SnapStart"]["ApplyOn"] == "PublishedVersions"
+    assert kept["RuntimeConfig"]["RuntimeAlias"] == "prod"
     assert kept["State"] == "Active"
     assert kept["LastUpdateStatus"] == "Successful"
 
@@ -142,6 +144,65 @@ def a_concurrency_of_zero_is_named(account: Account) -> None:
     name = account.function()
     account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     assert account.client("lambda").get_function(FunctionName=name)["Concurrency"]["ReservedConcurrentExecutions"] == 0
+
+
+@probe("mend_function_code")
+def code_that_is_not_there_is_refused(account: Account) -> None:
+    bucket = account.bucket()
+    text = (
+        "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist"
+    )
+    with refused("InvalidParameterValueException", text):
+        account.function(Code={"S3Bucket": bucket, "S3Key": "clones/0.zip"})
+
+
+@probe("mend_function_code")
+def code_that_is_no_archive_is_refused(account: Account) -> None:
+    bucket = account.bucket()
+    account.client("s3").put_object(Bucket=bucket, Key="half.zip", Body=code_archive()[:-30])
+    for code in ({"S3Bucket": bucket, "S3Key": "half.zip"}, {"ZipFile": b"no archive"}):
+        with refused("InvalidParameterValueException", "Could not unzip uploaded file."):
+            account.function(Code=code)
+
+
+@probe("mend_function_code")
+def code_by_reference_is_named_by_its_place(account: Account) -> None:
+    bucket, functions = account.bucket(), account.client("lambda")
+    s3 = account.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=bucket, Key="app.zip", Body=code_archive())["VersionId"]
+    s3.put_object(Bucket=bucket, Key="app.zip", Body=code_archive("# another"))
+    place = {"S3Bucket": bucket, "S3Key": "app.zip", "S3ObjectVersion": version}
+    name = account.function(Code={**place, "S3ObjectStorageMode": "REFERENCE"})
+    answer = functions.get_function(FunctionName=name)
+    assert answer["Code"] == {"RepositoryType": "S3", "ResolvedS3Object": place}
+    assert answer["Configuration"]["CodeSha256"] == _sha256(code_archive())
+    # Without the mode it is COPY, as on AWS: the function no longer points there.
+    functions.update_function_code(FunctionName=name, S3Bucket=bucket, S3Key="app.zip")
+    assert functions.get_function(FunctionName=name)["Code"].keys() == {"RepositoryType", "Location"}
+
+
+@probe("mend_function_code")
+def images_are_taken_by_their_digest(account: Account) -> None:
+    digest, functions = "ab" * 32, account.client("lambda")
+    uri = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/theirs@sha256:{digest}"
+    settings = {"PackageType": "Image", "Role": account.role_arn, "Code": {"ImageUri": uri}}
+    created = functions.create_function(FunctionName=unique("image"), **settings)
+    assert created["CodeSha256"] == digest
+    assert functions.get_function(FunctionName=created["FunctionName"])["Code"]["ResolvedImageUri"] == uri
+
+
+@probe("mend_function_code")
+def images_of_another_account_are_refused(account: Account) -> None:
+    uri = "210987654321.dkr.ecr.us-east-1.amazonaws.com/theirs:latest"
+    with refused("AccessDeniedException", "Lambda does not have permission to access the ECR image."):
+        account.client("lambda").create_function(
+            FunctionName=unique("image"), PackageType="Image", Role=account.role_arn, Code={"ImageUri": uri}
+        )
+
+
+def _sha256(package: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(package).digest()).decode()
 
 
 @probe("mend_function_from_cloudformation")
@@ -767,6 +828,20 @@ def a_denial_of_plain_http_does_not_close_the_bucket(account: Account) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
     with refused("403"):
         s3.put_object(Bucket=bucket, Key="k", Body=b"2")
+
+
+@probe("mend_bucket_rules")
+def buckets_have_the_rules_of_their_template(account: Account) -> None:
+    name = unique("bucket")
+    rules = [
+        {"Id": "code", "Status": "Enabled", "Prefix": "clones/", "ExpirationInDays": 2},
+        {"Id": "parts", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
+    ]
+    properties = {"BucketName": name, "LifecycleConfiguration": {"Rules": rules}}
+    account.stack({"Bucket": {"Type": "AWS::S3::Bucket", "Properties": properties}})
+    first, second = account.client("s3").get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    assert (first["Prefix"], first["Expiration"]) == ("clones/", {"Days": 2})
+    assert "Expiration" not in second
 
 
 @probe("mend_stack_contents")

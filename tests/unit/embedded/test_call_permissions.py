@@ -50,6 +50,10 @@ def call(service: str, operation: str, path: str, body: Any = None) -> Call:
         ),
         (call("lambda", "ListFunctions", "2015-03-31/functions/"), Need("lambda:ListFunctions", "*")),
         (call("s3", "HeadObject", "bucket/runs/a%20b"), Need("s3:GetObject", "arn:aws:s3:::bucket/runs/a b")),
+        (
+            call("s3", "GetObject", "packages/app.zip?versionId=v7"),
+            Need("s3:GetObjectVersion", "arn:aws:s3:::packages/app.zip"),
+        ),
         (call("s3", "UploadPart", "bucket/key?partNumber=1"), Need("s3:PutObject", "arn:aws:s3:::bucket/key")),
         (call("s3", "ListObjectsV2", "bucket?prefix=runs"), Need("s3:ListBucket", "arn:aws:s3:::bucket")),
         (
@@ -86,6 +90,38 @@ def test_creating_a_function_needs_what_it_is_made_of() -> None:
         Need("s3:GetObject", "arn:aws:s3:::bucket/clones/1.zip"),
         Need("lambda:GetLayerVersion", "arn:aws:lambda:us-east-1:123456789012:layer:x:1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("made_of", "needed"),
+    [
+        (
+            {"Code": {"ImageUri": "210987654321.dkr.ecr.us-east-1.amazonaws.com/team/orders@sha256:00"}},
+            Need("ecr:BatchGetImage", "arn:aws:ecr:us-east-1:210987654321:repository/team/orders"),
+        ),
+        (
+            {
+                "RuntimeConfig": {
+                    "RuntimeArn": "arn:aws:lambda:us-east-1:210987654321:runtime/r",
+                    "RuntimeAlias": "prod",
+                }
+            },
+            Need("lambda:AssociateRuntimeAlias", "arn:aws:lambda:us-east-1:210987654321:runtime/r/alias/prod"),
+        ),
+        (
+            {
+                "FileSystemConfigs": [
+                    {"Arn": "arn:aws:s3files:us-east-1:123456789012:file-system/fs-0/access-point/fsap-0"}
+                ]
+            },
+            Need("s3files:ListMountTargets", "arn:aws:s3files:us-east-1:123456789012:file-system/fs-0"),
+        ),
+    ],
+)
+def test_images_runtimes_and_file_systems_are_asked_of_the_creator(made_of: dict[str, Any], needed: Need) -> None:
+    """Each on its own resource, whichever account it belongs to."""
+    request = {"FunctionName": "clone", "Role": "arn:aws:iam::123456789012:role/orders", "Code": {}, **made_of}
+    assert needed in needs_of(call("lambda", "CreateFunction", "2015-03-31/functions", request))
 
 
 @pytest.mark.parametrize(
