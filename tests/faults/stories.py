@@ -76,6 +76,11 @@ def _followed(world: World) -> None:
     world.settle_with_pauses()
 
 
+def _expiring(world: World) -> None:
+    world.expire_at = ("CreateClones", 2)
+    _well(world)
+
+
 def _reserving(world: World) -> None:
     world.start("tune", {**REQUEST, "reservedConcurrency": 1}, name=RUN)
     world.settle_with_pauses()
@@ -165,6 +170,7 @@ STORIES = (
     Story("unworded", _unworded, "the function fails, and the step that words failures is down"),
     Story("stopped", _stopped, "the execution is stopped while it measures"),
     Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes"),
+    Story("expiring", _expiring, "the copied code expires between two rounds"),
     Story("reserving", _reserving, "its copies reserve concurrency"),
     Story("long", _long, "a batch goes on in a second task, as one has no time for all of it", _slow),
     Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes"),

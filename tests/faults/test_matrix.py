@@ -64,14 +64,14 @@ world = World(Path(tempfile.mkdtemp()))
 def play(story):
     seen = record(world, story)
     return {"calls": [call[3] for call in seen.calls], "visits": seen.visits, "states": seen.states, "name": story.name}
-chosen = [story for story in STORIES if story.name in ("well", "reserving", "long", "unrestored")]
+chosen = [story for story in STORIES if story.name in ("well", "expiring", "reserving", "long", "unrestored")]
 rows = in_copies(world, [lambda story=story: play(story) for story in chosen], at_once=2)
 print(json.dumps({row["name"]: row for _, row in rows}))
 """
 
 
 def test_stories_go_where_they_are_meant_to() -> None:
-    """Copies reserve concurrency, a batch goes on in a further task, and what cannot be undone is reported."""
+    """Expired code is copied again, copies reserve concurrency, a batch goes on, what cannot be undone is reported."""
     run = python("-c", _RECORD)
     assert run.returncode == 0, run.stderr[-2000:]
     told = json.loads(run.stdout.splitlines()[-1])
@@ -84,6 +84,9 @@ def test_stories_go_where_they_are_meant_to() -> None:
         return sum(function == "measure" for function, _, _ in told[story]["visits"]) - batches
 
     assert (reserves("well"), repeated("well")) == (0, 0)
+    copied = [function for function, _, _ in told["expiring"]["visits"]].count("copy-code")
+    puts = sum("PutObject clones/" in call for call in told["expiring"]["calls"])
+    assert (copied, puts) == (2, 2)
     assert reserves("reserving") > 0
     assert repeated("long") > 0
     assert "s3:PutObject runs/run-1/report.json" in told["unrestored"]["calls"]

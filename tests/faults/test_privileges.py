@@ -20,6 +20,7 @@ STATUSES = {
     "unworded": "FAILED",
     "stopped": "ABORTED",
     "swept": "ABORTED",
+    "expiring": "SUCCEEDED",
     "reserving": "SUCCEEDED",
     "long": "SUCCEEDED",
     "followed": "ABORTED",
@@ -47,7 +48,8 @@ NOT_PLAYED = {
     "CreateClonesRole": {
         *("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"),
         *("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:GetRepositoryPolicy"),
-        *("elasticfilesystem:DescribeMountTargets", "lambda:GetFunction"),
+        *("elasticfilesystem:DescribeMountTargets", "s3files:ListMountTargets"),
+        *("lambda:AssociateRuntimeAlias", "lambda:GetFunction"),
     },
     # Step Functions' own doing.
     "TuneMachineRole": LOG_DELIVERY,

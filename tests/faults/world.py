@@ -25,7 +25,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,8 @@ class World:
         """Short names of the stack's functions that cannot run."""
         self.stop_at: tuple[str, int] | None = None
         """A state of ``tune`` and for which time it is entered when somebody stops the execution."""
+        self.expire_at: tuple[str, int] | None = None
+        """A state of ``tune`` and for which time it is entered when the copied code expires by the bucket's rule."""
         self.visits: dict[str, int] = {}
         self._entries: dict[str, int] = {}
         self._resumed = threading.Event()
@@ -412,10 +414,12 @@ class World:
         return Invocation(request_id, json.dumps(body).encode(), "Unhandled", "")
 
     def _entered(self, execution: str, state: str) -> None:
-        if self.stop_at and "-tune:" in execution:
+        if (self.stop_at or self.expire_at) and "-tune:" in execution:
             self._entries[state] = self._entries.get(state, 0) + 1
             if (state, self._entries[state]) == self.stop_at:
                 self.stop(execution)
+            if (state, self._entries[state]) == self.expire_at:
+                self._expire_code()
         self.state_entered(execution, state)
 
     def _handle(self, name: str, function: Any, event: bytes, request_id: str) -> Any:
@@ -573,6 +577,18 @@ class World:
     def next_day(self) -> None:
         """Let the handlers' clock be a day later."""
         self.clock_ahead += timedelta(days=1)
+
+    def _expire_code(self) -> None:
+        """Let the copied code be as old as the bucket's rule lets it become, and the rule be applied."""
+        from moto.s3.models import s3_backends
+
+        from tuner.embedded.moto_account import expire_objects
+
+        now = datetime.now(UTC)
+        for record in s3_backends[self.identity.ACCOUNT_ID]["aws"].buckets[self.bucket].keys.values():
+            if record.name.startswith("clones/"):
+                record.last_modified = (now - timedelta(days=3)).replace(tzinfo=None)
+        assert expire_objects(now), "no rule lets the code expire"
 
     # --- what is there ------------------------------------------------------------------------------------------
 

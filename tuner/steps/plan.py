@@ -107,6 +107,7 @@ def plan_run(
         PermissionDenied: Names what is missing.
     """
     mark_open(artifacts, expires_at=(surroundings.now + _LONGEST_RUN).isoformat())
+    _check_name_is_free(artifacts, started_at)
     report_progress(artifacts, state="Plan", round=0, invocations=0, spentUsd=0.0, startedAt=started_at)
     check_service_model(VERSIONS["botocore"])
     run_tag(artifacts.run_id)  # before anything is spent on a run whose functions could not bear it
@@ -216,6 +217,20 @@ def plan_run(
     # After the plan, so that whoever finds the mark finds what to undo; before anything is made.
     mark_open(artifacts, function_name=reference.name, expires_at=expires_at)
     return record
+
+
+def _check_name_is_free(artifacts: RunArtifacts, started_at: str) -> None:
+    """Refuse a run whose name was an earlier run's, with whose measurements it would go on.
+
+    Step Functions gives an execution's name free after 90 days ("StartExecution", API reference, seen 2026-11);
+    RetentionDays may be longer.
+    """
+    earlier = artifacts.find(RECORD)
+    if earlier is not None and earlier["started_at"] != started_at:
+        raise InvalidRequest(
+            [f"the execution's name, {artifacts.run_id}, is that of a run of {earlier['started_at'][:10]}"],
+            hint="Start again under another name: what that run measured is still in the bucket.",
+        )
 
 
 def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[WeightedPayload, ...]:

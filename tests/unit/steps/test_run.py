@@ -560,3 +560,12 @@ def test_copies_that_one_call_has_no_time_for_are_made_by_the_next(run: FakeRun)
     created = [name for call, name in run.aws.calls if call == "create_function"]
     assert ready == len(batches) == 46
     assert len(created) == len(set(created))
+
+
+def test_name_of_an_earlier_run_is_not_taken_again(run: FakeRun) -> None:
+    """AWS gives an execution's name free after 90 days: a run does not go on with what another one measured."""
+    run.plan()
+    run.plan()  # the same execution, whose first answer was lost
+    run.artifacts.write("request.json", {**run.artifacts.read("request.json"), "started_at": "2026-07-01T03:00:00Z"})
+    with pytest.raises(InvalidRequest, match="run-1, is that of a run of 2026-07-01"):
+        run.plan()
