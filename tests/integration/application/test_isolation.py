@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
+import sys
+import uuid
+import zipfile
 from typing import Any
 
 import pytest
@@ -46,6 +52,56 @@ def test_function_whose_role_knows_it_by_name_is_refused(application: Applicatio
     assert (execution["status"], execution["error"]) == ("FAILED", "FunctionNotTunable")
     assert "policy spin-alone has a condition on the calling function" in execution["cause"]
     assert "CreateClones" not in application.states_of(execution["executionArn"])
+
+
+def packed(answer: str) -> bytes:
+    """A package of its own, so that no other function has its hash."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", f"def handler(event, context):\n    print({answer!r})\n    return {answer!r}\n")
+    return archive.getvalue()
+
+
+def create(application: Application, **code: Any) -> dict[str, Any]:
+    """A function that is made of this code."""
+    role = application.client("lambda").get_function_configuration(FunctionName=application.deploy("spin"))["Role"]
+    created = application.client("lambda").create_function(
+        FunctionName=f"made-{uuid.uuid4().hex[:8]}",
+        Runtime=f"python{sys.version_info.major}.{sys.version_info.minor}",
+        Handler="app.handler",
+        MemorySize=512,
+        Role=role,
+        Code=code,
+    )
+    return dict(created)
+
+
+def test_code_that_somebody_put_into_the_bucket_is_never_run(application: Application) -> None:
+    """Where the copies' code lies, somebody else put theirs: the run ends before anything is invoked, and says so."""
+    name = f"honest {uuid.uuid4()}"
+    function = create(application, ZipFile=packed(name))
+    key = f"clones/{base64.b64decode(function['CodeSha256']).hex()}.zip"
+    application.client("s3").put_object(Bucket=application.aws.bucket, Key=key, Body=packed("evil"))
+    execution = application.tune(lambdaARN=function["FunctionArn"])
+    assert (execution["status"], execution["error"]) == ("FAILED", "CloneFailed")
+    assert "somebody wrote into the artifact bucket" in execution["cause"]
+    assert "MeasureBatches" not in application.states_of(execution["executionArn"])
+    assert application.report(execution["name"])["restored"]["complete"]
+
+
+def test_code_that_lambda_only_points_to_is_copied(application: Application) -> None:
+    """The version that the function has, from its owner's bucket; what lies there by now is another one."""
+    s3, bucket = application.client("s3"), f"packages-{uuid.uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    package = packed(f"theirs {uuid.uuid4()}")
+    version = s3.put_object(Bucket=bucket, Key="app.zip", Body=package)["VersionId"]
+    s3.put_object(Bucket=bucket, Key="app.zip", Body=packed("newer"))
+    place = {"S3Bucket": bucket, "S3Key": "app.zip", "S3ObjectVersion": version}
+    function = create(application, **place, S3ObjectStorageMode="REFERENCE")
+    execution = application.tune(lambdaARN=function["FunctionArn"], dryRun=True)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert application.object(f"clones/{hashlib.sha256(package).hexdigest()}.zip") == package
 
 
 def test_what_somebody_else_changes_meanwhile_is_named_and_left(application: Application) -> None:
