@@ -201,6 +201,7 @@ def test_name_fits_whatever_the_run_is_called(run_id: str, memory_mb: int) -> No
         ("The subnet ID 'subnet-0' does not exist", "subnet"),
         ("Lambda does not have permission to access the ECR image. Check the ECR permissions.", "repository refuses"),
         ("not authorized to perform: ecr:BatchGetImage because no resource-based policy allows it", "this account too"),
+        ("Your access has been denied by S3, please make sure your request credentials", "create-clones role"),
         ("Could not unzip uploaded file. Please check your file, then try to upload again.", "artifact bucket is dam"),
         ("s3files:ListMountTargets on fs-0 was refused", "file system"),
         ("arn:aws:lambda:eu-west-1:123456789012:runtime/theirs/alias/prod is blocked", "customer-managed"),

@@ -216,6 +216,11 @@ _WAYS_OUT = (
         "(ecr:BatchGetImage, ecr:GetDownloadUrlForLayer).",
     ),
     (
+        r"denied by S3",
+        "Lambda reads the copied package with the create-clones role: it must be allowed to read clones/ in the "
+        "artifact bucket, and to use the bucket's key (ArtifactKeyArn), whose own policy decides too.",
+    ),
+    (
         r"could not unzip",
         "The package in the artifact bucket is damaged: somebody wrote over it after it was copied there and checked. "
         "Find out who may write to clones/ there, remove the object, and start again.",
