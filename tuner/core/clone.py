@@ -106,7 +106,7 @@ CODE_TREATMENTS: Mapping[str, Treatment] = {
     "Error": Treatment("answer", "says why there is no Location"),
     "RepositoryType": _ANSWER,
 }
-"""Every field of ``GetFunction``'s ``Code`` (botocore 1.44.5) and what becomes of it in a copy."""
+"""Every field of ``GetFunction``'s ``Code`` and what becomes of it in a copy."""
 
 NOT_SET: Mapping[str, str] = {
     "Code.S3ObjectStorageMode": "COPY, the default: REFERENCE needs a bucket policy for each copy's name",
