@@ -44,7 +44,7 @@ from tuner.core.tuning_request import (
 )
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
-from tuner.steps.run import GIVEN_PAYLOAD, RECORD, Outside, RunRecord, save_payloads, save_plan
+from tuner.steps.run import GIVEN_PAYLOAD, PROGRESS, RECORD, Outside, RunRecord, save_payloads, save_plan
 from tuner.steps.traffic import read_traffic
 
 LEAST_INVOCATIONS = 2
@@ -225,10 +225,10 @@ def _check_name_is_free(artifacts: RunArtifacts, started_at: str) -> None:
     Step Functions gives an execution's name free after 90 days ("StartExecution", API reference, seen 2026-11);
     RetentionDays may be longer.
     """
-    earlier = artifacts.find(RECORD)
-    if earlier is not None and earlier["started_at"] != started_at:
+    earlier = (artifacts.find(PROGRESS) or {}).get("startedAt", started_at)
+    if earlier != started_at:
         raise InvalidRequest(
-            [f"the execution's name, {artifacts.run_id}, is that of a run of {earlier['started_at'][:10]}"],
+            [f"the execution's name, {artifacts.run_id}, is that of a run of {earlier[:10]}"],
             hint="Start again under another name: what that run measured is still in the bucket.",
         )
 

@@ -592,6 +592,6 @@ def test_name_of_an_earlier_run_is_not_taken_again(run: FakeRun) -> None:
     """AWS gives an execution's name free after 90 days: a run does not go on with what another one measured."""
     run.plan()
     run.plan()  # the same execution, whose first answer was lost
-    run.artifacts.write("request.json", {**run.artifacts.read("request.json"), "started_at": "2026-07-01T03:00:00Z"})
+    run.artifacts.write("progress.json", {**run.artifacts.read("progress.json"), "startedAt": "2026-07-01T03:00:00Z"})
     with pytest.raises(InvalidRequest, match="run-1, is that of a run of 2026-07-01"):
         run.plan()
