@@ -30,6 +30,7 @@ from tuner.steps.overdue import mark_closed, overdue_runs
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
+from tuner.steps.run import load_payloads
 from tuner.steps.sweep import sweep
 
 
@@ -406,7 +407,7 @@ def test_payload_is_read_where_it_was_put_for_the_run(key: str, run: FakeRun) ->
     """Under payloads/, and what the command uploaded for this very run."""
     run.s3.objects[key] = b'{"id": 7}'
     run.plan(payloadS3=f"s3://bucket/{key}")
-    assert [row["payload"] for row in run.artifacts.read("payloads.json")] == [{"id": 7}]
+    assert json.loads(load_payloads(run.artifacts)(0)) == {"id": 7}
 
 
 def test_an_execution_name_that_no_tag_can_hold_is_refused_before_anything_is_read(run: FakeRun) -> None:
