@@ -91,9 +91,6 @@ class FunctionRunner:
 
     def _spec_of(self, function: Any) -> FunctionSpec:
         environment = {name: str(value) for name, value in (function.environment_vars or {}).items()}
-        layers = [path for layer in function.layers for path in self._layer_paths(function, layer["Arn"])]
-        if layers:
-            environment["PYTHONPATH"] = ":".join([*layers, *filter(None, [environment.get("PYTHONPATH")])])
         log_format: Literal["Text", "JSON"] = "JSON" if function.logging_config.get("LogFormat") == "JSON" else "Text"
         return FunctionSpec(
             arn=function.function_arn,
@@ -107,6 +104,8 @@ class FunctionRunner:
             log_format=log_format,
             log_group=function.logs_group_name,
             cpu_limited=not is_own_function(function.function_name),
+            layers_dir=self._layers_dir(function),
+            ephemeral_storage_mb=int(function.ephemeral_storage),
             interpreter=environment.get("LAMBDA_TUNER_LOCAL_PYTHON"),
             code_sha256=function.code_sha_256,
             tells_cpu_time=CPU_TIME_TAG in function.tags,
@@ -114,16 +113,11 @@ class FunctionRunner:
             revision=function.revision_id,
         )
 
-    def _layer_paths(self, function: Any, layer_arn: str) -> list[str]:
-        """Name the folders that Lambda's Python runtimes add to the path for a layer."""
+    def _layers_dir(self, function: Any) -> Path | None:
+        """Unpack the function's layers into one folder, in their order."""
         from moto.awslambda.utils import get_backend
 
-        layer = get_backend(function.account_id, function.region).layers_versions_by_arn(layer_arn)
-        if layer is None:
-            return []
-        folder = self._code.folder(self._code.put(layer.code_bytes))
-        return [str(path) for path in (folder / "python", *_site_packages(folder / "python" / "lib")) if path.is_dir()]
-
-
-def _site_packages(lib: Path) -> list[Path]:
-    return sorted(lib.glob("python3.*/site-packages"))
+        backend = get_backend(function.account_id, function.region)
+        layers = [backend.layers_versions_by_arn(layer["Arn"]) for layer in function.layers]
+        archives = [self._code.put(layer.code_bytes) for layer in layers if layer is not None]
+        return self._code.folder(*archives) if archives else None

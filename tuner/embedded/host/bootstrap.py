@@ -1,8 +1,8 @@
 """A Lambda runtime client of the standard library alone, for any Python from 3.9 on.
 
 Run by its path, under an interpreter that is the user's and has nothing of
-ours: ``python bootstrap.py app.handler`` with ``AWS_LAMBDA_RUNTIME_API`` and
-``LAMBDA_TASK_ROOT`` in the environment. It behaves as AWS's awslambdaric does:
+ours: ``python bootstrap.py app.handler`` with ``AWS_LAMBDA_RUNTIME_API`` set, and
+its current folder the task root. It behaves as AWS's awslambdaric does:
 same log lines, same error payloads, same context. It differs in that a
 ``Decimal`` is written as a float where it has a fraction, and a named tuple as
 a list.
@@ -347,7 +347,7 @@ def fail_to_start(api: RuntimeApi, error: Exception, is_json: bool, path: str, e
 
 def main() -> None:
     """Import the handler, then serve events until this process is ended."""
-    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]  # it was this file's folder
+    sys.path[0] = os.getcwd()  # noqa: PTH109 - the task root; it was this file's folder
     is_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
     request_filter = set_up_logging(is_json, os.environ.get("AWS_LAMBDA_LOG_LEVEL", ""))
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])

@@ -18,6 +18,7 @@ from tuner.core.errors import ServiceError
 from tuner.embedded.host.core_queue import CoreQueue
 from tuner.embedded.host.environment import ExecutionEnvironment, HostSettings
 from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
+from tuner.embedded.host.sandbox import Sandbox, find_sandbox
 
 IDLE_LIMIT_S = 600.0
 MOST_IDLE_COUNT = 24
@@ -67,6 +68,8 @@ class ExecutionHost:
         work_dir: Where environments have their temporary folders.
         cores: Cores of this machine that functions may use together.
         force_bootstrap: Use our own runtime client where AWS's is there, too.
+        sandbox: What keeps the functions from this machine; by default the
+            best that the system has.
         own_environment: Where ``LAMBDA_TUNER_LOCAL_AWS=real`` finds the user's
             ``AWS_*`` variables and home; this process's environment by default.
         idle_limit_s: After how long an unused environment ends.
@@ -91,6 +94,7 @@ class ExecutionHost:
         cores: float,
         *,
         force_bootstrap: bool = False,
+        sandbox: Sandbox | None = None,
         own_environment: Mapping[str, str] | None = None,
         idle_limit_s: float = IDLE_LIMIT_S,
         most_idle_count: int = MOST_IDLE_COUNT,
@@ -111,6 +115,7 @@ class ExecutionHost:
             worker_ended=self._watchdog.ended,
             own_environment=os.environ if own_environment is None else own_environment,
             force_bootstrap=force_bootstrap,
+            sandbox=sandbox or find_sandbox(),
         )
         self._cores = CoreQueue(cores)
         self._idle_limit_s = idle_limit_s
