@@ -360,7 +360,9 @@ class ExecutionEnvironment:
         with self._spawning:
             if self._is_interrupted:
                 raise ServiceError(f"The execution host was closed before {spec.name} was invoked.")
-            in_memory = settings.sandbox.has_own_root() and self._storage_bytes <= _PHYSICAL_MEMORY_BYTES / 4
+            sandbox = settings.sandbox if spec.cpu_limited else None
+            has_own_root = sandbox is not None and sandbox.has_own_root
+            in_memory = has_own_root and self._storage_bytes <= _PHYSICAL_MEMORY_BYTES / 4
             place = Place(
                 self._dir,
                 spec.code_dir,
@@ -369,11 +371,12 @@ class ExecutionEnvironment:
                 visible=(*self._interpreter.paths, str(BOOTSTRAP)),
             )
             shutil.rmtree(self._dir, ignore_errors=True)
+            self._is_storage_full = False
             read_end, write_end = os.pipe()
             try:
                 self._dir.mkdir(parents=True)
                 self._worker = start_worker(
-                    settings.sandbox,
+                    sandbox,
                     worker_command(self._interpreter, spec.handler, force_bootstrap=settings.force_bootstrap),
                     worker_environment(
                         spec,
@@ -382,7 +385,7 @@ class ExecutionEnvironment:
                         log_stream=self._log.stream,
                         endpoint_url=settings.endpoint_url,
                         temporary_dir=place.tmp_folder,
-                        sandbox=settings.sandbox,
+                        has_own_root=has_own_root,
                         interpreter=self._interpreter,
                         own_environment=settings.own_environment,
                     ),

@@ -63,6 +63,7 @@ class Sandbox:
             f"home is really written or deleted. TMPDIR names a folder of their own, which tempfile uses.{_why_none()}"
         )
 
+    @property
     def has_own_root(self) -> bool:
         """Whether the worker sees its code at ``/var/task``, layers at ``/opt``, and a ``/tmp`` of its own."""
         return self.means == "namespaces"
@@ -130,9 +131,9 @@ class Place:
 
 
 def start_worker(
-    sandbox: Sandbox, command: Sequence[str], environment: Mapping[str, str], place: Place, *, output: int
+    sandbox: Sandbox | None, command: Sequence[str], environment: Mapping[str, str], place: Place, *, output: int
 ) -> subprocess.Popen[bytes]:
-    """Start a worker in its sandbox; returns when its program begins.
+    """Start a worker in its sandbox, or without any and as it is (``None``); returns when its program begins.
 
     Raises:
         ServiceError: The sandbox or the program could not be started.
@@ -144,7 +145,7 @@ def start_worker(
         "stderr": output,
         "start_new_session": True,
     }
-    if sys.platform != "linux":
+    if sandbox is None or sys.platform != "linux":
         return subprocess.Popen(command, env=environment, cwd=place.code_dir, **options)
     root = place.folder / "root"
     root.mkdir()

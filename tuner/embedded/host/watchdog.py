@@ -5,7 +5,7 @@ Reads lines from standard input: ``+pid mark`` when a worker has started,
 this worker and its descendants have. The end of the input means that the host
 is gone: a worker cannot notice that itself while it is stopped (which is how
 CPU time is limited), so it is killed from here, with all that it started. The
-folder given as argument is removed then.
+folders given as arguments are removed then.
 """
 
 from __future__ import annotations
@@ -18,11 +18,21 @@ import signal
 import sys
 
 
-def relatives(pid: int, mark: bytes) -> set[int]:
+def mount_namespace(pid: int) -> str:
+    """The name of the mount namespace that *pid* has for itself; empty where it shares this process's own."""
+    try:
+        namespace, own = (os.readlink(f"/proc/{each}/ns/mnt") for each in (pid, "self"))  # noqa: PTH115
+    except OSError:
+        return ""
+    return namespace if namespace != own else ""
+
+
+def relatives(pid: int, mark: bytes, namespace: str = "") -> set[int]:
     """The processes that came from the worker *pid*, where the system has ``/proc``; the worker is not among them.
 
     Its children and theirs, and daemons that have cut every other tie: they
-    still carry *mark*, ``NAME=text``, in their environment.
+    are in the worker's mount *namespace* where it has one of its own, or still
+    carry *mark*, ``NAME=text``, in their environment.
     """
     parents: dict[int, int] = {}
     marked: set[int] = set()
@@ -31,7 +41,9 @@ def relatives(pid: int, mark: bytes) -> set[int]:
             if folder.name.isdigit():
                 with contextlib.suppress(OSError, ValueError, IndexError):
                     parents[int(folder.name)] = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
-                    if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    if namespace and os.readlink(folder / "ns" / "mnt") == namespace:  # noqa: PTH115
+                        marked.add(int(folder.name))
+                    elif mark in (folder / "environ").read_bytes().split(b"\0"):
                         marked.add(int(folder.name))
     found: set[int] = set()
     to_look_at = [pid, *marked]
@@ -43,29 +55,30 @@ def relatives(pid: int, mark: bytes) -> set[int]:
     return (found | marked) - {pid, os.getpid()}
 
 
-def kill_all(pid: int, mark: bytes) -> None:
+def kill_all(pid: int, mark: bytes, namespace: str) -> None:
     """Kill a worker, its process group and whatever else came from it."""
-    family = relatives(pid, mark)
+    family = relatives(pid, mark, namespace)
     with contextlib.suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
     # What was started between the look and the kill is found by a second look.
-    for relative in family | relatives(pid, mark):
+    for relative in family | relatives(pid, mark, namespace):
         with contextlib.suppress(OSError):
             os.kill(relative, signal.SIGKILL)
 
 
 def main() -> None:
     """Follow the host until it is gone."""
-    workers: dict[int, bytes] = {}
+    workers: dict[int, tuple[bytes, str]] = {}
     for line in sys.stdin.buffer:
         pid, _, mark = line[1:].rstrip(b"\n").partition(b" ")
         if line[:1] == b"+":
-            workers[int(pid)] = mark
+            workers[int(pid)] = mark, mount_namespace(int(pid))
         else:
             workers.pop(int(pid), None)
-    for worker, mark in workers.items():
-        kill_all(worker, mark)
-    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    for worker, (mark, namespace) in workers.items():
+        kill_all(worker, mark, namespace)
+    for folder in sys.argv[1:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tuner.core.errors import InvalidRequest
 from tuner.embedded.host.model import FunctionSpec
-from tuner.embedded.host.sandbox import LAYERS_ROOT, TASK_ROOT, Sandbox, interpreter_paths
+from tuner.embedded.host.sandbox import LAYERS_ROOT, TASK_ROOT, interpreter_paths
 
 STEERING_PREFIX = "LAMBDA_TUNER_LOCAL_"
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
@@ -109,7 +109,7 @@ def _probe(path: str, changed_at_ns: int) -> Interpreter:  # noqa: ARG001 - part
         )
     if Path(path).parent.name == "shims":
         path = executable  # pyenv's and asdf's stand-ins need the user's environment, which a worker does not have
-    return Interpreter(path, ".".join(map(str, version)), bool(has_client), tuple(paths))
+    return Interpreter(path, ".".join(map(str, version)), bool(has_client), (*paths, path, os.path.realpath(path)))
 
 
 def _reason(error: Exception) -> str:
@@ -134,7 +134,7 @@ def worker_environment(
     log_stream: str,
     endpoint_url: str,
     temporary_dir: Path,
-    sandbox: Sandbox,
+    has_own_root: bool,
     interpreter: Interpreter,
     own_environment: Mapping[str, str],
 ) -> dict[str, str]:
@@ -150,7 +150,7 @@ def worker_environment(
     awslambdaric poll in a second thread, which CPU accounting would see.
     """
     region = (spec.arn.split(":") + [""] * 4)[3] or "us-east-1"
-    layers = LAYERS_ROOT if sandbox.has_own_root() else spec.layers_dir
+    layers = LAYERS_ROOT if has_own_root else spec.layers_dir
     path = [str(Path(interpreter.path).parent), "/usr/local/bin", "/usr/bin", "/bin"]
     environment = {
         "PATH": os.pathsep.join([*path, f"{layers}/bin"] if spec.layers_dir else path),
@@ -191,8 +191,8 @@ def worker_environment(
     }
     if spec.cpu_limited:
         # Without it X-Ray's SDK sees no Lambda in our own functions: it would open a file of a fixed name in /tmp.
-        environment["LAMBDA_TASK_ROOT"] = str(TASK_ROOT if sandbox.has_own_root() else spec.code_dir)
-    if not sandbox.has_own_root():
+        environment["LAMBDA_TASK_ROOT"] = str(TASK_ROOT if has_own_root else spec.code_dir)
+    if not has_own_root:
         environment |= {"TMPDIR": str(temporary_dir), "HOME": str(temporary_dir)}
     if spec.log_format == "JSON":
         environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
