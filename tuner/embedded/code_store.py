@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tuner.core.errors import TunerError
 
-
 LARGEST_UNPACKED_BYTES = 262_144_000
 """Of a function's code, and of its layers together ("Lambda quotas", AWS Lambda Developer Guide: 250 MB)."""
 
@@ -95,5 +94,5 @@ def _unpack(path: Path, folder: Path, limit_bytes: int) -> int:
             unpacked = Path(archive.extract(entry, folder))
             mode = (entry.external_attr >> 16) & 0o777
             if mode and unpacked.is_file():
-                unpacked.chmod(mode | 0o444)
+                unpacked.chmod(mode | 0o644)
     return left_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -9,7 +10,7 @@ from typing import Any, Literal, Protocol
 from tuner.core.plan import CPU_TIME_TAG
 from tuner.embedded.code_store import CodeStore
 from tuner.embedded.host.model import FunctionSpec, InvocationResult
-from tuner.embedded.identity import is_own_function
+from tuner.embedded.identity import CLONE_PREFIX, is_own_function
 
 LOG_TAIL_BYTES = 4096
 """``LogResult`` holds the last 4 KB of the log ("Invoke", Lambda API reference)."""
@@ -48,12 +49,15 @@ class FunctionRunner:
         measured: Runs all others; two hosts, so that how many environments
             the one keeps warm does not depend on the other.
         code: Where their code lies.
+        forget_output: Drops what a function printed, by log group and stream.
     """
 
-    def __init__(self, own: Host, measured: Host, code: CodeStore) -> None:
+    def __init__(self, own: Host, measured: Host, code: CodeStore, forget_output: Callable[[str, str], None]) -> None:
         self._own = own
         self._measured = measured
         self._code = code
+        self._forget_output = forget_output
+        self._streams_of_clones: dict[str, set[tuple[str, str]]] = {}
 
     def invoke(
         self, function: Any, event: bytes, client_context: str | None, trace_id: str | None = None
@@ -69,6 +73,8 @@ class FunctionRunner:
         spec = self._spec_of(function)
         host = self._measured if spec.cpu_limited else self._own
         result = host.invoke(spec, event, client_context=client_context, trace_id=trace_id)
+        if spec.name.startswith(CLONE_PREFIX):
+            self._streams_of_clones.setdefault(spec.arn, set()).add((spec.log_group, result.log_stream))
         tail = result.log_tail.encode()[-LOG_TAIL_BYTES:].decode(errors="ignore")
         return Invocation(result.request_id, result.payload, result.function_error, tail)
 
@@ -88,6 +94,14 @@ class FunctionRunner:
         """End the execution environments of a function that was changed or deleted."""
         for host in (self._own, self._measured):
             host.retire(function_arn)
+
+    def forget(self, function_arn: str) -> None:
+        """Drop what a deleted clone's environments printed: nobody else would."""
+        for arn in [
+            arn for arn in self._streams_of_clones if arn == function_arn or arn.startswith(f"{function_arn}:")
+        ]:
+            for group, stream in self._streams_of_clones.pop(arn):
+                self._forget_output(group, stream)
 
     def _spec_of(self, function: Any) -> FunctionSpec:
         environment = {name: str(value) for name, value in (function.environment_vars or {}).items()}

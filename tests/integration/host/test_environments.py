@@ -271,7 +271,14 @@ def test_environment_variables_are_lambdas(bench: Workbench, monkeypatch: pytest
     assert environment["LAMBDA_TASK_ROOT"] == "/var/task"
     assert environment["TZ"] == ":UTC"
     assert environment["_X_AMZN_TRACE_ID"].endswith("Sampled=0")
-    assert not environment.keys() & {"HOME", "TMPDIR", "MY_SECRET", "AWS_PROFILE", "LAMBDA_TUNER_LOCAL_NOTE", "PYTHONPATH"}
+    assert not environment.keys() & {
+        "HOME",
+        "TMPDIR",
+        "MY_SECRET",
+        "AWS_PROFILE",
+        "LAMBDA_TUNER_LOCAL_NOTE",
+        "PYTHONPATH",
+    }
     assert "3.12" not in environment["AWS_EXECUTION_ENV"]
 
 

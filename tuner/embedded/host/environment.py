@@ -53,6 +53,8 @@ _MEMORY_LOOK_S = 0.005
 _MEMORY_LOOK_UNLIMITED_S = 0.02
 _FREEZE_PATIENCE_S = 0.05
 _READ_BYTES = 65536
+LONGEST_LINE_BYTES = 256 * 1024
+"""A longer line becomes several events ("CloudWatch Logs quotas": an event has at most 256 KB)."""
 _STORAGE_LOOK_S = 0.5
 _PHYSICAL_MEMORY_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
@@ -88,7 +90,7 @@ class _WorkerOutput:
         self._descriptor = descriptor
         self._log = log
         self._lock = threading.Lock()
-        self._partial = b""
+        self._partial = bytearray()
         self._ended = False
         os.set_blocking(descriptor, False)
         threading.Thread(target=self._follow, name="worker-output", daemon=True).start()
@@ -99,7 +101,7 @@ class _WorkerOutput:
             self._read_available()
             if self._partial:
                 self._add(self._partial)
-                self._partial = b""
+                self._partial.clear()
 
     def _follow(self) -> None:
         readable = select.poll()
@@ -117,11 +119,20 @@ class _WorkerOutput:
             except BlockingIOError:
                 return
             self._ended = not chunk
-            *lines, self._partial = (self._partial + chunk).split(b"\n")
-            for line in lines:
-                self._add(line)
+            first, *rest = chunk.split(b"\n")
+            self._extend(first)
+            for line in rest:
+                self._add(self._partial)
+                self._partial.clear()
+                self._extend(line)
 
-    def _add(self, line: bytes) -> None:
+    def _extend(self, piece: bytes) -> None:
+        self._partial += piece
+        while len(self._partial) > LONGEST_LINE_BYTES:
+            self._add(self._partial[:LONGEST_LINE_BYTES])
+            del self._partial[:LONGEST_LINE_BYTES]
+
+    def _add(self, line: bytes | bytearray) -> None:
         # The runtime client joins the lines of a traceback by carriage returns, to keep them one event.
         self._log.add(line.decode(errors="replace").rstrip("\r").replace("\r", "\n"))
 

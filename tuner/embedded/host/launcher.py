@@ -49,17 +49,16 @@ _SCOPE_SIGNAL = 1 << 1  # from version 6 on: no signal reaches a process outside
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _call(name: str, *arguments: object, call_number: int | None = None) -> int:
+def _call(what: str, *arguments: object, call_number: int | None = None) -> int:
     """Call the C library, or the kernel by a number that it has no function for."""
     given = [_argument(each) for each in arguments]
-    result: int
-    if call_number is None:
-        result = getattr(_libc, name)(*given)
-    else:
-        result = _libc.syscall(ctypes.c_long(call_number), *given)
+    name = what
+    if call_number is not None:
+        name, given = "syscall", [ctypes.c_long(call_number), *given]
+    result: int = getattr(_libc, name)(*given)
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
+        raise OSError(number, f"{what}: {os.strerror(number)}")
     return result
 
 
@@ -76,9 +75,7 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, option
 def _make_read_only(path: str) -> None:
     attributes = struct.pack("=QQQQ", _MOUNT_ATTR_RDONLY, 0, 0, 0)
     size = len(attributes)
-    _call(
-        "mount_setattr", _AT_FDCWD, path, _AT_RECURSIVE, attributes, size, call_number=_MOUNT_SETATTR
-    )
+    _call("mount_setattr", _AT_FDCWD, path, _AT_RECURSIVE, attributes, size, call_number=_MOUNT_SETATTR)
 
 
 def _map_user(own_process: int, inside: tuple[int, int], outside: tuple[int, int]) -> None:
@@ -144,7 +141,7 @@ def enter_namespaces(plan: Mapping[str, Any]) -> None:
         os.symlink(f"/proc/self/fd/{number}", f"{root}/dev/{name}")
     os.symlink("/proc/self/fd", f"{root}/dev/fd")
     users = f"{root}/etc-passwd"
-    with open(users, "w") as file:  # noqa: PTH123
+    with open(users, "w") as file:
         file.write(f"root:x:0:0:root:/root:/sbin/nologin\n{USER}:x:{USER_ID}:{GROUP_ID}::/home/{USER}:/sbin/nologin\n")
     _mount(users, f"{root}/etc/passwd", None, _MS_BIND)
     os.unlink(users)

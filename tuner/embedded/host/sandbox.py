@@ -54,9 +54,10 @@ class Sandbox:
             return ""
         if self.means == "landlock":
             return (
-                "This system allows no user namespaces, so handlers have no /tmp of their own here: they can write only "
-                "to the folder that TMPDIR names (tempfile uses it), and what they write to /tmp by its name fails "
-                f"with \"Permission denied\". {_how_to_allow()} Or take --no-sandbox, which lets them write everywhere."
+                "This system allows no user namespaces, so handlers have no /tmp of their own here. They can write "
+                "only to the folder that TMPDIR names, which tempfile uses; a handler that writes to /tmp by name "
+                f'fails with "Permission denied". {_how_to_allow()} '
+                "Or use --no-sandbox, which lets handlers write everywhere."
             )
         return (
             "Handlers are not isolated from this machine: what they write or delete in /tmp, their own code or your "
@@ -156,7 +157,7 @@ def start_worker(
         "layers_dir": str(place.layers_dir or ""),
         "tmp_bytes": place.tmp_bytes,
         "tmp_folder": str(place.tmp_folder) if place.tmp_bytes is None else "",
-        "visible": _outermost(path for path in place.visible if path.startswith(_HIDDEN) and os.path.exists(path)),
+        "visible": _outermost(path for path in place.visible if path.startswith(_HIDDEN) and Path(path).exists()),
         "command": list(command),
         "environment": dict(environment),
     }
@@ -181,7 +182,9 @@ def start_worker(
     return worker
 
 
-_START_HINT = "See that the interpreter and the code can be read by this user; or try without the sandbox (--no-sandbox)."
+_START_HINT = (
+    "See that the interpreter and the code can be read by this user; or try without the sandbox (--no-sandbox)."
+)
 
 
 def _outermost(paths: Any) -> list[str]:

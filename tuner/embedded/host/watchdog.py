@@ -21,7 +21,7 @@ import sys
 def mount_namespace(pid: int) -> str:
     """The name of the mount namespace that *pid* has for itself; empty where it shares this process's own."""
     try:
-        namespace, own = (os.readlink(f"/proc/{each}/ns/mnt") for each in (pid, "self"))  # noqa: PTH115
+        namespace, own = (str(pathlib.Path(f"/proc/{each}/ns/mnt").readlink()) for each in (pid, "self"))
     except OSError:
         return ""
     return namespace if namespace != own else ""
@@ -41,9 +41,8 @@ def relatives(pid: int, mark: bytes, namespace: str = "") -> set[int]:
             if folder.name.isdigit():
                 with contextlib.suppress(OSError, ValueError, IndexError):
                     parents[int(folder.name)] = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
-                    if namespace and os.readlink(folder / "ns" / "mnt") == namespace:  # noqa: PTH115
-                        marked.add(int(folder.name))
-                    elif mark in (folder / "environ").read_bytes().split(b"\0"):
+                    is_inside = namespace and str((folder / "ns" / "mnt").readlink()) == namespace
+                    if is_inside or mark in (folder / "environ").read_bytes().split(b"\0"):
                         marked.add(int(folder.name))
     found: set[int] = set()
     to_look_at = [pid, *marked]

@@ -150,10 +150,10 @@ def worker_environment(
     awslambdaric poll in a second thread, which CPU accounting would see.
     """
     region = (spec.arn.split(":") + [""] * 4)[3] or "us-east-1"
-    layers = LAYERS_ROOT if has_own_root else spec.layers_dir
+    layers = spec.layers_dir and (LAYERS_ROOT if has_own_root else spec.layers_dir)
     path = [str(Path(interpreter.path).parent), "/usr/local/bin", "/usr/bin", "/bin"]
     environment = {
-        "PATH": os.pathsep.join([*path, f"{layers}/bin"] if spec.layers_dir else path),
+        "PATH": os.pathsep.join([*path, f"{layers}/bin"] if layers else path),
         "LANG": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
         "TZ": ":UTC",
         "PYTHONUNBUFFERED": "1",
@@ -168,7 +168,7 @@ def worker_environment(
         for name, text in spec.environment.items()
         if name not in _RESERVED and not name.startswith((STEERING_PREFIX, "AWS_LAMBDA_FUNCTION_", "AWS_LAMBDA_LOG_"))
     }
-    if spec.layers_dir:
+    if spec.layers_dir and layers:
         its_own = environment.get("PYTHONPATH")
         found = [str(layers / path.relative_to(spec.layers_dir)) for path in _import_folders(spec.layers_dir)]
         environment["PYTHONPATH"] = os.pathsep.join([*found, *filter(None, [its_own])])
