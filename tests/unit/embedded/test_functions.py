@@ -16,7 +16,9 @@ from tuner.embedded.host import FunctionSpec, InvocationResult
 class FakeHost:
     """Answers every invocation from one environment for each function."""
 
-    def invoke(self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None) -> InvocationResult:
+    def invoke(
+        self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None, trace_id: str | None = None
+    ) -> InvocationResult:
         """Answer ``null``."""
         stream = f"stream-of-{spec.name}"
         return InvocationResult(b"null", None, "", "1", "success", 1.0, 1, None, 1, False, "e", log_stream=stream)
@@ -30,7 +32,7 @@ class FakeHost:
 
 
 def function(name: str, code: str) -> Any:
-    """moto's record of a function."""
+    """A record as moto keeps it."""
     return SimpleNamespace(
         function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{name}",
         function_name=name,

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import psutil
 
-from tuner.embedded.host.watchdog import mount_namespace, relatives
+from tuner.embedded.host.watchdog import open_mount_namespace, relatives
 
 CLOCK_LAG_S = 0.005
 """How far the CPU clock of a running process may lag behind: one tick of a kernel with HZ=250, and a bit."""
@@ -80,7 +80,7 @@ class _SignalledTree:
     def __init__(self, worker: subprocess.Popen[bytes], mark: str) -> None:
         self.worker = worker
         self._mark = mark.encode()
-        self._namespace = mount_namespace(worker.pid)
+        self._namespace = open_mount_namespace(worker.pid)
         self.pid = worker.pid
         self.peak_bytes = 0
         self._children_read_at = 0.0
@@ -119,8 +119,11 @@ class _SignalledTree:
             for pid in self.last_children():
                 _signal_quietly(pid, signal.SIGKILL)
         # Only now the slow look for daemons of a worker that ended by itself: they are nobody's children.
-        for pid in relatives(self.pid, self._mark, self._namespace):
+        namespace, self._namespace = self._namespace, None
+        for pid in relatives(self.pid, self._mark, namespace):
             _signal_quietly(pid, signal.SIGKILL)
+        if namespace is not None:
+            os.close(namespace)
         self.worker.wait()
 
     def last_children(self) -> list[int]:

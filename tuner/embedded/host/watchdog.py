@@ -18,22 +18,29 @@ import signal
 import sys
 
 
-def mount_namespace(pid: int) -> str:
-    """The name of the mount namespace that *pid* has for itself; empty where it shares this process's own."""
+def open_mount_namespace(pid: int) -> int | None:
+    """A descriptor of the mount namespace that *pid* has for itself; ``None`` where it shares this process's own.
+
+    While it is open the namespace keeps its number, which the next worker's would get otherwise.
+    """
     try:
-        namespace, own = (str(pathlib.Path(f"/proc/{each}/ns/mnt").readlink()) for each in (pid, "self"))
+        descriptor = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
     except OSError:
-        return ""
-    return namespace if namespace != own else ""
+        return None
+    if os.path.samestat(os.fstat(descriptor), pathlib.Path("/proc/self/ns/mnt").stat()):
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
-def relatives(pid: int, mark: bytes, namespace: str = "") -> set[int]:
+def relatives(pid: int, mark: bytes, namespace: int | None = None) -> set[int]:
     """The processes that came from the worker *pid*, where the system has ``/proc``; the worker is not among them.
 
     Its children and theirs, and daemons that have cut every other tie: they
     are in the worker's mount *namespace* where it has one of its own, or still
     carry *mark*, ``NAME=text``, in their environment.
     """
+    inside = None if namespace is None else os.fstat(namespace)
     parents: dict[int, int] = {}
     marked: set[int] = set()
     with contextlib.suppress(OSError):
@@ -41,7 +48,7 @@ def relatives(pid: int, mark: bytes, namespace: str = "") -> set[int]:
             if folder.name.isdigit():
                 with contextlib.suppress(OSError, ValueError, IndexError):
                     parents[int(folder.name)] = int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
-                    is_inside = namespace and str((folder / "ns" / "mnt").readlink()) == namespace
+                    is_inside = inside is not None and os.path.samestat((folder / "ns" / "mnt").stat(), inside)
                     if is_inside or mark in (folder / "environ").read_bytes().split(b"\0"):
                         marked.add(int(folder.name))
     found: set[int] = set()
@@ -54,7 +61,7 @@ def relatives(pid: int, mark: bytes, namespace: str = "") -> set[int]:
     return (found | marked) - {pid, os.getpid()}
 
 
-def kill_all(pid: int, mark: bytes, namespace: str) -> None:
+def kill_all(pid: int, mark: bytes, namespace: int | None) -> None:
     """Kill a worker, its process group and whatever else came from it."""
     family = relatives(pid, mark, namespace)
     with contextlib.suppress(OSError):
@@ -67,13 +74,15 @@ def kill_all(pid: int, mark: bytes, namespace: str) -> None:
 
 def main() -> None:
     """Follow the host until it is gone."""
-    workers: dict[int, tuple[bytes, str]] = {}
+    workers: dict[int, tuple[bytes, int | None]] = {}
     for line in sys.stdin.buffer:
         pid, _, mark = line[1:].rstrip(b"\n").partition(b" ")
         if line[:1] == b"+":
-            workers[int(pid)] = mark, mount_namespace(int(pid))
+            workers[int(pid)] = mark, open_mount_namespace(int(pid))
         else:
-            workers.pop(int(pid), None)
+            _, namespace = workers.pop(int(pid), (b"", None))
+            if namespace is not None:
+                os.close(namespace)
     for worker, (mark, namespace) in workers.items():
         kill_all(worker, mark, namespace)
     for folder in sys.argv[1:]:
