@@ -230,6 +230,15 @@ StateMachineFlag = Annotated[
         rich_help_panel=PLACE,
     ),
 ]
+NoSandboxFlag = Annotated[
+    bool,
+    typer.Option(
+        "--no-sandbox",
+        metavar="",
+        help="Let handlers write where they like on this machine.",
+        rich_help_panel=HOW,
+    ),
+]
 LocalFlag = Annotated[
     bool,
     typer.Option(
@@ -322,6 +331,7 @@ def demo(
         "out/demo"
     ),
     cpu_time: CpuTimeFlag = False,
+    no_sandbox: NoSandboxFlag = False,
     quiet: QuietFlag = False,
     json_output: JsonFlag = False,
 ) -> None:
@@ -333,7 +343,7 @@ def demo(
     presentation = Presentation(
         out=out, json_output=json_output, show_states=True, quiet=quiet, command=typed_command()
     )
-    _end(run_demo(example, presentation, cpu_time=cpu_time))
+    _end(run_demo(example, presentation, cpu_time=cpu_time, sandbox=not no_sandbox))
 
 
 @app.command(
@@ -596,6 +606,7 @@ def try_command(
             rich_help_panel=HOW,
         ),
     ] = False,
+    no_sandbox: NoSandboxFlag = False,
     max_invocations: MaxInvocationsFlag = None,
     max_minutes: MaxMinutesFlag = None,
     parallel: ParallelFlag = None,
@@ -641,7 +652,7 @@ def try_command(
         surroundings=os.environ,
     )
     presentation = Presentation(out=out, json_output=json_output, quiet=quiet, command=typed_command())
-    _end(run_try(planned, flags, presentation, real_aws=real_aws, yes=yes))
+    _end(run_try(planned, flags, presentation, real_aws=real_aws, sandbox=not no_sandbox, yes=yes))
 
 
 @app.command(
@@ -850,11 +861,12 @@ def uninstall(
 @expected_errors
 def local_start(
     port: Annotated[int, typer.Option("--port", metavar="4599", min=1, max=65535, help="Its port.")] = 4599,
+    no_sandbox: NoSandboxFlag = False,
 ) -> None:
     """Start the embedded AWS, return when it is ready, and print the `export` lines that its clients need."""
     from tuner.cli.local import start_local
 
-    start_local(port)
+    start_local(port, sandbox=not no_sandbox)
 
 
 @local_app.command("status", epilog="Example: lambda-tuner local status --json")

@@ -26,7 +26,7 @@ def introduce(example: Example, memory_mb: int, console: Console) -> None:
     )
 
 
-def run_demo(name: str, presentation: Presentation, *, cpu_time: bool = False) -> int:
+def run_demo(name: str, presentation: Presentation, *, cpu_time: bool = False, sandbox: bool = True) -> int:
     """Tune one example on the embedded AWS and give the exit code: 0 for every verdict.
 
     A verdict is what the demo is to show. Whether this machine is fast enough
@@ -41,7 +41,7 @@ def run_demo(name: str, presentation: Presentation, *, cpu_time: bool = False) -
     memory_mb = demo_memory_mb(example, memory_cap_mb())
     console = error_console(quiet=presentation.quiet)
     introduce(example, memory_mb, console)
-    with local_aws(quiet=presentation.quiet) as aws:
+    with local_aws(sandbox=sandbox, quiet=presentation.quiet) as aws:
         function = deploy_example(aws, example, memory_mb)
         request = {"lambdaARN": function, "goal": dict(example.goal), "payload": example.event}
         if cpu_time:

@@ -43,40 +43,48 @@ def require_local(platform: str = sys.platform) -> None:
 
 
 @contextmanager
-def local_aws(*, temporary: bool = False, quiet: bool = False) -> Iterator[EmbeddedAws]:
+def local_aws(*, temporary: bool = False, sandbox: bool = True, quiet: bool = False) -> Iterator[EmbeddedAws]:
     """Give the running embedded AWS, else start one that ends with the block.
 
     Args:
         temporary: Start one of its own even where one runs.
-        quiet: Say nothing of it.
+        sandbox: Keep handlers from this machine; without, one of its own is started too.
+        quiet: Say nothing of it, but what it does not isolate.
     """
     require_local()
     from tuner.embedded.account import embedded_aws, status
 
     home, console = store_home(), error_console(quiet=quiet)
     home.mkdir(parents=True, exist_ok=True)
-    running = None if temporary else status(home)
+    running = status(home) if sandbox and not temporary else None
     if running is not None:
         console.print(f"Using the embedded AWS that runs at {running.endpoint_url}.", markup=False)
+        _warn_of(running)
         yield running
         return
     started_s = time.monotonic()
     console.print("Starting the embedded AWS on this machine (loopback only, no account needed)…", markup=False)
-    with embedded_aws(home=home) as aws:
+    with embedded_aws(home=home, sandbox=sandbox) as aws:
         console.print(
             f"Ready after {time.monotonic() - started_s:.1f} s, with Lambda Tuner deployed in it.", markup=False
         )
+        _warn_of(aws)
         yield aws
 
 
-def start_local(port: int) -> None:
+def _warn_of(aws: EmbeddedAws) -> None:
+    if aws.not_isolated:
+        error_console().print(aws.not_isolated, markup=False, soft_wrap=True)
+
+
+def start_local(port: int, *, sandbox: bool = True) -> None:
     """Start the embedded AWS and leave it running; prints the ``export`` lines for its clients."""
     require_local()
     from tuner.embedded.account import export_lines, start
 
     home, console = store_home(), error_console()
     home.mkdir(parents=True, exist_ok=True)
-    aws = start(home, port)
+    aws = start(home, port, sandbox=sandbox)
     if aws.already_running:
         console.print(f"The embedded AWS runs already: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
     else:
@@ -91,6 +99,7 @@ def start_local(port: int) -> None:
             markup=False,
             soft_wrap=True,
         )
+    _warn_of(aws)
     console.print("The AWS CLI and boto3 reach it with these variables:", markup=False)
     for line in export_lines(aws):
         sys.stdout.write(line + "\n")

@@ -148,7 +148,13 @@ def _own_region() -> dict[str, str]:
 
 
 def run_try(
-    planned: TriedFunction, flags: RequestFlags, presentation: Presentation, *, real_aws: bool, yes: bool
+    planned: TriedFunction,
+    flags: RequestFlags,
+    presentation: Presentation,
+    *,
+    real_aws: bool,
+    sandbox: bool,
+    yes: bool,
 ) -> int:
     """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
     require_local()
@@ -178,7 +184,7 @@ def run_try(
         soft_wrap=True,
     )
     # A running embedded AWS has the credentials of the shell that started it, not of this one.
-    with local_aws(temporary=real_aws, quiet=presentation.quiet) as aws:
+    with local_aws(temporary=real_aws, sandbox=sandbox, quiet=presentation.quiet) as aws:
         from tuner.embedded.account import deploy_function
 
         deploy_function(

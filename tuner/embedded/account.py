@@ -45,6 +45,8 @@ class EmbeddedAws:
     home: Path
     already_running: bool = False
     """``start`` found it running and started nothing."""
+    not_isolated: str = ""
+    """What its functions can do to this machine; empty where they cannot do anything."""
     region: str = identity.REGION
     account_id: str = identity.ACCOUNT_ID
     stack: str = identity.STACK
@@ -79,6 +81,7 @@ def embedded_aws(
     on_ready: Callable[[EmbeddedAws], None] | None = None,
     application: Path | None = None,
     parameters: Mapping[str, str] | None = None,
+    sandbox: bool = True,
 ) -> Iterator[EmbeddedAws]:
     """Run an embedded AWS for the time of a ``with`` block, as a process of its own.
 
@@ -88,13 +91,23 @@ def embedded_aws(
         on_ready: Called once when it answers.
         application: Folder of another ``template.yaml`` than ours.
         parameters: Values of the template's parameters.
+        sandbox: Keep functions from this machine, as far as the system can.
 
     Raises:
         EmbeddedAwsFailed: It did not become ready; the message ends with its log's last lines.
     """
     with tempfile.TemporaryDirectory(prefix="lambda-tuner-server-") as folder:
         ready, log = Path(folder) / "ready.json", Path(folder) / "server.log"
-        server = _launch(home, port, ready, log, application=application, parameters=parameters, parent_pid=os.getpid())
+        server = _launch(
+            home,
+            port,
+            ready,
+            log,
+            application=application,
+            parameters=parameters,
+            sandbox=sandbox,
+            parent_pid=os.getpid(),
+        )
         try:
             aws = _wait_until_ready(server, ready, log, home)
             if on_ready:
@@ -110,6 +123,7 @@ def start(
     *,
     application: Path | None = None,
     parameters: Mapping[str, str] | None = None,
+    sandbox: bool = True,
 ) -> EmbeddedAws:
     """Start the embedded AWS that stays when this process ends, and return when it is ready.
 
@@ -126,7 +140,9 @@ def start(
     log, ready = home / "server.log", home / "server.json"
     log.write_bytes(b"")
     ready.unlink(missing_ok=True)
-    server = _launch(home, port, ready, log, application=application, parameters=parameters, parent_pid=None)
+    server = _launch(
+        home, port, ready, log, application=application, parameters=parameters, sandbox=sandbox, parent_pid=None
+    )
     try:
         aws = _wait_until_ready(server, ready, log, home)
     except EmbeddedAwsFailed:
@@ -167,7 +183,9 @@ def status(home: Path) -> EmbeddedAws | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     answer = _identify(endpoint_url)
-    return EmbeddedAws(endpoint_url, pid, home) if answer and answer.get("pid") == pid else None
+    if not answer or answer.get("pid") != pid:
+        return None
+    return EmbeddedAws(endpoint_url, pid, home, not_isolated=str(written.get("not_isolated", "")))
 
 
 def stop(home: Path) -> bool:
@@ -363,12 +381,14 @@ def _launch(
     *,
     application: Path | None,
     parameters: Mapping[str, str] | None,
+    sandbox: bool,
     parent_pid: int | None,
 ) -> subprocess.Popen[bytes]:
     # -P: what lies in the user's folder under the name of one of our modules must not take its place.
     command = [sys.executable, "-P", "-m", "tuner.embedded.server", "--home", str(home), "--port", str(port)]
     command += ["--ready-file", str(ready), "--log-file", str(log)]
     command += ["--parent-pid", str(parent_pid)] if parent_pid else []
+    command += [] if sandbox else ["--no-sandbox"]
     command += ["--application", str(application)] if application else []
     command += [f"--parameter={name}={value}" for name, value in (parameters or {}).items()]
     with log.open("ab") as output:
@@ -400,7 +420,9 @@ def _wait_until_ready(server: subprocess.Popen[bytes], ready: Path, log: Path, h
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError, KeyError):
             written = json.loads(ready.read_text(encoding="utf-8"))
-            return EmbeddedAws(str(written["endpoint_url"]), int(written["pid"]), home)
+            return EmbeddedAws(
+                str(written["endpoint_url"]), int(written["pid"]), home, not_isolated=str(written["not_isolated"])
+            )
         if server.poll() is not None:
             break
         time.sleep(0.02)

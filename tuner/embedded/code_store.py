@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,6 +12,9 @@ import zipfile
 from pathlib import Path
 
 from tuner.core.errors import TunerError
+
+LARGEST_UNPACKED_BYTES = 262_144_000
+"""Of a function's code, and of its layers together ("Lambda quotas", AWS Lambda Developer Guide: 250 MB)."""
 
 
 class CodeUnreadable(TunerError):
@@ -44,38 +48,51 @@ class CodeStore:
         """Name the archive's file; it exists if these bytes were ever put."""
         return self._root / f"{sha256}.zip"
 
-    def folder(self, sha256: str) -> Path:
-        """Unpack an archive once and return its folder.
+    def folder(self, *sha256s: str) -> Path:
+        """Unpack archives once, one over the other, and return their folder.
 
         Raises:
-            CodeUnreadable: The bytes are not a zip archive, or were never put.
+            CodeUnreadable: The bytes are not a zip archive, were never put, are
+                more than Lambda takes when unpacked, or do not fit on the disk.
         """
-        folder = self._root / sha256
+        name = sha256s[0] if len(sha256s) == 1 else hashlib.sha256("".join(sha256s).encode()).hexdigest()
+        folder = self._root / name
         if folder.is_dir():
             return folder
         with self._unpacking:
             if folder.is_dir():
                 return folder
             unfinished = Path(tempfile.mkdtemp(dir=self._root))
+            left_bytes = LARGEST_UNPACKED_BYTES
             try:
-                with zipfile.ZipFile(self.archive(sha256)) as archive:
-                    archive.extractall(unfinished)
-                    _restore_permissions(archive, unfinished)
+                for sha256 in sha256s:
+                    left_bytes = _unpack(self.archive(sha256), unfinished, left_bytes)
             except (zipfile.BadZipFile, OSError) as error:
                 shutil.rmtree(unfinished, ignore_errors=True)
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                    hint = f"Make room there, or name another folder for temporary files with TMPDIR: {self._root}."
+                else:
+                    hint = "Upload the function's code again as a zip archive."
                 raise CodeUnreadable(
-                    f"The deployment package {sha256[:12]} cannot be unpacked: {error}.",
-                    hint="Upload the function's code again as a zip archive.",
+                    f"The deployment package {name[:12]} cannot be unpacked: {error}.", hint=hint
                 ) from error
             unfinished.chmod(0o755)
             unfinished.rename(folder)
         return folder
 
 
-def _restore_permissions(archive: zipfile.ZipFile, folder: Path) -> None:
-    """Give files the mode that the archive records: ``extractall`` drops it, a packed binary needs it."""
-    for entry in archive.infolist():
-        mode = (entry.external_attr >> 16) & 0o777
-        path = folder / entry.filename
-        if mode and path.is_file():
-            path.chmod(mode | 0o444)
+def _unpack(path: Path, folder: Path, limit_bytes: int) -> int:
+    """Unpack an archive with the modes that it records, which a packed binary needs; returns what is left of the limit.
+
+    Where an entry goes is for ``extract`` to say: it keeps names like ``../x`` inside.
+    """
+    with zipfile.ZipFile(path) as archive:
+        left_bytes = limit_bytes - sum(entry.file_size for entry in archive.infolist())
+        if left_bytes < 0:
+            raise zipfile.BadZipFile(f"unpacked it is larger than Lambda's limit of {LARGEST_UNPACKED_BYTES:,} bytes")
+        for entry in archive.infolist():
+            unpacked = Path(archive.extract(entry, folder))
+            mode = (entry.external_attr >> 16) & 0o777
+            if mode and unpacked.is_file():
+                unpacked.chmod(mode | 0o644)
+    return left_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -9,7 +10,7 @@ from typing import Any, Literal, Protocol
 from tuner.core.plan import CPU_TIME_TAG
 from tuner.embedded.code_store import CodeStore
 from tuner.embedded.host.model import FunctionSpec, InvocationResult
-from tuner.embedded.identity import is_own_function
+from tuner.embedded.identity import CLONE_PREFIX, is_own_function
 
 LOG_TAIL_BYTES = 4096
 """``LogResult`` holds the last 4 KB of the log ("Invoke", Lambda API reference)."""
@@ -48,12 +49,15 @@ class FunctionRunner:
         measured: Runs all others; two hosts, so that how many environments
             the one keeps warm does not depend on the other.
         code: Where their code lies.
+        forget_output: Drops what a function printed, by log group and stream.
     """
 
-    def __init__(self, own: Host, measured: Host, code: CodeStore) -> None:
+    def __init__(self, own: Host, measured: Host, code: CodeStore, forget_output: Callable[[str, str], None]) -> None:
         self._own = own
         self._measured = measured
         self._code = code
+        self._forget_output = forget_output
+        self._streams_of_clones: dict[str, set[tuple[str, str]]] = {}
 
     def invoke(
         self, function: Any, event: bytes, client_context: str | None, trace_id: str | None = None
@@ -69,6 +73,8 @@ class FunctionRunner:
         spec = self._spec_of(function)
         host = self._measured if spec.cpu_limited else self._own
         result = host.invoke(spec, event, client_context=client_context, trace_id=trace_id)
+        if spec.name.startswith(CLONE_PREFIX):
+            self._streams_of_clones.setdefault(spec.arn, set()).add((spec.log_group, result.log_stream))
         tail = result.log_tail.encode()[-LOG_TAIL_BYTES:].decode(errors="ignore")
         return Invocation(result.request_id, result.payload, result.function_error, tail)
 
@@ -89,11 +95,16 @@ class FunctionRunner:
         for host in (self._own, self._measured):
             host.retire(function_arn)
 
+    def forget(self, function_arn: str) -> None:
+        """Drop what a deleted clone's environments printed: nobody else would."""
+        for arn in [
+            arn for arn in self._streams_of_clones if arn == function_arn or arn.startswith(f"{function_arn}:")
+        ]:
+            for group, stream in self._streams_of_clones.pop(arn):
+                self._forget_output(group, stream)
+
     def _spec_of(self, function: Any) -> FunctionSpec:
         environment = {name: str(value) for name, value in (function.environment_vars or {}).items()}
-        layers = [path for layer in function.layers for path in self._layer_paths(function, layer["Arn"])]
-        if layers:
-            environment["PYTHONPATH"] = ":".join([*layers, *filter(None, [environment.get("PYTHONPATH")])])
         log_format: Literal["Text", "JSON"] = "JSON" if function.logging_config.get("LogFormat") == "JSON" else "Text"
         return FunctionSpec(
             arn=function.function_arn,
@@ -107,6 +118,8 @@ class FunctionRunner:
             log_format=log_format,
             log_group=function.logs_group_name,
             cpu_limited=not is_own_function(function.function_name),
+            layers_dir=self._layers_dir(function),
+            ephemeral_storage_mb=int(function.ephemeral_storage),
             interpreter=environment.get("LAMBDA_TUNER_LOCAL_PYTHON"),
             code_sha256=function.code_sha_256,
             tells_cpu_time=CPU_TIME_TAG in function.tags,
@@ -114,16 +127,11 @@ class FunctionRunner:
             revision=function.revision_id,
         )
 
-    def _layer_paths(self, function: Any, layer_arn: str) -> list[str]:
-        """Name the folders that Lambda's Python runtimes add to the path for a layer."""
+    def _layers_dir(self, function: Any) -> Path | None:
+        """Unpack the function's layers into one folder, in their order."""
         from moto.awslambda.utils import get_backend
 
-        layer = get_backend(function.account_id, function.region).layers_versions_by_arn(layer_arn)
-        if layer is None:
-            return []
-        folder = self._code.folder(self._code.put(layer.code_bytes))
-        return [str(path) for path in (folder / "python", *_site_packages(folder / "python" / "lib")) if path.is_dir()]
-
-
-def _site_packages(lib: Path) -> list[Path]:
-    return sorted(lib.glob("python3.*/site-packages"))
+        backend = get_backend(function.account_id, function.region)
+        layers = [backend.layers_versions_by_arn(layer["Arn"]) for layer in function.layers]
+        archives = [self._code.put(layer.code_bytes) for layer in layers if layer is not None]
+        return self._code.folder(*archives) if archives else None

@@ -66,6 +66,8 @@ class Hooks:
     """An S3 object was put (moto's record)."""
     object_deleted: Callable[[str, str], None]
     """An S3 object was deleted (bucket, key)."""
+    deleted: Callable[[str], None] = lambda arn: None
+    """A function's ARN, or a version's, is no more."""
     take_snapshot: Callable[[Any], str | None] | None = None
     """Make the init of a published version with SnapStart (moto's record); why it failed, or ``None``.
 
@@ -485,6 +487,7 @@ def mend_function_versions(hooks: Hooks) -> None:
             raise _not_in_state(function, "Pending")
         original_delete(self, name_or_arn, qualifier)
         hooks.retire(function.function_arn)
+        hooks.deleted(function.function_arn)
 
     models.LambdaStorage.publish_version = publish_version
     models.LambdaStorage.del_function = del_function

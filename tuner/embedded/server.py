@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: ending.set())
     if options.parent_pid:
-        _end_with_parent(options.parent_pid, ending)
+        _end_with_parent(options.parent_pid, ending, options.ready_file and options.ready_file.parent)
     work_dir = Path(tempfile.mkdtemp(prefix="lambda-tuner-"))
     try:
         _serve(options, work_dir, ending)
@@ -69,6 +69,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--ready-file", type=Path, help="written when requests are answered and the stack is there")
     parser.add_argument("--parent-pid", type=int, help="end when this process ends")
+    parser.add_argument("--no-sandbox", action="store_true", help="let functions write where they like")
     parser.add_argument("--log-file", type=Path, help="takes standard output and standard error")
     parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR")
     parser.add_argument("--application", type=Path, help="folder of another template.yaml than ours")
@@ -91,6 +92,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     from tuner.embedded.event_delivery import EventDelivery, ScheduleClock
     from tuner.embedded.functions import FunctionRunner
     from tuner.embedded.host import ExecutionHost
+    from tuner.embedded.host.sandbox import NO_SANDBOX, find_sandbox
 
     code = CodeStore(work_dir / "code")
     folder = BucketFolder(options.home / "bucket")
@@ -115,7 +117,8 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         own_environment=users_environment,
     )
     own = make_host(work_dir=work_dir / "own", most_idle_count=_MOST_IDLE_OWN_ENVIRONMENTS)
-    measured = make_host(work_dir=work_dir / "measured")
+    sandbox = NO_SANDBOX if options.no_sandbox else find_sandbox()
+    measured = make_host(work_dir=work_dir / "measured", sandbox=sandbox, left_behind=work_dir)
     delivery = EventDelivery(clients)
     clock = ScheduleClock(
         moto_account.scheduled_targets,
@@ -124,11 +127,12 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         finished=moto_account.delete_schedule,
     )
     try:
-        runner = FunctionRunner(own, measured, code)
+        runner = FunctionRunner(own, measured, code, moto_account.forget_output)
         moto_patches.apply(
             moto_patches.Hooks(
                 invoke=runner.invoke,
                 retire=runner.retire,
+                deleted=runner.forget,
                 take_snapshot=runner.take_snapshot,
                 store_code=code.put,
                 code_url=lambda sha256: f"{endpoint_url}{_CODE_PATH}{sha256}.zip",
@@ -148,7 +152,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         clock.start()
         LOG.info("ready at %s; %d objects came back from %s", endpoint_url, restored, options.home)
         if options.ready_file:
-            _write_ready_file(options.ready_file, endpoint_url, server.port)
+            _write_ready_file(options.ready_file, endpoint_url, server.port, sandbox.warning)
         ending.wait()
         LOG.info("ending")
     finally:
@@ -277,8 +281,8 @@ def is_from_a_program(environ: Mapping[str, Any]) -> bool:
     )
 
 
-def _write_ready_file(path: Path, endpoint_url: str, port: int) -> None:
-    content = json.dumps({"pid": os.getpid(), "port": port, "endpoint_url": endpoint_url})
+def _write_ready_file(path: Path, endpoint_url: str, port: int, not_isolated: str) -> None:
+    content = json.dumps({"pid": os.getpid(), "port": port, "endpoint_url": endpoint_url, "not_isolated": not_isolated})
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(content, encoding="utf-8")
     unfinished.replace(path)
@@ -293,8 +297,8 @@ def _remove_ready_file(path: Path) -> None:
         LOG.debug("there is no ready file to remove")
 
 
-def _end_with_parent(parent_pid: int, ending: threading.Event) -> None:
-    """End when the parent does: a killed command or test must leave no server behind."""
+def _end_with_parent(parent_pid: int, ending: threading.Event, folder: Path | None) -> None:
+    """End when the parent does: a killed command or test must leave no server behind, nor its *folder*."""
     import psutil
 
     try:
@@ -306,6 +310,8 @@ def _end_with_parent(parent_pid: int, ending: threading.Event) -> None:
     def watch() -> None:
         while not ending.wait(0.5):
             if not parent.is_running() or parent.status() == psutil.STATUS_ZOMBIE:
+                if folder is not None:  # which the parent made and can no longer remove
+                    shutil.rmtree(folder, ignore_errors=True)
                 ending.set()
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

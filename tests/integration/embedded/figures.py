@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import psutil
 
 from tests.integration.embedded.conftest import APPLICATION, Account
 from tuner.embedded.account import embedded_aws
+from tuner.embedded.host.sandbox import Place, Sandbox, interpreter_paths, start_worker
 
 
 def median_ms(call: Callable[[], object], count: int = 50) -> float:
@@ -24,8 +27,31 @@ def median_ms(call: Callable[[], object], count: int = 50) -> float:
     return statistics.median(spent)
 
 
+def start_ms(sandbox: Sandbox | None, folder: Path) -> float:
+    """Give the median time from nothing to the start of a worker's program."""
+    numbers = itertools.count()
+
+    def start() -> None:
+        place = Place(folder / str(next(numbers)), folder, None, 2**20, interpreter_paths())
+        place.folder.mkdir()
+        workers.append(start_worker(sandbox, ["/bin/true"], {}, place, output=subprocess.DEVNULL))
+
+    workers: list[subprocess.Popen[bytes]] = []
+    spent_ms = median_ms(start, 20)
+    for worker in workers:
+        worker.wait()
+    return spent_ms
+
+
 def main() -> None:
     """Print the figures."""
+    for name, sandbox in (
+        ("no launcher", None),
+        ("namespaces", Sandbox("namespaces")),
+        ("Landlock", Sandbox("landlock")),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            print(f"start of a worker, {name}: {start_ms(sandbox, Path(folder)):.0f} ms")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         with embedded_aws(home=Path(folder), application=APPLICATION) as aws:

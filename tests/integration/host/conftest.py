@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tuner.embedded.host import ExecutionHost, FunctionSpec, InvocationResult, LogLine
+from tuner.embedded.host.sandbox import NO_SANDBOX
 
 ENDPOINT_URL = "http://127.0.0.1:9"  # nothing listens there
 
@@ -90,6 +91,13 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workbench]
 def one_bench(tmp_path: Path) -> Iterator[Workbench]:
     """For what does not depend on the runtime client."""
     with workbench(tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture
+def open_bench(tmp_path: Path) -> Iterator[Workbench]:
+    """For tests whose handlers tell them something by a file: their functions write where they like."""
+    with workbench(tmp_path, sandbox=NO_SANDBOX) as bench:
         yield bench
 
 

@@ -6,6 +6,7 @@ import json
 import re
 
 from tests.integration.host.conftest import Workbench
+from tuner.embedded.host.environment import LONGEST_LINE_BYTES
 
 SPEAKING = """
 import logging, os, sys
@@ -158,3 +159,24 @@ def test_times_of_the_lines_rise(one_bench: Workbench) -> None:
     stamps = {message: stamp for stamp, message in lines}
     assert [stamp for stamp, _ in lines] == sorted(stamp for stamp, _ in lines)
     assert stamps["2"] - stamps["1"] >= 45
+
+
+def test_long_line_becomes_several_events(bench: Workbench) -> None:
+    """A line without an end is cut at 256 KB, and its end is kept; nothing grows with what is printed."""
+    spec = bench.function(
+        """
+        import os
+        def handler(event, context):
+            for _ in range(20):
+                os.write(1, b"x" * (1 << 20))
+            os.write(1, b"the end")
+        """
+    )
+
+    result = bench.invoke(spec)
+
+    printed = [message for message in bench.logs.messages() if message.startswith("x")]
+    assert {len(message) for message in printed} == {LONGEST_LINE_BYTES}
+    assert bench.logs.messages()[-3] == "the end"
+    assert sum(map(len, printed)) < 2 << 20
+    assert result.log_tail.splitlines()[-1].startswith("REPORT")

@@ -1,11 +1,9 @@
 """A Lambda runtime client of the standard library alone, for any Python from 3.9 on.
 
 Run by its path, under an interpreter that is the user's and has nothing of
-ours: ``python bootstrap.py app.handler`` with ``AWS_LAMBDA_RUNTIME_API`` and
-``LAMBDA_TASK_ROOT`` in the environment. It behaves as AWS's awslambdaric does:
-same log lines, same error payloads, same context. It differs in that a
-``Decimal`` is written as a float where it has a fraction, and a named tuple as
-a list.
+ours: ``python bootstrap.py app.handler`` with ``AWS_LAMBDA_RUNTIME_API`` set, and
+its current folder the task root. It behaves as AWS's awslambdaric does:
+same log lines, same error payloads, same context, same JSON.
 
 This file imports nothing of this project, and must stay valid Python 3.9.
 """
@@ -291,15 +289,72 @@ def log_error(payload: dict[str, Any], is_json: bool) -> None:
     sys.stdout.write("\r".join(lines) + "\n")
 
 
-def plain_number(value: object) -> float:
-    """Decimal, which DynamoDB's clients return, as a number.
+PLAIN_KEYS = {str, int, bool, float, type(None)}
+CONTAINERS = {list, tuple, dict}
+
+
+def as_json(value: object) -> str:
+    """The JSON of a response, as AWS's client has it of simplejson: bytes are text, a ``Decimal`` keeps its digits.
 
     Raises:
-        TypeError: *value* is something that JSON has no word for.
+        TypeError, ValueError: *value* holds something that JSON has no word for, or holds itself.
     """
+    try:
+        is_plain = holds_plain_values_only([value])
+    except RecursionError:
+        is_plain = True  # json says what is wrong
+    return json.dumps(value) if is_plain else encoded(value, set())
+
+
+def holds_plain_values_only(values: Any) -> bool:
+    """Whether json of the standard library, which is written in C, does the same as simplejson."""
+    kinds = set(map(type, values)) - PLAIN_KEYS
+    if not kinds:
+        return True
+    if not kinds <= CONTAINERS:
+        return False
+    for value in values:
+        kind = type(value)
+        if kind is dict and not set(map(type, value)) <= PLAIN_KEYS:
+            return False
+        if kind in CONTAINERS and not holds_plain_values_only(value.values() if kind is dict else value):
+            return False
+    return True
+
+
+def encoded(value: Any, around: set[int]) -> str:
+    """The JSON of anything that simplejson takes; *around* are the containers that it is in."""
+    if isinstance(value, bytes):
+        value = str(value, "utf-8")
+    if value is None or isinstance(value, (str, int, float)):
+        return json.dumps(value)
     if isinstance(value, decimal.Decimal):
-        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+        return "NaN" if value.is_nan() else str(value)
+    as_dictionary = getattr(value, "_asdict", None)
+    if isinstance(value, tuple) and callable(as_dictionary):
+        value = as_dictionary()
+    if not isinstance(value, (list, tuple, dict)):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    if id(value) in around:
+        raise ValueError("Circular reference detected")
+    around.add(id(value))
+    if isinstance(value, dict):
+        text = "{" + ", ".join(f"{as_key(key)}: {encoded(each, around)}" for key, each in value.items()) + "}"
+    else:
+        text = "[" + ", ".join(encoded(each, around) for each in value) + "]"
+    around.discard(id(value))
+    return text
+
+
+def as_key(key: object) -> str:
+    """The JSON of a dictionary's key."""
+    if isinstance(key, bytes):
+        key = str(key, "utf-8")
+    if isinstance(key, str):
+        return json.dumps(key)
+    if key is None or isinstance(key, (int, float)):
+        return f'"{json.dumps(key)}"'
+    raise TypeError(f"keys must be str, int, float, bool or None, not {type(key).__name__}")
 
 
 def answer(handler: Handler, headers: dict[str, str], body: bytes) -> tuple[bytes, str]:
@@ -315,7 +370,7 @@ def answer(handler: Handler, headers: dict[str, str], body: bytes) -> tuple[byte
     if isinstance(response, bytes):
         return response, "application/unknown"
     try:
-        return json.dumps(response, default=plain_number).encode(), "application/json"
+        return as_json(response).encode(), "application/json"
     except Exception as error:
         raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
 
@@ -347,7 +402,7 @@ def fail_to_start(api: RuntimeApi, error: Exception, is_json: bool, path: str, e
 
 def main() -> None:
     """Import the handler, then serve events until this process is ended."""
-    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]  # it was this file's folder
+    sys.path[0] = os.getcwd()  # noqa: PTH109 - the task root; it was this file's folder
     is_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
     request_filter = set_up_logging(is_json, os.environ.get("AWS_LAMBDA_LOG_LEVEL", ""))
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])

@@ -38,7 +38,8 @@ from tuner.embedded.host.platform_log import (
 )
 from tuner.embedded.host.process_tree import ProcessTree, process_tree
 from tuner.embedded.host.runtime_api import LARGEST_RESPONSE_BYTES, RuntimeApi
-from tuner.embedded.host.worker import interpreter_of, worker_command, worker_environment
+from tuner.embedded.host.sandbox import NO_SANDBOX, Place, Sandbox, start_worker
+from tuner.embedded.host.worker import BOOTSTRAP, interpreter_of, worker_command, worker_environment
 
 INIT_LIMIT_S = 10.0
 """An init that takes longer is ended and repeated inside the invocation (AWS: "Lambda execution environment")."""
@@ -52,6 +53,10 @@ _MEMORY_LOOK_S = 0.005
 _MEMORY_LOOK_UNLIMITED_S = 0.02
 _FREEZE_PATIENCE_S = 0.05
 _READ_BYTES = 65536
+LONGEST_LINE_BYTES = 256 * 1024
+"""A longer line becomes several events ("CloudWatch Logs quotas": an event has at most 256 KB)."""
+_STORAGE_LOOK_S = 0.5
+_PHYSICAL_MEMORY_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class HostSettings:
     worker_ended: Callable[[int], None]
     own_environment: Mapping[str, str]
     force_bootstrap: bool = False
+    sandbox: Sandbox = NO_SANDBOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class _WorkerOutput:
         self._descriptor = descriptor
         self._log = log
         self._lock = threading.Lock()
-        self._partial = b""
+        self._partial = bytearray()
         self._ended = False
         os.set_blocking(descriptor, False)
         threading.Thread(target=self._follow, name="worker-output", daemon=True).start()
@@ -95,7 +101,7 @@ class _WorkerOutput:
             self._read_available()
             if self._partial:
                 self._add(self._partial)
-                self._partial = b""
+                self._partial.clear()
 
     def _follow(self) -> None:
         readable = select.poll()
@@ -113,11 +119,20 @@ class _WorkerOutput:
             except BlockingIOError:
                 return
             self._ended = not chunk
-            *lines, self._partial = (self._partial + chunk).split(b"\n")
-            for line in lines:
-                self._add(line)
+            first, *rest = chunk.split(b"\n")
+            self._extend(first)
+            for line in rest:
+                self._add(self._partial)
+                self._partial.clear()
+                self._extend(line)
 
-    def _add(self, line: bytes) -> None:
+    def _extend(self, piece: bytes) -> None:
+        self._partial += piece
+        while len(self._partial) > LONGEST_LINE_BYTES:
+            self._add(self._partial[:LONGEST_LINE_BYTES])
+            del self._partial[:LONGEST_LINE_BYTES]
+
+    def _add(self, line: bytes | bytearray) -> None:
         # The runtime client joins the lines of a traceback by carriage returns, to keep them one event.
         self._log.add(line.decode(errors="replace").rstrip("\r").replace("\r", "\n"))
 
@@ -153,6 +168,8 @@ class ExecutionEnvironment:
         self._output: _WorkerOutput | None = None
         self._frozen = False
         self._peak_bytes = 0
+        self._storage_bytes = spec.ephemeral_storage_mb * 1024 * 1024
+        self._is_storage_full = False
         self._was_invoked = False
         self._init_ms: float | None = None
         self._restore_ms: float | None = None
@@ -321,10 +338,8 @@ class ExecutionEnvironment:
     def _start(self, limit_s: float) -> tuple[_Failure | None, float]:
         api = self._api
         api.reset()
-        shutil.rmtree(self._dir, ignore_errors=True)
-        self._dir.mkdir(parents=True)
-        started_s = time.monotonic()
         self._spawn()
+        started_s = time.monotonic()
         assert self._worker is not None
         assert self._tree is not None
         assert self._output is not None
@@ -356,30 +371,43 @@ class ExecutionEnvironment:
         with self._spawning:
             if self._is_interrupted:
                 raise ServiceError(f"The execution host was closed before {spec.name} was invoked.")
+            sandbox = settings.sandbox if spec.cpu_limited else None
+            has_own_root = sandbox is not None and sandbox.has_own_root
+            in_memory = has_own_root and self._storage_bytes <= _PHYSICAL_MEMORY_BYTES / 4
+            place = Place(
+                self._dir,
+                spec.code_dir,
+                spec.layers_dir,
+                self._storage_bytes if in_memory else None,
+                visible=(*self._interpreter.paths, str(BOOTSTRAP)),
+            )
+            shutil.rmtree(self._dir, ignore_errors=True)
+            self._is_storage_full = False
             read_end, write_end = os.pipe()
             try:
-                self._worker = subprocess.Popen(
+                self._dir.mkdir(parents=True)
+                self._worker = start_worker(
+                    sandbox,
                     worker_command(self._interpreter, spec.handler, force_bootstrap=settings.force_bootstrap),
-                    cwd=spec.code_dir,
-                    env=worker_environment(
+                    worker_environment(
                         spec,
                         runtime_api=self._api.address,
                         log_group=self._log_group,
                         log_stream=self._log.stream,
                         endpoint_url=settings.endpoint_url,
-                        temporary_dir=self._dir,
+                        temporary_dir=place.tmp_folder,
+                        has_own_root=has_own_root,
                         interpreter=self._interpreter,
                         own_environment=settings.own_environment,
                     ),
-                    stdin=subprocess.DEVNULL,
-                    stdout=write_end,
-                    stderr=write_end,
-                    start_new_session=True,
+                    place,
+                    output=write_end,
                 )
-            except OSError as error:
+            except (OSError, ServiceError) as error:
                 os.close(read_end)
+                reason = error.message if isinstance(error, ServiceError) else f"{error.strerror} ({error.filename})"
                 raise ServiceError(
-                    f"A worker of the function {spec.name} could not be started: {error.strerror}."
+                    f"The function {spec.name} could not be started: {reason}", hint=_hint_to_start(error)
                 ) from error
             finally:
                 os.close(write_end)
@@ -387,6 +415,18 @@ class ExecutionEnvironment:
             settings.worker_started(self._worker.pid, mark)
             self._output = _WorkerOutput(read_end, self._log)
             self._tree = process_tree(self._worker, mark)
+            if not in_memory and spec.cpu_limited:
+                watched = (self._worker, self._tree, place.tmp_folder)
+                threading.Thread(target=self._watch_storage, args=watched, name="storage", daemon=True).start()
+
+    def _watch_storage(self, worker: subprocess.Popen[bytes], tree: ProcessTree, folder: Path) -> None:
+        """End a worker that has more on disk than its ephemeral storage holds: no write can be refused there."""
+        while worker.returncode is None and tree is self._tree:
+            if folder_bytes(folder) > self._storage_bytes:
+                self._is_storage_full = True
+                tree.kill()
+                return
+            time.sleep(_STORAGE_LOOK_S)
 
     def _end_worker(self) -> None:
         if self._worker is None or self._tree is None:
@@ -605,6 +645,9 @@ class ExecutionEnvironment:
     def _exit_failure(self, request_id: str | None, *, out_of_memory: bool) -> _Failure:
         assert self._worker is not None
         code = self._worker.wait()
+        if self._is_storage_full:
+            message = f"[Errno 28] No space left on device: /tmp held more than {self.spec.ephemeral_storage_mb} MB"
+            return _Failure("error", "OSError", _error_payload("OSError", message))
         if code == 0:
             reason = "Runtime exited without providing a reason"
         elif code < 0:
@@ -617,6 +660,25 @@ class ExecutionEnvironment:
 
 def _new_trace() -> str:
     return f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0"
+
+
+def folder_bytes(folder: Path) -> int:
+    """What the files below *folder* take on the disk; of one that is being changed, what was seen."""
+    found_bytes = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    found_bytes += folder_bytes(Path(entry.path))
+                else:
+                    found_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
+    return found_bytes
+
+
+def _hint_to_start(error: OSError | ServiceError) -> str:
+    if isinstance(error, ServiceError):
+        return error.hint
+    return "Make room for temporary files, or name another folder for them with TMPDIR."
 
 
 def _as_json(client_context: str) -> str:

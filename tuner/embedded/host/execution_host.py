@@ -18,6 +18,7 @@ from tuner.core.errors import ServiceError
 from tuner.embedded.host.core_queue import CoreQueue
 from tuner.embedded.host.environment import ExecutionEnvironment, HostSettings
 from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
+from tuner.embedded.host.sandbox import Sandbox, find_sandbox
 
 IDLE_LIMIT_S = 600.0
 MOST_IDLE_COUNT = 24
@@ -28,10 +29,10 @@ _SWITCH_INTERVAL_S = 0.0005
 class _Watchdog:
     """Tells the watchdog process which workers there are; it ends them when this process is gone."""
 
-    def __init__(self, environments_dir: Path) -> None:
+    def __init__(self, *folders: Path) -> None:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), str(environments_dir)],
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), *map(str, folders)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -67,6 +68,9 @@ class ExecutionHost:
         work_dir: Where environments have their temporary folders.
         cores: Cores of this machine that functions may use together.
         force_bootstrap: Use our own runtime client where AWS's is there, too.
+        sandbox: What keeps the functions from this machine; by default the
+            best that the system has.
+        left_behind: A folder that is removed when the host is gone, however it went.
         own_environment: Where ``LAMBDA_TUNER_LOCAL_AWS=real`` finds the user's
             ``AWS_*`` variables and home; this process's environment by default.
         idle_limit_s: After how long an unused environment ends.
@@ -91,13 +95,15 @@ class ExecutionHost:
         cores: float,
         *,
         force_bootstrap: bool = False,
+        sandbox: Sandbox | None = None,
+        left_behind: Path | None = None,
         own_environment: Mapping[str, str] | None = None,
         idle_limit_s: float = IDLE_LIMIT_S,
         most_idle_count: int = MOST_IDLE_COUNT,
     ) -> None:
         environments_dir = work_dir / uuid.uuid4().hex[:8]
         environments_dir.mkdir(parents=True)
-        self._watchdog = _Watchdog(environments_dir)
+        self._watchdog = _Watchdog(*filter(None, [environments_dir, left_behind]))
         # The threads that time and stop workers share the interpreter with those that serve the embedded
         # AWS. With Python's own interval of 5 ms a response may be noticed that much later.
         self._switch_interval_s = sys.getswitchinterval()
@@ -111,6 +117,7 @@ class ExecutionHost:
             worker_ended=self._watchdog.ended,
             own_environment=os.environ if own_environment is None else own_environment,
             force_bootstrap=force_bootstrap,
+            sandbox=sandbox or find_sandbox(),
         )
         self._cores = CoreQueue(cores)
         self._idle_limit_s = idle_limit_s

@@ -42,6 +42,10 @@ class FunctionSpec:
     """Empty: ``/aws/lambda/<name>``."""
     cpu_limited: bool = True
     """Whether it gets CPU in proportion to its memory size, and waits for its turn on this machine's cores."""
+    layers_dir: Path | None = None
+    """The layers in one folder, merged in their order; seen at ``/opt``."""
+    ephemeral_storage_mb: int = 512
+    """How much ``/tmp`` may hold."""
     interpreter: str | None = None
     code_sha256: str = ""
     tells_cpu_time: bool = False

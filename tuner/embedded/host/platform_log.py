@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -17,6 +18,9 @@ from typing import Literal
 from tuner.embedded.host.model import LogLine, LogSink, Status
 
 TAIL_BYTES = 4096
+HEAD_KEPT_BYTES = 1024 * 1024
+LATEST_KEPT_BYTES = 256 * 1024
+"""Of what one invocation prints, this much of its beginning and of its end is kept."""
 LogFormat = Literal["Text", "JSON"]
 
 
@@ -198,22 +202,31 @@ def _platform(kind: str, record: dict[str, object]) -> str:
 
 
 class EnvironmentLog:
-    """The log stream of one environment: lines in order, and the tail of the current invocation."""
+    """The log stream of one environment: lines in order, and the tail of the current invocation.
+
+    A handler that prints without end fills no memory: between two
+    :meth:`send` the first megabyte is kept and the latest 256 KB, and a line
+    between them says how much was left out.
+    """
 
     def __init__(self, sink: LogSink, group: str, stream: str) -> None:
         self._sink = sink
         self._group = group
         self.stream = stream
         self._lock = threading.Lock()
-        self._unsent: list[LogLine] = []
-        self._tail: list[str] = []
+        self._head: list[LogLine] = []
+        self._head_bytes = 0
+        self._latest: deque[LogLine] = deque()
+        self._latest_bytes = 0
+        self._left_out_count = 0
+        self._tail: deque[str] = deque()
         self._tail_bytes = 0
         self._sending = threading.Lock()
 
     def begin_tail(self) -> None:
         """Forget the tail of the invocation before."""
         with self._lock:
-            self._tail = []
+            self._tail.clear()
             self._tail_bytes = 0
 
     def add(self, *messages: str) -> None:
@@ -221,11 +234,22 @@ class EnvironmentLog:
         now_ms = time.time_ns() // 1_000_000
         with self._lock:
             for message in messages:
-                self._unsent.append((now_ms, message))
+                self._keep((now_ms, message))
                 self._tail.append(message)
                 self._tail_bytes += len(message) + 1
             while self._tail_bytes > 4 * TAIL_BYTES and len(self._tail) > 1:
-                self._tail_bytes -= len(self._tail.pop(0)) + 1
+                self._tail_bytes -= len(self._tail.popleft()) + 1
+
+    def _keep(self, line: LogLine) -> None:
+        if self._head_bytes < HEAD_KEPT_BYTES:
+            self._head.append(line)
+            self._head_bytes += _size(line)
+            return
+        self._latest.append(line)
+        self._latest_bytes += _size(line)
+        while self._latest_bytes > LATEST_KEPT_BYTES and len(self._latest) > 1:
+            self._latest_bytes -= _size(self._latest.popleft())
+            self._left_out_count += 1
 
     def tail(self) -> str:
         """The last 4 KB since :meth:`begin_tail`; the first line may be cut, as on AWS."""
@@ -237,6 +261,17 @@ class EnvironmentLog:
         """Hand the unsent lines to the sink, in order."""
         with self._sending:
             with self._lock:
-                lines, self._unsent = self._unsent, []
+                lines, latest = self._head, self._latest
+                if self._left_out_count:
+                    note = f"[{self._left_out_count:,} lines are left out here: what one invocation prints is bounded]"
+                    lines.append((latest[0][0], note))
+                lines.extend(latest)
+                self._head, self._latest = [], deque()
+                self._head_bytes = self._latest_bytes = self._left_out_count = 0
             if lines:
                 self._sink(self._group, self.stream, lines)
+
+
+def _size(line: LogLine) -> int:
+    """As CloudWatch Logs counts an event: its text and 26 bytes ("PutLogEvents", CloudWatch Logs API reference)."""
+    return len(line[1]) + 26

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import psutil
 
-from tuner.embedded.host.watchdog import relatives
+from tuner.embedded.host.watchdog import open_mount_namespace, relatives
 
 CLOCK_LAG_S = 0.005
 """How far the CPU clock of a running process may lag behind: one tick of a kernel with HZ=250, and a bit."""
@@ -27,6 +27,9 @@ _CHILDREN_EVERY_S = 0.01
 _STOP_PATIENCE_S = 0.02
 _STOP_LOOK_S = 0.00005
 _MOST_THREADS_LOOKED_AT = 32
+_KILL_ROUNDS = 20
+_KILL_LOOK_S = 0.001
+_CHILDREN_KNOWN_FOR_S = 1.0
 
 
 class ProcessTree(Protocol):
@@ -77,6 +80,7 @@ class _SignalledTree:
     def __init__(self, worker: subprocess.Popen[bytes], mark: str) -> None:
         self.worker = worker
         self._mark = mark.encode()
+        self._namespace = open_mount_namespace(worker.pid)
         self.pid = worker.pid
         self.peak_bytes = 0
         self._children_read_at = 0.0
@@ -99,16 +103,37 @@ class _SignalledTree:
 
     def kill(self) -> None:
         """End every process; a stopped one dies too."""
-        self._children_read_at = 0.0
-        children = self.children()
         if self.worker.poll() is None:  # else the number may be another process's by now
+            # The worker goes last: it is stopped, and the parent of every daemon, so none gets out of sight.
+            _signal_quietly(self.pid, signal.SIGSTOP)
+            for _ in range(_KILL_ROUNDS):
+                self._children_read_at = 0.0
+                living = [pid for pid in self.children() if self._is_living(pid)]
+                for pid in living:
+                    _signal_quietly(pid, signal.SIGKILL)
+                if not living:
+                    break
+                time.sleep(_KILL_LOOK_S)
             _signal_quietly(self.pid, signal.SIGKILL, group=True)
-        for pid in children:
+        elif time.monotonic() - self._children_read_at < _CHILDREN_KNOWN_FOR_S:  # the numbers are still theirs
+            for pid in self.last_children():
+                _signal_quietly(pid, signal.SIGKILL)
+        # Only now the slow look for daemons of a worker that ended by itself: they are nobody's children.
+        namespace, self._namespace = self._namespace, None
+        for pid in relatives(self.pid, self._mark, namespace):
             _signal_quietly(pid, signal.SIGKILL)
-        # Only now the slow look for daemons, which are no longer anybody's children.
-        for pid in relatives(self.pid, self._mark):
-            _signal_quietly(pid, signal.SIGKILL)
+        if namespace is not None:
+            os.close(namespace)
         self.worker.wait()
+
+    def last_children(self) -> list[int]:
+        """Every descendant's pid as last read."""
+        raise NotImplementedError
+
+    def _is_living(self, pid: int) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return bool(psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
+        return False
 
 
 def _group_of(pid: int) -> int | None:
@@ -135,6 +160,10 @@ class LinuxProcessTree(_SignalledTree):
         if now - self._children_read_at >= _CHILDREN_EVERY_S:
             self._children = self._read_children()
             self._children_read_at = now
+        return self._children
+
+    def last_children(self) -> list[int]:
+        """Every descendant's pid as last read."""
         return self._children
 
     def _read_children(self) -> list[int]:
@@ -197,7 +226,7 @@ class LinuxProcessTree(_SignalledTree):
             return b"X", 0
         if pid == self.pid:
             self._reaped_s = (int(fields[13]) + int(fields[14])) / _CLOCK_TICKS
-        return fields[0], int(fields[17])
+        return fields[0], 0 if fields[0] == b"Z" else int(fields[17])
 
     @staticmethod
     def _running_threads(pid: int) -> int:
@@ -280,6 +309,10 @@ class PortableProcessTree(_SignalledTree):
     def children(self) -> list[int]:
         """Every descendant's pid, read at most every 50 ms."""
         return [process.pid for process in self._processes()[1:]]
+
+    def last_children(self) -> list[int]:
+        """Every descendant's pid as last read."""
+        return [process.pid for process in self._children]
 
     def cpu_s(self) -> float:
         """CPU seconds of the tree, as fine as the system tells."""

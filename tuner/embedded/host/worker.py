@@ -14,9 +14,10 @@ from pathlib import Path
 
 from tuner.core.errors import InvalidRequest
 from tuner.embedded.host.model import FunctionSpec
+from tuner.embedded.host.sandbox import LAYERS_ROOT, TASK_ROOT, interpreter_paths
 
 STEERING_PREFIX = "LAMBDA_TUNER_LOCAL_"
-_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 # What Lambda itself sets and a function's configuration cannot (AWS Lambda Developer Guide, "Defined runtime
 # environment variables"); AWS_ENDPOINT_URL is the embedded account's here.
@@ -36,7 +37,8 @@ try:
     has_client = sys.platform == "linux"
 except Exception:
     has_client = False
-print(json.dumps([list(sys.version_info[:3]), has_client, sys.executable]))
+paths = [sys.prefix, sys.base_prefix, sys.exec_prefix, *filter(None, sys.path)]
+print(json.dumps([list(sys.version_info[:3]), has_client, sys.executable, paths]))
 """
 
 
@@ -48,6 +50,8 @@ class Interpreter:
     version: str
     has_runtime_client: bool
     """Whether AWS's own runtime client, awslambdaric with its extension, is there."""
+    paths: tuple[str, ...] = ()
+    """What it needs to see of the file system to run."""
 
 
 def interpreter_of(spec: FunctionSpec) -> Interpreter:
@@ -77,7 +81,7 @@ def _own_interpreter() -> Interpreter:
         and importlib.util.find_spec("awslambdaric") is not None
         and importlib.util.find_spec("runtime_client") is not None
     )
-    return Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])), has_client)
+    return Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])), has_client, interpreter_paths())
 
 
 @functools.cache
@@ -94,7 +98,7 @@ def _probe(path: str, changed_at_ns: int) -> Interpreter:  # noqa: ARG001 - part
             },
             timeout=30,
         )
-        version, has_client, executable = json.loads(done.stdout.splitlines()[-1])
+        version, has_client, executable, paths = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         raise InvalidRequest(
             [f"the interpreter {path} does not start ({_reason(error)})"], hint="Name a working Python 3.9 or newer."
@@ -105,7 +109,7 @@ def _probe(path: str, changed_at_ns: int) -> Interpreter:  # noqa: ARG001 - part
         )
     if Path(path).parent.name == "shims":
         path = executable  # pyenv's and asdf's stand-ins need the user's environment, which a worker does not have
-    return Interpreter(path, ".".join(map(str, version)), bool(has_client))
+    return Interpreter(path, ".".join(map(str, version)), bool(has_client), (*paths, path, os.path.realpath(path)))
 
 
 def _reason(error: Exception) -> str:
@@ -119,7 +123,7 @@ def worker_command(interpreter: Interpreter, handler: str, *, force_bootstrap: b
     """The command of a worker: AWS's runtime client where the interpreter has it, else our bootstrap by its path."""
     if interpreter.has_runtime_client and not force_bootstrap:
         return [interpreter.path, "-m", "awslambdaric", handler]
-    return [interpreter.path, str(_BOOTSTRAP), handler]
+    return [interpreter.path, str(BOOTSTRAP), handler]
 
 
 def worker_environment(
@@ -130,22 +134,26 @@ def worker_environment(
     log_stream: str,
     endpoint_url: str,
     temporary_dir: Path,
+    has_own_root: bool,
     interpreter: Interpreter,
     own_environment: Mapping[str, str],
 ) -> dict[str, str]:
     """The variables of a worker: what Lambda sets, the function's own, and nothing of this machine's.
 
-    ``HOME`` is the environment's own empty folder, so that no ``~/.aws`` is
-    found: the credentials open nothing but the embedded account. With
-    ``LAMBDA_TUNER_LOCAL_AWS=real`` the user's ``AWS_*`` variables and home are
-    passed instead, and no endpoint.
+    On Lambda there is no ``HOME``, and the user's home folder does not exist.
+    Where that is not so here, ``HOME`` is the environment's own empty folder:
+    no ``~/.aws`` is found, the credentials open nothing but the embedded
+    account. With ``LAMBDA_TUNER_LOCAL_AWS=real`` the user's ``AWS_*`` variables
+    and home are passed instead, and no endpoint.
 
     ``AWS_EXECUTION_ENV`` names no Python version: from 3.12 on that makes
     awslambdaric poll in a second thread, which CPU accounting would see.
     """
     region = (spec.arn.split(":") + [""] * 4)[3] or "us-east-1"
+    layers = spec.layers_dir and (LAYERS_ROOT if has_own_root else spec.layers_dir)
+    path = [str(Path(interpreter.path).parent), "/usr/local/bin", "/usr/bin", "/bin"]
     environment = {
-        "PATH": os.pathsep.join([str(Path(interpreter.path).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join([*path, f"{layers}/bin"] if layers else path),
         "LANG": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
         "TZ": ":UTC",
         "PYTHONUNBUFFERED": "1",
@@ -160,6 +168,11 @@ def worker_environment(
         for name, text in spec.environment.items()
         if name not in _RESERVED and not name.startswith((STEERING_PREFIX, "AWS_LAMBDA_FUNCTION_", "AWS_LAMBDA_LOG_"))
     }
+    if spec.layers_dir and layers:
+        its_own = environment.get("PYTHONPATH")
+        found = [str(layers / path.relative_to(spec.layers_dir)) for path in _import_folders(spec.layers_dir)]
+        environment["PYTHONPATH"] = os.pathsep.join([*found, *filter(None, [its_own])])
+        environment.setdefault("LD_LIBRARY_PATH", f"{layers}/lib")
     environment |= {
         "_HANDLER": spec.handler,
         "AWS_REGION": region,
@@ -174,10 +187,13 @@ def worker_environment(
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",  # discards; a daemon on the usual port would send to an account
-        "LAMBDA_TASK_ROOT": str(spec.code_dir),
         "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
-        "TMPDIR": str(temporary_dir),
     }
+    if spec.cpu_limited:
+        # Without it X-Ray's SDK sees no Lambda in our own functions: it would open a file of a fixed name in /tmp.
+        environment["LAMBDA_TASK_ROOT"] = str(TASK_ROOT if has_own_root else spec.code_dir)
+    if not has_own_root:
+        environment |= {"TMPDIR": str(temporary_dir), "HOME": str(temporary_dir)}
     if spec.log_format == "JSON":
         environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
     if spec.environment.get(f"{STEERING_PREFIX}AWS") == "real":
@@ -185,12 +201,16 @@ def worker_environment(
         for source in (own_environment, spec.environment):
             theirs = {name: text for name, text in source.items() if name.startswith("AWS_")}
             environment |= {name: text for name, text in theirs.items() if not name.startswith("AWS_LAMBDA_")}
-        environment["HOME"] = own_environment.get("HOME", str(temporary_dir))
-        return environment
+        return environment | {name: text for name, text in own_environment.items() if name == "HOME"}
     return environment | {
-        "HOME": str(temporary_dir),
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_SESSION_TOKEN": "local",
     }
+
+
+def _import_folders(layers_dir: Path) -> list[Path]:
+    """The folders that Lambda's Python runtimes add to the path for layers."""
+    lib = layers_dir / "python" / "lib"
+    return [path for path in (layers_dir / "python", *sorted(lib.glob("python3.*/site-packages"))) if path.is_dir()]

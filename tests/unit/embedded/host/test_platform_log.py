@@ -11,6 +11,8 @@ import pytest
 from tuner.core import log_records
 from tuner.embedded.host.model import LogLine
 from tuner.embedded.host.platform_log import (
+    HEAD_KEPT_BYTES,
+    LATEST_KEPT_BYTES,
     EnvironmentLog,
     Report,
     end_record,
@@ -171,3 +173,24 @@ def test_one_line_longer_than_the_tail() -> None:
     log.add("a" * 100_000)
 
     assert log.tail() == "a" * 4095 + "\n"
+
+
+def test_endless_output_is_bounded() -> None:
+    """Of what one invocation prints the beginning and the end are kept, in order, with a word of what is between."""
+    sent: list[LogLine] = []
+    log = EnvironmentLog(lambda group, stream, lines: sent.extend(lines), "group", "stream")
+
+    for number in range(100_000):
+        log.add(f"{number:060}")
+    log.add("REPORT")
+    log.send()
+
+    messages = [message for _, message in sent]
+    assert sum(map(len, messages)) < HEAD_KEPT_BYTES + LATEST_KEPT_BYTES
+    assert (int(messages[0]), int(messages[-2]), messages[-1]) == (0, 99_999, "REPORT")
+    (note,) = (message for message in messages if message.startswith("["))
+    before, after = messages[messages.index(note) - 1], messages[messages.index(note) + 1]
+    assert f"[{int(after) - int(before) - 1:,} lines are left out" in note
+    log.add("next")
+    log.send()
+    assert [message for _, message in sent[len(messages) :]] == ["next"]
