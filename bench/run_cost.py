@@ -27,7 +27,7 @@ from tuner.application import application_root
 from tuner.aws.traffic import reading_cost_usd
 from tuner.core.log_records import ReportRecord, parse_log
 from tuner.core.pricing import invocation_cost_usd, prices_for, transition_price_usd
-from tuner.embedded.account import EmbeddedAws, client, deploy_function
+from tuner.embedded.account import EmbeddedAws, client, deploy_function, read_ready_file
 
 REGION = "us-east-1"
 ARCHITECTURE = "arm64"
@@ -78,7 +78,7 @@ def _count_one_run(example: str, home: Path) -> dict[str, Any]:
             if server.poll() is not None:
                 raise SystemExit(f"The embedded AWS did not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.1)
-        aws = EmbeddedAws(json.loads(ready.read_text())["endpoint_url"], server.pid, home)
+        aws = read_ready_file(ready, home)
         arn = deploy_function(
             aws,
             name="bench",

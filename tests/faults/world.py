@@ -135,6 +135,7 @@ class World:
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         from tuner.application import application_root
         from tuner.embedded import identity, moto_patches, seam
+        from tuner.embedded.access import new_access_key
         from tuner.embedded.code_store import CodeStore
         from tuner.embedded.deploy import deploy_template, pack_folder
         from tuner.embedded.server import is_from_a_program  # noqa: F401 - the package's parts load together
@@ -160,6 +161,7 @@ class World:
                 code_url=lambda sha256: f"{ENDPOINT}/_package/{sha256}.zip",
                 memory_cap_mb=10_240,
                 is_own_function=identity.is_own_function,
+                access_key=new_access_key(),
                 deliver=lambda target, event: self._events.put((target, event)),
                 object_written=lambda record: None,
                 object_deleted=lambda bucket, key: None,

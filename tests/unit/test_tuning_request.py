@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from tuner.core.model import LatencyGoal, TuningBudget
 from tuner.core.request import parse_request
 from tuner.core.tuning_request import (
     MAX_PAYLOAD_BYTES,
+    MAX_PAYLOAD_DEPTH,
     MemoryRange,
     ObservedDuration,
     TuningRequest,
@@ -127,3 +129,21 @@ def test_reading_a_request_back_needs_no_pydantic() -> None:
         "assert not {'pydantic', 'numpy', 'optuna'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_payloads_nested_too_deep_are_refused_however_deep() -> None:
+    """The limit itself passes; one level more, and many thousands, are a problem in a sentence."""
+
+    def nested(depth: int) -> Any:
+        value: Any = 1
+        for level in range(depth):
+            value = {"a": value} if level % 2 else [value, 0]
+        return value
+
+    assert check_payloads(nested(MAX_PAYLOAD_DEPTH))[1] == []
+    for depth in (MAX_PAYLOAD_DEPTH + 1, 50_000):
+        payloads, problems = check_payloads(nested(depth), field="payload")
+        assert payloads == ()
+        assert problems == [
+            f"payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels, the limit of what a run can carry"
+        ]

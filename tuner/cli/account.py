@@ -34,6 +34,8 @@ class Account:
     bucket: str
     client: Callable[[str], Any]
     """Gives a boto3 client for a service."""
+    has_ended: Callable[[], bool] = lambda: False
+    """Whether the account itself is gone, and every execution with it: an embedded AWS that died."""
     flags: str = ""
     """The command's flags that name this account again."""
 
@@ -188,4 +190,5 @@ def embedded_account(aws: EmbeddedAws) -> Account:
         restore_arn=f"{aws.tune_arn.removesuffix('-tune')}-restore",
         bucket=aws.bucket,
         client=lambda service: client(aws, service),
+        has_ended=aws.has_ended,
     )

@@ -8,7 +8,15 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from tuner.cli.failures import CHECK_CODES_HELP, EXIT_CODES_HELP, EXIT_OK, debug_requested, expected_errors, print_json
+from tuner.cli.failures import (
+    CHECK_CODES_HELP,
+    EXIT_CODES_HELP,
+    EXIT_FAILED,
+    EXIT_OK,
+    debug_requested,
+    expected_errors,
+    print_json,
+)
 
 
 class DebugAnywhere(TyperGroup):
@@ -872,7 +880,7 @@ def local_start(
 @local_app.command("status", epilog="Example: lambda-tuner local status --json")
 @expected_errors
 def local_status(json_output: JsonFlag = False) -> None:
-    """Say whether the embedded AWS runs, and where."""
+    """Say whether the embedded AWS runs, and where; the exit code is 4 if it does not run."""
     from tuner.cli.local import local_status as read_status
 
     status = read_status()
@@ -881,8 +889,11 @@ def local_status(json_output: JsonFlag = False) -> None:
     elif status["running"]:
         typer.echo(f"The embedded AWS runs at {status['endpointUrl']} (pid {status['pid']}).")
         typer.echo(f"Its artifact bucket is kept in {status['bucketFolder']}.")
+        typer.echo(f"It is of version {status['version']}.")
     else:
         typer.echo("The embedded AWS does not run. Start it: lambda-tuner local start")
+    if not status["running"]:
+        _end(EXIT_FAILED)
 
 
 @local_app.command("stop", epilog="Example: lambda-tuner local stop")

@@ -41,7 +41,7 @@ def run_demo(name: str, presentation: Presentation, *, cpu_time: bool = False, s
     memory_mb = demo_memory_mb(example, memory_cap_mb())
     console = error_console(quiet=presentation.quiet)
     introduce(example, memory_mb, console)
-    with local_aws(sandbox=sandbox, quiet=presentation.quiet) as aws:
+    with local_aws(function=example.function_name, sandbox=sandbox, quiet=presentation.quiet) as aws:
         function = deploy_example(aws, example, memory_mb)
         request = {"lambdaARN": function, "goal": dict(example.goal), "payload": example.event}
         if cpu_time:

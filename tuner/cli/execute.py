@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ from tuner.core.errors import REPORT_LINE
 
 _POLL_S = {"local": 1.0, "aws": 2.0}
 """On this machine every question takes CPU time from what is being measured."""
+_LARGE_OBJECT_BYTES = 1_000_000
+"""More than a run's largest object usually has."""
 _DEFAULT_BUDGET = {"maxInvocations": 50, "maxCostUsd": 1.0, "maxMinutes": 60}
 
 
@@ -149,7 +152,7 @@ def show_end(
     """Show a run's result or its failure, and give the exit code."""
     output = end.status.output
     if output is None:
-        name, message, hint = failure_of(runs, run_id, end)
+        name, message, hint = failure_of(runs, run_id, end, bucket_folder=bucket_folder)
         code = show_failure(run_id, name, message, hint, json_output=presentation.json_output)
     else:
         unused = presentation.json_output and presentation.judge is None
@@ -177,8 +180,14 @@ def show_end(
     return EXIT_INTERRUPTED if end.interrupted else code
 
 
-def failure_of(runs: Runs, run_id: str, end: RunEnd) -> tuple[str, str, str]:
+def failure_of(runs: Runs, run_id: str, end: RunEnd, *, bucket_folder: Path | None = None) -> tuple[str, str, str]:
     """Name, message and hint of a run that did not succeed."""
+    if bucket_folder is not None and (problem := _write_problem(bucket_folder / "runs" / run_id)):
+        return (
+            "ServiceError",
+            f"The run failed because the folder {bucket_folder} cannot be written to: {problem}.",
+            "Free some space, or set LAMBDA_TUNER_HOME to another folder of your own; then start it again.",
+        )
     if end.status.state == "TIMED_OUT":
         return (
             "RunTimedOut",
@@ -196,6 +205,17 @@ def failure_of(runs: Runs, run_id: str, end: RunEnd) -> tuple[str, str, str]:
     if written is not None and written.get("name") == name:
         return name, str(written.get("message") or ""), str(written.get("hint") or "")
     return name, (end.status.cause or "The execution failed and gave no reason.").partition(REPORT_LINE)[0], ""
+
+
+def _write_problem(folder: Path) -> str | None:
+    """Why the store does not take what a run writes; ``None``: it does."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_LARGE_OBJECT_BYTES))
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def check_fields(code: int, findings: list[Finding]) -> dict[str, Any]:
@@ -228,10 +248,10 @@ def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_
             if body is not None:
                 (presentation.out / name).write_bytes(body)
                 places[kind] = str(presentation.out / name)
+        elif bucket_folder is not None:
+            path = bucket_folder / "runs" / run_id / name
+            if path.is_file():
+                places[kind] = str(path)
         elif runs.artifacts.exists(f"runs/{run_id}/{name}"):
-            places[kind] = (
-                runs.artifacts.uri(f"runs/{run_id}/{name}")
-                if bucket_folder is None
-                else str(bucket_folder / "runs" / run_id / name)
-            )
+            places[kind] = runs.artifacts.uri(f"runs/{run_id}/{name}")
     return places

@@ -19,11 +19,18 @@ _RESTORE_WAIT_S = 300
 _MOST_FAILED_QUESTIONS = 20
 
 
+class EmbeddedAwsEnded(TunerError):
+    """The embedded AWS ended before the run did."""
+
+
 class FollowedRuns(Protocol):
     """What following needs of a run: ``tuner.cli.runs.Runs``, and the tests' own."""
 
     def status(self, run_id: str) -> ExecutionStatus:
         """Ask how the execution stands."""
+
+    def account_has_ended(self) -> bool:
+        """Whether no execution of the account can go on."""
 
     def progress(self, run_id: str) -> dict[str, Any] | None:
         """What the run wrote about itself last."""
@@ -163,12 +170,19 @@ class _Observer:
         """Show what is new; ``None`` where the question failed and may be asked again.
 
         Raises:
+            EmbeddedAwsEnded: The embedded AWS is gone.
             TunerError: It failed too often, or asking again cannot help.
         """
         try:
             status = self.runs.status(self.run_id)
         except TunerError as error:
             self.failed_in_a_row += 1
+            if self.runs.account_has_ended():
+                raise EmbeddedAwsEnded(
+                    f"The embedded AWS has ended, and the run {self.run_id} with it: it was stopped, or killed "
+                    "(by the handler, or for want of memory).",
+                    hint=f"Start it again. What the run knew: lambda-tuner report {self.run_id}.",
+                ) from error
             if isinstance(error, PermissionDenied) or self.failed_in_a_row >= _MOST_FAILED_QUESTIONS:
                 raise type(error)(
                     error.message,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.cli.console import error_console
+from tuner import __version__
+from tuner.cli.console import error_console, plain_text
 from tuner.cli.failures import UsageProblem
 from tuner.cli.store import bucket_folder, store_home
 
@@ -43,38 +45,60 @@ def require_local(platform: str = sys.platform) -> None:
 
 
 @contextmanager
-def local_aws(*, temporary: bool = False, sandbox: bool = True, quiet: bool = False) -> Iterator[EmbeddedAws]:
+def local_aws(
+    *, function: str, real_aws: bool = False, sandbox: bool = True, quiet: bool = False
+) -> Iterator[EmbeddedAws]:
     """Give the running embedded AWS, else start one that ends with the block.
 
+    Two commands for one function run one after the other: each starts from
+    what the earlier found out, and writes what the next starts from.
+
     Args:
-        temporary: Start one of its own even where one runs.
+        function: What is tuned in the block.
+        real_aws: Let functions reach the user's own AWS, which takes one of its own even where one runs.
         sandbox: Keep handlers from this machine; without, one of its own is started too.
         quiet: Say nothing of it, but what it does not isolate.
     """
     require_local()
-    from tuner.embedded.account import embedded_aws, status
+    from tuner.embedded.account import embedded_aws, make_private, status
+    from tuner.embedded.locks import is_held, one_at_a_time
 
     home, console = store_home(), error_console(quiet=quiet)
-    home.mkdir(parents=True, exist_ok=True)
-    running = status(home) if sandbox and not temporary else None
-    if running is not None:
-        console.print(f"Using the embedded AWS that runs at {running.endpoint_url}.", markup=False)
-        _warn_of(running)
-        yield running
-        return
-    started_s = time.monotonic()
-    console.print("Starting the embedded AWS on this machine (loopback only, no account needed)…", markup=False)
-    with embedded_aws(home=home, sandbox=sandbox) as aws:
-        console.print(
-            f"Ready after {time.monotonic() - started_s:.1f} s, with Lambda Tuner deployed in it.", markup=False
+    make_private(home)
+    lock = home / f"run-{hashlib.sha256(function.encode()).hexdigest()[:16]}.lock"
+    if is_held(lock):
+        error_console().print(
+            f"Another command on this machine is tuning {plain_text(function)}; waiting until it ends.",
+            markup=False,
+            soft_wrap=True,
         )
-        _warn_of(aws)
-        yield aws
+    with one_at_a_time(lock):
+        running = status(home) if sandbox and not real_aws else None
+        if running is not None:
+            console.print(f"Using the embedded AWS that runs at {running.endpoint_url}.", markup=False)
+            _warn_of(running)
+            yield running
+            return
+        started_s = time.monotonic()
+        console.print("Starting the embedded AWS on this machine (loopback only, no account needed)…", markup=False)
+        with embedded_aws(home=home, sandbox=sandbox, real_aws=real_aws) as aws:
+            console.print(
+                f"Ready after {time.monotonic() - started_s:.1f} s, with Lambda Tuner deployed in it.", markup=False
+            )
+            _warn_of(aws)
+            yield aws
 
 
 def _warn_of(aws: EmbeddedAws) -> None:
-    if aws.not_isolated:
-        error_console().print(aws.not_isolated, markup=False, soft_wrap=True)
+    """Say what the user must know of a server before it is used."""
+    warnings = [aws.not_isolated]
+    if aws.version != __version__:
+        warnings.append(
+            f"The embedded AWS that runs is of version {aws.version}, this command of version {__version__}: "
+            "`lambda-tuner local stop` ends it, and the next start is of this version."
+        )
+    for warning in filter(None, warnings):
+        error_console().print(warning, markup=False, soft_wrap=True)
 
 
 def start_local(port: int, *, sandbox: bool = True) -> None:
@@ -83,7 +107,6 @@ def start_local(port: int, *, sandbox: bool = True) -> None:
     from tuner.embedded.account import export_lines, start
 
     home, console = store_home(), error_console()
-    home.mkdir(parents=True, exist_ok=True)
     aws = start(home, port, sandbox=sandbox)
     if aws.already_running:
         console.print(f"The embedded AWS runs already: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
@@ -122,6 +145,7 @@ def local_status() -> Mapping[str, Any]:
         "running": running is not None,
         "endpointUrl": running.endpoint_url if running else None,
         "pid": running.pid if running else None,
+        "version": running.version if running else None,
         "bucketFolder": str(bucket_folder(home)),
     }
 

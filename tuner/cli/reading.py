@@ -15,6 +15,7 @@ from tuner.cli.console import error_console, plain_text, result_console
 from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict, print_json
 from tuner.cli.runs import REPORT_FILES
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
+from tuner.cli.unreported import what_is_known
 from tuner.core.errors import RunNotFound
 from tuner.core.result import SCHEMA_VERSION
 from tuner.core.run_id import is_run_id
@@ -102,6 +103,8 @@ def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
         return wanted
     if wanted == LATEST and (rows := latest_runs(artifacts, 1)):
         return rows[0].run_id
+    if is_run_id(wanted) and (known_of_it := what_is_known(artifacts, wanted)):
+        raise RunNotFound(known_of_it[0], hint=known_of_it[1])
     known = run_ids(artifacts)
     matching = [run_id for run_id in known if run_id.startswith(wanted)]
     if len(matching) == 1:

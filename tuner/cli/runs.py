@@ -62,6 +62,10 @@ class Runs:
         self.artifacts = Artifacts(account.client("s3"), account.bucket)
         self._best_of: tuple[object, dict[str, Any] | None] = (None, None)
 
+    def account_has_ended(self) -> bool:
+        """Whether the embedded AWS that the run was in is gone."""
+        return self.account.has_ended()
+
     def execution_arn(self, run_id: str) -> str:
         """The execution's ARN."""
         return f"{self.account.tune_arn.replace(':stateMachine:', ':execution:')}:{run_id}"

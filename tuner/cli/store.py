@@ -69,7 +69,7 @@ class FolderArtifacts:
         if first.is_dir():
             for path in sorted(first.rglob("*")):
                 key = path.relative_to(self.folder).as_posix()
-                if key.startswith(prefix) and path.is_file():
+                if key.startswith(prefix) and path.is_file() and not path.name.startswith(".unfinished-"):
                     yield key
 
     def latest_keys(self, prefix: str, count: int) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.cli.account import embedded_account
-from tuner.cli.console import error_console
+from tuner.cli.console import error_console, plain_text
 from tuner.cli.execute import Presentation, execute, prepare_out, validate_request
 from tuner.cli.failures import EXIT_FAILED, NotConfirmed, UsageProblem
 from tuner.cli.handler_code import (
@@ -22,6 +21,7 @@ from tuner.cli.handler_code import (
 from tuner.cli.local import bucket_of_store, local_aws, require_local
 from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.template_function import TemplateFunction, read_template_function
+from tuner.embedded.identity import STEERING_PREFIX
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 30
@@ -83,12 +83,18 @@ def plan_function(
             )
         if known.has_layers:
             notices.append("The template's layers are not read: what they hold must be in the interpreter of --python.")
+    variables = {**(known.environment if known else {}), **environment}
+    if ours := sorted(name for name in variables if name.startswith(STEERING_PREFIX)):
+        notices.append(
+            f"Not set, because {STEERING_PREFIX}… are names of Lambda Tuner's own: {plain_text(', '.join(ours))}."
+        )
+        variables = {name: text for name, text in variables.items() if name not in ours}
     return TriedFunction(
         code=code,
         interpreter=choose_interpreter(python, surroundings),
         memory_mb=size_mb,
         timeout_s=limit_s,
-        environment={**(known.environment if known else {}), **environment},
+        environment=variables,
         notices=tuple(notices),
         size_assumed=memory_mb is None and (known is None or known.memory_mb is None),
         template=template.resolve() if template is not None else None,
@@ -139,14 +145,6 @@ def confirm_real_aws(*, yes: bool) -> None:
         raise NotConfirmed("Nothing was started.")
 
 
-def _own_region() -> dict[str, str]:
-    """The Region that the user's AWS configuration names; without it the handler would be in the embedded one's."""
-    import boto3
-
-    region = os.environ.get("AWS_REGION") or boto3.Session().region_name
-    return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
-
-
 def run_try(
     planned: TriedFunction,
     flags: RequestFlags,
@@ -158,7 +156,7 @@ def run_try(
 ) -> int:
     """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
     require_local()
-    from tuner.steps.plan import ASSUMED_SIZE_VARIABLE
+    from tuner.steps.plan import ASSUMED_SIZE_TAG
 
     name = function_name_for(planned.code.name)
     request = build_request(name, flags)
@@ -172,9 +170,6 @@ def run_try(
     console = error_console(quiet=presentation.quiet)
     for notice in planned.notices:
         console.print(notice, markup=False)
-    environment = {**planned.environment, **({ASSUMED_SIZE_VARIABLE: "true"} if planned.size_assumed else {})}
-    if real_aws:
-        environment |= {"LAMBDA_TUNER_LOCAL_AWS": "real", **_own_region()}
     console.print(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
@@ -183,8 +178,8 @@ def run_try(
         markup=False,
         soft_wrap=True,
     )
-    # A running embedded AWS has the credentials of the shell that started it, not of this one.
-    with local_aws(temporary=real_aws, sandbox=sandbox, quiet=presentation.quiet) as aws:
+    # A running embedded AWS has nobody's credentials.
+    with local_aws(real_aws=real_aws, sandbox=sandbox, quiet=presentation.quiet, function=name) as aws:
         from tuner.embedded.account import deploy_function
 
         deploy_function(
@@ -194,7 +189,8 @@ def run_try(
             handler=planned.code.handler,
             memory_mb=planned.memory_mb,
             timeout_s=planned.timeout_s,
-            environment=environment,
+            environment=planned.environment,
+            tags={ASSUMED_SIZE_TAG: "true"} if planned.size_assumed else {},
             interpreter=planned.interpreter.path,
             runtime=planned.interpreter.runtime,
         )

@@ -56,7 +56,7 @@ def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentati
     validate_request(request, local=where.local)
     prepare_out(presentation.out)
     if where.local:
-        with local_aws(quiet=presentation.quiet) as aws:
+        with local_aws(function=_name_of(function), quiet=presentation.quiet) as aws:
             offer_examples(aws, function)
             return execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
     account = deployed_account(
@@ -64,6 +64,13 @@ def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentati
     )
     confirm_side_effects(function, request, account.name, yes=yes)
     return execute(account, function, request, presentation)
+
+
+def _name_of(function: str) -> str:
+    from tuner.core.function_reference import read_function_reference
+
+    reference, _ = read_function_reference(function)
+    return reference.name if reference else function
 
 
 def offer_examples(aws: EmbeddedAws, function: str) -> None:

@@ -19,6 +19,9 @@ from tuner.core.model import (
 )
 
 MAX_PAYLOAD_BYTES = 6_291_456
+
+MAX_PAYLOAD_DEPTH = 250
+"""Lists and objects in each other; Python's own reader and copies end at some hundreds."""
 """Largest request of a synchronous invocation, 6 MB. Source: AWS Lambda quotas, seen 2026-11."""
 
 MAX_MIX_BYTES = 32 * 2**20
@@ -247,6 +250,8 @@ def check_payloads(payload: Any, *, field: str = "payload") -> tuple[tuple[Weigh
 
 
 def _event_problem(payload: Any, field: str) -> str | None:
+    if nests_deeper(payload, MAX_PAYLOAD_DEPTH):
+        return f"{field} is nested deeper than {MAX_PAYLOAD_DEPTH} levels, the limit of what a run can carry"
     try:
         size = len(json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode())
     except (ValueError, TypeError, RecursionError):
@@ -255,6 +260,26 @@ def _event_problem(payload: Any, field: str) -> str | None:
     if size > MAX_PAYLOAD_BYTES:
         return f"{field} has {size:,} bytes: one invocation takes at most {MAX_PAYLOAD_BYTES:,}"
     return None
+
+
+def nests_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and objects lie in each other more than *depth* deep, however deep that is.
+
+    Example:
+        >>> nests_deeper([[1]], 2), nests_deeper([[[1]]], 2)
+        (False, True)
+    """
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in ([*each.values(), None] if isinstance(each, dict) else [*each, None])
+        ]
+        if not level:
+            return False
+    return True
 
 
 def shown_json(given: Any, *, limit: int = 60) -> str:

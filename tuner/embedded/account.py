@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import platform
@@ -16,12 +17,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner import __version__
 from tuner.core.errors import TunerError
 from tuner.embedded import identity
+from tuner.embedded.access import AccessKey
+from tuner.embedded.locks import one_at_a_time, working_folder
 
 if TYPE_CHECKING:
     import boto3
@@ -43,6 +47,10 @@ class EmbeddedAws:
     endpoint_url: str
     pid: int
     home: Path
+    key: AccessKey = field(repr=False)
+    """What opens it: drawn at its start, and in a file that the user alone can read."""
+    version: str = __version__
+    """Of Lambda Tuner, in the server: another than this process's after an upgrade."""
     already_running: bool = False
     """``start`` found it running and started nothing."""
     not_isolated: str = ""
@@ -51,6 +59,18 @@ class EmbeddedAws:
     account_id: str = identity.ACCOUNT_ID
     stack: str = identity.STACK
     bucket: str = identity.ARTIFACT_BUCKET
+
+    def has_ended(self) -> bool:
+        """Whether its process is gone, and with it every execution; one that only does not answer has not ended."""
+        import psutil
+
+        try:
+            if psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        answer = _identify(self.endpoint_url)
+        return answer is not None and answer.get("pid") != self.pid
 
     @property
     def tune_arn(self) -> str:
@@ -82,6 +102,7 @@ def embedded_aws(
     application: Path | None = None,
     parameters: Mapping[str, str] | None = None,
     sandbox: bool = True,
+    real_aws: bool = False,
 ) -> Iterator[EmbeddedAws]:
     """Run an embedded AWS for the time of a ``with`` block, as a process of its own.
 
@@ -92,12 +113,14 @@ def embedded_aws(
         application: Folder of another ``template.yaml`` than ours.
         parameters: Values of the template's parameters.
         sandbox: Keep functions from this machine, as far as the system can.
+        real_aws: Hand this process's environment to the server, and its AWS to functions.
 
     Raises:
         EmbeddedAwsFailed: It did not become ready; the message ends with its log's last lines.
     """
-    with tempfile.TemporaryDirectory(prefix="lambda-tuner-server-") as folder:
-        ready, log = Path(folder) / "ready.json", Path(folder) / "server.log"
+    make_private(home)
+    with working_folder("lambda-tuner-server-") as folder:
+        ready, log = folder / "ready.json", folder / "server.log"
         server = _launch(
             home,
             port,
@@ -106,6 +129,7 @@ def embedded_aws(
             application=application,
             parameters=parameters,
             sandbox=sandbox,
+            real_aws=real_aws,
             parent_pid=os.getpid(),
         )
         try:
@@ -127,35 +151,58 @@ def start(
 ) -> EmbeddedAws:
     """Start the embedded AWS that stays when this process ends, and return when it is ready.
 
-    Where it runs already, nothing is started and ``already_running`` is true.
+    Where it runs already, nothing is started and ``already_running`` is true:
+    of two starts at once the second waits for the first.
 
     Raises:
         EmbeddedAwsFailed: It did not become ready, or another program has the port.
     """
-    running = status(home)
-    if running:
-        return replace(running, already_running=True)
-    _check_port(port, home)
-    home.mkdir(parents=True, exist_ok=True)
-    log, ready = home / "server.log", home / "server.json"
-    log.write_bytes(b"")
-    ready.unlink(missing_ok=True)
-    server = _launch(
-        home, port, ready, log, application=application, parameters=parameters, sandbox=sandbox, parent_pid=None
-    )
-    try:
-        aws = _wait_until_ready(server, ready, log, home)
-    except EmbeddedAwsFailed:
-        _end(server)
-        running = status(home)  # another start may have been quicker
+    make_private(home)
+    with one_at_a_time(home / "start.lock"):
+        running = status(home)
         if running:
             return replace(running, already_running=True)
-        raise
-    except BaseException:
-        _end(server)
-        raise
+        _check_port(port, home)
+        log, ready = home / "server.log", home / "server.json"
+        log.unlink(missing_ok=True)
+        ready.unlink(missing_ok=True)
+        server = _launch(
+            home,
+            port,
+            ready,
+            log,
+            application=application,
+            parameters=parameters,
+            sandbox=sandbox,
+            real_aws=False,
+            parent_pid=None,
+        )
+        try:
+            aws = _wait_until_ready(server, ready, log, home)
+        except BaseException:
+            _end(server)
+            raise
     server.returncode = 0  # it is meant to outlive this process: no warning that it still runs
     return aws
+
+
+def make_private(home: Path) -> None:
+    """Make the home folder, for the user alone.
+
+    Raises:
+        EmbeddedAwsFailed: It cannot be made or written to; says why.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if home.stat().st_uid == os.getuid():
+            home.chmod(0o700)
+        with tempfile.TemporaryFile(dir=home) as probe:
+            probe.write(b"can be written")
+    except OSError as error:
+        raise EmbeddedAwsFailed(
+            f"The folder {home}, where runs without an account are kept, cannot be written to: {error.strerror}.",
+            hint="Free some space, or set LAMBDA_TUNER_HOME to a folder of your own.",
+        ) from error
 
 
 def _check_port(port: int, home: Path) -> None:
@@ -178,14 +225,24 @@ def _check_port(port: int, home: Path) -> None:
 def status(home: Path) -> EmbeddedAws | None:
     """Find the lasting embedded AWS of *home*; ``None`` when none runs."""
     try:
-        written = json.loads((home / "server.json").read_text(encoding="utf-8"))
-        endpoint_url, pid = str(written["endpoint_url"]), int(written["pid"])
+        written = read_ready_file(home / "server.json", home)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    answer = _identify(endpoint_url)
-    if not answer or answer.get("pid") != pid:
-        return None
-    return EmbeddedAws(endpoint_url, pid, home, not_isolated=str(written.get("not_isolated", "")))
+    answer = _identify(written.endpoint_url)
+    return written if answer and answer.get("pid") == written.pid else None
+
+
+def read_ready_file(path: Path, home: Path) -> EmbeddedAws:
+    """Read what a server wrote of itself when it was ready."""
+    written = json.loads(path.read_text(encoding="utf-8"))
+    return EmbeddedAws(
+        str(written["endpoint_url"]),
+        int(written["pid"]),
+        home,
+        AccessKey(str(written["access_key_id"]), str(written["secret_access_key"])),
+        version=str(written["version"]),
+        not_isolated=str(written["not_isolated"]),
+    )
 
 
 def stop(home: Path) -> bool:
@@ -222,8 +279,8 @@ def session(aws: EmbeddedAws) -> boto3.Session:
         "credentials_file": (None, None, os.devnull, None),
     }
     return boto3.Session(
-        aws_access_key_id=identity.ACCESS_KEY_ID,
-        aws_secret_access_key=identity.SECRET_ACCESS_KEY,
+        aws_access_key_id=aws.key.access_key_id,
+        aws_secret_access_key=aws.key.secret_access_key,
         region_name=aws.region,
         botocore_session=botocore.session.Session(session_vars=nothing),
     )
@@ -240,7 +297,7 @@ def client(aws: EmbeddedAws, service: str, **options: Any) -> Any:
 
     config = Config(proxies={}).merge(options.pop("config", Config()))
     with _MAKING_CLIENTS:
-        made = _shared_session(aws.region)
+        made = _shared_session(aws.key)
         return made.client(service, endpoint_url=aws.endpoint_url, config=config, **options)  # type: ignore[call-overload]
 
 
@@ -249,9 +306,9 @@ _MAKING_CLIENTS = threading.Lock()
 
 
 @functools.cache
-def _shared_session(region: str) -> boto3.Session:
+def _shared_session(key: AccessKey) -> boto3.Session:
     """Keep one session for all clients: it has read AWS's service descriptions once."""
-    return session(EmbeddedAws("", 0, Path(), region=region))
+    return session(EmbeddedAws("", 0, Path(), key))
 
 
 def export_lines(aws: EmbeddedAws) -> list[str]:
@@ -259,7 +316,7 @@ def export_lines(aws: EmbeddedAws) -> list[str]:
     return [
         f"export AWS_ENDPOINT_URL={aws.endpoint_url}",
         f"export AWS_REGION={aws.region} AWS_DEFAULT_REGION={aws.region}",
-        f"export AWS_ACCESS_KEY_ID={identity.ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY={identity.SECRET_ACCESS_KEY}",
+        f"export AWS_ACCESS_KEY_ID={aws.key.access_key_id} AWS_SECRET_ACCESS_KEY={aws.key.secret_access_key}",
         "unset AWS_PROFILE AWS_SESSION_TOKEN",
     ]
 
@@ -306,13 +363,13 @@ def deploy_function(
 
     from tuner.embedded.deploy import _ensure_code_bucket, pack_folder
 
-    archive = pack_folder(code_dir, limit_bytes=_CODE_LIMIT_BYTES)
+    archive = pack_folder(code_dir, limit_bytes=_CODE_LIMIT_BYTES, comment=interpreter or "")
     key = f"functions/{name}.zip"
     _ensure_code_bucket(lambda service: client(aws, service))
     client(aws, "s3").put_object(Bucket=identity.CODE_BUCKET, Key=key, Body=archive)
-    variables = dict(environment or {})
     if interpreter:
-        variables["LAMBDA_TUNER_LOCAL_PYTHON"] = interpreter
+        place = identity.interpreter_object(hashlib.sha256(archive).hexdigest())
+        client(aws, "s3").put_object(Bucket=identity.CODE_BUCKET, Key=place, Body=interpreter.encode())
     settings: dict[str, Any] = {
         "FunctionName": name,
         "Handler": handler,
@@ -320,7 +377,7 @@ def deploy_function(
         "Timeout": timeout_s,
         "Role": _ensure_role(aws),
         "Runtime": runtime or f"python{sys.version_info.major}.{sys.version_info.minor}",
-        "Environment": {"Variables": variables},
+        "Environment": {"Variables": dict(environment or {})},
         "Layers": list(layers),
         "LoggingConfig": {"LogFormat": log_format},
     }
@@ -382,6 +439,7 @@ def _launch(
     application: Path | None,
     parameters: Mapping[str, str] | None,
     sandbox: bool,
+    real_aws: bool,
     parent_pid: int | None,
 ) -> subprocess.Popen[bytes]:
     # -P: what lies in the user's folder under the name of one of our modules must not take its place.
@@ -389,8 +447,10 @@ def _launch(
     command += ["--ready-file", str(ready), "--log-file", str(log)]
     command += ["--parent-pid", str(parent_pid)] if parent_pid else []
     command += [] if sandbox else ["--no-sandbox"]
+    command += ["--real-aws"] if real_aws else []
     command += ["--application", str(application)] if application else []
     command += [f"--parameter={name}={value}" for name, value in (parameters or {}).items()]
+    log.touch(mode=0o600)
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -398,31 +458,42 @@ def _launch(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=_server_environment(),
+            env=_server_environment(real_aws=real_aws),
         )
 
 
-def _server_environment() -> dict[str, str]:
-    """Give the server this process's environment, able to import this package.
+_KEPT = ("HOME", "LANG", "LOGNAME", "MALLOC_ARENA_MAX", "PATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV")
+_KEPT_PREFIXES = ("ASDF_", "DYLD_", "LANGUAGE", "LC_", "LD_", "PYENV_", "PYTHON")
 
-    The user's ``AWS_*`` variables stay in it for functions that ask for the
-    real AWS; the server itself sets them aside.
+
+def _server_environment(*, real_aws: bool) -> dict[str, str]:
+    """Give the server an environment in which it can import this package and find Pythons, and nothing more.
+
+    With *real_aws* all of this process's: functions are to have its AWS.
     """
     package_root = str(Path(__file__).resolve().parents[2])
-    environment = dict(os.environ)
+    environment = {
+        name: text for name, text in os.environ.items() if real_aws or name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
     environment.setdefault("MALLOC_ARENA_MAX", "2")  # glibc's arena for each thread would cost tens of megabytes
+    if real_aws and (region := _own_region()):
+        environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     return environment
+
+
+def _own_region() -> str | None:
+    """The Region that the user's AWS configuration names; without it functions would be in the embedded one's."""
+    import boto3
+
+    return os.environ.get("AWS_REGION") or boto3.Session().region_name
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], ready: Path, log: Path, home: Path) -> EmbeddedAws:
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            written = json.loads(ready.read_text(encoding="utf-8"))
-            return EmbeddedAws(
-                str(written["endpoint_url"]), int(written["pid"]), home, not_isolated=str(written["not_isolated"])
-            )
+            return read_ready_file(ready, home)
         if server.poll() is not None:
             break
         time.sleep(0.02)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import mimetypes
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -14,8 +16,24 @@ from urllib.parse import quote, unquote
 
 LOG = logging.getLogger(__name__)
 
+UNFINISHED = ".unfinished-"
+"""How the name of a file begins that is being written."""
+
+OF_ONE_SERVER = ("clones", "open")
+"""Folders of what is of no use without the server that wrote it: functions' code for copies, marks of runs."""
+
+_NO_NAME_FOR_A_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG})
+
 IN_MEMORY_BYTES = 256 * 1024
 """Objects up to this size stay in memory; larger ones are read from the folder when asked for."""
+
+
+def sweep(root: Path) -> None:
+    """Remove what killed servers left in the bucket's folder: halves of objects, packages, marks of their runs."""
+    for path in root.rglob(f"{UNFINISHED}*"):
+        path.unlink(missing_ok=True)
+    for folder in OF_ONE_SERVER:
+        shutil.rmtree(root / folder, ignore_errors=True)
 
 
 class BucketFolder:
@@ -29,24 +47,33 @@ class BucketFolder:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._changing = threading.Lock()
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, key: str) -> Path:
         """Name the file of a key; parts that would leave the folder are escaped."""
         return self._root.joinpath(*(_escape(part) for part in key.split("/")))
 
     def write(self, key: str, content: bytes) -> bool:
-        """Keep an object; ``False`` where the key cannot be a file (a folder has its name)."""
+        """Keep an object for the user alone; ``False`` where the key cannot be a file (a folder has its name).
+
+        Raises:
+            OSError: The disk is full, or may not be written; the old content is there, and nothing else.
+        """
         path = self.path(key)
         try:
             with self._changing:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-")
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
+                descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)  # of mode 0600
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                Path(temporary).replace(path)
+            except OSError:
+                Path(temporary).unlink(missing_ok=True)
+                raise
         except OSError as error:
+            if error.errno not in _NO_NAME_FOR_A_FILE:
+                raise
             LOG.warning("the object %s stays in memory only: %s", key, error)
             return False
         return True
@@ -64,7 +91,7 @@ class BucketFolder:
     def all_keys(self) -> Iterator[str]:
         """List the keys of all objects kept."""
         for path in sorted(self._root.rglob("*")):
-            if path.is_file() and not path.name.startswith(".unfinished-"):
+            if path.is_file() and not path.name.startswith(UNFINISHED):
                 yield "/".join("" if part == "%" else unquote(part) for part in path.relative_to(self._root).parts)
 
     def read(self, key: str) -> bytes:

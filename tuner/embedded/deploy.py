@@ -171,12 +171,13 @@ def own_code_archive(package: Path | None = None) -> bytes:
     return _pack({name: path for name, path in files.items() if name.split("/")[1] not in STAY_AT_HOME})
 
 
-def pack_folder(folder: Path, *, limit_bytes: int | None = None) -> bytes:
-    """Pack a folder's files as a deployment package, without version control, caches and virtual environments.
+def pack_folder(folder: Path, *, limit_bytes: int | None = None, comment: str = "") -> bytes:
+    """Pack a folder's files as a deployment package, without version control, caches, virtual environments, secrets.
 
     Args:
         folder: What becomes the function's root.
         limit_bytes: Refuse more than this, unpacked.
+        comment: Of the archive: the same files with another are another package.
 
     Raises:
         DeploymentFailed: The folder is missing or too large.
@@ -193,10 +194,11 @@ def pack_folder(folder: Path, *, limit_bytes: int | None = None) -> bytes:
                 hint="Point to the folder that holds only the function, or leave data and build folders out.",
             )
         files[path.relative_to(folder).as_posix()] = path
-    return _pack(files)
+    return _pack(files, comment)
 
 
 _LEFT_OUT = {
+    ".env",
     ".git",
     ".venv",
     "venv",
@@ -212,7 +214,7 @@ _LEFT_OUT = {
 def _walk(folder: Path) -> list[Path]:
     found: list[Path] = []
     for path in sorted(folder.iterdir()):
-        if path.name in _LEFT_OUT or path.name.startswith(".venv"):
+        if path.name in _LEFT_OUT or path.name.startswith((".venv", ".env.")):
             continue
         if path.is_dir() and not path.is_symlink():
             found.extend(_walk(path))
@@ -221,7 +223,7 @@ def _walk(folder: Path) -> list[Path]:
     return found
 
 
-def _pack(files: Mapping[str, Path]) -> bytes:
+def _pack(files: Mapping[str, Path], comment: str = "") -> bytes:
     """Pack files so that the same content gives the same bytes: no times, sorted names."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -230,6 +232,7 @@ def _pack(files: Mapping[str, Path]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = (0o100755 if files[name].stat().st_mode & 0o100 else 0o100644) << 16
             archive.writestr(entry, files[name].read_bytes())
+        archive.comment = comment.encode()
     return packed.getvalue()
 
 

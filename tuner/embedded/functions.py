@@ -50,13 +50,22 @@ class FunctionRunner:
             the one keeps warm does not depend on the other.
         code: Where their code lies.
         forget_output: Drops what a function printed, by log group and stream.
+        interpreter_of: Tells which Python was chosen for a package, by its digest.
     """
 
-    def __init__(self, own: Host, measured: Host, code: CodeStore, forget_output: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        own: Host,
+        measured: Host,
+        code: CodeStore,
+        forget_output: Callable[[str, str], None],
+        interpreter_of: Callable[[str], str | None],
+    ) -> None:
         self._own = own
         self._measured = measured
         self._code = code
         self._forget_output = forget_output
+        self._interpreter_of = interpreter_of
         self._streams_of_clones: dict[str, set[tuple[str, str]]] = {}
 
     def invoke(
@@ -120,7 +129,7 @@ class FunctionRunner:
             cpu_limited=not is_own_function(function.function_name),
             layers_dir=self._layers_dir(function),
             ephemeral_storage_mb=int(function.ephemeral_storage),
-            interpreter=environment.get("LAMBDA_TUNER_LOCAL_PYTHON"),
+            interpreter=self._interpreter_of(function.code_digest),
             code_sha256=function.code_sha_256,
             tells_cpu_time=CPU_TIME_TAG in function.tags,
             snap_start=function.snap_start == "PublishedVersions" and str(function.version) != "$LATEST",

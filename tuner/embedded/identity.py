@@ -8,15 +8,22 @@ ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 STACK = "lambda-tuner"
 DEFAULT_PORT = 4599
-ACCESS_KEY_ID = "lambda-tuner-local"
-SECRET_ACCESS_KEY = "opens-nothing-else"  # noqa: S105 - the embedded AWS checks no signature
 
 CODE_BUCKET = f"{STACK}-code-{ACCOUNT_ID}-{REGION}"
 """Holds what is uploaded before the stack exists: the archive of our own functions' code."""
 
+
+def interpreter_object(package_sha256: str) -> str:
+    """Name the object of the code bucket that says which Python runs a package."""
+    return f"interpreters/{package_sha256}"
+
+
 ARTIFACT_BUCKET = f"{STACK}-artifacts-{ACCOUNT_ID}-{REGION}"
 
 CLONE_PREFIX = "lambda-tuner-clone-"
+
+STEERING_PREFIX = "LAMBDA_TUNER_LOCAL_"
+"""How variables begin with which a test asks for something to go wrong; functions do not see them."""
 
 MB_PER_VCPU = 1769
 """At this memory size a function has one vCPU ("Configure Lambda function memory", seen 2026-11)."""

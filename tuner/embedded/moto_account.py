@@ -9,7 +9,7 @@ from typing import Any
 
 from tuner.embedded.bucket_folder import IN_MEMORY_BYTES, BucketFolder, StoredContent, content_type
 from tuner.embedded.host.model import LogLine
-from tuner.embedded.identity import ACCOUNT_ID, ARTIFACT_BUCKET, REGION
+from tuner.embedded.identity import ACCOUNT_ID, ARTIFACT_BUCKET, CODE_BUCKET, REGION, interpreter_object
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,26 @@ def delete_schedule(arn: str) -> None:
                 del group.schedules[name]
 
 
+def is_issued_key(access_key_id: str) -> bool:
+    """Whether STS gave this key away for a role, or IAM made it for a user."""
+    from moto.iam.models import iam_backends
+    from moto.sts.models import sts_backends
+
+    roles = sts_backends[ACCOUNT_ID]["aws"].assumed_roles
+    return access_key_id in iam_backends[ACCOUNT_ID]["aws"].access_keys or any(
+        role.access_key_id == access_key_id for role in list(roles)
+    )
+
+
+def chosen_interpreter(package_sha256: str) -> str | None:
+    """Read which Python a package is to run under: an object beside the package, which the user's key alone writes."""
+    from moto.s3.models import s3_backends
+
+    bucket = s3_backends[ACCOUNT_ID]["aws"].buckets.get(CODE_BUCKET)
+    record = bucket.keys.get(interpreter_object(package_sha256)) if bucket else None
+    return None if record is None else record.value.decode()
+
+
 def fill_bucket(folder: BucketFolder, name: str = ARTIFACT_BUCKET) -> int:
     """Put the folder's files into the bucket and return how many; their bytes are read when asked for."""
     from moto.s3.models import FakeKey, s3_backends
@@ -117,7 +137,11 @@ def fill_bucket(folder: BucketFolder, name: str = ARTIFACT_BUCKET) -> int:
 
 
 def keep_object(folder: BucketFolder, record: Any) -> None:
-    """Write a new object of the bucket through to the folder, and drop a large one from memory."""
+    """Write a new object of the bucket through to the folder, and drop a large one from memory.
+
+    Raises:
+        OSError: The disk is full, or may not be written.
+    """
     content: bytes = record.value
     if folder.write(record.name, content) and len(content) > IN_MEMORY_BYTES:
         etag = record.etag  # taken before the bytes go

@@ -32,11 +32,12 @@ from urllib.parse import unquote
 
 from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
 from tuner.core.errors import TunerError
-from tuner.embedded.host.worker import STEERING_PREFIX
+from tuner.embedded.identity import STEERING_PREFIX
 from tuner.embedded.log_filter import matches_filter
 from tuner.embedded.schedule_expression import InvalidSchedule, check_schedule
 
 if TYPE_CHECKING:
+    from tuner.embedded.access import AccessKey
     from tuner.embedded.functions import Invocation
 
 LOG = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Hooks:
     memory_cap_mb: int
     """The largest memory size of a function that is not one of ours."""
     is_own_function: Callable[[str], bool]
+    access_key: AccessKey
+    """What the interpreter of state machines calls the account with."""
     deliver: Callable[[Mapping[str, Any], Mapping[str, Any]], None]
     """Bring an event to an EventBridge target (target, event)."""
     object_written: Callable[[Any], None]
@@ -936,15 +939,18 @@ def mend_state_machines_from_cloudformation(hooks: Hooks) -> None:
 
 
 def mend_start_execution(hooks: Hooks) -> None:
-    """Name executions that come without a name, check the names that come, and start one at a time.
+    """Name executions that come without a name, check names and inputs that come, and start one at a time.
 
     moto calls each nameless execution ``None``, so that the second one
-    collides with the first.
+    collides with the first, and ends an execution whose input is nested some
+    hundred levels deep with Python's own RecursionError.
     """
+    from moto.stepfunctions.exceptions import InvalidExecutionInput
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
     original = StepFunctionsParserBackend.start_execution
     starting = threading.Lock()
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
 
     def start_execution(
         self: Any,
@@ -955,10 +961,30 @@ def mend_start_execution(hooks: Hooks) -> None:
     ) -> Any:
         name = name or str(uuid.uuid4())
         self._validate_name(name)
+        if _levels(execution_input or "") > _DEEPEST_INPUT:
+            raise InvalidExecutionInput(
+                f"Invalid State Machine Execution Input: it is nested deeper than {_DEEPEST_INPUT} levels"
+            )
         with starting:
             return original(self, state_machine_arn, name, execution_input or "{}", trace_header)
 
     StepFunctionsParserBackend.start_execution = start_execution
+
+
+_DEEPEST_INPUT = 1000
+"""Of JSON in each other; where AWS ends is not documented."""
+
+_RECURSION_LIMIT = 12 * _DEEPEST_INPUT
+"""moto copies an input in some frames a level."""
+
+
+def _levels(text: str) -> int:
+    """Count how deep brackets lie in each other in a JSON text."""
+    deepest = depth = 0
+    for bracket in re.findall(r"[\[{\]}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def mend_execution_times(hooks: Hooks) -> None:
@@ -1321,7 +1347,10 @@ def mend_json_paths(hooks: Hooks) -> None:
 
 
 def mend_interpreter_clients(hooks: Hooks) -> None:
-    """Make the interpreter's boto clients once: moto makes one for every state, half of a state's time."""
+    """Make the interpreter's boto clients once, with a key that opens the account.
+
+    moto makes one for every state, half of a state's time, with a made-up key.
+    """
     from moto.stepfunctions.parser.asl.utils import boto_client
 
     @functools.cache
@@ -1333,8 +1362,8 @@ def mend_interpreter_clients(hooks: Hooks) -> None:
             service,
             region_name=region,
             endpoint_url=f"http://127.0.0.1:{port}",
-            aws_access_key_id="ak",
-            aws_secret_access_key="sk",  # noqa: S106 - the embedded AWS checks no signature
+            aws_access_key_id=hooks.access_key.access_key_id,
+            aws_secret_access_key=hooks.access_key.secret_access_key,
             config=Config(
                 parameter_validation=False,
                 retries={"max_attempts": 0, "total_max_attempts": 1},
@@ -1724,17 +1753,29 @@ def mend_log_filter(hooks: Hooks) -> None:
 
 
 def mend_object_store(hooks: Hooks) -> None:
-    """Tell of every object that is put or deleted, so that a bucket can outlive the server: moto has no store."""
+    """Tell of every object that is put or deleted, so that a bucket can outlive the server: moto has no store.
+
+    What the store cannot keep is not put: the old object stays, the caller gets an error of S3.
+    """
+    from moto.s3.exceptions import S3ClientError
     from moto.s3.models import S3Backend
 
     original_put = S3Backend.put_object
     original_delete = S3Backend.delete_object
     storing = threading.RLock()  # the store sees changes in the order in which the bucket saw them
 
-    def put_object(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def put_object(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
         with storing:
-            key = original_put(self, *args, **kwargs)
-            hooks.object_written(key)
+            keys = self.get_bucket(bucket_name).keys
+            before = keys.getlist(key_name)
+            key = original_put(self, bucket_name, key_name, *args, **kwargs)
+            try:
+                hooks.object_written(key)
+            except OSError as error:
+                keys.setlist(key_name, before) if before else keys.pop(key_name)
+                raise S3ClientError(
+                    "StorageFailed", f"{error.strerror}: the disk of this machine did not take the object"
+                ) from error
         return key
 
     def delete_object(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:

@@ -25,15 +25,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuner import __version__
 from tuner.embedded import identity
+from tuner.embedded.bucket_folder import BucketFolder, sweep
+from tuner.embedded.locks import IN_USE, shared, sweep_working_folders, working_folder
 
 if TYPE_CHECKING:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+    from tuner.embedded.access import AccessKey, Gate, Refusal
     from tuner.embedded.code_store import CodeStore
 
 LOG = logging.getLogger("tuner.embedded.server")
 
 STATUS_PATH = "/_lambda-tuner/status"
 _CODE_PATH = "/_lambda-tuner/code/"
+_PACKAGES = "clones/"
+"""The bucket's objects with functions' code: kept beside the server and not in the home, gone with the server."""
 
 _MOST_IDLE_OWN_ENVIRONMENTS = 6
 """Suggest, CreateClones and five of Measure take turns in a run, one of them is busy; each holds some 75 MB."""
@@ -43,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the server until it is told to end."""
     options = _options(arguments)
     gc.disable()  # until everything is loaded
+    os.umask(0o077)  # what runs leave is for the user alone
     options.home.mkdir(parents=True, exist_ok=True)
     if options.log_file:
         _write_output_to(options.log_file)
@@ -52,14 +61,16 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal_number, lambda *_: ending.set())
     if options.parent_pid:
         _end_with_parent(options.parent_pid, ending, options.ready_file and options.ready_file.parent)
-    work_dir = Path(tempfile.mkdtemp(prefix="lambda-tuner-"))
     try:
-        _serve(options, work_dir, ending)
+        sweep_working_folders()
+        with (
+            shared(options.home / IN_USE, when_alone=lambda: sweep(options.home / "bucket")),
+            working_folder("lambda-tuner-") as work_dir,
+        ):
+            _serve(options, work_dir, ending)
     except Exception:
         LOG.exception("the embedded AWS could not start")
         return 1
-    finally:
-        shutil.rmtree(work_dir, ignore_errors=True)
     return 0
 
 
@@ -69,6 +80,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--ready-file", type=Path, help="written when requests are answered and the stack is there")
     parser.add_argument("--parent-pid", type=int, help="end when this process ends")
+    parser.add_argument("--real-aws", action="store_true", help="functions reach the AWS of this environment")
     parser.add_argument("--no-sandbox", action="store_true", help="let functions write where they like")
     parser.add_argument("--log-file", type=Path, help="takes standard output and standard error")
     parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR")
@@ -79,7 +91,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event) -> None:
     """Build the account from the inside out, tell that it is ready, and take it down in the reverse order."""
-    users_environment = dict(os.environ)
+    users_environment = dict(os.environ) if options.real_aws else None
     _forget_the_users_aws()
     from moto.core.config import default_user_config
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -87,7 +99,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     from tuner.embedded import moto_account, moto_patches
-    from tuner.embedded.bucket_folder import BucketFolder
+    from tuner.embedded.access import Gate, new_access_key
     from tuner.embedded.code_store import CodeStore
     from tuner.embedded.event_delivery import EventDelivery, ScheduleClock
     from tuner.embedded.functions import FunctionRunner
@@ -96,6 +108,9 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
 
     code = CodeStore(work_dir / "code")
     folder = BucketFolder(options.home / "bucket")
+    packages = BucketFolder(work_dir / "packages")
+    key, key_of_functions = new_access_key(), new_access_key()
+    gate = Gate(key, key_of_functions, moto_account.is_issued_key)
 
     class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
         def log_request(self, code: Any = "-", size: Any = "-") -> None:  # noqa: ARG002 - the name is werkzeug's
@@ -103,22 +118,27 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
             target = self.headers.get("X-Amz-Target", "-")
             LOG.debug("%s %s %s %s %s", self.command, self.path, code, target, self.headers.get("User-Agent", "-"))
 
-    application = _with_own_pages(DomainDispatcherApplication(create_backend_app), code, options.home)
+    application = _with_own_pages(DomainDispatcherApplication(create_backend_app), gate, code, options.home)
     server = make_server("127.0.0.1", options.port, application, threaded=True, request_handler=QuietHandler)
     server.daemon_threads = True  # type: ignore[attr-defined] # of the threaded kind, which make_server chooses
     endpoint_url = f"http://127.0.0.1:{server.port}"
     os.environ["MOTO_PORT"] = str(server.port)
-    clients = client_factory(endpoint_url)
+    clients = client_factory(endpoint_url, key)
     make_host = functools.partial(
         ExecutionHost,
         endpoint_url=endpoint_url,
         log_sink=moto_account.write_log,
         cores=identity.core_count(),
-        own_environment=users_environment,
     )
-    own = make_host(work_dir=work_dir / "own", most_idle_count=_MOST_IDLE_OWN_ENVIRONMENTS)
+    own = make_host(work_dir=work_dir / "own", access_key=key, most_idle_count=_MOST_IDLE_OWN_ENVIRONMENTS)
     sandbox = NO_SANDBOX if options.no_sandbox else find_sandbox()
-    measured = make_host(work_dir=work_dir / "measured", sandbox=sandbox, left_behind=work_dir)
+    measured = make_host(
+        work_dir=work_dir / "measured",
+        access_key=key_of_functions,
+        real_aws=users_environment,
+        sandbox=sandbox,
+        left_behind=work_dir,
+    )
     delivery = EventDelivery(clients)
     clock = ScheduleClock(
         moto_account.scheduled_targets,
@@ -126,8 +146,12 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         started_at=datetime.now(tz=UTC),
         finished=moto_account.delete_schedule,
     )
+
+    def place_of(key: str) -> BucketFolder:
+        return packages if key.startswith(_PACKAGES) else folder
+
     try:
-        runner = FunctionRunner(own, measured, code, moto_account.forget_output)
+        runner = FunctionRunner(own, measured, code, moto_account.forget_output, moto_account.chosen_interpreter)
         moto_patches.apply(
             moto_patches.Hooks(
                 invoke=runner.invoke,
@@ -139,8 +163,15 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
                 memory_cap_mb=identity.memory_cap_mb(),
                 is_own_function=identity.is_own_function,
                 deliver=delivery.deliver,
-                object_written=lambda record: _keep(folder, record, moto_account.keep_object),
-                object_deleted=lambda bucket, key: folder.delete(key) if bucket == identity.ARTIFACT_BUCKET else None,
+                object_written=lambda record: (
+                    moto_account.keep_object(place_of(record.name), record)
+                    if record.bucket_name == identity.ARTIFACT_BUCKET
+                    else None
+                ),
+                object_deleted=lambda bucket, key: (
+                    place_of(key).delete(key) if bucket == identity.ARTIFACT_BUCKET else None
+                ),
+                access_key=key,
             )
         )
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
@@ -152,7 +183,17 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         clock.start()
         LOG.info("ready at %s; %d objects came back from %s", endpoint_url, restored, options.home)
         if options.ready_file:
-            _write_ready_file(options.ready_file, endpoint_url, server.port, sandbox.warning)
+            _write_ready_file(
+                options.ready_file,
+                {
+                    "pid": os.getpid(),
+                    "endpoint_url": endpoint_url,
+                    "not_isolated": sandbox.warning,
+                    "version": __version__,
+                    "access_key_id": key.access_key_id,
+                    "secret_access_key": key.secret_access_key,
+                },
+            )
         ending.wait()
         LOG.info("ending")
     finally:
@@ -194,7 +235,7 @@ def _forget_the_users_aws() -> None:
     )
 
 
-def client_factory(endpoint_url: str) -> Callable[[str], Any]:
+def client_factory(endpoint_url: str, key: AccessKey) -> Callable[[str], Any]:
     """Make boto3 clients of the embedded account; each once, for threads to share."""
     making = threading.Lock()
 
@@ -207,8 +248,8 @@ def client_factory(endpoint_url: str) -> Callable[[str], Any]:
             service,
             endpoint_url=endpoint_url,
             region_name=identity.REGION,
-            aws_access_key_id=identity.ACCESS_KEY_ID,
-            aws_secret_access_key=identity.SECRET_ACCESS_KEY,
+            aws_access_key_id=key.access_key_id,
+            aws_secret_access_key=key.secret_access_key,
             config=Config(retries={"total_max_attempts": 1}, read_timeout=120, max_pool_connections=32),
         )
 
@@ -230,17 +271,13 @@ def _deploy(clients: Callable[[str], Any], options: argparse.Namespace) -> None:
         deploy_template(clients, application_root(), parameters, own_code=own_code_archive())
 
 
-def _keep(folder: Any, record: Any, keep: Callable[[Any, Any], None]) -> None:
-    if record.bucket_name == identity.ARTIFACT_BUCKET:
-        keep(folder, record)
-
-
-def _with_own_pages(moto: Any, code: CodeStore, home: Path) -> Any:
-    """Put two pages before moto's: whether this server is up, and the code of functions for download.
+def _with_own_pages(moto: DomainDispatcherApplication, gate: Gate, code: CodeStore, home: Path) -> Any:
+    """Put two pages before moto's, which need a key: whether this server is up, and functions' code by its hash.
 
     What a web page sends is refused: whoever may create and invoke functions
     here may run any code, and a page that the user looks at can reach loopback.
     """
+    from tuner.embedded.access import UNKNOWN_CALLER, refusal_of_function
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
@@ -248,7 +285,8 @@ def _with_own_pages(moto: Any, code: CodeStore, home: Path) -> Any:
             start_response("403 Forbidden", [("Content-Type", "text/plain")])
             return [b"The embedded AWS answers programs on this machine, not web pages.\n"]
         if path == STATUS_PATH:
-            body = json.dumps({"pid": os.getpid(), "home": str(home.resolve())}).encode()
+            about = {"pid": os.getpid(), "home": str(home.resolve()), "version": __version__}
+            body = json.dumps(about).encode()
             start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
             return [body]
         if path.startswith(_CODE_PATH):
@@ -259,10 +297,32 @@ def _with_own_pages(moto: Any, code: CodeStore, home: Path) -> Any:
                 return [body]
             start_response("404 Not Found", [("Content-Length", "0")])
             return [b""]
-        answer: Iterable[bytes] = moto(environ, start_response)
+        caller = gate.caller(environ)
+        if caller is None:
+            return _refuse(environ, start_response, UNKNOWN_CALLER)
+        backend = moto.get_application(environ)
+        refusal = refusal_of_function(environ, backend.service) if caller == "function" else None
+        if refusal:
+            return _refuse(environ, start_response, refusal)
+        answer: Iterable[bytes] = backend(environ, start_response)
         return answer
 
     return application
+
+
+def _refuse(environ: Mapping[str, Any], start_response: Any, refusal: Refusal) -> list[bytes]:
+    """Refuse as the services do, which speak JSON or XML; botocore reads the one that its request was made in."""
+    is_json = "HTTP_X_AMZ_TARGET" in environ or "json" in str(environ.get("CONTENT_TYPE", ""))
+    if is_json or str(environ.get("PATH_INFO", "")).startswith("/20"):  # REST APIs' dates: /2015-03-31/functions
+        kind, body = "application/json", json.dumps({"__type": refusal.code, "message": refusal.message})
+    else:
+        error = f"<Error><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
+        is_s3 = "/s3/" in str(environ.get("HTTP_AUTHORIZATION", ""))
+        kind, body = "text/xml", error if is_s3 else f"<ErrorResponse>{error}</ErrorResponse>"
+    content = body.encode()
+    headers = [("Content-Type", kind), ("Content-Length", str(len(content))), ("x-amzn-errortype", refusal.code)]
+    start_response("403 Forbidden", headers)
+    return [content]
 
 
 def is_from_a_program(environ: Mapping[str, Any]) -> bool:
@@ -281,11 +341,12 @@ def is_from_a_program(environ: Mapping[str, Any]) -> bool:
     )
 
 
-def _write_ready_file(path: Path, endpoint_url: str, port: int, not_isolated: str) -> None:
-    content = json.dumps({"pid": os.getpid(), "port": port, "endpoint_url": endpoint_url, "not_isolated": not_isolated})
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(content, encoding="utf-8")
-    unfinished.replace(path)
+def _write_ready_file(path: Path, content: Mapping[str, Any]) -> None:
+    """Write how to reach this server, for the user alone: the key is in it."""
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    Path(unfinished).replace(path)
 
 
 def _remove_ready_file(path: Path) -> None:

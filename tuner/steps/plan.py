@@ -50,8 +50,8 @@ from tuner.steps.traffic import read_traffic
 LEAST_INVOCATIONS = 2
 """One to see that the payload works, one warm: less cannot give an answer."""
 
-ASSUMED_SIZE_VARIABLE = "LAMBDA_TUNER_LOCAL_ASSUMED_SIZE"
-"""Set on the embedded AWS where a handler was never deployed and its size is a guess."""
+ASSUMED_SIZE_TAG = "lambda-tuner:assumed-size"
+"""Of functions on the embedded AWS where a handler was never deployed and its size is a guess."""
 
 _PAYLOADS_PREFIX = "payloads/"
 """Where whoever may start runs keeps payloads in the artifact bucket."""
@@ -184,7 +184,7 @@ def plan_run(
         ),
         traffic=traffic,
         versions={"lambda-tuner": __version__, "python": platform.python_version(), **VERSIONS},
-        assumed_size=_is_assumed(configuration, surroundings),
+        assumed_size=_is_assumed(readable["tags"], surroundings),
         study_key=study_key(
             configuration,
             to_json(payloads),
@@ -253,7 +253,7 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
         raise InvalidRequest([f"payloadS3 names {request.payload_s3}, which is larger than {MAX_MIX_BYTES:,} bytes"])
     try:
         value = json.loads(body) if request.num is None else read_event(body.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest([f"payloadS3 names {request.payload_s3}, which is not JSON: {error}"]) from error
     field = f"the object {request.payload_s3}"
     if request.num is None:
@@ -362,9 +362,8 @@ def _anchor(request: TuningRequest, target: TargetFunction, candidates: tuple[Ca
     return (anchor,)
 
 
-def _is_assumed(configuration: Mapping[str, Any], surroundings: Surroundings) -> bool:
-    variables = (configuration.get("Environment") or {}).get("Variables") or {}
-    return surroundings.where == "local" and ASSUMED_SIZE_VARIABLE in variables
+def _is_assumed(tags: Any, surroundings: Surroundings) -> bool:
+    return surroundings.where == "local" and isinstance(tags, Mapping) and ASSUMED_SIZE_TAG in tags
 
 
 def _why_outside(reason: str, surroundings: Surroundings) -> str:

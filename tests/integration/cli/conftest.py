@@ -75,8 +75,8 @@ class Shell:
             {
                 "AWS_ENDPOINT_URL": aws.endpoint_url,
                 "AWS_REGION": identity.REGION,
-                "AWS_ACCESS_KEY_ID": identity.ACCESS_KEY_ID,
-                "AWS_SECRET_ACCESS_KEY": identity.SECRET_ACCESS_KEY,
+                "AWS_ACCESS_KEY_ID": aws.key.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": aws.key.secret_access_key,
             },
         )
 

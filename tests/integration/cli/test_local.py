@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
 from pathlib import Path
 
 import boto3
+import psutil
 import pytest
 
 from tests.integration.cli.conftest import Shell, json_of
@@ -87,3 +90,67 @@ def test_uninstalling_leaves_nothing(lonely_shell: Shell) -> None:
         after = shell.run("tune", "f", "--yes")
         assert after.returncode == 4
         assert "sam deploy" in after.stderr
+
+
+def begin_try(shell: Shell) -> tuple[subprocess.Popen[str], str, psutil.Process]:
+    """Begin to tune a handler; gives the command, the run's id once it has started, and the server's process."""
+    (shell.folder / "app.py").write_text("def handler(event, context): return sum(range(20000))\n", encoding="utf-8")
+    command = shell.begin("try", "app.py:handler", "--goal", "p95=300ms")
+    assert command.stderr is not None
+    started = next(line for line in command.stderr if line.startswith("Started run "))
+    children = psutil.Process(command.pid).children()
+    server = next(child for child in children if "tuner.embedded.server" in child.cmdline())
+    return command, started.split()[2].rstrip(":"), server
+
+
+def test_a_killed_embedded_aws_is_said_to_be_dead(lonely_shell: Shell) -> None:
+    """The command ends and says that the run did too; ``report`` says what is known of it."""
+    command, run_id, server = begin_try(lonely_shell)
+    server.kill()
+    _, said = command.communicate(timeout=60)
+    assert command.returncode == 4
+    assert f"The embedded AWS has ended, and the run {run_id} with it" in said
+    assert "goes on" not in said
+    report = lonely_shell.run("report", run_id)
+    assert report.returncode == 2
+    assert "the embedded AWS ended before it did" in " ".join(report.stderr.split())
+
+
+@pytest.mark.skipif(not Path("/proc/sys").is_dir(), reason="needs a folder that nobody can write to")
+def test_a_disk_that_takes_nothing_fails_the_run(lonely_shell: Shell) -> None:
+    """One sentence names the folder, the exit code is no success, and no path is printed that does not exist."""
+    command, _, _ = begin_try(lonely_shell)
+    runs = lonely_shell.home / "bucket" / "runs"
+    runs.rename(runs.with_name("away"))
+    runs.symlink_to("/proc/sys")
+    out, said = command.communicate(timeout=60)
+    assert (command.returncode, out) == (4, "")
+    assert f"because the folder {lonely_shell.home / 'bucket'} cannot be written to" in said
+    assert "report.html" not in said
+    assert "Report:" not in said
+
+
+@pytest.mark.parametrize("words", [("local", "start"), ("demo",), ("tune", "example-io-wait", "--local")])
+def test_a_home_that_cannot_be_written_is_said(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Before anything is started, with the reason and the way out."""
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    result = Shell(tmp_path / "file" / "home", tmp_path).run(*words)
+    assert result.returncode == 4
+    assert "cannot be written to: Not a directory" in " ".join(result.stderr.split())
+    assert "LAMBDA_TUNER_HOME" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_two_commands_for_one_function_follow_each_other(lonely_shell: Shell) -> None:
+    """The second says that it waits, and starts from what the first found out."""
+    words = ("tune", "example-io-wait", "--local", "--max-invocations", "4", "--json")
+    first = lonely_shell.begin(*words)
+    assert first.stderr is not None
+    assert "Starting the embedded AWS" in first.stderr.readline()
+    second = lonely_shell.run(*words)
+    first_out, _ = first.communicate(timeout=120)
+    assert "Another command on this machine is tuning example-io-wait; waiting until it ends." in second.stderr
+    assert json.loads(first_out)["runId"] != json_of(second)["runId"]
+    studies = list((lonely_shell.home / "bucket").rglob("study-*.log"))
+    assert [json.loads(first_out)["runId"] in study.read_text(encoding="utf-8") for study in studies] == [True]
+    assert json_of(second)["runId"] in studies[0].read_text(encoding="utf-8")

@@ -22,6 +22,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tuner.embedded.access import AccessKey
 from tuner.embedded.account import EmbeddedAws, embedded_aws
 
 APPLICATION = Path(__file__).parent / "application"
@@ -52,6 +53,7 @@ class Account:
     """An account under test, with the few things that its tests do again and again."""
 
     endpoint_url: str
+    key: AccessKey = field(default_factory=lambda: AccessKey("test", "test"))
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -60,8 +62,8 @@ class Account:
                 service,
                 endpoint_url=self.endpoint_url,
                 region_name="us-east-1",
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
+                aws_access_key_id=self.key.access_key_id,
+                aws_secret_access_key=self.key.secret_access_key,
                 config=Config(retries={"total_max_attempts": 1}, read_timeout=30),
             )
         return self._clients[service]
@@ -156,7 +158,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
 
 @pytest.fixture(scope="session")
 def account(aws: EmbeddedAws) -> Account:
-    return Account(aws.endpoint_url)
+    return Account(aws.endpoint_url, aws.key)
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def main() -> None:
             server = psutil.Process(aws.pid)
             used = server.cpu_times()
             print(f"CPU until then {used.user + used.system:.1f} s, memory {server.memory_info().rss / 1e6:.0f} MB")
-            account = Account(aws.endpoint_url)
+            account = Account(aws.endpoint_url, aws.key)
             functions = account.client("lambda")
 
             def invoke() -> None:

@@ -329,14 +329,19 @@ def reserved_concurrency_is_a_limit(account: Account) -> None:
 @probe("mend_invoke")
 def what_cannot_run_is_said(account: Account) -> None:
     functions = account.client("lambda")
-    node, missing = account.function(), account.function()
+    node = account.function()
     functions.update_function_configuration(FunctionName=node, Runtime="nodejs22.x")
     with refused("InvalidRuntimeException", "of the runtime nodejs22.x"):
         functions.invoke(FunctionName=node)
-    environment = {"Variables": {"LAMBDA_TUNER_LOCAL_PYTHON": "/none/python"}}
-    functions.update_function_configuration(FunctionName=missing, Environment=environment)
-    with refused("ServiceException", "/none/python"):
-        functions.invoke(FunctionName=missing)
+
+
+@probe("mend_start_execution")
+def deep_inputs_are_carried_or_refused(account: Account) -> None:
+    machine = account.machine({"A": {"Type": "Pass", "End": True}})
+    deep = account.finish(account.start(machine, json.loads('{"a":' * 900 + "1" + "}" * 900)))
+    assert (deep["status"], deep["output"].count("a")) == ("SUCCEEDED", 900)
+    with refused("InvalidExecutionInput", "nested deeper than 1000 levels"):
+        account.client("stepfunctions").start_execution(stateMachineArn=machine, input="[" * 90_000 + "]" * 90_000)
 
 
 @probe("mend_function_lookup")

@@ -6,12 +6,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,12 +21,15 @@ from typing import Any
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.integration.embedded.conftest import APPLICATION, Account, unique, wait_for
+from tuner import __version__
 from tuner.embedded import account as embedded
+from tuner.embedded.access import AccessKey, new_access_key
 from tuner.embedded.account import EmbeddedAws, EmbeddedAwsFailed, deploy_function, embedded_aws
 from tuner.embedded.deploy import DeploymentFailed
-from tuner.embedded.identity import memory_cap_mb
+from tuner.embedded.identity import CODE_BUCKET, memory_cap_mb
 
 
 def test_the_application_is_deployed(aws: EmbeddedAws, account: Account) -> None:
@@ -94,7 +99,7 @@ def test_many_threads_share_the_account(aws: EmbeddedAws) -> None:
     """Functions are made, updated, invoked, published and deleted by many threads at once without an error."""
 
     def use(number: int) -> list[int]:
-        account = Account(aws.endpoint_url)
+        account = Account(aws.endpoint_url, aws.key)
         functions = account.client("lambda")
         name = account.function(MemorySize=512)
         seen = []
@@ -178,7 +183,10 @@ def test_layers_are_on_the_path(aws: EmbeddedAws, account: Account, tmp_path: Pa
 
 
 def test_the_bucket_survives_a_killed_server(tmp_path: Path) -> None:
-    """What was put is in the folder at once and comes back at the next start; what was deleted does not."""
+    """What was put is in the folder at once and comes back at the next start; what was deleted does not.
+
+    Nor does what is of use to the killed server alone: packages, marks of its runs, halves of files.
+    """
     with embedded_aws(home=tmp_path, application=APPLICATION) as aws:
         s3 = embedded.client(aws, "s3")
         s3.put_object(Bucket=aws.bucket, Key="runs/1/report.html", Body=b"<p>", ContentType="text/html")
@@ -187,13 +195,25 @@ def test_the_bucket_survives_a_killed_server(tmp_path: Path) -> None:
         s3.delete_object(Bucket=aws.bucket, Key="runs/2/gone.json")
         assert s3.get_object(Bucket=aws.bucket, Key="runs/1/large.bin")["Body"].read() == b"x" * 700_000
         assert (aws.bucket_folder / "runs" / "1" / "report.html").read_bytes() == b"<p>"
+        assert mode_of(aws.bucket_folder / "runs" / "1" / "report.html") == 0o600
+        s3.put_object(Bucket=aws.bucket, Key="clones/abc.zip", Body=b"x" * 700_000)
+        s3.put_object(Bucket=aws.bucket, Key="open/1.json", Body=b"{}")
+        assert s3.get_object(Bucket=aws.bucket, Key="clones/abc.zip")["ContentLength"] == 700_000
+        assert not (aws.bucket_folder / "clones").exists()
+        (aws.bucket_folder / "runs" / ".unfinished-abc").write_bytes(b"half")
+        assert not aws.has_ended()
         os.kill(aws.pid, signal.SIGKILL)
+        wait_for(aws.has_ended)
     with embedded_aws(home=tmp_path, application=APPLICATION) as aws:
         s3 = embedded.client(aws, "s3")
         listed = s3.list_objects_v2(Bucket=aws.bucket)["Contents"]
         assert [(entry["Key"], entry["Size"]) for entry in listed] == [
             ("runs/1/large.bin", 700_000),
             ("runs/1/report.html", 3),
+        ]
+        assert sorted(path.name for path in aws.bucket_folder.rglob("*") if path.is_file()) == [
+            "large.bin",
+            "report.html",
         ]
         report = s3.get_object(Bucket=aws.bucket, Key="runs/1/report.html")
         assert (report["Body"].read(), report["ContentType"]) == (b"<p>", "text/html")
@@ -202,24 +222,26 @@ def test_the_bucket_survives_a_killed_server(tmp_path: Path) -> None:
 
 
 def test_a_lasting_server_is_started_found_and_stopped(tmp_path: Path) -> None:
-    """The second start finds the first one; ``stop`` ends it and its workers; then there is none."""
-    first = embedded.start(tmp_path, port=0, application=APPLICATION)
+    """Of starts at once one starts it, the others find it; ``stop`` ends it and its workers; then there is none."""
+    home = tmp_path / "home"
+    with ThreadPoolExecutor() as threads:
+        starts = [threads.submit(embedded.start, home, port=0, application=APPLICATION) for _ in range(3)]
+        found = [start.result() for start in starts]
+    first = next(aws for aws in found if not aws.already_running)
     try:
-        assert not first.already_running
-        second = embedded.start(tmp_path, port=0, application=APPLICATION)
-        assert second.already_running
-        assert (second.pid, second.endpoint_url) == (first.pid, first.endpoint_url)
-        account = Account(first.endpoint_url)
+        assert sorted(aws.already_running for aws in found) == [False, True, True]
+        assert {(aws.pid, aws.endpoint_url, aws.key, aws.version) for aws in found} == {
+            (first.pid, first.endpoint_url, first.key, __version__)
+        }
+        assert (mode_of(home), mode_of(home / "server.json"), mode_of(home / "server.log")) == (0o700, 0o600, 0o600)
+        account = Account(first.endpoint_url, first.key)
         invoke(account, "lambda-tuner-echo")
         workers = psutil.Process(first.pid).children(recursive=True)
         assert workers
-        found = embedded.status(tmp_path)
-        assert found is not None
-        assert found.pid == first.pid
     finally:
-        assert embedded.stop(tmp_path)
-    assert embedded.status(tmp_path) is None
-    assert not embedded.stop(tmp_path)
+        assert embedded.stop(home)
+    assert embedded.status(home) is None
+    assert not embedded.stop(home)
     wait_for(lambda: not any(alive(worker) for worker in workers))
 
 
@@ -230,13 +252,13 @@ def test_a_temporary_server_ends_with_its_parent(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from tuner.embedded.account import embedded_aws\n"
         f"with embedded_aws(home=Path({str(tmp_path)!r}), application=Path({str(APPLICATION)!r})) as a:\n"
-        "    print(a.pid, a.endpoint_url, flush=True)\n"
+        "    print(a.pid, a.endpoint_url, a.key.access_key_id, flush=True)\n"
         "    time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    pid, endpoint_url = parent.stdout.readline().split()
-    invoke(Account(endpoint_url), "lambda-tuner-echo")
+    pid, endpoint_url, key_id = parent.stdout.readline().split()
+    invoke(Account(endpoint_url, AccessKey(key_id, "secret")), "lambda-tuner-echo")
     server = psutil.Process(int(pid))
     family = [server, *server.children(recursive=True)]
     parent.kill()
@@ -316,10 +338,105 @@ def test_web_pages_are_refused(aws: EmbeddedAws, headers: dict[str, str], code: 
         assert answer.status == code
 
 
+@pytest.mark.parametrize("service", ["lambda", "s3", "iam", "dynamodb", "stepfunctions"])
+def test_nothing_is_answered_without_the_key(aws: EmbeddedAws, service: str) -> None:
+    """Neither a made-up key nor that of another server opens anything, in the words of each protocol; nor none."""
+    ask: Callable[[Any], Any] = {
+        "lambda": lambda client: client.list_functions(),
+        "s3": lambda client: client.list_buckets(),
+        "iam": lambda client: client.list_roles(),
+        "dynamodb": lambda client: client.list_tables(),
+        "stepfunctions": lambda client: client.start_execution(stateMachineArn=aws.tune_arn, input="{}"),
+    }[service]
+    for key in (AccessKey("lambda-tuner-local", "opens-nothing-else"), new_access_key()):
+        with pytest.raises(ClientError, match="UnrecognizedClientException") as refused:
+            ask(Account(aws.endpoint_url, key).client(service))
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{aws.endpoint_url}/{aws.bucket}/runs/1/payloads.json")
+    ask(Account(aws.endpoint_url, aws.key).client(service))
+
+
+def test_a_handler_cannot_do_what_the_user_can(aws: EmbeddedAws, account: Account, tmp_path: Path) -> None:
+    """Its own key opens what programs use, for it and for the role that it assumes, and neither functions nor runs."""
+    (tmp_path / "app.py").write_text(
+        """
+import boto3, botocore.exceptions, os
+
+def handler(event, context):
+    made = boto3.client("s3").create_bucket(Bucket="of-the-handler")["ResponseMetadata"]["HTTPStatusCode"]
+    role = boto3.client("sts").assume_role(RoleArn="arn:aws:iam::123456789012:role/other", RoleSessionName="session")
+    keys = role["Credentials"]
+    as_role = boto3.client("s3", aws_access_key_id=keys["AccessKeyId"],
+                           aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
+    buckets = {bucket["Name"] for bucket in as_role.list_buckets()["Buckets"]}
+    functions, s3 = boto3.client("lambda"), boto3.client("s3")
+    tries = {
+        "create": lambda: functions.create_function(FunctionName="evil", Runtime="python3.11", Role=event["role"],
+                                                    Handler="a.b", Code={"ZipFile": b"PK"}),
+        "update": lambda: functions.update_function_code(FunctionName="lambda-tuner-echo", ZipFile=b"PK"),
+        "invoke": lambda: functions.invoke(FunctionName="lambda-tuner-echo"),
+        "read": lambda: s3.get_object(Bucket=event["bucket"], Key="runs/1/payloads.json"),
+        "choose": lambda: s3.put_object(Bucket=event["code"], Key="interpreters/0", Body=b"/bin/sh"),
+        "run": lambda: boto3.client("stepfunctions").start_execution(stateMachineArn=event["tune"], input="{}"),
+    }
+    said = {}
+    for name, attempt in tries.items():
+        try:
+            attempt()
+        except botocore.exceptions.ClientError as error:
+            said[name] = error.response["Error"]["Code"]
+    return [made, "of-the-handler" in buckets, said, os.environ["AWS_ACCESS_KEY_ID"]]
+"""
+    )
+    deploy_function(aws, name="curious", code_dir=tmp_path, handler="app.handler", memory_mb=1769, timeout_s=30)
+    event = {"role": account.role_arn, "bucket": aws.bucket, "code": CODE_BUCKET, "tune": aws.tune_arn}
+    answer = account.client("lambda").invoke(FunctionName="curious", Payload=json.dumps(event).encode())
+    content = json.load(answer["Payload"])
+    assert "errorMessage" not in content, content
+    made, seen_as_role, said, key_id = content
+    assert (made, seen_as_role) == (200, True)
+    assert said == dict.fromkeys(["create", "update", "invoke", "read", "choose", "run"], "AccessDeniedException")
+    assert key_id != aws.key.access_key_id
+
+
+def test_the_interpreter_is_the_servers_setting(aws: EmbeddedAws, account: Account, tmp_path: Path) -> None:
+    """The same code with another Python is another package, which a copy of the function has too."""
+    (tmp_path / "app.py").write_text("import sys\ndef handler(event, context): return sys.flags.no_site\n")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    python.chmod(0o755)
+    functions = account.client("lambda")
+    for name, interpreter in (("with", str(python)), ("without", None)):
+        deploy_function(
+            aws, name=name, code_dir=tmp_path, handler="app.handler", interpreter=interpreter, memory_mb=1769
+        )
+    assert (invoke(account, "with"), invoke(account, "without")) == (1, 0)
+    with urllib.request.urlopen(functions.get_function(FunctionName="with")["Code"]["Location"]) as package:
+        account.function(FunctionName="copy-of-with", Code={"ZipFile": package.read()}, MemorySize=1769)
+    assert invoke(account, "copy-of-with") == 1
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="sets the limit of another process, which Linux can")
+def test_a_full_disk_is_an_error_of_s3(tmp_path: Path) -> None:
+    """What cannot be written is not put: the caller gets a sentence, the old object stays, no half of one."""
+    with embedded_aws(home=tmp_path, application=APPLICATION) as aws:
+        s3 = embedded.client(aws, "s3")
+        s3.put_object(Bucket=aws.bucket, Key="runs/1/a", Body=b"old")
+        resource.prlimit(aws.pid, resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        for key in ("runs/1/a", "runs/1/b"):
+            with pytest.raises(ClientError, match=r"StorageFailed.*File too large: the disk of this machine"):
+                s3.put_object(Bucket=aws.bucket, Key=key, Body=b"x" * 5000)
+        assert s3.get_object(Bucket=aws.bucket, Key="runs/1/a")["Body"].read() == b"old"
+        assert [row["Key"] for row in s3.list_objects_v2(Bucket=aws.bucket)["Contents"]] == ["runs/1/a"]
+        assert [path.name for path in aws.bucket_folder.rglob("*") if path.is_file()] == ["a"]
+
+
 def test_the_users_aws_and_proxies_are_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile that does not exist, an endpoint and a proxy in the shell disturb neither server nor clients.
 
-    A function that asks for the real AWS gets the user's own variables.
+    Neither is in the server; what a function's variables say switches nothing. With the user's word for it functions
+    get the user's own variables.
     """
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -330,18 +447,26 @@ def test_the_users_aws_and_proxies_are_set_aside(tmp_path: Path, monkeypatch: py
     (tmp_path / "code" / "app.py").write_text(
         "import os\ndef handler(e, c): return os.environ.get('AWS_SESSION_TOKEN')\n"
     )
-    with embedded_aws(home=tmp_path / "home", application=APPLICATION) as aws:
-        for name, environment, expected in (("a", {}, "local"), ("b", {"LAMBDA_TUNER_LOCAL_AWS": "real"}, "mine")):
+    monkeypatch.setenv("MY_TOKEN", "mine too")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    switches = {"LAMBDA_TUNER_LOCAL_AWS": "real", "LAMBDA_TUNER_LOCAL_PYTHON": "/none", "AWS_SESSION_TOKEN": "mine"}
+    for real_aws, expected in ((True, "mine"), (False, "local")):
+        with embedded_aws(home=tmp_path / "home", application=APPLICATION, real_aws=real_aws) as aws:
             deploy_function(
                 aws,
-                name=name,
+                name="f",
                 code_dir=tmp_path / "code",
                 handler="app.handler",
-                environment=environment,
+                environment=switches,
                 memory_mb=512,
             )
-            answer = embedded.client(aws, "lambda").invoke(FunctionName=name)
+            answer = embedded.client(aws, "lambda").invoke(FunctionName="f")
             assert json.load(answer["Payload"]) == expected
+            held = psutil.Process(aws.pid).environ()
+            assert {"AWS_PROFILE", "AWS_SESSION_TOKEN", "MY_TOKEN"} <= held.keys() or not real_aws
+    with embedded_aws(home=tmp_path / "home", application=APPLICATION) as aws:
+        held = psutil.Process(aws.pid).environ()
+        assert not any(name.startswith("AWS_") or name == "MY_TOKEN" for name in held)
         states = embedded.client(aws, "stepfunctions")
         execution = states.start_execution(stateMachineArn=aws.tune_arn)["executionArn"]
         wait_for(lambda: states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
@@ -399,6 +524,10 @@ def invoke(account: Account, name: str) -> Any:
     payload = json.load(answer["Payload"])
     assert "FunctionError" not in answer, payload
     return payload
+
+
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def alive(process: psutil.Process) -> bool:

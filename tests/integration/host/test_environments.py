@@ -255,7 +255,6 @@ def test_environment_variables_are_lambdas(bench: Workbench, monkeypatch: pytest
             "TABLE": "orders",
             "AWS_ACCESS_KEY_ID": "AKIAREAL",
             "AWS_ENDPOINT_URL": "https://elsewhere.example",
-            "LAMBDA_TUNER_LOCAL_NOTE": "for the host",
         },
     )
 
@@ -276,26 +275,35 @@ def test_environment_variables_are_lambdas(bench: Workbench, monkeypatch: pytest
         "TMPDIR",
         "MY_SECRET",
         "AWS_PROFILE",
-        "LAMBDA_TUNER_LOCAL_NOTE",
         "PYTHONPATH",
     }
     assert "3.12" not in environment["AWS_EXECUTION_ENV"]
 
 
-def test_real_aws_is_passed_on_request(one_bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the user's word for it, a function gets the user's own AWS and no endpoint of ours."""
-    monkeypatch.setenv("AWS_PROFILE", "sandbox")
-    monkeypatch.setenv("HOME", "/home/me")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    spec = one_bench.function(
-        "import os\ndef handler(event, context): return dict(os.environ)",
-        environment={"LAMBDA_TUNER_LOCAL_AWS": "real"},
-    )
+def test_real_aws_is_passed_on_request(tmp_path: Path) -> None:
+    """With the user's word for it, a function gets the user's own AWS, whatever its variables say, and no endpoint."""
+    (tmp_path / "home" / ".aws").mkdir(parents=True)
+    (tmp_path / "home" / ".aws" / "config").write_text("[profile sandbox]")
+    (tmp_path / "home" / "other").write_text("not for functions")
+    users = {"AWS_PROFILE": "sandbox", "HOME": str(tmp_path / "home"), "SECRET": "of the shell"}
+    with workbench(tmp_path / "bench", real_aws=users) as bench:
+        spec = bench.function(
+            """
+            import os, pathlib
+            def handler(event, context):
+                home = pathlib.Path.home()
+                return [dict(os.environ), (home / ".aws" / "config").read_text(), os.listdir(home)]
+            """,
+            environment={"AWS_PROFILE": "production", "AWS_RETRY_MODE": "standard"},
+        )
 
-    environment = one_bench.answer(spec)
+        environment, configuration, at_home = bench.answer(spec)
 
-    assert (environment["AWS_PROFILE"], environment["HOME"]) == ("sandbox", "/home/me")
-    assert not environment.keys() & {"AWS_ENDPOINT_URL", "LAMBDA_TUNER_LOCAL_AWS"}
+    assert (environment["AWS_PROFILE"], environment["HOME"]) == ("sandbox", str(tmp_path / "home"))
+    assert environment["AWS_RETRY_MODE"] == "standard"
+    assert configuration == "[profile sandbox]"
+    assert ".aws" in at_home
+    assert not environment.keys() & {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "SECRET"}
 
 
 def test_interpreter_without_awslambdaric_runs_the_bootstrap(one_bench: Workbench, tmp_path: Path) -> None:
@@ -308,10 +316,7 @@ def test_interpreter_without_awslambdaric_runs_the_bootstrap(one_bench: Workbenc
         def handler(event, context): return [sys.flags.no_site, "awslambdaric" in sys.modules, context.function_name]
     """
 
-    by_spec = one_bench.function(code, interpreter=str(python))
-    by_variable = one_bench.function(code, environment={"LAMBDA_TUNER_LOCAL_PYTHON": str(python)})
-
-    assert one_bench.answer(by_spec) == one_bench.answer(by_variable) == [1, False, "f"]
+    assert one_bench.answer(one_bench.function(code, interpreter=str(python))) == [1, False, "f"]
 
 
 def test_missing_interpreter_is_named(one_bench: Workbench, tmp_path: Path) -> None:

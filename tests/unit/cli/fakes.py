@@ -27,6 +27,7 @@ class ScriptedRuns:
     restores: int = 0
     on_status: Callable[[int], None] = lambda _: None
     questions: int = 0
+    ended: bool = False
 
     def status(self, run_id: str) -> ExecutionStatus:
         """The next status of the script."""
@@ -37,6 +38,10 @@ class ScriptedRuns:
         if self.stopped:
             return ExecutionStatus("ABORTED")
         return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+
+    def account_has_ended(self) -> bool:
+        """As the script says."""
+        return self.ended
 
     def progress(self, run_id: str) -> dict[str, Any] | None:
         """The next progress of the script."""

@@ -140,9 +140,9 @@ def test_an_empty_store_is_said_to_be_empty() -> None:
 
 
 def test_local_status_without_a_server() -> None:
-    """Status says that nothing runs, and how to start it."""
+    """Status says that nothing runs, and how to start it, and is no success."""
     result = RUNNER.invoke(app, ["local", "status"])
-    assert (result.exit_code, "local start" in result.stdout) == (0, True)
+    assert (result.exit_code, "local start" in result.stdout) == (4, True)
     assert json.loads(RUNNER.invoke(app, ["local", "status", "--json"]).stdout)["running"] is False
 
 

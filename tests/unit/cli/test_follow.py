@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.unit.cli.fakes import RUNNING, RecordingSink, ScriptedRuns
-from tuner.cli.follow import Interrupts, caught_interrupts, follow
+from tuner.cli.follow import EmbeddedAwsEnded, Interrupts, caught_interrupts, follow
 from tuner.cli.runs import ExecutionStatus
 from tuner.core.errors import PermissionDenied, ServiceError, Throttled
 
@@ -64,6 +64,17 @@ def test_two_interrupts_at_once_count_as_two() -> None:
     end = follow(runs, "run", RecordingSink(), interrupts, poll_s=0)
     assert end.interrupted
     assert (runs.asked_to_end, runs.stopped, runs.restores) == (1, 1, 1)
+
+
+def test_a_dead_embedded_aws_is_said_to_be_dead() -> None:
+    """When the server is gone the run is over: it is said at the first question that fails, also after a restart."""
+    for failure in (ServiceError("no answer"), ServiceError("ExecutionDoesNotExist")):
+        runs = ScriptedRuns([RUNNING], failures=[failure] * 100, ended=True)
+        sink = RecordingSink()
+        with pytest.raises(EmbeddedAwsEnded, match="has ended, and the run run-1 with it") as told:
+            follow(runs, "run-1", sink, Interrupts(), poll_s=0)
+        assert "report run-1" in told.value.hint
+        assert (runs.questions, sink.sentences) == (1, [])
 
 
 @pytest.mark.parametrize("cause", ["no permission", "no permission.\nReport: s3://bucket/runs/run/report.html"])

@@ -18,6 +18,7 @@ from tuner.cli.app import app
 from tuner.cli.reading import complete_run_ids, find_run, latest_runs, run_ids
 from tuner.cli.store import FolderArtifacts, store_home
 from tuner.core.errors import RunNotFound
+from tuner.embedded.locks import IN_USE, shared
 
 RUNNER = CliRunner()
 SCHEMA_EXAMPLES = application_root() / "docs" / "schema" / "examples"
@@ -79,6 +80,33 @@ def test_runs_are_found_by_id_beginning_and_latest(store: Path) -> None:
         find_run(artifacts, "2026", "here")
     with pytest.raises(RunNotFound, match="no report"):
         find_run(artifacts, "2027", "here")
+
+
+def test_a_run_without_a_report_is_told_with_what_it_wrote(store: Path) -> None:
+    """A run whose embedded AWS died says so, and what it had done; one that may go on says that."""
+    folder = store / "runs" / "killed"
+    (folder / "observations").mkdir(parents=True)
+    (folder / "request.json").write_text('{"target": {"name": "thumbs"}, "started_at": "2026-01-01T10:00:00+00:00"}')
+    (folder / "observations" / "001-0001.json").write_text('{"started": 3}')
+    (folder / "observations" / "001-0002.json").write_text('{"started": 4}')
+    artifacts = FolderArtifacts(store)
+    with pytest.raises(RunNotFound) as told:
+        find_run(artifacts, "killed", "here")
+    assert told.value.message == (
+        "The run killed of thumbs, started 2026-01-01T10:00:00+00:00, has no report: "
+        "the embedded AWS ended before it did. It had made 7 invocations."
+    )
+    with (
+        shared(store.parent / IN_USE, when_alone=lambda: None),
+        pytest.raises(RunNotFound, match="it goes on, or what"),
+    ):
+        find_run(artifacts, "killed", "here")
+
+
+def test_files_that_are_being_written_are_no_runs(store: Path) -> None:
+    """What a killed server left half written is neither listed nor read."""
+    (store / "index" / ".unfinished-q3yzx_m8").write_text("{")
+    assert len(run_ids(FolderArtifacts(store))) == 3
 
 
 def test_keys_never_lead_out_of_the_folder(store: Path) -> None:

@@ -99,13 +99,15 @@ def test_flags_win_over_the_template(template: Path) -> None:
         python=None,
         memory_mb=256,
         timeout_s=None,
-        environment={"TABLE": "test"},
+        environment={"TABLE": "test", "LAMBDA_TUNER_LOCAL_AWS": "real"},
         template=template,
         logical_id="Thumbnails",
         surroundings={},
     )
     assert (planned.memory_mb, planned.timeout_s, planned.code.handler) == (256, 20, "app.handler")
     assert planned.environment["TABLE"] == "test"
+    assert not any(name.startswith("LAMBDA_TUNER_") for name in planned.environment)
+    assert any("LAMBDA_TUNER_LOCAL_AWS" in notice for notice in planned.notices)
     assert any("SECRET" in notice and "TABLE" not in notice for notice in planned.notices)
     assert any("layers" in notice for notice in planned.notices)
 

@@ -136,7 +136,7 @@ def run_doctor(where: AccountFlags, *, probe: bool, yes: bool, json_output: bool
         raise UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
     doctor = Doctor(json_output)
     if where.local:
-        with local_aws() as aws:
+        with local_aws(function="the doctor's own") as aws:
             _examine(doctor, embedded_account(aws), probe=probe, yes=True)
     elif account := _named_account(doctor, where):
         _examine(doctor, account, probe=probe, yes=yes)

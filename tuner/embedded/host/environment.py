@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from tuner.core.errors import ServiceError
+from tuner.embedded.access import AccessKey
 from tuner.embedded.host.cpu_share import PERIOD_S, CpuShare
 from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink, Status
 from tuner.embedded.host.platform_log import (
@@ -39,7 +40,13 @@ from tuner.embedded.host.platform_log import (
 from tuner.embedded.host.process_tree import ProcessTree, process_tree
 from tuner.embedded.host.runtime_api import LARGEST_RESPONSE_BYTES, RuntimeApi
 from tuner.embedded.host.sandbox import NO_SANDBOX, Place, Sandbox, start_worker
-from tuner.embedded.host.worker import BOOTSTRAP, interpreter_of, worker_command, worker_environment
+from tuner.embedded.host.worker import (
+    BOOTSTRAP,
+    interpreter_of,
+    users_aws_files,
+    worker_command,
+    worker_environment,
+)
 
 INIT_LIMIT_S = 10.0
 """An init that takes longer is ended and repeated inside the invocation (AWS: "Lambda execution environment")."""
@@ -69,7 +76,8 @@ class HostSettings:
     core_count: float
     worker_started: Callable[[int, str], None]
     worker_ended: Callable[[int], None]
-    own_environment: Mapping[str, str]
+    access_key: AccessKey
+    real_aws: Mapping[str, str] | None
     force_bootstrap: bool = False
     sandbox: Sandbox = NO_SANDBOX
 
@@ -379,7 +387,7 @@ class ExecutionEnvironment:
                 spec.code_dir,
                 spec.layers_dir,
                 self._storage_bytes if in_memory else None,
-                visible=(*self._interpreter.paths, str(BOOTSTRAP)),
+                visible=(*self._interpreter.paths, str(BOOTSTRAP), *users_aws_files(settings.real_aws)),
             )
             shutil.rmtree(self._dir, ignore_errors=True)
             self._is_storage_full = False
@@ -398,7 +406,8 @@ class ExecutionEnvironment:
                         temporary_dir=place.tmp_folder,
                         has_own_root=has_own_root,
                         interpreter=self._interpreter,
-                        own_environment=settings.own_environment,
+                        access_key=settings.access_key,
+                        real_aws=settings.real_aws,
                     ),
                     place,
                     output=write_end,

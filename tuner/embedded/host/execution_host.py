@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tuner.core.errors import ServiceError
+from tuner.embedded.access import AccessKey
 from tuner.embedded.host.core_queue import CoreQueue
 from tuner.embedded.host.environment import ExecutionEnvironment, HostSettings
 from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
@@ -59,6 +59,9 @@ class _Watchdog:
             self._process.wait()
 
 
+_OPENS_NOTHING = AccessKey("local", "local")
+
+
 class ExecutionHost:
     """Runs functions in execution environments of their own; safe to use from many threads.
 
@@ -71,8 +74,9 @@ class ExecutionHost:
         sandbox: What keeps the functions from this machine; by default the
             best that the system has.
         left_behind: A folder that is removed when the host is gone, however it went.
-        own_environment: Where ``LAMBDA_TUNER_LOCAL_AWS=real`` finds the user's
-            ``AWS_*`` variables and home; this process's environment by default.
+        access_key: Credentials of the functions on the embedded AWS.
+        real_aws: The user's environment, whose ``AWS_*`` variables and home
+            functions get in place of the embedded AWS.
         idle_limit_s: After how long an unused environment ends.
         most_idle_count: How many unused environments are kept; the one used
             least recently goes first.
@@ -97,7 +101,8 @@ class ExecutionHost:
         force_bootstrap: bool = False,
         sandbox: Sandbox | None = None,
         left_behind: Path | None = None,
-        own_environment: Mapping[str, str] | None = None,
+        access_key: AccessKey = _OPENS_NOTHING,
+        real_aws: Mapping[str, str] | None = None,
         idle_limit_s: float = IDLE_LIMIT_S,
         most_idle_count: int = MOST_IDLE_COUNT,
     ) -> None:
@@ -115,7 +120,8 @@ class ExecutionHost:
             core_count=cores,
             worker_started=self._watchdog.started,
             worker_ended=self._watchdog.ended,
-            own_environment=os.environ if own_environment is None else own_environment,
+            access_key=access_key,
+            real_aws=real_aws,
             force_bootstrap=force_bootstrap,
             sandbox=sandbox or find_sandbox(),
         )

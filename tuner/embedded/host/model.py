@@ -21,13 +21,7 @@ MB_PER_VCPU = 1769
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """One version of one function, as the host needs it.
-
-    Variables in *environment* whose names begin with ``LAMBDA_TUNER_LOCAL_``
-    steer the host and are not passed on: ``LAMBDA_TUNER_LOCAL_PYTHON`` is the
-    interpreter of the worker, ``LAMBDA_TUNER_LOCAL_AWS=real`` gives it the
-    user's own ``AWS_*`` variables in place of the embedded account.
-    """
+    """One version of one function, as the host needs it; nothing in its *environment* steers the host."""
 
     arn: str
     name: str

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.core.errors import InvalidRequest
+from tuner.embedded.access import AccessKey
 from tuner.embedded.host.model import FunctionSpec
 from tuner.embedded.host.sandbox import LAYERS_ROOT, TASK_ROOT, interpreter_paths
+from tuner.embedded.identity import STEERING_PREFIX
 
-STEERING_PREFIX = "LAMBDA_TUNER_LOCAL_"
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 # What Lambda itself sets and a function's configuration cannot (AWS Lambda Developer Guide, "Defined runtime
@@ -55,12 +56,12 @@ class Interpreter:
 
 
 def interpreter_of(spec: FunctionSpec) -> Interpreter:
-    """The interpreter that runs the function: its own choice, the caller's, or this one.
+    """The interpreter that runs the function: the one that was chosen for it, or this one.
 
     Raises:
         InvalidRequest: the chosen interpreter does not start, or is older than Python 3.9.
     """
-    chosen = spec.environment.get(f"{STEERING_PREFIX}PYTHON") or spec.interpreter or sys.executable
+    chosen = spec.interpreter or sys.executable
     path = os.path.expanduser(chosen)  # noqa: PTH111 - Path would resolve nothing here, and the name is kept as given
     if path == sys.executable:
         return _own_interpreter()
@@ -136,15 +137,16 @@ def worker_environment(
     temporary_dir: Path,
     has_own_root: bool,
     interpreter: Interpreter,
-    own_environment: Mapping[str, str],
+    access_key: AccessKey,
+    real_aws: Mapping[str, str] | None,
 ) -> dict[str, str]:
     """The variables of a worker: what Lambda sets, the function's own, and nothing of this machine's.
 
     On Lambda there is no ``HOME``, and the user's home folder does not exist.
     Where that is not so here, ``HOME`` is the environment's own empty folder:
     no ``~/.aws`` is found, the credentials open nothing but the embedded
-    account. With ``LAMBDA_TUNER_LOCAL_AWS=real`` the user's ``AWS_*`` variables
-    and home are passed instead, and no endpoint.
+    account. With *real_aws*, the user's own environment, its ``AWS_*``
+    variables and home are passed instead, and no endpoint.
 
     ``AWS_EXECUTION_ENV`` names no Python version: from 3.12 on that makes
     awslambdaric poll in a second thread, which CPU accounting would see.
@@ -196,18 +198,28 @@ def worker_environment(
         environment |= {"TMPDIR": str(temporary_dir), "HOME": str(temporary_dir)}
     if spec.log_format == "JSON":
         environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
-    if spec.environment.get(f"{STEERING_PREFIX}AWS") == "real":
-        # What the function is configured with goes before what this process has.
-        for source in (own_environment, spec.environment):
-            theirs = {name: text for name, text in source.items() if name.startswith("AWS_")}
-            environment |= {name: text for name, text in theirs.items() if not name.startswith("AWS_LAMBDA_")}
-        return environment | {name: text for name, text in own_environment.items() if name == "HOME"}
+    if real_aws is not None:
+        # What Lambda would set is the user's; what the function is configured with goes before the rest.
+        theirs = {name: text for name, text in real_aws.items() if name.startswith("AWS_") or name == "HOME"}
+        return environment | {
+            name: text
+            for name, text in theirs.items()
+            if (name in _RESERVED or name == "HOME" or name not in environment) and not name.startswith("AWS_LAMBDA_")
+        }
     return environment | {
         "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": access_key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": access_key.secret_access_key,
         "AWS_SESSION_TOKEN": "local",
     }
+
+
+def users_aws_files(real_aws: Mapping[str, str] | None) -> list[str]:
+    """The files of the user's AWS configuration, which a function with the user's own AWS must see."""
+    if real_aws is None:
+        return []
+    named = [real_aws.get("AWS_CONFIG_FILE"), real_aws.get("AWS_SHARED_CREDENTIALS_FILE"), f"{real_aws['HOME']}/.aws"]
+    return [path for path in named if path and os.path.isabs(path) and os.path.exists(path)]  # noqa: PTH110, PTH117
 
 
 def _import_folders(layers_dir: Path) -> list[Path]:

@@ -1,0 +1,50 @@
+"""What is known of a run that has no report: it goes on, or what it ran on ended before it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tuner.cli.console import plain_text
+from tuner.cli.store import ArtifactReader, FolderArtifacts
+
+
+def what_is_known(artifacts: ArtifactReader, run_id: str) -> tuple[str, str] | None:
+    """Say what a run without a report has written, and what to do; ``None`` where it has written nothing."""
+    keys = list(artifacts.keys(f"runs/{run_id}/"))
+    if not keys:
+        return None
+    record = _object(artifacts, f"runs/{run_id}/request.json")
+    target = record.get("target")
+    name = target.get("name") if isinstance(target, Mapping) else None
+    subject = f"The run {run_id}" + (f" of {plain_text(str(name))}" if name else "")
+    begun = f", started {plain_text(str(record['started_at']))}," if record.get("started_at") else ""
+    journals = [_object(artifacts, key) for key in keys if key.startswith(f"runs/{run_id}/observations/")]
+    count = sum(started for each in journals if isinstance(started := each.get("started"), int))
+    made = f"It had made {count:,} invocation{'' if count == 1 else 's'}."
+    if isinstance(artifacts, FolderArtifacts) and not _is_home_in_use(artifacts):
+        return (
+            f"{subject}{begun} has no report: the embedded AWS ended before it did. {made}",
+            "Run the same command again: it starts anew.",
+        )
+    return (
+        f"{subject}{begun} has no report: it goes on, or what it ran on ended before it. {made}",
+        "Look again later; if nothing has changed then, start it again.",
+    )
+
+
+def _object(artifacts: ArtifactReader, key: str) -> Mapping[str, Any]:
+    try:
+        found = artifacts.read_json(key)
+    except ValueError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _is_home_in_use(artifacts: FolderArtifacts) -> bool:
+    if sys.platform == "win32":
+        return False
+    from tuner.embedded.locks import IN_USE, is_held
+
+    return is_held(artifacts.folder.parent / IN_USE)
