@@ -190,7 +190,7 @@ def run_try(
             memory_mb=planned.memory_mb,
             timeout_s=planned.timeout_s,
             environment=planned.environment,
-            tags={ASSUMED_SIZE_TAG: "true"} if planned.size_assumed else {},
+            tags={ASSUMED_SIZE_TAG: str(planned.size_assumed).lower()},
             interpreter=planned.interpreter.path,
             runtime=planned.interpreter.runtime,
         )

@@ -363,7 +363,7 @@ def _anchor(request: TuningRequest, target: TargetFunction, candidates: tuple[Ca
 
 
 def _is_assumed(tags: Any, surroundings: Surroundings) -> bool:
-    return surroundings.where == "local" and isinstance(tags, Mapping) and ASSUMED_SIZE_TAG in tags
+    return surroundings.where == "local" and isinstance(tags, Mapping) and tags.get(ASSUMED_SIZE_TAG) == "true"
 
 
 def _why_outside(reason: str, surroundings: Surroundings) -> str:
