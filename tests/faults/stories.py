@@ -84,7 +84,8 @@ def _expiring(world: World) -> None:
 
 
 def _reserving(world: World) -> None:
-    world.start("tune", {**REQUEST, "reservedConcurrency": 1}, name=RUN)
+    sizes = {"memory": [256, 512, 1024, 2048], "budget": {"maxInvocations": 6}}
+    world.start("tune", {**REQUEST, **sizes, "reservedConcurrency": 1}, name=RUN)
     world.settle_with_pauses()
 
 
@@ -173,7 +174,7 @@ STORIES = (
     Story("stopped", _stopped, "the execution is stopped while it measures", ends="ABORTED"),
     Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes", ends="ABORTED"),
     Story("expiring", _expiring, "the copied code expires between two rounds"),
-    Story("reserving", _reserving, "its copies reserve concurrency"),
+    Story("reserving", _reserving, "its copies reserve concurrency, and several are made in a round"),
     Story("long", _long, "a batch goes on in a second task, as one has no time for all of it", _slow),
     Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes", ends="ABORTED"),
     Story("snapshots", _snapshotting, "its copies are versions with SnapStart, waited for", _with_snapshots),

@@ -171,8 +171,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "the sweeper looks at runs that are within their time",
         SWEEP,
         "tuner/steps/overdue.py",
-        'if mark is not None and mark["expires_at"] <= now:',
-        'if mark is not None and mark["expires_at"] >= now:',
+        'if mark is not None and mark["expires_at"] <= now and is_run_id(run_id):',
+        'if mark is not None and mark["expires_at"] >= now and is_run_id(run_id):',
         (_SWEEPER_COMES, f"{_SWEEPS}::test_overdue_run_that_left_no_function_is_restored_too"),
     ),
     Mutant(
@@ -272,7 +272,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "tuner/core/plan.py",
         "return replace(self, steps=self.steps + added)",
         "return replace(self, steps=self.steps + added[:1])",
-        ("reserving/story/all:0/nothing-fails", "snapshots/story/all:0/nothing-fails", _WELL),
+        ("reserving/story/all:0/nothing-fails", f"{_RUNS}::test_copy_is_in_the_plan_before_it_is_made"),
     ),
     Mutant(
         "two runs have the same copies",
@@ -294,7 +294,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "copies do not tell their run",
         PLAN,
         "tuner/steps/create_clones.py",
-        "tags = {RUN_TAG: record.run_id, EXPIRES_TAG: plan.expires_at}",
+        "tags = {RUN_TAG: run_tag(record.run_id), EXPIRES_TAG: plan.expires_at}",
         "tags = {EXPIRES_TAG: plan.expires_at}",
         (f"{_RUNS}::test_copy_is_in_the_plan_before_it_is_made", _WELL),
     ),
