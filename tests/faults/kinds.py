@@ -109,17 +109,25 @@ def accepted_only(world: World, caller: Caller, call: Any, go: Go) -> Any:
 _NOT_READY = (502, "ResourceNotReadyException")
 
 _DELETE, _RESERVE = "lambda:DeleteFunction", "lambda:PutFunctionConcurrency"
-# What AWS answers while something of a copy is not ready yet: the kind, at which calls, and what it does. Each passes
-# when it is waited for.
+# What AWS answers while something of a copy is not ready yet, with its status in boto3's model of Invoke (1.44.5): the
+# kind, at which calls, and what it does. Each passes when it is waited for.
 PASSING_CALL_FAULTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "being made": (_DELETE, refusal_once(409, "ResourceConflictException")),
     "deletion goes on": (_DELETE, accepted_only),
     "being changed": (_RESERVE, refusal_once(409, "ResourceConflictException")),
+    "ResourceNotReadyException": (COPY_INVOCATION, refusal_once(502, "ResourceNotReadyException")),
+    "ENINotReadyException": (COPY_INVOCATION, refusal_once(502, "ENINotReadyException")),
+    "EFSMountTimeoutException": (COPY_INVOCATION, refusal_once(408, "EFSMountTimeoutException")),
+    "EFSMountConnectivityException": (COPY_INVOCATION, refusal_once(408, "EFSMountConnectivityException")),
+    "S3FilesMountTimeoutException": (COPY_INVOCATION, refusal_once(408, "S3FilesMountTimeoutException")),
+    "KMSAccessDeniedException": (COPY_INVOCATION, refusal_once(502, "KMSAccessDeniedException")),
+    "ResourceNotFoundException": (COPY_INVOCATION, refusal_once(404, "ResourceNotFoundException")),
 }
 
 # Those after which somebody has to change something: the run says which.
 LASTING_CALL_FAULTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "never ready": (COPY_INVOCATION, never_ready),
+    "EFSIOException": (COPY_INVOCATION, refusal_once(410, "EFSIOException")),
 }
 
 CALL_FAULTS = {
