@@ -106,8 +106,21 @@ def accepted_only(world: World, caller: Caller, call: Any, go: Go) -> Any:
     return Answer(202, {"content-type": "application/json"}, b"{}")
 
 
+def code_copy_gone(world: World, caller: Caller, call: Any, go: Go) -> Any:
+    """The copied package has expired under the run."""
+    for key in world.stored():
+        if key.startswith("clones/"):
+            world.client("s3").delete_object(Bucket=world.bucket, Key=key)
+    return _answer_so(call, 400, "InvalidParameterValueException", _NO_SUCH_KEY)
+
+
 _NOT_READY = (502, "ResourceNotReadyException")
 
+_NO_SUCH_KEY = (
+    "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist."
+)
+
+_CREATE = "lambda:CreateFunction"
 _DELETE, _RESERVE = "lambda:DeleteFunction", "lambda:PutFunctionConcurrency"
 # What AWS answers while something of a copy is not ready yet, with its status in boto3's model of Invoke (1.44.5): the
 # kind, at which calls, and what it does. Each passes when it is waited for.
@@ -122,6 +135,7 @@ PASSING_CALL_FAULTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "S3FilesMountTimeoutException": (COPY_INVOCATION, refusal_once(408, "S3FilesMountTimeoutException")),
     "KMSAccessDeniedException": (COPY_INVOCATION, refusal_once(502, "KMSAccessDeniedException")),
     "ResourceNotFoundException": (COPY_INVOCATION, refusal_once(404, "ResourceNotFoundException")),
+    "code copy gone": (_CREATE, code_copy_gone),
 }
 
 # Those after which somebody has to change something: the run says which.
