@@ -42,10 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _, cells = record_all(built, _stories(options.cells))
         if options.cells:
             cells = [cell for cell in cells if any(fnmatch.fnmatchcase(cell.id, name) for name in options.cells)]
-        if options.part:
-            cells = part_of(cells, *options.part)
         if options.share < 1:
             cells = share_of(cells, options.share, options.seed)
+        if options.part:
+            cells = part_of(cells, *options.part)
         if options.list:
             for cell in cells:
                 console.print(str(cell), markup=False, soft_wrap=True, highlight=False)
