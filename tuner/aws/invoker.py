@@ -23,6 +23,7 @@ from tuner.core.errors import (
     Throttled,
     TunerError,
 )
+from tuner.core.foreign_text import one_line
 from tuner.core.log_records import ReportRecord, begun_request, find_report, init_ran_again
 from tuner.core.model import Invocation, Outcome
 
@@ -33,6 +34,7 @@ _LOG_PAGES = 20
 _CLOCK_SKEW_MS = 60_000
 
 _MESSAGE_CHARACTERS = 500
+_TYPE_CHARACTERS = 100
 
 # Every error that botocore 1.44.5 models for Invoke is in one of these sets, in failures.py or in the test of them.
 NOT_READY = {
@@ -322,7 +324,9 @@ def _from_log(request_id: str, log: str) -> Invocation:
         error_type = record.error_type or "Unhandled"
     elif record is not None and record.status is None:
         raised = next((line for line in log.split("\n") if _HANDLER_RAISED.match(line)), None)
-        error_type, message = (None, message) if raised is None else ("Unhandled", raised[:_MESSAGE_CHARACTERS])
+        error_type, message = (
+            (None, message) if raised is None else ("Unhandled", one_line(raised, limit=_MESSAGE_CHARACTERS))
+        )
     invocation = _invocation(request_id, record, "logs", error_type, message)
     return replace(invocation, cold=invocation.cold or init_ran_again(log, request_id))
 
@@ -334,10 +338,10 @@ def _function_error(body: bytes) -> tuple[str, str]:
         answer = {}
     if not isinstance(answer, dict):
         answer = {}
-    message = str(answer.get("errorMessage") or "no message")
-    if len(message) > _MESSAGE_CHARACTERS:
-        message = message[: _MESSAGE_CHARACTERS - 1] + "…"
-    return str(answer.get("errorType") or "Unhandled"), message
+    return (
+        one_line(str(answer.get("errorType") or "Unhandled"), limit=_TYPE_CHARACTERS),
+        one_line(str(answer.get("errorMessage") or "no message"), limit=_MESSAGE_CHARACTERS),
+    )
 
 
 def _invocation(
@@ -395,7 +399,7 @@ def _not_restored(error_type: str, why: str) -> Invocation:
         outcome="function_error",
         cold=True,
         error_type=error_type,
-        error_message=why[:_MESSAGE_CHARACTERS],
+        error_message=one_line(why, limit=_MESSAGE_CHARACTERS),
         source="none",
     )
 
@@ -405,6 +409,6 @@ def _unmeasured(why: str) -> Invocation:
         request_id="",
         outcome="unmeasured",
         cold=False,
-        error_message=why[:_MESSAGE_CHARACTERS],
+        error_message=one_line(why, limit=_MESSAGE_CHARACTERS),
         source="none",
     )
