@@ -10,7 +10,7 @@ from pathlib import Path
 from tuner.cli.account import embedded_account
 from tuner.cli.console import error_console, plain_text
 from tuner.cli.execute import Presentation, execute, prepare_out, validate_request
-from tuner.cli.failures import EXIT_FAILED, NotConfirmed, UsageProblem
+from tuner.cli.failures import NotConfirmed, UsageProblem
 from tuner.cli.handler_code import (
     HandlerCode,
     Interpreter,
@@ -194,11 +194,4 @@ def run_try(
             interpreter=planned.interpreter.path,
             runtime=planned.interpreter.runtime,
         )
-        code = execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
-    if code == EXIT_FAILED:
-        console.print(
-            "If a module is missing, name the Python that has it with --python; if a variable is, set it with --env.",
-            markup=False,
-            soft_wrap=True,
-        )
-    return code
+        return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
