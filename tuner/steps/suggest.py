@@ -13,6 +13,7 @@ from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
 from tuner.core.result import spent_usd
 from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
+from tuner.core.traceback_frames import own_frames
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress
 from tuner.steps.run import (
@@ -143,4 +144,5 @@ def _failure_sentence(record: RunRecord, failure: Invocation, candidate: Candida
         case "out_of_memory":
             return f"{at}: it ran out of memory."
         case _:
-            return f"{at}: {failure.error_type}: {failure.error_message}"
+            frames = own_frames(failure.error_frames)
+            return f"{at}: {failure.error_type}: {failure.error_message}{f' ({frames})' if frames else ''}"

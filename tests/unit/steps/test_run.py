@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -665,3 +666,31 @@ def test_errors_at_a_size_are_told(run: FakeRun) -> None:
         text = run.s3.objects[f"runs/run-1/{name}"].decode()
         assert "The function failed in" in text
         assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("where", ["aws", "local"])
+def test_failure_says_where_it_came_from(run: FakeRun, where: str) -> None:
+    """File and line in an account; on this machine the log as well, and in no file that is passed on."""
+    run.where = where
+    invoke = run.aws.invoke
+
+    def answer(**arguments: Any) -> dict[str, Any]:
+        given = invoke(**arguments)
+        log = "START RequestId: x\nsecret\x1b[1m\n[ERROR] KeyError: 'id'\rTraceback\r  File app.py\n"
+        given["LogResult"] = base64.b64encode(log.encode() + base64.b64decode(given["LogResult"])).decode()
+        frame = '  File "/var/task/app.py", line 3, in handler\n    event["id"]\n'
+        body = {"errorType": "KeyError", "errorMessage": "'id'", "stackTrace": [frame]}
+        return given | {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(body).encode())}
+
+    run.aws.invoke = answer  # type: ignore[method-assign]
+    run.plan()
+    run.round()
+    with pytest.raises(PayloadFailed, match=r"KeyError: 'id' \(app.py:3\)") as failed:
+        run.suggest()
+    failure = {"name": "PayloadFailed", "cause": str(failed.value)}
+    report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED", failure=failure)
+    (row,) = run.artifacts.read("report.json")["observations"]
+    kept = ["secret�[1m", "[ERROR] KeyError: 'id'", "Traceback", "  File app.py"]
+    assert row.get("logTail") == (kept if where == "local" else None)
+    assert row["errorFrames"] == ["app.py:3"]
+    assert b"secret" not in run.s3.objects["runs/run-1/report.md"] + run.s3.objects["runs/run-1/report.html"]
