@@ -40,7 +40,7 @@ def test_ruby_writes_the_failing_call_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [{}, {"stackTrace": "x"}, {"stackTrace": [None, 7, "Error: hunter2"]}, {"trace": {}}]
+    "answer", [{}, {"stackTrace": 7}, {"stackTrace": "x"}, {"stackTrace": [None, 7, "Error: hunter2"]}, {"trace": {}}]
 )
 def test_what_is_no_traceback_gives_no_frames(answer: dict[str, Any]) -> None:
     """A function can answer anything."""
