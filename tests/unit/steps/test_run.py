@@ -31,7 +31,7 @@ from tuner.core.errors import (
 from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG
 from tuner.steps.create_clones import create_clones
 from tuner.steps.overdue import mark_closed, overdue_runs
-from tuner.steps.plan import ASSUMED_SIZE_VARIABLE
+from tuner.steps.plan import ASSUMED_SIZE_TAG
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
@@ -628,12 +628,10 @@ def failing(run: FakeRun, at_mb: Callable[[int], bool], error_type: str, message
 def test_size_that_is_only_assumed_may_be_too_small(run: FakeRun, error_type: str, message: str) -> None:
     """Nobody chose 128 MB: that it is too little is a fact about it, and the search goes on upward."""
     run.where = "local"
-    run.aws.functions["theirs"] |= {
-        "MemorySize": 128,
-        "Environment": {"Variables": {ASSUMED_SIZE_VARIABLE: "1"}},
-    }
+    run.aws.functions["theirs"]["MemorySize"] = 128
+    run.aws.tags["theirs"] = {ASSUMED_SIZE_TAG: "true"}
     failing(run, lambda memory_mb: memory_mb < 512, error_type, message)
-    run.plan()
+    run.plan(budget={"maxInvocations": 12})
     assert run.search() > 1
     recommend_for(run.artifacts)
     output = report(run.artifacts, finished_at=NOW.isoformat())
@@ -653,7 +651,7 @@ def test_size_that_somebody_chose_must_work(run: FakeRun) -> None:
 def test_errors_at_a_size_are_told(run: FakeRun) -> None:
     """They stand in the warnings and the verdict of every form of the report, with the function's own words cut."""
     failing(run, lambda memory_mb: memory_mb > 1500, "ValueError", "too\nlarge \x1b[2J" + "x" * 900)
-    run.plan()
+    run.plan(budget={"maxInvocations": 12})
     run.search()
     recommend_for(run.artifacts)
     report(run.artifacts, finished_at=NOW.isoformat())
