@@ -84,5 +84,4 @@ def aws_call(action: str, resource: str) -> Iterator[None]:
             ) from error
         raise ServiceError(f"{action} on {resource} failed with {code or 'an error'}: {text}") from error
     except (BotoCoreError, ResponseParserError) as error:  # the latter: a proxy's page instead of AWS's answer
-        reason = str(error).partition("\n")[0]
-        raise ServiceError(f"{action} on {resource} got no answer: {reason}") from error
+        raise ServiceError(f"{action} on {resource} got no answer: {error}") from error

@@ -23,8 +23,10 @@ from tuner.core.errors import (
     Throttled,
     TunerError,
 )
+from tuner.core.foreign_text import one_line, visible
 from tuner.core.log_records import ReportRecord, begun_request, find_report, init_ran_again
 from tuner.core.model import Invocation, Outcome
+from tuner.core.traceback_frames import frames_of
 
 LOG_WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Growing waits for CloudWatch Logs to show a record; lags of 5 to 15 s were seen."""
@@ -33,6 +35,10 @@ _LOG_PAGES = 20
 _CLOCK_SKEW_MS = 60_000
 
 _MESSAGE_CHARACTERS = 500
+_TYPE_CHARACTERS = 100
+_LOG_LINES = 30
+_LOG_LINE_CHARACTERS = 500
+_PLATFORM_LINE = re.compile(r'(?:INIT_START|START|END|REPORT|XRAY) |\{"time":"[^"]*","type":"platform\.')
 
 # Every error that botocore 1.44.5 models for Invoke is in one of these sets, in failures.py or in the test of them.
 NOT_READY = {
@@ -90,6 +96,7 @@ class Invoker:
         processor_client: Any,
         *,
         log_group: str,
+        keep_logs: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -97,6 +104,7 @@ class Invoker:
         self._logs = logs_client
         self._processors = processor_client
         self._log_group = log_group
+        self._keep_logs = keep_logs
         self._sleep = sleep
         self._clock = clock
 
@@ -153,8 +161,12 @@ class Invoker:
         why = None
         if record is None:
             record, source, why = self._from_logs(request_id, began_ms)
-        error_type, error_message = _function_error(body) if answer.get("FunctionError") else (None, why)
+        failed = bool(answer.get("FunctionError"))
+        error_type, error_message = _function_error(body) if failed else (None, why)
         invocation = _invocation(request_id, record, source, error_type, error_message)
+        if failed:
+            log_tail = _log_lines(tail) if self._keep_logs else ()
+            invocation = replace(invocation, error_frames=frames_of(_answer(body)), log_tail=log_tail)
         if not invocation.cold and init_ran_again(tail, request_id):
             invocation = replace(invocation, cold=True)
         return invocation, body
@@ -322,22 +334,34 @@ def _from_log(request_id: str, log: str) -> Invocation:
         error_type = record.error_type or "Unhandled"
     elif record is not None and record.status is None:
         raised = next((line for line in log.split("\n") if _HANDLER_RAISED.match(line)), None)
-        error_type, message = (None, message) if raised is None else ("Unhandled", raised[:_MESSAGE_CHARACTERS])
+        error_type, message = (
+            (None, message) if raised is None else ("Unhandled", one_line(raised, limit=_MESSAGE_CHARACTERS))
+        )
     invocation = _invocation(request_id, record, "logs", error_type, message)
     return replace(invocation, cold=invocation.cold or init_ran_again(log, request_id))
 
 
-def _function_error(body: bytes) -> tuple[str, str]:
+def _answer(body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body)
     except ValueError:
-        answer = {}
-    if not isinstance(answer, dict):
-        answer = {}
-    message = str(answer.get("errorMessage") or "no message")
-    if len(message) > _MESSAGE_CHARACTERS:
-        message = message[: _MESSAGE_CHARACTERS - 1] + "…"
-    return str(answer.get("errorType") or "Unhandled"), message
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _log_lines(tail: str) -> tuple[str, ...]:
+    """The last lines of a log, without the platform's own; runtimes join those of a traceback by carriage returns."""
+    lines = [line.rstrip() for line in visible(tail.replace("\r", "\n")).split("\n")]
+    said = [line for line in lines if line and not _PLATFORM_LINE.match(line)]
+    return tuple(line[:_LOG_LINE_CHARACTERS] for line in said[-_LOG_LINES:])
+
+
+def _function_error(body: bytes) -> tuple[str, str]:
+    answer = _answer(body)
+    return (
+        one_line(str(answer.get("errorType") or "Unhandled"), limit=_TYPE_CHARACTERS),
+        one_line(str(answer.get("errorMessage") or "no message"), limit=_MESSAGE_CHARACTERS),
+    )
 
 
 def _invocation(
@@ -395,7 +419,7 @@ def _not_restored(error_type: str, why: str) -> Invocation:
         outcome="function_error",
         cold=True,
         error_type=error_type,
-        error_message=why[:_MESSAGE_CHARACTERS],
+        error_message=one_line(why, limit=_MESSAGE_CHARACTERS),
         source="none",
     )
 
@@ -405,6 +429,6 @@ def _unmeasured(why: str) -> Invocation:
         request_id="",
         outcome="unmeasured",
         cold=False,
-        error_message=why[:_MESSAGE_CHARACTERS],
+        error_message=one_line(why, limit=_MESSAGE_CHARACTERS),
         source="none",
     )

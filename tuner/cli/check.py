@@ -10,11 +10,12 @@ from tuner.cli.failures import EXIT_CHEAPER, EXIT_COST_LIMIT, EXIT_MISSES_GOAL, 
 from tuner.report import document as doc
 from tuner.report import formats, tables
 from tuner.report.change import VERDICTS_TO_ACT_ON
+from tuner.report.sentences import failure_sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a pipeline should stop at: its exit code, and a sentence."""
+    """Something that a pipeline should know: a sentence, and the exit code to stop with, 0 if it may go on."""
 
     code: int
     sentence: str
@@ -38,6 +39,7 @@ def judge_with(max_cost_per_million_usd: float | None) -> Callable[[Mapping[str,
             _misses_goal(document),
             _passes_limit(document, max_cost_per_million_usd),
             _cheaper_exists(document),
+            _fails(document),
         ]
         return [finding for finding in found if finding is not None]
 
@@ -93,6 +95,12 @@ def _passes_limit(document: Mapping[str, Any], limit_usd: float | None) -> Findi
         size = doc.size_of(document["recommended"])
         sentence += f"; {size} would cost {formats.money(then_usd, currency)}, {within}"
     return Finding(EXIT_COST_LIMIT, f"{sentence}.")
+
+
+def _fails(document: Mapping[str, Any]) -> Finding | None:
+    """The function's own code failed: news for a pipeline, which it does not stop at."""
+    sentence = failure_sentence(document) if document.get("verdict") else ""
+    return Finding(EXIT_OK, sentence) if sentence else None
 
 
 def _cheaper_exists(document: Mapping[str, Any]) -> Finding | None:

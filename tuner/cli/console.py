@@ -12,14 +12,6 @@ def result_console(*, least_width: int = 0) -> Console:
     return console
 
 
-def plain_text(text: str) -> str:
-    """Text without control characters: what others have written must not steer the reader's terminal."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-        for character in text
-    )
-
-
 def error_console(*, quiet: bool = False) -> Console:
     """The console of standard error: progress, questions and errors; *quiet* for one that shows nothing."""
     return Console(stderr=True, highlight=False, quiet=quiet)

@@ -25,7 +25,8 @@ from tuner.cli.failures import (
 )
 from tuner.cli.follow import RunEnd, caught_interrupts, follow
 from tuner.cli.runs import REPORT_FILES, Runs, new_run_id
-from tuner.core.errors import REPORT_LINE
+from tuner.core.errors import REPORT_LINE, PayloadFailed
+from tuner.core.foreign_text import visible
 
 _POLL_S = {"local": 1.0, "aws": 2.0}
 """On this machine every question takes CPU time from what is being measured."""
@@ -154,6 +155,8 @@ def show_end(
     if output is None:
         name, message, hint = failure_of(runs, run_id, end, bucket_folder=bucket_folder)
         code = show_failure(run_id, name, message, hint, json_output=presentation.json_output)
+        if name == PayloadFailed.__name__:
+            show_log_tail(runs.report_document(run_id) or {})
     else:
         unused = presentation.json_output and presentation.judge is None
         document = output if unused else runs.report_document(run_id) or output
@@ -224,6 +227,16 @@ def check_fields(code: int, findings: list[Finding]) -> dict[str, Any]:
         "exitCode": code,
         "findings": [{"exitCode": finding.code, "message": finding.sentence} for finding in findings],
     }
+
+
+def show_log_tail(document: Mapping[str, Any]) -> None:
+    """Print what the failing invocation logged, where it ran on this machine."""
+    tails = [row["logTail"] for row in document.get("observations") or [] if row.get("logTail")]
+    if tails:
+        console = error_console()
+        console.print("The end of its log:", style="bold")
+        for line in tails[-1]:
+            console.print(f"  {visible(str(line))}", markup=False, soft_wrap=True)
 
 
 def show_document(document: Mapping[str, Any], *, quiet: bool = False) -> None:

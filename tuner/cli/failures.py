@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any, NoReturn, ParamSpec
 import typer
 
 from tuner.core.errors import InvalidRequest, RunNotFound, TunerError
+from tuner.core.foreign_text import json_text, visible
 
 Arguments = ParamSpec("Arguments")
 
@@ -96,20 +96,20 @@ def failure_document(run_id: str | None, name: str, message: str, hint: str) -> 
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Write a document to standard output, where ``--json`` promises nothing else."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(document, indent=2) + "\n")
     sys.stdout.flush()
 
 
 def show_error(name: str, message: str, hint: str) -> None:
     """Write an error to standard error for a person to read."""
-    from tuner.cli.console import error_console, plain_text
+    from tuner.cli.console import error_console
 
     console = error_console()
     label = "Error" if name in _LABELLED_ERROR else name
-    console.print(plain_text(label), style="bold red", markup=False, end=": ")
-    console.print(plain_text(message), markup=False, soft_wrap=True)
+    console.print(visible(label), style="bold red", markup=False, end=": ")
+    console.print(visible(message), markup=False, soft_wrap=True)
     if hint:
-        console.print(plain_text(hint), markup=False, soft_wrap=True)
+        console.print(visible(hint), markup=False, soft_wrap=True)
 
 
 def show_failure(run_id: str | None, name: str, message: str, hint: str, *, json_output: bool) -> int:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner import __version__
-from tuner.cli.console import error_console, plain_text
+from tuner.cli.console import error_console
 from tuner.cli.failures import UsageProblem
 from tuner.cli.store import bucket_folder, store_home
+from tuner.core.foreign_text import visible
 
 if TYPE_CHECKING:
     from tuner.embedded.account import EmbeddedAws
@@ -68,7 +69,7 @@ def local_aws(
     lock = home / f"run-{hashlib.sha256(function.encode()).hexdigest()[:16]}.lock"
     if is_held(lock):
         error_console().print(
-            f"Another command on this machine is tuning {plain_text(function)}; waiting until it ends.",
+            f"Another command on this machine is tuning {visible(function)}; waiting until it ends.",
             markup=False,
             soft_wrap=True,
         )

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tuner.cli.console import error_console, plain_text, result_console
+from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, PatchRefused, exit_code_of_verdict, print_json, show_failure
 from tuner.cli.reading import RunRow, find_run, latest_runs, read_document, reading_report
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, function_finder, patch_template
 from tuner.core.errors import RunNotFound
+from tuner.core.foreign_text import visible
 from tuner.report import document as doc
 from tuner.report.change import VERDICTS_TO_ACT_ON, architecture_changes
 from tuner.report.sentences import keep_sentence
@@ -251,11 +252,11 @@ def _show(
     for line in diff:
         style = "bold" if line.startswith(("+++", "---")) else styles.get(line[0], "")
         console.print(
-            plain_text(line).rstrip("\n\N{REPLACEMENT CHARACTER}"), style=style or None, markup=False, soft_wrap=True
+            visible(line).rstrip("\n\N{REPLACEMENT CHARACTER}"), style=style or None, markup=False, soft_wrap=True
         )
     errors = error_console()
     for note in (*notes, ending):
-        errors.print(plain_text(note), markup=False, soft_wrap=True)
+        errors.print(visible(note), markup=False, soft_wrap=True)
 
 
 def _diff(file: Path, before: str, after: str) -> list[str]:

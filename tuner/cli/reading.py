@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tuner.cli.console import error_console, plain_text, result_console
+from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict, print_json
 from tuner.cli.runs import REPORT_FILES
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.cli.unreported import what_is_known
 from tuner.core.errors import RunNotFound
+from tuner.core.foreign_text import visible
 from tuner.core.result import SCHEMA_VERSION
 from tuner.core.run_id import is_run_id
 
@@ -130,7 +131,7 @@ def complete_run_ids(incomplete: str) -> list[tuple[str, str]]:
     found = [(LATEST, "the run that ended last")] if LATEST.startswith(incomplete) else []
     matching = [row for row in latest_runs(artifacts, _WINDOW) if row.run_id.startswith(incomplete)]
     shown = matching[:_MOST_COMPLETIONS]
-    return found + [(row.run_id, plain_text(f"{row.function} {row.result}".strip())) for row in shown]
+    return found + [(row.run_id, visible(f"{row.function} {row.result}".strip())) for row in shown]
 
 
 def _run_row(artifacts: ArtifactReader, run_id: str) -> RunRow:
@@ -256,7 +257,7 @@ def _cells(row: RunRow) -> tuple[str, ...]:
         f"{saving:.0%}" if saving is not None else "",
         row.run_id,
     )
-    return tuple(" ".join(plain_text(cell).split()) for cell in cells)
+    return tuple(" ".join(visible(cell).split()) for cell in cells)
 
 
 def _cut(text: str, length: int) -> str:

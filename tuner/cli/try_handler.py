@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tuner.cli.account import embedded_account
-from tuner.cli.console import error_console, plain_text
+from tuner.cli.console import error_console
 from tuner.cli.execute import Presentation, execute, prepare_out, validate_request
-from tuner.cli.failures import EXIT_FAILED, NotConfirmed, UsageProblem
+from tuner.cli.failures import NotConfirmed, UsageProblem
 from tuner.cli.handler_code import (
     HandlerCode,
     Interpreter,
@@ -21,6 +21,7 @@ from tuner.cli.handler_code import (
 from tuner.cli.local import bucket_of_store, local_aws, require_local
 from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.template_function import TemplateFunction, read_template_function
+from tuner.core.foreign_text import visible
 from tuner.embedded.identity import STEERING_PREFIX
 
 DEFAULT_MEMORY_MB = 128
@@ -86,7 +87,7 @@ def plan_function(
     variables = {**(known.environment if known else {}), **environment}
     if ours := sorted(name for name in variables if name.startswith(STEERING_PREFIX)):
         notices.append(
-            f"Not set, because {STEERING_PREFIX}… are names of Lambda Tuner's own: {plain_text(', '.join(ours))}."
+            f"Not set, because {STEERING_PREFIX}… are names of Lambda Tuner's own: {visible(', '.join(ours))}."
         )
         variables = {name: text for name, text in variables.items() if name not in ours}
     return TriedFunction(
@@ -194,11 +195,4 @@ def run_try(
             interpreter=planned.interpreter.path,
             runtime=planned.interpreter.runtime,
         )
-        code = execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
-    if code == EXIT_FAILED:
-        console.print(
-            "If a module is missing, name the Python that has it with --python; if a variable is, set it with --env.",
-            markup=False,
-            soft_wrap=True,
-        )
-    return code
+        return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())

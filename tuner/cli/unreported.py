@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tuner.cli.console import plain_text
 from tuner.cli.store import ArtifactReader, FolderArtifacts
+from tuner.core.foreign_text import visible
 
 
 def what_is_known(artifacts: ArtifactReader, run_id: str) -> tuple[str, str] | None:
@@ -18,8 +18,8 @@ def what_is_known(artifacts: ArtifactReader, run_id: str) -> tuple[str, str] | N
     record = _object(artifacts, f"runs/{run_id}/request.json")
     target = record.get("target")
     name = target.get("name") if isinstance(target, Mapping) else None
-    subject = f"The run {run_id}" + (f" of {plain_text(str(name))}" if name else "")
-    begun = f", started {plain_text(str(record['started_at']))}," if record.get("started_at") else ""
+    subject = f"The run {run_id}" + (f" of {visible(str(name))}" if name else "")
+    begun = f", started {visible(str(record['started_at']))}," if record.get("started_at") else ""
     journals = [_object(artifacts, key) for key in keys if key.startswith(f"runs/{run_id}/observations/")]
     count = sum(started for each in journals if isinstance(started := each.get("started"), int))
     made = f"It had made {count:,} invocation{'' if count == 1 else 's'}."

@@ -37,6 +37,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tuner.core.foreign_text import one_line
+
 REPORT_LINE = "\nReport: "
 """Stands between the cause of a failed execution and the address of its report."""
 
@@ -44,14 +46,16 @@ REPORT_LINE = "\nReport: "
 class TunerError(Exception):
     """An error with a sentence of what and where, and a hint of what next.
 
-    ``str(error)`` is the message and, on a second line, the hint: this is what
-    travels through the state machine as ``errorMessage``.
+    ``str(error)`` is the message and, from the second line on, the hint: this
+    is what travels through the state machine as ``errorMessage``. A message may
+    quote what a function or AWS said, so it is made one line: nothing that is
+    quoted can become a hint. A hint is ours, and quotes nobody.
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = message
+        self.message = one_line(message)
         self.hint = hint
-        super().__init__(f"{message}\n{hint}" if hint else message)
+        super().__init__(f"{self.message}\n{hint}" if hint else self.message)
 
     @property
     def name(self) -> str:

@@ -96,6 +96,10 @@ class Invocation:
     payload_index: int = 0
     error_type: str | None = None
     error_message: str | None = None
+    error_frames: tuple[str, ...] = ()
+    """Where the error came from: ``file:line`` of each frame of its traceback, the call that failed last."""
+    log_tail: tuple[str, ...] = ()
+    """The last lines that a failed invocation logged, its traceback among them; only on this machine."""
     source: Literal["tail", "logs", "none"] = "tail"
     """Where the record was read: the tail of the response, CloudWatch Logs, or nowhere."""
     cpu_ms: float | None = None

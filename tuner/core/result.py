@@ -390,6 +390,8 @@ def _observation_fields(observation: Observation, invocation: Invocation) -> dic
         "payloadIndex": invocation.payload_index,
         "errorType": invocation.error_type,
         "errorMessage": invocation.error_message,
+        **({"errorFrames": list(invocation.error_frames)} if invocation.error_frames else {}),
+        **({"logTail": list(invocation.log_tail)} if invocation.log_tail else {}),
         **_cpu_fields(invocation),
     }
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from tuner.core.foreign_text import visible
 from tuner.core.model import (
     DEFAULT_CONFIDENCE,
     DEFAULT_TOLERANCE,
@@ -288,5 +289,5 @@ def shown_json(given: Any, *, limit: int = 60) -> str:
         text = json.dumps(given, ensure_ascii=False)
     except (ValueError, TypeError, RecursionError):
         text = type(given).__name__
-    text = "".join(character if character.isprintable() else "�" for character in text)
+    text = visible(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

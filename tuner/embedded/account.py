@@ -500,8 +500,9 @@ def _wait_until_ready(server: subprocess.Popen[bytes], ready: Path, log: Path, h
     what = "ended at once" if server.poll() is not None else f"was not ready after {_READY_WITHIN_S:.0f} s"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:] if log.exists() else []
     raise EmbeddedAwsFailed(
-        f"The embedded AWS {what}. The end of its log:\n" + "\n".join(lines),
-        hint="Where the port is in use, stop the program that has it; else report this with the log.",
+        f"The embedded AWS {what}.",
+        hint="If the port is in use, stop the program that has it; else report this with the end of its log:\n"
+        + "\n".join(lines),
     )
 
 

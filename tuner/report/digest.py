@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.core.foreign_text import json_text, visible
 from tuner.report import formats
 from tuner.report.html import environment
 
@@ -46,7 +46,7 @@ def render_digest_json(digest: Mapping[str, Any]) -> str:
             ones with ``functionName``, ``error``, ``cause``) and ``skipped``
             (``functionArn``, ``reason``).
     """
-    return json.dumps(digest, indent=2, ensure_ascii=False) + "\n"
+    return json_text(digest, indent=2) + "\n"
 
 
 def render_digest_html(digest: Mapping[str, Any]) -> str:
@@ -60,7 +60,7 @@ def render_digest_html(digest: Mapping[str, Any]) -> str:
     failed = sum(1 for row in functions if row.get("error"))
     changes = sum(1 for row in functions if _changes(row))
     missing = sum(1 for row in functions if row.get("verdict") == "GOAL_NOT_MET")
-    return (
+    return visible(
         environment()
         .get_template("digest.html.jinja")
         .render(

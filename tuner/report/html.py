@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from tuner.core.foreign_text import visible
 from tuner.report import change, charts, distribution, drawing, evidence, formats, tables, what_if
 from tuner.report import document as doc
 from tuner.report.sentences import (
@@ -45,8 +46,8 @@ def render_html(document: doc.Document) -> str:
 
     Every figure that stands for a field of the document is a ``<data>``
     element with the field's exact value and its path in ``data-path``. Names,
-    error texts and all else that came from a user's function is escaped, and
-    a content security policy in the page forbids requests and every script
+    error texts and all else that came from a user's function is escaped,
+    without characters that cannot be seen, and a content security policy in the page forbids requests and every script
     but the page's own, by its hash. With scripts blocked nothing is missing:
     what the slider looks up stands in a table.
 
@@ -56,7 +57,7 @@ def render_html(document: doc.Document) -> str:
     Returns:
         The page, under 1.5 MB whatever the run did.
     """
-    return environment().get_template("report.html.jinja").render(**_context(document))
+    return visible(environment().get_template("report.html.jinja").render(**_context(document)))
 
 
 @cache

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
+from tuner.core.foreign_text import visible
 from tuner.report import change, formats, tables
 from tuner.report import document as doc
 from tuner.report.sentences import Sentence, goal_text, restored_sentence, size_text, verdict_message
@@ -45,7 +46,7 @@ def render_markdown(document: doc.Document) -> str:
     parts.extend(_chart(document))
     parts.extend(_measured(document))
     parts.extend(_evidence(document))
-    text = "\n\n".join(parts) + "\n"
+    text = visible("\n\n".join(parts) + "\n")
     return text if len(text.encode()) <= MOST_CHARACTERS else _cut(text)
 
 

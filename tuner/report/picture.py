@@ -7,6 +7,7 @@ import logging
 import re
 import textwrap
 
+from tuner.core.foreign_text import visible
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.charts import tradeoff_spec
@@ -17,7 +18,6 @@ _WIDTH, _MARGIN = 960, 32
 _SENTENCE_CHARACTERS, _SENTENCE_LINE = 92, 25
 _TONES = {"good": LIGHT["accent"], "caution": LIGHT["limit"], "bad": "#b3261e", "neutral": LIGHT["muted"]}
 _EXPLANATION = "Each point is a memory size: further left is faster, lower is cheaper. Filled ones were measured."
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|[\ud800-\udfff]")
 
 
 def render_svg(document: doc.Document) -> str:
@@ -94,7 +94,7 @@ def _with_colours(svg: str) -> str:
 
 def _text(text: str) -> str:
     """Text as XML takes it: escaped, without the characters that no XML may hold."""
-    return html.escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+    return html.escape(visible(text))
 
 
 def _source(document: doc.Document) -> str:

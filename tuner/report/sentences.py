@@ -8,8 +8,8 @@ them with the field of the document that it came from.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tuner.core.model import DEFAULT_TOLERANCE
@@ -93,9 +93,28 @@ def verdict_message(document: doc.Document) -> Message:
         return Message(
             "No answer", "caution", ("The run ended before there was an answer; what it measured until then is below.",)
         )
-    if verdict in ("GOAL_MET", "NO_GOAL") and doc.keeps_another(document):
-        return _kept(document)
-    return wording[str(verdict)](document)
+    kept = verdict in ("GOAL_MET", "NO_GOAL") and doc.keeps_another(document)
+    message = _kept(document) if kept else wording[str(verdict)](document)
+    failed = failure_sentence(document)
+    return replace(message, support=((failed,), *message.support)) if failed else message
+
+
+def failure_sentence(document: doc.Document) -> str:
+    """How often the function's own code failed, and at which of the sizes that matter; empty if it never did."""
+    ran = [row for row in document.get("observations") or [] if row["outcome"] in ("ok", "function_error")]
+
+    def counted(rows: Sequence[Mapping[str, Any]]) -> str:
+        failed = sum(row["outcome"] == "function_error" for row in rows)
+        return f"{failed} of {len(rows)}" if failed else ""
+
+    if not counted(ran):
+        return ""
+    where = ""
+    for word, size in (("today's", document.get("current")), ("the recommended", document.get("recommended"))):
+        count = counted([row for row in ran if doc.same_configuration(row, size)])
+        if count and not (word != "today's" and doc.same_configuration(document.get("current"), size)):
+            where += f", {count} at {word} {doc.size_of(size or {})}"
+    return f"The function failed in {counted(ran)} invocations{where}; the warnings say where and how."
 
 
 def percentile_phrase(document: doc.Document, which: str, *, strong: bool = False, bounds: bool = True) -> Sentence:

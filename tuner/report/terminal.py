@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tuner.core.foreign_text import visible
 from tuner.report import change, formats, tables
 from tuner.report import document as doc
 from tuner.report.sentences import Sentence, goal_text, restored_sentence, size_text, verdict_message
@@ -37,7 +38,9 @@ def render_terminal(document: doc.Document, console: Console) -> None:
     """
     message = verdict_message(document)
     style = STYLES[message.tone]
-    title = Text.assemble((_clean(message.label), f"bold {style}"), "  ", (_clean(doc.function_name(document)), "bold"))
+    title = Text.assemble(
+        (visible(message.label), f"bold {style}"), "  ", (visible(doc.function_name(document)), "bold")
+    )
     if document.get("where") == "local":
         title.append("  on this machine", style="dim")
     console.print()
@@ -46,7 +49,7 @@ def render_terminal(document: doc.Document, console: Console) -> None:
     for sentence in message.support:
         console.print(_styled(sentence))
     if message.next_step:
-        console.print(Text.assemble(("Next: ", "bold"), _clean(message.next_step)))
+        console.print(Text.assemble(("Next: ", "bold"), visible(message.next_step)))
     for table in (_comparison(document), _measured(document)):
         if table is not None:
             console.print()
@@ -59,32 +62,25 @@ def render_terminal(document: doc.Document, console: Console) -> None:
         console.print(Text(f"To change it ({found[0].tool}):", style="bold"))
         # Not wrapped: a command is there to be copied.
         for command in found[0].text.splitlines():
-            console.print(Text(f"  {_clean(command)}"), soft_wrap=True)
+            console.print(Text(f"  {visible(command)}"), soft_wrap=True)
         console.print(Text("Or in your SAM or CloudFormation template:", style="bold"))
-        console.print(Text(f"  {_clean(change.patch_command(document))}"), soft_wrap=True)
+        console.print(Text(f"  {visible(change.patch_command(document))}"), soft_wrap=True)
     _files(document, console)
 
 
 def render_headline(document: doc.Document, console: Console) -> None:
     """Print the verdict in one sentence, unwrapped, and nothing else."""
     message = verdict_message(document)
-    console.print(Text(f"{_clean(message.label)}: ") + _styled(message.headline), soft_wrap=True)
-
-
-def _clean(text: str) -> str:
-    """Text without control characters: a log line must not steer the reader's terminal."""
-    return "".join(
-        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
+    console.print(Text(f"{visible(message.label)}: ") + _styled(message.headline), soft_wrap=True)
 
 
 def _styled(sentence: Sentence) -> Text:
     text = Text()
     for piece in sentence:
         if isinstance(piece, str):
-            text.append(_clean(piece))
+            text.append(visible(piece))
         else:
-            text.append(_clean(piece.text), style="bold" if piece.strong else "")
+            text.append(visible(piece.text), style="bold" if piece.strong else "")
     return text
 
 
@@ -160,7 +156,7 @@ def _measured(document: doc.Document) -> Table | None:
             _cell(tables.cost_cell(row, path, currency), bounds=False),
             bar(0.0 if cost is None or not dearest else cost / dearest),
             _cell(tables.count_cell(row, "samples", path)),
-            _clean(tables.remark(document, row)),
+            visible(tables.remark(document, row)),
             style="bold" if recommended else "",
         )
     return table
@@ -231,7 +227,7 @@ def _notes(document: doc.Document) -> list[Text]:
     )
     if warnings:
         lines.append(Text())
-    lines.extend(Text.assemble(("! ", "yellow"), _clean(str(warning))) for warning in warnings)
+    lines.extend(Text.assemble(("! ", "yellow"), visible(str(warning))) for warning in warnings)
     return lines
 
 
@@ -244,4 +240,4 @@ def _files(document: doc.Document, console: Console) -> None:
     files = document.get("report") or {}
     for name in ("html", "markdown", "json", "svg"):
         if files.get(name):
-            console.print(Text(_clean(f"{name:<9} {files[name]}")), soft_wrap=True)
+            console.print(Text(visible(f"{name:<9} {files[name]}")), soft_wrap=True)

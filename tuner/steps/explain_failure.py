@@ -10,6 +10,7 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core import errors
 from tuner.core.codec import to_json
+from tuner.core.foreign_text import one_line
 from tuner.steps.run import FAILURE
 
 _CAUSE_CHARACTERS = 2_000
@@ -43,8 +44,8 @@ def explain_failure(error: str, cause: str) -> Failure:
     Args:
         error: The error's name, as Step Functions caught it.
         cause: Its cause: for a handler's exception a JSON text with
-            ``errorType`` and ``errorMessage`` (our errors put the hint on the
-            second line), else a sentence or nothing.
+            ``errorType`` and ``errorMessage`` (our errors put the hint after
+            the first line, the others are one text), else a sentence or nothing.
 
     Returns:
         A failure whose name is always one of ``tuner.core.errors``.
@@ -56,8 +57,10 @@ def explain_failure(error: str, cause: str) -> Failure:
             "Start again; if it happens again, lower budget.maxMinutes or the function's time-out.",
         )
     fields = _fields(cause)
-    name = str(fields.get("errorType") or error)
-    message, _, hint = str(fields.get("errorMessage") or cause or "no reason was given").partition("\n")
+    name = one_line(str(fields.get("errorType") or error))
+    text = str(fields.get("errorMessage") or cause or "no reason was given")
+    message, _, hint = text.partition("\n") if name in _OURS else (text, "", "")
+    message = one_line(message)
     if name in _THROTTLES:
         return Failure("Throttled", message, hint or "AWS kept asking to slow down. Start again in a few minutes.")
     if name in _OURS:

@@ -11,8 +11,10 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
+from tuner.core.error_rates import error_sentences
 from tuner.core.errors import REPORT_LINE, StudyBusy
 from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
+from tuner.core.foreign_text import json_text, one_line
 from tuner.core.model import Batch, Candidate, Explanation, GoalAlternatives, Observation, Recommendation
 from tuner.core.power_tuning_output import (
     design_notes,
@@ -157,13 +159,13 @@ def _told(artifacts: RunArtifacts) -> tuple[dict[str, Any], str | None]:
 
 
 def _json_of(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    return json_text(document).encode()
 
 
 def _reason(status: str | None, failure: Mapping[str, Any] | None, told: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Why an execution failed, where its own step could not write it down."""
     if failure is not None:
-        return {"name": failure["name"], "message": failure["cause"].partition(REPORT_LINE)[0], "hint": ""}
+        return {"name": failure["name"], "message": one_line(failure["cause"].partition(REPORT_LINE)[0]), "hint": ""}
     error: Mapping[str, Any] | None = told.get("error") if status in ("FAILED", "UNKNOWN") else None
     return error
 
@@ -210,6 +212,7 @@ def _document(
     if failure is not None or status is not None:
         # An answer that its execution did not live to give is none.
         return {**document, "error": failure or _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
+    document["warnings"] = [*document["warnings"], *error_sentences(observations)]
     if record.request.dry_run:
         # The request's own bounds: what cold starts take is in them.
         whole = replace(record.problem, budget=record.request.budget)

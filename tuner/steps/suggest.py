@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.core.advice import advise
 from tuner.core.anchor import anchored
 from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
 from tuner.core.result import spent_usd
 from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
+from tuner.core.traceback_frames import own_frames
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress
 from tuner.steps.run import (
@@ -115,7 +117,7 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
     failure = payload_failure(observations)
     if failure is not None and not _is_about_size(record, failure):
         at = observations[0].candidate
-        raise PayloadFailed(_failure_sentence(record, failure, at), hint=_failure_hint(failure))
+        raise PayloadFailed(_failure_sentence(record, failure, at), hint=advise(failure, local=record.where == "local"))
     invocations = [invocation for observation in observations for invocation in observation.invocations]
     unmeasured = [invocation for invocation in invocations if invocation.outcome == "unmeasured"]
     if len(unmeasured) >= _UNMEASURED_COUNT and len(unmeasured) > _UNMEASURED_SHARE * len(invocations):
@@ -128,16 +130,9 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
 
 
 def _is_about_size(record: RunRecord, failure: Invocation) -> bool:
-    """Whether the user asked for this size, and others, by name: then it is one answer of several."""
-    return record.problem.design is not None and failure.outcome in {"timeout", "out_of_memory"}
-
-
-def _failure_hint(failure: Invocation) -> str:
-    if (failure.error_type or "").startswith("Runtime."):
-        return "The function's own code did not start or ended by itself: see that it runs before tuning it."
-    if failure.outcome in {"timeout", "out_of_memory"}:
-        return "Give it more time or memory, or pass a smaller payload, so that today's size works at all."
-    return "Pass a payload that the function accepts."
+    """Whether this size is one answer of several: it was asked for by name, or is only assumed to be today's."""
+    one_of_several = record.problem.design is not None or record.assumed_size
+    return one_of_several and failure.outcome in {"timeout", "out_of_memory"}
 
 
 def _failure_sentence(record: RunRecord, failure: Invocation, candidate: Candidate) -> str:
@@ -149,4 +144,5 @@ def _failure_sentence(record: RunRecord, failure: Invocation, candidate: Candida
         case "out_of_memory":
             return f"{at}: it ran out of memory."
         case _:
-            return f"{at}: {failure.error_type}: {failure.error_message}"
+            frames = own_frames(failure.error_frames)
+            return f"{at}: {failure.error_type}: {failure.error_message}{f' ({frames})' if frames else ''}"

@@ -64,7 +64,14 @@ class FakeRun:
 
     def invoker(self, timeout_s: int) -> Invoker:
         """An invoker that waits for nothing."""
-        return Invoker(self.aws, self.logs, self.aws, log_group="/lambda-tuner/clones", sleep=self.slept.append)
+        return Invoker(
+            self.aws,
+            self.logs,
+            self.aws,
+            log_group="/lambda-tuner/clones",
+            keep_logs=self.where == "local",
+            sleep=self.slept.append,
+        )
 
     def suggest(self) -> tuple[int, tuple[Batch, ...]]:
         """Ask for the next round."""

@@ -23,6 +23,20 @@ def exception(name: str, message: str) -> str:
     ("error", "cause", "name", "message", "hint"),
     [
         ("PayloadFailed", exception("PayloadFailed", "It fails.\nPass another."), "PayloadFailed", "It fails.", "Pass"),
+        (
+            "PayloadFailed",
+            exception("PayloadFailed", str(errors.PayloadFailed("ValueError: no\nRun `sh`\u2028now", hint="Pass it."))),
+            "PayloadFailed",
+            "ValueError: no ⏎ Run `sh` ⏎ now",
+            "Pass it.",
+        ),
+        (
+            "ValueError",
+            exception("ValueError", "no\nRun `sh`"),
+            "ServiceError",
+            "ValueError: no ⏎ Run `sh`",
+            "log group",
+        ),
         ("States.Timeout", "", "RunTimedOut", "longer than it may", "budget.maxMinutes"),
         ("Throttled", exception("Throttled", "AWS throttled x"), "Throttled", "AWS throttled x", "few minutes"),
         ("Lambda.TooManyRequestsException", "Rate Exceeded.", "Throttled", "Rate Exceeded.", "few minutes"),
@@ -57,3 +71,13 @@ def test_every_name_is_of_the_tree(error: str, cause: str) -> None:
     assert failure.name in TREE
     assert failure.cause.strip()
     assert len(failure.cause) <= 2_000
+
+
+@given(quoted=st.text(), hint=st.sampled_from(["", "Pass another payload."]))
+def test_what_a_function_said_never_becomes_advice(quoted: str, hint: str) -> None:
+    """Whatever an error quotes, its hint arrives as it was given, and nothing of the quotation beside it."""
+    error = errors.PayloadFailed(f"It fails: {quoted}", hint=hint)
+    failure = explain_failure("PayloadFailed", exception("PayloadFailed", str(error)))
+    assert failure.hint == hint
+    assert failure.message == error.message
+    assert len(failure.message.splitlines()) == 1

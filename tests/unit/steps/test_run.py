@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -27,6 +31,7 @@ from tuner.core.errors import (
 from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG
 from tuner.steps.create_clones import create_clones
 from tuner.steps.overdue import mark_closed, overdue_runs
+from tuner.steps.plan import ASSUMED_SIZE_TAG
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
@@ -596,3 +601,94 @@ def test_name_of_an_earlier_run_is_not_taken_again(run: FakeRun) -> None:
     run.artifacts.write("progress.json", {**run.artifacts.read("progress.json"), "startedAt": "2026-07-01T03:00:00Z"})
     with pytest.raises(InvalidRequest, match="run-1, is that of a run of 2026-07-01"):
         run.plan()
+
+
+def failing(run: FakeRun, at_mb: Callable[[int], bool], error_type: str, message: str) -> None:
+    """Let the function's copies fail with this error at some sizes."""
+    invoke = run.aws.invoke
+
+    def answer(**arguments: Any) -> dict[str, Any]:
+        given = invoke(**arguments)
+        if at_mb(run.aws.functions[arguments["FunctionName"]]["MemorySize"]):
+            given["FunctionError"] = "Unhandled"
+            body = json.dumps({"errorType": error_type, "errorMessage": message}).encode()
+            given["Payload"] = io.BytesIO(body)
+        return given
+
+    run.aws.invoke = answer  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("error_type", "message"),
+    [
+        ("Runtime.ExitError", "Error: Runtime exited with error: signal: killed"),
+        ("Sandbox.Timedout", "Task timed out after 2.00 seconds"),
+    ],
+)
+def test_size_that_is_only_assumed_may_be_too_small(run: FakeRun, error_type: str, message: str) -> None:
+    """Nobody chose 128 MB: that it is too little is a fact about it, and the search goes on upward."""
+    run.where = "local"
+    run.aws.functions["theirs"]["MemorySize"] = 128
+    run.aws.tags["theirs"] = {ASSUMED_SIZE_TAG: "true"}
+    failing(run, lambda memory_mb: memory_mb < 512, error_type, message)
+    run.plan(budget={"maxInvocations": 12})
+    assert run.search() > 1
+    recommend_for(run.artifacts)
+    output = report(run.artifacts, finished_at=NOW.isoformat())
+    assert output["recommended"]["memoryMb"] >= 512
+
+
+def test_size_that_somebody_chose_must_work(run: FakeRun) -> None:
+    """And the advice is about memory, not about code that does not start."""
+    failing(run, lambda _: True, "Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
+    run.plan()
+    run.round()
+    with pytest.raises(PayloadFailed, match="ran out of memory") as failed:
+        run.suggest()
+    assert "more memory" in failed.value.hint
+
+
+def test_errors_at_a_size_are_told(run: FakeRun) -> None:
+    """They stand in the warnings and the verdict of every form of the report, with the function's own words cut."""
+    failing(run, lambda memory_mb: memory_mb > 1500, "ValueError", "too\nlarge \x1b[2J" + "x" * 900)
+    run.plan(budget={"maxInvocations": 12})
+    run.search()
+    recommend_for(run.artifacts)
+    report(run.artifacts, finished_at=NOW.isoformat())
+    document = run.artifacts.read("report.json")
+    assert document["recommended"]["memoryMb"] < 1500
+    (told,) = [warning for warning in document["warnings"] if "failed in" in warning]
+    assert "ValueError: too ⏎ large" in told
+    assert len(told) < 500
+    for name in ("report.md", "report.html"):
+        text = run.s3.objects[f"runs/run-1/{name}"].decode()
+        assert "The function failed in" in text
+        assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("where", ["aws", "local"])
+def test_failure_says_where_it_came_from(run: FakeRun, where: str) -> None:
+    """File and line in an account; on this machine the log as well, and in no file that is passed on."""
+    run.where = where
+    invoke = run.aws.invoke
+
+    def answer(**arguments: Any) -> dict[str, Any]:
+        given = invoke(**arguments)
+        log = "START RequestId: x\nsecret\x1b[1m\n[ERROR] KeyError: 'id'\rTraceback\r  File app.py\n"
+        given["LogResult"] = base64.b64encode(log.encode() + base64.b64decode(given["LogResult"])).decode()
+        frame = '  File "/var/task/app.py", line 3, in handler\n    event["id"]\n'
+        body = {"errorType": "KeyError", "errorMessage": "'id'", "stackTrace": [frame]}
+        return given | {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(body).encode())}
+
+    run.aws.invoke = answer  # type: ignore[method-assign]
+    run.plan()
+    run.round()
+    with pytest.raises(PayloadFailed, match=r"KeyError: 'id' \(app.py:3\)") as failed:
+        run.suggest()
+    failure = {"name": "PayloadFailed", "cause": str(failed.value)}
+    report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED", failure=failure)
+    (row,) = run.artifacts.read("report.json")["observations"]
+    kept = ["secret�[1m", "[ERROR] KeyError: 'id'", "Traceback", "  File app.py"]
+    assert row.get("logTail") == (kept if where == "local" else None)
+    assert row["errorFrames"] == ["app.py:3"]
+    assert b"secret" not in run.s3.objects["runs/run-1/report.md"] + run.s3.objects["runs/run-1/report.html"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tuner.core.error_rates import error_rates, sizes_that_fail_more
 from tuner.core.model import Architecture, Candidate, Facts, Observation, SearchProblem
 
 MEMORY_HEADROOM_RATIO = 0.9
@@ -16,7 +17,9 @@ def ruled_out(problem: SearchProblem, observations: Sequence[Observation], facts
     Out of memory rules out the size and all smaller ones. A time-out rules out
     the size and the smaller ones down to one that was seen to end in time. A
     throttle or a lost log says nothing. The peak memory that was used gives a
-    floor with headroom. The account's cap clips the space.
+    floor with headroom. The account's cap clips the space. Errors of the
+    function rule out a size that fails more often than not, or more often than
+    the other sizes do.
     """
     reasons: dict[Candidate, str] = {}
     for candidate in problem.candidates:
@@ -27,7 +30,15 @@ def ruled_out(problem: SearchProblem, observations: Sequence[Observation], facts
         seen = [observation for observation in observations if observation.candidate.architecture == architecture]
         for candidate, reason in _of_architecture(architecture, of_it, seen).items():
             reasons.setdefault(candidate, reason)
-    return reasons
+    rates = error_rates(observations)
+    for candidate, others in sizes_that_fail_more(rates).items():
+        rate = rates[candidate]
+        reasons.setdefault(
+            candidate,
+            f"failed in {rate.failed} of {rate.invocations} invocations, "
+            f"the other sizes in {others.failed} of {others.invocations}",
+        )
+    return {candidate: reasons[candidate] for candidate in problem.candidates if candidate in reasons}
 
 
 def _of_architecture(

@@ -1,0 +1,44 @@
+"""The advice about a failing function follows the kind of its error."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuner.core.advice import advise
+from tuner.core.model import Invocation, Outcome
+
+NOT_FOUND = "An error occurred (ResourceNotFoundException) when calling the GetItem operation: not found"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error_type", "message", "says"),
+    [
+        ("out_of_memory", "Runtime.ExitError", "Error: Runtime exited with error: signal: killed", "more memory"),
+        ("timeout", "Sandbox.Timedout", "Task timed out after 3.00 seconds", "longer time-out"),
+        ("function_error", "Runtime.ImportModuleError", "Unable to import module 'app'", "module is missing"),
+        ("function_error", "ModuleNotFoundError", "No module named 'numpy'", "module is missing"),
+        ("function_error", "Error", "Cannot find module 'sharp'", "module is missing"),
+        ("function_error", "KeyError", "'TABLE_NAME'", "environment variable"),
+        ("function_error", "ResourceNotFoundException", NOT_FOUND, "is not there"),
+        ("function_error", "NoSuchBucket", "The specified bucket does not exist", "is not there"),
+        ("function_error", "Runtime.ExitError", "Runtime exited with error: exit status 1", "ended by itself"),
+        ("function_error", "KeyError", "'id'", "Pass a payload"),
+        ("function_error", "ValueError", "Order\n'TABLE' is wrong", "Pass a payload"),
+    ],
+)
+@pytest.mark.parametrize("local", [True, False])
+def test_advice_fits_the_kind_of_error(outcome: Outcome, error_type: str, message: str, says: str, local: bool) -> None:
+    """Module, variable, table, memory and time each have their own; the rest is the payload's."""
+    failure = Invocation("r", outcome, cold=True, error_type=error_type, error_message=message)
+    assert says in advise(failure, local=local)
+
+
+def test_flags_are_named_only_where_they_exist() -> None:
+    """``--python`` and ``--env`` are of this machine; in an account the function's configuration is."""
+    for error_type, message, flag in (
+        ("ModuleNotFoundError", "No module named 'x'", "--python"),
+        ("KeyError", "'TABLE'", "--env"),
+    ):
+        failure = Invocation("r", "function_error", cold=True, error_type=error_type, error_message=message)
+        assert flag in advise(failure, local=True)
+        assert flag not in advise(failure, local=False)

@@ -1,0 +1,53 @@
+"""What to do about a function that fails, by the kind of its error."""
+
+from __future__ import annotations
+
+import re
+
+from tuner.core.model import Invocation
+
+_MODULE = re.compile(
+    r"ImportModuleError|ModuleNotFoundError|No module named|ImportError|Cannot find (?:module|package)|LoadError"
+    r"|cannot load such file|ClassNotFoundException|NoClassDefFoundError"
+)
+_VARIABLE = re.compile(r"environment variable|\benv(?:ironment)? var\b|NoRegionError", re.IGNORECASE)
+_VARIABLES_KEY = re.compile(r"""(?:key not found: )?["']([A-Z][A-Z0-9_]+)["']""")
+_RESOURCE = re.compile(
+    r"ResourceNotFoundException|NoSuchBucket|NoSuchKey|NonExistentQueue|QueueDoesNotExist|ParameterNotFound"
+    r"|TableNotFound"
+)
+"""Codes of DynamoDB, S3, SQS and Systems Manager (their API references, "Errors")."""
+
+
+def advise(failure: Invocation, *, local: bool) -> str:
+    """What to do next about a failed invocation.
+
+    Only what is recognised is named; nothing of the function's own words is repeated.
+
+    Args:
+        failure: How it failed.
+        local: Whether it ran on this machine.
+    """
+    match failure.outcome:
+        case "out_of_memory":
+            return "Give it more memory, or pass a payload that takes less."
+        case "timeout":
+            return "Give it a longer time-out or more memory, or pass a payload that takes less time."
+    error_type, message = failure.error_type or "", failure.error_message or ""
+    text = f"{error_type} {message}"
+    if _MODULE.search(text):
+        place = "the Python that `try --python` names must have it" if local else "put it into its package or a layer"
+        return f"A module is missing: {place}. Its architecture and Python version must fit as well."
+    if _RESOURCE.search(text):
+        if local:
+            return (
+                "What it asks AWS for is not there: the embedded AWS begins empty. Start it with "
+                "`lambda-tuner local start`, create there what the function needs, and try again."
+            )
+        return "What it asks AWS for is not there: create it, or correct the name in its environment or the payload."
+    if _VARIABLE.search(text) or (error_type.endswith("KeyError") and _VARIABLES_KEY.fullmatch(message)):
+        how = "set it with --env NAME=value" if local else "set it in the function's configuration"
+        return f"If an environment variable is missing, {how}; if a field of the event is, pass a payload that has it."
+    if error_type.startswith("Runtime."):
+        return "The function's own code did not start, or ended by itself: see that it runs before you tune it."
+    return "Pass a payload that the function accepts."
