@@ -15,6 +15,7 @@ from tests.infrastructure.deployed import ROOT
 LOCK_INPUTS = (
     "pyproject.toml",
     "requirements.lock",
+    "requirements-client.lock",
     "requirements-dev.lock",
     "requirements-sam.lock",
     "requirements-sam.in",

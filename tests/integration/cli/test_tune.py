@@ -58,7 +58,7 @@ def test_a_check_ends_in_a_change(shell: Shell) -> None:
     template = shell.folder / "template.yaml"
     text = "Resources:\n  Waiter:\n    Type: AWS::Lambda::Function\n    Properties:\n      MemorySize: 3008 # now\n"
     template.write_text(text, encoding="utf-8")
-    patched = shell.run("patch", "latest", "--file", "template.yaml", "--function", "Waiter", "--json")
+    patched = shell.run("patch", document["runId"], "--file", "template.yaml", "--function", "Waiter", "--json")
     changes = json_of(patched)["changes"]
     assert template.read_text(encoding="utf-8") == text.replace("3008", changes[0]["after"])
 
