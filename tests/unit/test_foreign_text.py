@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuner.core.foreign_text import json_text, one_line, visible
@@ -13,6 +13,7 @@ from tuner.core.foreign_text import json_text, one_line, visible
 JOINERS = "\u200c\u200d"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_nothing_that_steers_is_left(text: str) -> None:
     """No control, no change of direction, no line break that a program might know."""
@@ -29,6 +30,7 @@ def test_every_script_and_emoji_stays() -> None:
     assert one_line(text) == text
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), st.text(), max_size=3))
 def test_json_keeps_its_value(value: dict[str, str]) -> None:
     """Unsafe characters are escaped, not lost."""

@@ -73,6 +73,7 @@ def test_every_name_is_of_the_tree(error: str, cause: str) -> None:
     assert len(failure.cause) <= 2_000
 
 
+@settings(deadline=None)
 @given(quoted=st.text(), hint=st.sampled_from(["", "Pass another payload."]))
 def test_what_a_function_said_never_becomes_advice(quoted: str, hint: str) -> None:
     """Whatever an error quotes, its hint arrives as it was given, and nothing of the quotation beside it."""

@@ -630,12 +630,12 @@ def test_size_that_is_only_assumed_may_be_too_small(run: FakeRun, error_type: st
     run.where = "local"
     run.aws.functions["theirs"]["MemorySize"] = 128
     run.aws.tags["theirs"] = {ASSUMED_SIZE_TAG: "true"}
-    failing(run, lambda memory_mb: memory_mb < 512, error_type, message)
+    failing(run, lambda memory_mb: memory_mb < 256, error_type, message)
     run.plan(budget={"maxInvocations": 12})
     assert run.search() > 1
     recommend_for(run.artifacts)
     output = report(run.artifacts, finished_at=NOW.isoformat())
-    assert output["recommended"]["memoryMb"] >= 512
+    assert output["recommended"]["memoryMb"] >= 256
 
 
 def test_size_that_somebody_chose_must_work(run: FakeRun) -> None:
