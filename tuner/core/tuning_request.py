@@ -9,7 +9,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuner.core.foreign_text import visible
 from tuner.core.model import (
     DEFAULT_CONFIDENCE,
     DEFAULT_TOLERANCE,
@@ -289,5 +288,5 @@ def shown_json(given: Any, *, limit: int = 60) -> str:
         text = json.dumps(given, ensure_ascii=False)
     except (ValueError, TypeError, RecursionError):
         text = type(given).__name__
-    text = visible(text)
+    text = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
