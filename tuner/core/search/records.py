@@ -11,11 +11,16 @@ from optuna.trial import FrozenTrial
 from tuner.core.model import Candidate, Invocation, Observation
 
 OBSERVATION = "observation"
+_OF_THE_RUN_ALONE = ("error_frames", "log_tail")
 
 
 def record_of(observation: Observation) -> dict[str, Any]:
-    """A JSON-safe record of *observation*."""
-    return asdict(observation)
+    """A JSON-safe record of *observation*, without what the function printed: studies outlive the runs."""
+    record = asdict(observation)
+    for invocation in record["invocations"]:
+        for name in _OF_THE_RUN_ALONE:
+            del invocation[name]
+    return record
 
 
 def observation_of(trial: FrozenTrial) -> Observation | None:
