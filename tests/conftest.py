@@ -1,4 +1,4 @@
-"""For every test: no deadline for property tests, since machines that test are shared, and the same examples each time."""
+"""For every test: property tests have no deadline (machines that test are shared), and the same examples each time."""
 
 from __future__ import annotations
 
