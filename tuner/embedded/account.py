@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _READY_WITHIN_S = 90.0
 _END_WITHIN_S = 10.0
 _CODE_LIMIT_BYTES = 250 * 1024**2
+_ROOM_BYTES = 50_000_000
+"""What the server's own code and a small function take, unpacked, in the folder of temporary files."""
 _STATUS_PATH = "/_lambda-tuner/status"
 
 
@@ -442,6 +445,7 @@ def _launch(
     real_aws: bool,
     parent_pid: int | None,
 ) -> subprocess.Popen[bytes]:
+    _check_room()
     # -P: what lies in the user's folder under the name of one of our modules must not take its place.
     command = [sys.executable, "-P", "-m", "tuner.embedded.server", "--home", str(home), "--port", str(port)]
     command += ["--ready-file", str(ready), "--log-file", str(log)]
@@ -464,6 +468,17 @@ def _launch(
 
 _KEPT = ("HOME", "LANG", "LOGNAME", "MALLOC_ARENA_MAX", "PATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV")
 _KEPT_PREFIXES = ("ASDF_", "DYLD_", "LANGUAGE", "LC_", "LD_", "PYENV_", "PYTHON")
+
+
+def _check_room() -> None:
+    """Say that the disk is full before a server fails on it in many words."""
+    folder = tempfile.gettempdir()
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < _ROOM_BYTES:
+        raise EmbeddedAwsFailed(
+            f"{folder} has {free_bytes / 1e6:.1f} MB free; the embedded AWS needs {_ROOM_BYTES / 1e6:.0f} MB there.",
+            hint="Make room there, or name another folder for temporary files with TMPDIR.",
+        )
 
 
 def _server_environment(*, real_aws: bool) -> dict[str, str]:
