@@ -71,7 +71,14 @@ class _FileS3(FakeS3):
 
     objects: Folder  # type: ignore[assignment]
 
-    def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-") -> dict[str, Any]:  # noqa: N803
+    def get_object(
+        self,
+        *,
+        Bucket: str,  # noqa: N803
+        Key: str,  # noqa: N803
+        Range: str = "bytes=0-",  # noqa: N803
+        VersionId: str = "",  # noqa: N803
+    ) -> dict[str, Any]:
         """As S3 does."""
         if Key not in self.objects:
             raise client_error("NoSuchKey")
@@ -138,6 +145,7 @@ def main() -> None:
         boto3.client(service, region_name=REGION)  # its model is in memory on Lambda too
     s3, aws = _FileS3(), FakeLambda()
     s3.objects = Folder(folder / "objects")
+    aws.s3 = s3
     state = folder / "lambda.pickle"
     aws.functions, aws.tags, aws.cold, aws.started = pickle.loads(state.read_bytes())
     others: dict[str, Any] = {

@@ -28,6 +28,7 @@ from typing import Any
 from tests.infrastructure.deployed import ROOT, Deployed
 from tests.infrastructure.handler_process import Folder
 from tests.unit.steps.conftest import FakeRun
+from tuner.aws.code import code_key
 from tuner.core.codec import to_json
 from tuner.core.memory_sizes import ONE_VCPU_MB
 from tuner.core.model import Batch, Candidate, Invocation, Observation
@@ -78,7 +79,8 @@ class Case:
         self._folder.mkdir()
         self._run = FakeRun()
         self._run.s3.objects = Folder(self._folder / "objects")  # type: ignore[assignment]
-        self._run.aws.add("theirs")
+        theirs = self._run.aws.add("theirs")
+        self._run.s3.objects[code_key(theirs["CodeSha256"])] = b"code"
         self._trial = 0
         self._deployed = Deployed().functions
         self.used: list[Used] = []
