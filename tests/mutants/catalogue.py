@@ -40,7 +40,7 @@ _SECOND_RUN = "well/state/Suggest:2/second-run"
 _ABORTED = "well/state/Recommend:1/aborted"
 _RESTORED_TWICE = "well/step/restore:1/error-after"
 _RESTORE_DENIED = "unrestored/state/restore.Restore:1/aborted"
-_PLAN_LOST = "well/state/Recommend:1.*/object-lost"
+_PLAN_LOST = "well/state/Restore:1.2*/object-lost"
 _GOES_ON = "well/call/restore:1.*/deletion-goes-on"
 _MEASURED_TWICE = "well/step/measure:1/error-after"
 
