@@ -103,6 +103,7 @@ def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
     for story in (story for story in STORIES if story.name in recordings):
         recording = recordings[story.name]
         cells.append(Cell(story.name, "story", "all", 0, 0, kinds.NOTHING))
+        seen: set[str] = set()
         for function, visit, state in recording.visits:
             labels = [what for name, time, _, what in recording.calls if (name, time) == (function, visit)]
             if is_new("step", function, state, str(visit), *_plain(labels)):
@@ -111,8 +112,9 @@ def cells_of(recordings: dict[str, Recording]) -> list[Cell]:
                 if is_new("call", function, state, *_plain([before, what])):
                     cells.extend(
                         Cell(story.name, "call", function, visit, number, kind, f"{state} {what}")
-                        for kind in kinds.call_faults(what)
+                        for kind in kinds.call_faults(what, is_first=what not in seen)
                     )
+                seen.add(what)
         for state, entry in recording.states:
             if is_new("state", state, str(entry)):
                 acts = [*kinds.STATE_FAULTS, *(kinds.DISTURBANCES if story.name == "well" else ())]

@@ -162,12 +162,18 @@ _READS = re.compile(r":(Get|List|Head|Describe|Filter)")
 """To make such a call twice is nothing new."""
 
 
-def call_faults(what: str) -> list[str]:
-    """The kinds that a call may meet, by what it is (``lambda:Invoke …``)."""
+_AT_FIRST_ALONE = ("KMSAccessDeniedException", "ResourceNotFoundException")
+"""Passing only at a copy's first invocation: its key's grant, or its name, is not known everywhere yet."""
+
+
+def call_faults(what: str, *, is_first: bool) -> list[str]:
+    """The kinds that a call may meet, by what it is (``lambda:Invoke …``) and whether it is the first such call."""
     return [
         kind
         for kind in CALL_FAULTS
-        if what.startswith(_MEETS.get(kind, "")) and not (kind == "answer lost once" and _READS.search(what))
+        if what.startswith(_MEETS.get(kind, ""))
+        and not (kind == "answer lost once" and _READS.search(what))
+        and (is_first or kind not in _AT_FIRST_ALONE)
     ]
 
 

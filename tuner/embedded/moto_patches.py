@@ -1205,7 +1205,7 @@ def mend_nested_executions(hooks: Hooks) -> None:
         StateTaskServiceSfn,
     )
     from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded
-    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+    from moto.stepfunctions.parser.asl.utils import boto_client
 
     original_parameters = StateTaskServiceSfn._normalise_parameters
     original_sync = StateTaskServiceSfn._build_sync_resolver
@@ -1239,7 +1239,7 @@ def mend_nested_executions(hooks: Hooks) -> None:
         if not outcome and not env.is_running() and not isinstance(env.program_state(), ProgramEnded):
             with contextlib.suppress(Exception):
                 region = env.lambda_tuner_child.split(":")[3]
-                boto_client_for(region=region, service="stepfunctions").stop_execution(
+                boto_client.boto_client_for(region=region, service="stepfunctions").stop_execution(
                     executionArn=env.lambda_tuner_child,
                     error="States.Aborted",
                     cause="The parent execution was stopped",
