@@ -32,7 +32,8 @@ def start_ms(sandbox: Sandbox | None, folder: Path) -> float:
     numbers = itertools.count()
 
     def start() -> None:
-        place = Place(folder / str(next(numbers)), folder, None, 2**20, interpreter_paths())
+        tmp_bytes = 2**20 if sandbox is not None and sandbox.has_own_root else None
+        place = Place(folder / str(next(numbers)), folder, None, tmp_bytes, interpreter_paths())
         place.folder.mkdir()
         workers.append(start_worker(sandbox, ["/bin/true"], {}, place, output=subprocess.DEVNULL))
 
