@@ -58,7 +58,7 @@ def shown(path: str, value: Any, currency: str) -> set[str]:
         return {formats.change(value)}
     if path.endswith("extraCostRatio.estimate"):
         return {f"{value * 100:+.0f}%"}
-    if path == "confidence" or path.endswith("goalProbability"):
+    if path == "confidence" or path.endswith("goalProbability") or path.startswith("probability."):
         return {formats.probability(value)}
     if path == "estimate.invocations":
         return {formats.count(value, "invocation")}
