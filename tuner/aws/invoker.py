@@ -327,7 +327,7 @@ def _not_ready(name: str, error: ClientError) -> str:
 
 
 def _from_log(request_id: str, log: str) -> Invocation:
-    """An invocation whose answer nobody has: how it ended is told by its log alone."""
+    """An invocation whose answer nobody has: only its log says how it ended."""
     record = find_report(log, request_id)
     error_type, message = None, "the answer was lost, the record was found in the log"
     if record is not None and record.status in ("failure", "error"):

@@ -40,7 +40,7 @@ class Wanted:
     handler); without it the function is looked for by the run's own ``name``,
     and by the ``logical_id`` that a run of a template's function was given.
     The run's ``handler`` decides nothing, since many functions share one; it
-    only says which function may be meant where none is found.
+    only says which function may be meant if none is found.
     ``architecture`` is ``None`` where it stays as it is.
     """
 

@@ -19,7 +19,7 @@ class Snippet:
 
 
 def snippets(document: doc.Document) -> list[Snippet]:
-    """How to make the recommended change; empty where none is to be made or the verdict does not carry it.
+    """How to make the recommended change; empty if there is none or the verdict does not carry it.
 
     A changed architecture is written out too; the code must then be built for
     it, which the renderers say.

@@ -36,9 +36,9 @@ def known_end(artifacts: RunArtifacts, executions: Executions, *, execution_arn:
     """Check that there was such a run, and how it ended.
 
     Step Functions is asked, as its answer may be a moment old and names can be
-    made up: an execution that succeeded keeps its answer whatever is told, and
+    made up: an execution that succeeded keeps its answer whatever *told* says, and
     one that it does not know has no end that anybody could tell. Where it
-    cannot be asked, what is told stands: the run is undone all the same.
+    cannot be asked, *told* stands: the run is undone all the same.
 
     Args:
         artifacts: The run's objects.

@@ -28,7 +28,7 @@ MOST_CELLS = 1300
 _SPREAD_SHARE = 0.4
 """Of the candidates looked at, how many are spread evenly over the range."""
 _CENTRES = 4
-"""Around so many of the most measured sizes the others are taken."""
+"""How many of the most measured sizes the others are taken around."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _distance(one: Candidate, other: Candidate) -> float:
 
 
 def _at_kept(observation: Observation, asked: frozenset[Candidate], kept: frozenset[Candidate]) -> Observation:
-    """The observation at the closest candidate that is kept; as it is where none is, or it was not asked for."""
+    """The observation at the closest candidate that is kept; unchanged if there is none, or it was not asked for."""
     if observation.candidate in kept or observation.candidate not in asked:
         return observation
     closest = min(kept, key=lambda each: (_distance(each, observation.candidate), each))

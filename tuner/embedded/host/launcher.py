@@ -117,7 +117,7 @@ def enter_namespaces(plan: Mapping[str, Any]) -> None:
     """Give this process a file system as on Lambda: read-only, with a ``/tmp`` of its own, the code at ``/var/task``.
 
     The mounts are made in one user namespace and used in a second one below
-    it, where none of them can be undone.
+    it, if none of them can be undone.
     """
     root, owner = plan["root"], (os.geteuid(), os.getegid())
     own_process = os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)  # later on /proc is read-only
