@@ -32,13 +32,13 @@ _RESERVED = frozenset(
 )
 
 _PROBE = """
-import json, sys
+import json, os, sys
 try:
     import awslambdaric.bootstrap, runtime_client
     has_client = sys.platform == "linux"
 except Exception:
     has_client = False
-paths = [sys.prefix, sys.base_prefix, sys.exec_prefix, *filter(None, sys.path)]
+paths = [os.path.dirname(sys.executable), sys.prefix, sys.base_prefix, sys.exec_prefix, *filter(None, sys.path)]
 print(json.dumps([list(sys.version_info[:3]), has_client, sys.executable, paths]))
 """
 
