@@ -303,10 +303,10 @@ class World:
 
     def client(self, service: str, role: str | None = None, **options: Any) -> Any:
         """A boto3 client of the account, with the credentials of a role (its ARN) or of its owner; made once."""
-        key = (role, f"{service} {options.get('config') and options['config'].read_timeout}")
+        config = options.setdefault("config", _one_try())
+        key = (role, f"{service} {config.read_timeout} {config.retries}")
         with self._building:
             if key not in self._clients:
-                options.setdefault("config", _one_try())
                 made = self._make_client(
                     service,
                     region_name="us-east-1",

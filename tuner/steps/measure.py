@@ -33,6 +33,7 @@ from tuner.steps.run import (
 )
 
 Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 _FATAL = {"out_of_memory", "timeout", "function_error"}
 """One of these at a size is a fact about the size: the rest of the batch would only repeat it."""
@@ -44,7 +45,7 @@ _ANSWER_S = 870.0
 """When a task must have ended, throttled or not: the handler's 900 s with some to write down what it knows."""
 
 _PATIENCE_S = 60.0
-"""So long a throttled invocation is tried again within a task; then the state machine waits."""
+"""So long a throttled call is tried again within a task; then the state machine waits."""
 
 
 def measure(
@@ -135,7 +136,8 @@ def measure(
         journal = _with(journal, _with_environments(caller.clone, [*earlier, *done], results, wave))
         # What was refused has not run: it is asked for again.
         journal = replace(journal, started=len(journal.observation.invocations))
-        artifacts.write(name, to_json(journal))
+        # What ran is paid for: a throttled write does not lose it.
+        caller.patiently(artifacts.write, name, to_json(journal))
         errors = [call.error for call in calls if call.error is not None]
         if errors:
             raise next((error for error in errors if not isinstance(error, Throttled)), errors[0])
@@ -231,29 +233,29 @@ class _Caller:
         try:
             payload = self.payload_of(index)
             if request.pre_processor_arn is not None:
-                given = self._patiently(self.invoker.run_processor, request.pre_processor_arn, payload)
+                given = self.patiently(self.invoker.run_processor, request.pre_processor_arn, payload)
                 # A handler that returns nothing answers null.
                 payload = given if given.strip() not in (b"", b"null") else payload
             version = COPY_VERSION if request.snap_start else None
             invoke = partial(self.invoker.invoke, version=version, new=new)
-            invocation, answer = self._patiently(invoke, self.clone, payload)
+            invocation, answer = self.patiently(invoke, self.clone, payload)
         except Exception as error:  # noqa: BLE001 - raised when the other calls of this wave have ended
             return _Call(error=error)
         invocation = replace(invocation, payload_index=index)
         if request.post_processor_arn is None:
             return _Call(invocation)
         try:
-            self._patiently(self.invoker.run_processor, request.post_processor_arn, answer or b"null")
+            self.patiently(self.invoker.run_processor, request.post_processor_arn, answer or b"null")
         except Exception as error:  # noqa: BLE001 - as above
             return _Call(invocation, error)
         return _Call(invocation)
 
-    def _patiently(self, call: Callable[[str, bytes], Answer], name: str, payload: bytes) -> Answer:
-        """Call, and again where nothing ran for a passing reason: after ``Retry-After``, or a growing wait."""
+    def patiently(self, call: Callable[[str, Value], Answer], name: str, value: Value) -> Answer:
+        """Call, and again where nothing happened for a passing reason: after ``Retry-After``, or a growing wait."""
         waited_s, growing_s = 0.0, 1.0
         while True:
             try:
-                return call(name, payload)
+                return call(name, value)
             except (Throttled, CloneNotReady) as error:
                 asked_s = error.retry_after_s if isinstance(error, Throttled) else None
                 wait_s = growing_s if asked_s is None else max(asked_s, 0.1)

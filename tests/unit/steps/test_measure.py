@@ -272,6 +272,23 @@ def test_a_throttle_without_end_is_left_to_the_state_machine(run: FakeRun) -> No
     assert run.measure(batch) == 3
 
 
+def test_a_throttled_journal_loses_nothing_that_ran(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 asks to slow down just when an invocation is to be written: it is written a little later, with its duration."""
+    batch = open_batch(run, 1)
+    write, refused = run.s3.put_object, []
+
+    def put_object(**arguments: Any) -> dict[str, Any]:
+        if "observations/" in arguments["Key"] and b'"duration_ms"' in arguments["Body"] and not refused:
+            refused.append(arguments["Key"])
+            raise client_error("SlowDown")
+        return write(**arguments)
+
+    monkeypatch.setattr(run.s3, "put_object", put_object)
+    assert run.measure(batch) == 1
+    assert refused
+    assert [row["outcome"] for row in measured(run)] == ["ok"]
+
+
 def test_what_came_back_of_a_wave_is_kept_when_a_part_was_refused(run: FakeRun) -> None:
     """Of four at once two are throttled for good: two count, and the next task makes the others."""
     batch = open_batch(run, 4, environments=4, max_parallel=4, timeout_s=840)
