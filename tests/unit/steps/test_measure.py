@@ -273,7 +273,7 @@ def test_a_throttle_without_end_is_left_to_the_state_machine(run: FakeRun) -> No
 
 
 def test_a_throttled_journal_loses_nothing_that_ran(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """S3 asks to slow down just when an invocation is to be written: it is written a little later, with its duration."""
+    """S3 asks to slow down just when an invocation is to be written: it is written a little later."""
     batch = open_batch(run, 1)
     write, refused = run.s3.put_object, []
 
