@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
+
+from tuner.report import formats
 
 STATE_MEANINGS = {
     "Plan": "reads the function, writes down how to undo everything",
@@ -26,12 +29,27 @@ STATE_MEANINGS = {
 }
 
 
+_PHASES = {
+    "Plan": "reading the function",
+    "Suggest": "choosing memory sizes",
+    "Recommend": "choosing the answer",
+    "Report": "writing the report",
+}
+"""What the run does while it does not measure."""
+
+_QUIET_S = 10.0
+"""Where nothing can move, the longest time without a line, if there is something new to say."""
+
+
 class Display:
     """Shows a run's progress; also when nobody can see it move."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._clock = clock
         self._last_round: object = None
+        self._last_line = ""
+        self._last_line_s = clock()
         self._states_shown: dict[str, int] = {}
         self._progress: Progress | None = None
         if console.is_terminal:
@@ -64,9 +82,12 @@ class Display:
         line = progress_line(progress)
         if self._progress is not None:
             self._progress.update(self._task, description=escape(line))
-        elif progress.get("round") and progress["round"] != self._last_round:
+        elif line != self._last_line and (
             # Sizes of a round are measured side by side: a line for each change would only flicker.
-            self._last_round = progress["round"]
+            (progress.get("round") != self._last_round and progress.get("state") != "Suggest")
+            or self._clock() - self._last_line_s >= _QUIET_S
+        ):
+            self._last_round, self._last_line, self._last_line_s = progress.get("round"), line, self._clock()
             self._console.print(f"  {line}", markup=False, soft_wrap=True)
 
     def entered(self, state: str) -> None:
@@ -81,26 +102,27 @@ class Display:
 
 
 def progress_line(progress: Mapping[str, Any]) -> str:
-    """Word ``progress.json``: round, size, invocations, dollars, and the best size so far."""
+    """Word ``progress.json``: the best size so far, what was used, and what the run does now.
+
+    Example:
+        >>> progress_line({"round": 2, "memoryMb": 128, "invocations": 7, "maxInvocations": 50, "spentUsd": 0.00012})
+        '7 of 50 invocations, $0.00012 · now 128 MB, round 2'
+    """
     parts: list[str] = []
-    if progress.get("round"):
-        parts.append(f"round {progress['round']}")
-    if progress.get("memoryMb"):
-        parts.append(f"{progress['memoryMb']:,} MB")
-    if not parts:
-        parts.append(str(progress.get("message") or progress.get("state") or "starting"))
-    if progress.get("maxInvocations"):
-        parts.append(f"{progress.get('invocations') or 0} of at most {progress['maxInvocations']} invocations")
-    if progress.get("spentUsd"):
-        parts.append(f"${float(progress['spentUsd']):.6f}")
     best = progress.get("best")
     if isinstance(best, Mapping) and best.get("memoryMb"):
-        known = f"best so far {best['memoryMb']:,} MB"
-        if best.get("p95Ms") is not None:
-            known += f", p95 {float(best['p95Ms']):.0f} ms"
-        elif best.get("slowestMs") is not None:
-            known += f", slowest {float(best['slowestMs']):.0f} ms"
+        known = f"best so far {formats.megabytes(best['memoryMb'])}"
+        if best.get("slowestMs") is not None:
+            known += f", measured up to {formats.milliseconds(float(best['slowestMs']))}"
         if best.get("costPerMillionUsd") is not None:
-            known += f", ${float(best['costPerMillionUsd']):.2f} a million"
+            known += f", {formats.money(float(best['costPerMillionUsd']))} a million"
         parts.append(known)
+    if progress.get("invocations") and progress.get("maxInvocations"):
+        used = f"{progress['invocations']:,} of {progress['maxInvocations']:,} invocations"
+        spent_usd = float(progress.get("spentUsd") or 0)
+        parts.append(used + (f", {formats.money(spent_usd)}" if spent_usd else ""))
+    phase = _PHASES.get(str(progress.get("state")))
+    if phase is None and progress.get("memoryMb"):
+        phase = f"now {formats.megabytes(progress['memoryMb'])}, round {progress.get('round')}"
+    parts.append(phase or "starting")
     return " · ".join(parts)

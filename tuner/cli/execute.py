@@ -52,17 +52,6 @@ class Presentation:
     """What else the exit code depends on."""
 
 
-def validate_request(request: Mapping[str, Any], *, local: bool) -> None:
-    """Check the input as the first step of the run will, before anything is started.
-
-    Raises:
-        InvalidRequest: Lists every problem.
-    """
-    from tuner.core.request import parse_request
-
-    parse_request(request, local=local)
-
-
 def confirm_side_effects(function: str, request: Mapping[str, Any], account_name: str, *, yes: bool) -> None:
     """Say what the run may do at most and ask, as long as nobody has agreed yet.
 

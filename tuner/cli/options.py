@@ -126,12 +126,21 @@ class RequestFlags:
     cpu_time: bool = False
 
 
-def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
-    """Turn the flags into the execution's input; what was not asked for is left out.
+def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[str, Any]:
+    """Turn the flags into the execution's input, checked as the first step of the run will check it.
+
+    What was not asked for is left out.
+
+    Args:
+        function: Its name or ARN.
+        flags: As they were typed.
+        local: Whether the run is on the embedded AWS.
 
     Raises:
-        InvalidRequest: Lists every flag that cannot be read.
+        InvalidRequest: Lists every problem at once.
     """
+    from tuner.core.request import parse_request
+
     problems: list[str] = []
 
     def parsed(parse: Callable[[Any], Parsed], typed: Any) -> Parsed | None:
@@ -147,8 +156,6 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
             problems.append(str(error))
         return None
 
-    if flags.payload is not None and flags.payload_s3 is not None:
-        problems.append("--payload and --payload-s3 exclude each other")
     payload = parsed(read_payload, flags.payload)
     fields: dict[str, Any] = {
         "goal": parsed(parse_goal_flag, flags.goal),
@@ -181,11 +188,12 @@ def build_request(function: str, flags: RequestFlags) -> dict[str, Any]:
         "observed": parsed(parse_observed, flags.observed),
         "cpuTime": flags.cpu_time or None,
     }
-    if problems:
-        raise InvalidRequest(problems, hint="`lambda-tuner tune --help` shows each flag with its form.")
     request = {"lambdaARN": function, **_present(fields)}
     if flags.payload is not None:
         request["payload"] = payload  # may be null: a payload like any other
+    parsed(lambda request: parse_request(request, local=local), request)
+    if problems:
+        raise InvalidRequest(problems, hint="The same command with --help shows each flag with its form.")
     return request
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tuner.cli.account import embedded_account
 from tuner.cli.console import error_console
-from tuner.cli.execute import Presentation, execute, prepare_out, validate_request
+from tuner.cli.execute import Presentation, execute, prepare_out
 from tuner.cli.failures import NotConfirmed, UsageProblem
 from tuner.cli.handler_code import (
     HandlerCode,
@@ -160,8 +160,7 @@ def run_try(
     from tuner.steps.plan import ASSUMED_SIZE_TAG
 
     name = function_name_for(planned.code.name)
-    request = build_request(name, flags)
-    validate_request(request, local=True)
+    request = build_request(name, flags, local=True)
     prepare_out(presentation.out)
     if real_aws:
         confirm_real_aws(yes=yes)

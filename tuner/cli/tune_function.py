@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tuner.aws.artifacts import Artifacts
 from tuner.cli.account import account_names, deployed_account, embedded_account
 from tuner.cli.console import error_console, result_console
-from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepare_out, validate_request
+from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepare_out
 from tuner.cli.failures import EXIT_OK, NotConfirmed, UsageProblem
 from tuner.cli.local import bucket_of_store, local_aws
 from tuner.cli.options import RequestFlags, build_request
@@ -52,8 +52,7 @@ def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentati
     """
     if where.local and where.named:
         raise UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
-    request = build_request(function, flags)
-    validate_request(request, local=where.local)
+    request = build_request(function, flags, local=where.local)
     prepare_out(presentation.out)
     if where.local:
         with local_aws(function=_name_of(function), quiet=presentation.quiet) as aws:

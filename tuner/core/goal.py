@@ -26,6 +26,9 @@ def parse_goal(text: str, *, field: str = "goal") -> LatencyGoal:
     """
     found = _GOAL.fullmatch(text.strip().lower())
     if found is None:
-        raise InvalidRequest([f'{field} is "{text}": write it as p95=300ms (a percentile, then a limit in ms or s)'])
+        meant = f"{text.strip()}ms" if _GOAL.fullmatch(f"{text.strip().lower()}ms") else "p95=300ms"
+        raise InvalidRequest(
+            [f'{field} is "{text}": write it as {meant} (a percentile from 50 to 99.9, then a limit in ms or s)']
+        )
     limit_ms = round(float(found["limit"]) * (1000 if found["unit"] == "s" else 1), 6)
     return LatencyGoal(float(found["percentile"]), limit_ms)

@@ -368,7 +368,7 @@ def _is_assumed(tags: Any, surroundings: Surroundings) -> bool:
 
 def _why_outside(reason: str, surroundings: Surroundings) -> str:
     if surroundings.where == "local":
-        return "it would get more CPU than this machine has"
+        return "more CPU than this machine has"
     return reason
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.core.anchor import anchored
 from tuner.core.model import Batch, Observation
 from tuner.core.result import spent_usd
 from tuner.steps.run import PROGRESS, RunRecord
@@ -17,16 +18,23 @@ def report_progress(artifacts: RunArtifacts, **fields: Any) -> None:
     artifacts.write(PROGRESS, {**known, **fields})
 
 
+def used(record: RunRecord, observations: Sequence[Observation]) -> dict[str, Any]:
+    """What the run's invocations are and cost so far, as the report will count them."""
+    return {
+        "invocations": sum(len(observation.invocations) for observation in observations),
+        "spentUsd": spent_usd(record.problem, anchored(observations, record.request.observed)),
+        "maxInvocations": record.problem.budget.max_invocations,
+    }
+
+
 def report_batch(artifacts: RunArtifacts, record: RunRecord, batch: Batch, observations: Sequence[Observation]) -> None:
-    """Say which batch is being measured, and what the run's invocations are and cost so far."""
+    """Say which batch is being measured, and what was used so far."""
     report_progress(
         artifacts,
         state="Measure",
         round=batch.round,
         memoryMb=batch.candidate.memory_mb,
         architecture=batch.candidate.architecture,
-        invocations=sum(len(observation.invocations) for observation in observations),
-        spentUsd=spent_usd(record.problem, observations),
-        maxInvocations=record.problem.budget.max_invocations,
         message=batch.reason,
+        **used(record, observations),
     )

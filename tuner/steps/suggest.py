@@ -11,11 +11,10 @@ from tuner.core.anchor import anchored
 from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
-from tuner.core.result import spent_usd
 from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
 from tuner.core.traceback_frames import own_frames
 from tuner.steps.closing import closing_batches
-from tuner.steps.progress import report_progress
+from tuner.steps.progress import report_progress, used
 from tuner.steps.run import (
     ROUNDS,
     SEARCH,
@@ -59,13 +58,7 @@ def suggest_round(artifacts: RunArtifacts, *, now: datetime) -> tuple[int, tuple
         return pending[0].round, pending
     round_number = 1 + max((journal.observation.round for journal in journals), default=0)
     _check_trust(record, observations)
-    report_progress(
-        artifacts,
-        state="Suggest",
-        spentUsd=spent_usd(record.problem, observations),
-        invocations=sum(len(observation.invocations) for observation in observations),
-        maxInvocations=record.problem.budget.max_invocations,
-    )
+    report_progress(artifacts, state="Suggest", **used(record, observations))
     elapsed_minutes = (now - datetime.fromisoformat(record.started_at)).total_seconds() / 60
     batches: tuple[Batch, ...] = ()
     if artifacts.find(SEARCH) is None:

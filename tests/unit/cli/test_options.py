@@ -105,7 +105,7 @@ def test_a_broken_line_of_the_environment_file_is_named(tmp_path: Path) -> None:
 
 def test_only_what_was_asked_for_is_in_the_input() -> None:
     """Without flags the input holds the function alone: defaults are the product's, in one place."""
-    assert build_request("thumbnails", RequestFlags()) == {"lambdaARN": "thumbnails"}
+    assert build_request("thumbnails", RequestFlags(), local=False) == {"lambdaARN": "thumbnails"}
 
 
 def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
@@ -137,6 +137,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
             observed="512=420ms",
             cpu_time=True,
         ),
+        local=True,
     )
     assert request == {
         "lambdaARN": "thumbnails",
@@ -167,18 +168,19 @@ def test_null_is_a_payload_too(tmp_path: Path) -> None:
     """A file that holds null gives a payload of null, not none at all."""
     event = tmp_path / "event.json"
     event.write_text("null", encoding="utf-8")
-    assert build_request("f", RequestFlags(payload=event)) == {"lambdaARN": "f", "payload": None}
+    assert build_request("f", RequestFlags(payload=event), local=False) == {"lambdaARN": "f", "payload": None}
 
 
 def test_all_problems_come_in_one_answer(tmp_path: Path) -> None:
     """Every flag that cannot be read is listed at once."""
     broken = tmp_path / "event.json"
     broken.write_text("{nope", encoding="utf-8")
+    flags = RequestFlags(
+        goal="fast", payload=broken, payload_s3="s3://b/k", memory="big", observed="512", confidence=9.0
+    )
     with pytest.raises(InvalidRequest) as caught:
-        build_request(
-            "f", RequestFlags(goal="fast", payload=broken, payload_s3="s3://b/k", memory="big", observed="512")
-        )
+        build_request("f", flags, local=True)
     text = str(caught.value)
-    assert len(caught.value.problems) == 5
-    for part in ("exclude each other", "not JSON", "line 1", "--goal", "--memory", "--observed"):
+    assert len(caught.value.problems) == 6
+    for part in ("confidence is 9.0", "both given", "not JSON", "line 1", "--goal", "--memory", "--observed"):
         assert part in text

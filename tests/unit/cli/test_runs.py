@@ -34,19 +34,20 @@ def test_a_run_id_tells_time_and_function(function: str, readable: str) -> None:
 
 
 def test_progress_is_worded() -> None:
-    """Round, size and the best size so far are in one line; what is unknown is left out."""
+    """The best size so far, what was used and where the run is are in one line; what is unknown is left out."""
     assert progress_line({}) == "starting"
-    assert progress_line({"state": "Plan", "round": 0}) == "Plan"
-    assert progress_line({"round": 2, "memoryMb": 1024, "best": None}) == "round 2 · 1,024 MB"
+    assert progress_line({"state": "Plan", "round": 0, "invocations": 0}) == "reading the function"
+    assert progress_line({"round": 2, "memoryMb": 1024, "best": None}) == "now 1,024 MB, round 2"
     best = {"memoryMb": 512, "slowestMs": 301.4, "costPerMillionUsd": 2.5}
-    progress = {"round": 2, "invocations": 7, "maxInvocations": 50, "spentUsd": 0.00012, "best": best}
+    progress = {"round": 2, "memoryMb": 448, "invocations": 7, "maxInvocations": 50, "spentUsd": 0.00012, "best": best}
     assert progress_line(progress) == (
-        "round 2 · 7 of at most 50 invocations · $0.000120 · best so far 512 MB, slowest 301 ms, $2.50 a million"
+        "best so far 512 MB, measured up to 301 ms, $2.50 a million · 7 of 50 invocations, $0.00012 · "
+        "now 448 MB, round 2"
     )
 
 
 def test_a_narrow_terminal_cuts_the_end_of_the_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On 80 columns, round, size, invocations and dollars are there; the best size may be cut."""
+    """On 80 columns the best size is there; where the run is may be cut."""
     monkeypatch.setenv("TERM", "xterm")
     stream = io.StringIO()
     with Display(Console(file=stream, width=80, force_terminal=True, color_system=None)) as display:
@@ -54,19 +55,21 @@ def test_a_narrow_terminal_cuts_the_end_of_the_line_only(monkeypatch: pytest.Mon
         display.update(
             {"round": 12, "memoryMb": 10_240, "invocations": 33, "maxInvocations": 50, "spentUsd": 0.5, "best": best}
         )
-    assert "round 12 · 10,240 MB · 33 of at most 50 invocations · $0.5" in stream.getvalue()
+    assert "best so far 10,240 MB, measured up to 12.3 s, $123.45 a million" in stream.getvalue()
 
 
 def test_without_a_terminal_progress_is_lines_that_do_not_repeat() -> None:
-    """Where nothing can move, each round is one plain line."""
-    stream = io.StringIO()
-    with Display(Console(file=stream, width=200)) as display:
+    """Where nothing can move, each round is one plain line, and a long round one more every ten seconds."""
+    stream, time_s = io.StringIO(), 0.0
+    with Display(Console(file=stream, width=200), clock=lambda: time_s) as display:
         for invocations in (1, 1, 2):
             display.update({"round": 1, "memoryMb": 128, "invocations": invocations, "maxInvocations": 50})
-        display.update({"round": 2, "memoryMb": 256, "invocations": 3, "maxInvocations": 50})
+        for time_s in (5.0, 11.0, 12.0, 30.0):
+            display.update({"round": 2, "memoryMb": 256, "invocations": int(min(time_s, 12)), "maxInvocations": 50})
     assert stream.getvalue().splitlines() == [
-        "  round 1 · 128 MB · 1 of at most 50 invocations",
-        "  round 2 · 256 MB · 3 of at most 50 invocations",
+        "  1 of 50 invocations · now 128 MB, round 1",
+        "  5 of 50 invocations · now 256 MB, round 2",
+        "  12 of 50 invocations · now 256 MB, round 2",
     ]
 
 

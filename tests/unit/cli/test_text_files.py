@@ -72,7 +72,7 @@ def test_other_encodings_are_named(octets: bytes, sentence: str, tmp_path: Path)
         parse_environment([], file)
     assert "--env-file" in caught.value.message
     with pytest.raises(InvalidRequest) as refused:
-        build_request("f", RequestFlags(payload=file))
+        build_request("f", RequestFlags(payload=file), local=False)
     assert sentence in refused.value.problems[0]
     with pytest.raises(UsageProblem, match=sentence):
         read_template_function(file, None)
