@@ -105,7 +105,7 @@ def _warn_of(aws: EmbeddedAws) -> None:
 def start_local(port: int, *, sandbox: bool = True) -> None:
     """Start the embedded AWS and leave it running; prints the ``export`` lines for its clients."""
     require_local()
-    from tuner.embedded.account import export_lines, start
+    from tuner.embedded.account import export_lines, function_role, start
 
     home, console = store_home(), error_console()
     aws = start(home, port, sandbox=sandbox)
@@ -124,6 +124,7 @@ def start_local(port: int, *, sandbox: bool = True) -> None:
             soft_wrap=True,
         )
     _warn_of(aws)
+    console.print(f"A role for functions of your own: {function_role(aws)}", markup=False, soft_wrap=True)
     console.print("The AWS CLI and boto3 reach it with these variables:", markup=False)
     for line in export_lines(aws):
         sys.stdout.write(line + "\n")

@@ -378,7 +378,7 @@ def deploy_function(
         "Handler": handler,
         "MemorySize": memory_mb,
         "Timeout": timeout_s,
-        "Role": _ensure_role(aws),
+        "Role": function_role(aws),
         "Runtime": runtime or f"python{sys.version_info.major}.{sys.version_info.minor}",
         "Environment": {"Variables": dict(environment or {})},
         "Layers": list(layers),
@@ -414,8 +414,8 @@ def deploy_function(
 _ROLE = "lambda-tuner-local-function"
 
 
-def _ensure_role(aws: EmbeddedAws) -> str:
-    """Make the role that local functions have: it may do anything, here that means this account only."""
+def function_role(aws: EmbeddedAws) -> str:
+    """ARN of the role that local functions have, made if it is not there: it may do anything, in this account only."""
     iam = client(aws, "iam")
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     with contextlib.suppress(iam.exceptions.NoSuchEntityException):
