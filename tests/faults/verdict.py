@@ -27,6 +27,8 @@ ENDED_FROM_OUTSIDE = {"ABORTED": "RunAborted", "TIMED_OUT": "RunTimedOut"}
 
 USD_PER_GB_SECOND = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 USD_PER_REQUEST = 0.20 / 1e6
+_INIT_LIMIT_MS = 10_000
+"""What an init can be billed for, before the time-out begins."""
 """AWS Lambda pricing, us-east-1, seen 2026-11: by hand, and not from the product's table."""
 
 _NOBODY_TOLD = "ServiceError"
@@ -376,13 +378,13 @@ def _check_report_numbers(world: World, run: str, verdict: Verdict, books: list[
     booked = sum(len(journal["observation"]["invocations"]) for journal in books)
     if verdict.status == "SUCCEEDED" and len(rows) != booked and run == RUN:
         verdict.problems.append(f"{run}: the report shows {len(rows)} invocations, and {booked} are in the books")
-    timeout_ms = report["function"]["timeoutS"] * 1000
+    worst_ms = report["function"]["timeoutS"] * 1000 + _INIT_LIMIT_MS
     own_usd = (report.get("snapStart") or {}).get("feesUsd", 0.0) + sum(
         USD_PER_REQUEST
         + row["memoryMb"]
         / 1024
         * USD_PER_GB_SECOND[row["architecture"]]
-        * (timeout_ms if row["billedMs"] is None else world.record.ran[row["requestId"]].billed_ms)
+        * (worst_ms if row["billedMs"] is None else world.record.ran[row["requestId"]].billed_ms)
         / 1000
         for row in rows
         if row["billedMs"] is None or row["requestId"] in world.record.ran

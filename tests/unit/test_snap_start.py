@@ -18,10 +18,10 @@ from tuner.core.model import (
     SnapshotPrices,
     TuningBudget,
 )
-from tuner.core.result import spent_usd
 from tuner.core.search.space import space_of
 from tuner.core.search.spending import purse_of
 from tuner.core.snap_start import most_fees_usd, snapshot_fees_usd, snapshot_prices, uninvoked_copies
+from tuner.core.spending import spent_usd
 from tuner.core.target import TargetFunction, read_target
 
 SIZES = tuple(Candidate(size_mb, "arm64") for size_mb in (512, 1024, 2048, 4096))
@@ -82,7 +82,7 @@ def test_fees_are_counted_by_copy_and_by_restore() -> None:
 def test_purse_pays_a_copy_once() -> None:
     """A first invocation at a size costs its cache too, the next ones do not."""
     space = space_of(PROBLEM)
-    fresh = purse_of(PROBLEM, space, [], 0.0)
+    fresh = purse_of(PROBLEM, [], 0.0)
     once = fresh.less(PROBLEM, space, SIZES[3], 1)
     twice = once.less(PROBLEM, space, SIZES[3], 1)
     first_usd, second_usd = fresh.cost_usd - once.cost_usd, once.cost_usd - twice.cost_usd

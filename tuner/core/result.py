@@ -26,6 +26,7 @@ from tuner.core.model import (
 from tuner.core.power_tuning_output import OUTPUT_NAMES
 from tuner.core.pricing import candidate_cost_usd, price_rows
 from tuner.core.snap_start import copies_of, most_fees_usd, restores_of, snapshot_fees_usd
+from tuner.core.spending import spent_usd
 from tuner.core.traffic import Traffic
 
 SCHEMA_VERSION = 1
@@ -66,30 +67,6 @@ _SNAPSHOT_OVERHEAD_S = 150.0
 def execution_output(document: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the document that is the state machine's output."""
     return {field: document[field] for field in OUTPUT_FIELDS if field in document}
-
-
-def spent_usd(
-    problem: SearchProblem, observations: Sequence[Observation], uninvoked: Sequence[Candidate] = ()
-) -> float:
-    """Price what a run has invoked so far, in US dollars, with SnapStart's fees where its copies have it.
-
-    An invocation without a record is priced as one that ran into the
-    function's time-out: what is not known is not free.
-
-    Args:
-        problem: The run.
-        observations: All of the run.
-        uninvoked: Copies that were made, by their size, and never invoked.
-    """
-    return snapshot_fees_usd(problem, observations, uninvoked) + sum(
-        _cost_usd(problem, observation.candidate, invocation.billed_ms)
-        for observation in observations
-        for invocation in observation.invocations
-    )
-
-
-def _cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: int | None) -> float:
-    return candidate_cost_usd(problem, candidate, round(problem.timeout_ms) if billed_ms is None else billed_ms)
 
 
 def answer_fields(recommendation: Recommendation, *, assumed: bool) -> dict[str, Any]:
@@ -191,13 +168,18 @@ def dry_run_fields(
         slower = max(1.0, seen_mb / candidate.memory_mb)
         return min(problem.timeout_ms, seen_ms * slower)
 
+    def worst_usd_at(candidate: Candidate) -> float:
+        return candidate_cost_usd(problem, candidate, math.ceil(worst_ms(candidate)))
+
     if problem.design is None:
-        worst_usd = count * max(_cost_usd(problem, row, math.ceil(worst_ms(row))) for row in problem.candidates)
+        worst_usd = count * max(
+            candidate_cost_usd(problem, row, math.ceil(worst_ms(row))) for row in problem.candidates
+        )
         seconds = count * max(worst_ms(row) for row in problem.candidates) / 1000
         rounds = math.ceil(count / 4)
     else:
         each, rows = problem.design.invocation_count, problem.design.candidates
-        worst_usd = each * sum(_cost_usd(problem, row, math.ceil(worst_ms(row))) for row in rows)
+        worst_usd = each * sum(worst_usd_at(row) for row in rows)
         seconds = each * sum(worst_ms(row) for row in rows) / 1000
         rounds = 2
     overhead_s = _ROUND_OVERHEAD_S

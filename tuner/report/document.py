@@ -71,6 +71,12 @@ def is_failed(document: Document) -> bool:
     return document.get("error") is not None
 
 
+def at_most(document: Document) -> str:
+    """``at most `` before what was spent, where an invocation left no record; else nothing."""
+    rows = document.get("observations") or ()
+    return "at most " if any(row.get("billedMs") is None for row in rows) else ""
+
+
 def function_name(document: Document) -> str:
     """The function's name, from its description, else from its ARN, else the run's id."""
     function = document.get("function") or {}

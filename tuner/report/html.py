@@ -106,6 +106,7 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "title": _title(document),
         "facts": _facts(document),
         "currency": document.get("currency") or "USD",
+        "at_most": doc.at_most(document),
         "key": doc.latency_key(document),
         "keys": doc.percentile_keys(document),
         "goal": goal_text(document),

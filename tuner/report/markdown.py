@@ -234,7 +234,7 @@ def _evidence(document: doc.Document) -> list[str]:
         lines.append("")
     invocations, spent = document.get("invocations"), document.get("spentUsd")
     if invocations is not None and spent is not None:
-        cost = formats.money(spent, document.get("currency") or "USD")
+        cost = doc.at_most(document) + formats.money(spent, document.get("currency") or "USD")
         reason = escape(_short(str(document.get("stoppedBecause") or "")))
         asked_usd = (document.get("traffic") or {}).get("costUsd")
         metrics = f", and reading CloudWatch's metrics {formats.money(asked_usd)}" if asked_usd else ""

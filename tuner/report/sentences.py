@@ -714,7 +714,9 @@ def _failed(document: doc.Document) -> Message:
     support: list[Sentence] = []
     if invocations is not None:
         spent = document.get("spentUsd")
-        cost = f", which cost {formats.money(spent, document.get('currency') or 'USD')}" if spent is not None else ""
+        cost = ""
+        if spent is not None:
+            cost = f", which cost {doc.at_most(document)}{formats.money(spent, document.get('currency') or 'USD')}"
         support.append((f"It had made {formats.count(invocations, 'invocation')}{cost}.",))
     restored = document.get("restored")
     if restored and restored.get("complete"):

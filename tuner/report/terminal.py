@@ -235,7 +235,7 @@ def _files(document: doc.Document, console: Console) -> None:
     invocations, spent = document.get("invocations"), document.get("spentUsd")
     console.print()
     if invocations is not None and spent is not None and document.get("recommended"):
-        cost = formats.money(spent, document.get("currency") or "USD")
+        cost = doc.at_most(document) + formats.money(spent, document.get("currency") or "USD")
         console.print(Text(f"{formats.count(invocations, 'invocation')}, {cost}, {goal_text(document)}", style="dim"))
     files = document.get("report") or {}
     for name in ("html", "markdown", "json", "svg"):

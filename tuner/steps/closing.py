@@ -12,8 +12,8 @@ from tuner.core.drift import DRIFT_INVOCATIONS, estimate_drift
 from tuner.core.errors import NothingMeasured
 from tuner.core.model import Batch, Candidate, Facts, Observation
 from tuner.core.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
-from tuner.core.result import spent_usd
 from tuner.core.search import conclude, recommend
+from tuner.core.spending import spent_usd
 from tuner.steps.earlier import load_earlier
 from tuner.steps.run import SEARCH, STOP, RunRecord, compared, memory_caps
 

@@ -8,7 +8,7 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
 from tuner.core.model import Batch, Observation
-from tuner.core.result import spent_usd
+from tuner.core.spending import spent_usd
 from tuner.steps.run import PROGRESS, RunRecord
 
 

@@ -34,10 +34,10 @@ from tuner.core.result import (
     goal_fields,
     monthly_fields,
     price_fields,
-    spent_usd,
     traffic_fields,
 )
 from tuner.core.snap_start import uninvoked_copies
+from tuner.core.spending import spent_usd
 from tuner.core.traffic import unlike_production
 from tuner.core.tuning_request import PowerTuning
 from tuner.report.html import render_html

@@ -17,7 +17,7 @@ from tuner.core.model import Batch, Candidate, Facts, LatencyGoal, Observation, 
 from tuner.core.search import conclude, open_study, payload_failure, recommend, suggest
 from tuner.core.search.planning import plan_round
 from tuner.core.search.space import space_of
-from tuner.core.search.spending import spent_usd
+from tuner.core.spending import spent_usd
 
 FEW_SIZES = (128, 256, 512, 1024, 1769, 2048, 3008)
 
@@ -252,7 +252,7 @@ def test_what_always_holds(
             (o.candidate.memory_mb for o in observations for i in o.invocations if i.outcome == "out_of_memory"),
             default=0,
         )
-        worst_usd = spent_usd(problem, space, observations)
+        worst_usd = spent_usd(problem, observations)
         count = sum(len(o.invocations) for o in observations)
         for batch in plan.batches:
             assert batch.candidate in problem.candidates

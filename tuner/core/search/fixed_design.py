@@ -47,7 +47,7 @@ def plan_design(
     if facts.stop_requested:
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
     space = space_of(problem)
-    purse = purse_of(problem, space, observations, elapsed_minutes)
+    purse = purse_of(problem, observations, elapsed_minutes)
     reasons = ruled_out(problem, observations, facts)
     made = Counter[Candidate]()
     for observation in observations:

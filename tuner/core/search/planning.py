@@ -55,7 +55,7 @@ def plan_round(
     looked_at = bounded(problem, observations, facts)
     problem, observations, facts = looked_at.problem, looked_at.observations, looked_at.facts
     space = space_of(problem)
-    purse = purse_of(problem, space, observations, elapsed_minutes)
+    purse = purse_of(problem, observations, elapsed_minutes)
     if facts.stop_requested:
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
     if not observations:
@@ -284,6 +284,6 @@ def stopped_by_budget(problem: SearchProblem, purse: Purse) -> str:
     budget = problem.budget
     if purse.invocations < 2:
         return f"The budget of {budget.max_invocations:,} invocations is used up."
-    if purse.minutes * 60_000 < problem.timeout_ms + 10_000:
+    if purse.minutes * 60_000 < problem.worst_ms:
         return f"The budget of {budget.max_minutes:g} minutes does not cover another batch at its worst, the time-out."
     return f"The budget of ${budget.max_cost_usd:g} does not cover another batch at its worst, the time-out."

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuner.core.model import Candidate, Invocation, Observation, SearchProblem
+from tuner.core.model import Candidate, Observation, SearchProblem
 from tuner.core.pricing import copy_cost_usd, restore_cost_usd
 from tuner.core.search.evidence import invocation_count
 from tuner.core.search.space import Space
-from tuner.core.snap_start import copies_of, snapshot_fees_usd
+from tuner.core.snap_start import copies_of
+from tuner.core.spending import spent_usd
 
 
 @dataclass(frozen=True)
@@ -54,32 +55,11 @@ def _worst_usd(problem: SearchProblem, space: Space, candidate: Candidate) -> fl
     return float(billed_usd) + restore_cost_usd(problem, candidate)
 
 
-def purse_of(
-    problem: SearchProblem, space: Space, observations: Sequence[Observation], elapsed_minutes: float
-) -> Purse:
+def purse_of(problem: SearchProblem, observations: Sequence[Observation], elapsed_minutes: float) -> Purse:
     """What is left after *observations*."""
     return Purse(
         invocations=problem.budget.max_invocations - invocation_count(observations),
-        cost_usd=problem.budget.max_cost_usd - spent_usd(problem, space, observations),
+        cost_usd=problem.budget.max_cost_usd - spent_usd(problem, observations),
         minutes=problem.budget.max_minutes - elapsed_minutes,
         copies=frozenset(copies_of(observations)),
     )
-
-
-def spent_usd(problem: SearchProblem, space: Space, observations: Sequence[Observation]) -> float:
-    """What invocations and copies cost; an invocation with no record is counted as if it had run into the time-out."""
-    total = snapshot_fees_usd(problem, observations)
-    for observation in observations:
-        index = space.index_of(observation.candidate)
-        for invocation in observation.invocations:
-            total += _billed_ms(problem, invocation) * float(space.usd_per_ms[index])
-            total += float(space.usd_per_request[index])
-    return total
-
-
-def _billed_ms(problem: SearchProblem, invocation: Invocation) -> float:
-    if invocation.billed_ms is not None:
-        return float(invocation.billed_ms)
-    if invocation.duration_ms is not None:
-        return invocation.duration_ms + 1.0 + (invocation.init_ms or 0.0)
-    return problem.worst_ms
