@@ -1,4 +1,4 @@
-"""Percentiles, means and their intervals."""
+"""Percentiles and their intervals."""
 
 import math
 import random
@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 
 from tuner.core.errors import NothingMeasured
 from tuner.core.latency import (
-    mean,
-    mean_interval,
     percentile,
     percentile_interval,
-    percentile_upper_bound,
     samples_needed,
     t_quantile,
 )
@@ -42,14 +39,12 @@ def test_samples_needed(percent: float, confidence: float, expected: int) -> Non
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 @pytest.mark.parametrize("percent", [90, 95, 99])
 def test_an_interval_begins_where_the_samples_suffice(percent: float, confidence: float) -> None:
-    """One sample fewer than needed carries no interval and no upper bound, the needed ones do."""
+    """One sample fewer than needed carries no interval, the needed ones do."""
     needed = samples_needed(percent, confidence)
     assert percentile_interval(range(needed - 1), percent, confidence) is None
-    assert percentile_upper_bound(range(needed - 1), percent, confidence) is None
     interval = percentile_interval(range(needed), percent, confidence)
     assert interval is not None
     assert interval[1] == needed - 1
-    assert percentile_upper_bound(range(needed), percent, confidence) == needed - 1
 
 
 @pytest.mark.parametrize(("percent", "count"), [(50, 20), (50, 5), (95, 60), (95, 100), (10, 30)])
@@ -63,15 +58,6 @@ def test_percentile_intervals_cover_what_they_promise(percent: float, count: int
         assert interval is not None
         hits += interval[0] <= truth <= interval[1]
     assert hits / 2_000 >= 0.9 - 0.02
-
-
-def test_the_upper_bound_covers_what_it_promises() -> None:
-    """The one-sided bound lies above the true percentile at least as often as asked, and is no wider than needed."""
-    chance = random.Random(7)
-    truth = -math.log(0.05)
-    bounds = [percentile_upper_bound([chance.expovariate(1) for _ in range(90)], 95, 0.9) for _ in range(2_000)]
-    ratio = sum(bound is not None and bound >= truth for bound in bounds) / len(bounds)
-    assert 0.88 <= ratio <= 0.99
 
 
 @given(durations, st.floats(min_value=0, max_value=100))
@@ -96,8 +82,6 @@ def test_the_order_of_samples_does_not_matter(samples: list[float], chance: rand
     chance.shuffle(mixed)
     for percent in (50, 95, 99):
         assert percentile(samples, percent) == percentile(mixed, percent)
-    assert mean(samples) == mean(mixed)
-    assert mean_interval(samples, 0.9) == mean_interval(mixed, 0.9)
 
 
 def test_percentile_is_definition_seven() -> None:
@@ -124,47 +108,24 @@ def test_t_quantiles(probability: float, degrees: int, expected: float) -> None:
     assert t_quantile(probability, degrees) == pytest.approx(expected, abs=1e-6)
 
 
-def test_mean_interval_covers_what_it_promises() -> None:
-    """For normal samples the interval holds the true mean as often as asked."""
-    chance = random.Random(3)
-    hits = 0
-    for _ in range(3_000):
-        interval = mean_interval([chance.gauss(100, 10) for _ in range(6)], 0.9)
-        assert interval is not None
-        hits += interval[0] <= 100 <= interval[1]
-    assert hits / 3_000 == pytest.approx(0.9, abs=0.02)
-
-
 def test_equal_samples_have_no_width() -> None:
     """Equal samples give their own value, not one that rounding moved."""
     samples = [0.1] * 60
-    assert mean_interval(samples, 0.9) == (0.1, 0.1)
     assert percentile_interval(samples, 95, 0.9) == (0.1, 0.1)
     assert percentile(samples, 95) == 0.1
 
 
 def test_one_sample() -> None:
-    """One sample is its own mean and percentile, and carries no interval."""
-    assert (mean([5]), percentile([5], 99)) == (5, 5)
-    assert mean_interval([5], 0.9) is None
+    """One sample is its own percentile, and carries no interval."""
+    assert percentile([5], 99) == 5
     assert percentile_interval([5], 95, 0.9) is None
-
-
-def test_the_lower_bound_of_a_mean_is_not_negative() -> None:
-    """No duration is below 0, so no mean is either."""
-    interval = mean_interval([0, 0, 100], 0.9)
-    assert interval is not None
-    assert interval[0] == 0
 
 
 @pytest.mark.parametrize(
     "statistic",
     [
         lambda samples: percentile(samples, 95),
-        mean,
         lambda samples: percentile_interval(samples, 95, 0.9),
-        lambda samples: percentile_upper_bound(samples, 95, 0.9),
-        lambda samples: mean_interval(samples, 0.9),
     ],
 )
 def test_what_is_no_duration_is_refused_by_name(statistic) -> None:
@@ -185,14 +146,11 @@ def test_what_is_no_duration_is_refused_by_name(statistic) -> None:
         lambda: percentile([1], 101),
         lambda: percentile_interval([1], 0, 0.9),
         lambda: percentile_interval([1], 95, 1),
-        lambda: percentile_upper_bound([1], 100, 0.9),
         lambda: samples_needed(95, 0),
-        lambda: mean_interval([1, 2], 1.5),
         lambda: t_quantile(0.2, 3),
         lambda: t_quantile(0.9, 0),
         lambda: percentile([1], math.nan),
         lambda: percentile_interval([1], math.nan, 0.9),
-        lambda: mean_interval([1, 2], math.nan),
     ],
 )
 def test_arguments_out_of_bounds_are_refused(call) -> None:

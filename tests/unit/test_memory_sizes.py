@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.core.errors import InvalidRequest
-from tuner.core.memory_sizes import ROUND_SIZES_MB, check_memory, cpu_share, memory_space
+from tuner.core.memory_sizes import ROUND_SIZES_MB, check_memory, memory_space
 from tuner.core.tuning_request import MemoryRange
 
 
@@ -122,9 +122,3 @@ def test_spaces_are_whole(low: int, high: int, step: int, current_mb: int, cap_m
     assert all(size <= cap_mb for size in space.sizes)
     assert all(size > cap_mb for size in outside)
     assert all(low <= size <= high or size == current_mb for size in together)
-
-
-def test_cpu_share() -> None:
-    """One vCPU at 1,769 MB, in proportion."""
-    assert cpu_share(1_769) == 1
-    assert cpu_share(128) == pytest.approx(0.0724, abs=1e-4)

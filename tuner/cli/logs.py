@@ -88,7 +88,7 @@ def decoded(octets: Iterable[bytes]) -> Iterator[str]:
 
 
 def record_fields(record: Record) -> dict[str, Any]:
-    """Write a record under its names in the output, of which every one is there."""
+    """Write a record under its names in the output; each name is there for every kind of record."""
     report = record if isinstance(record, ReportRecord) else None
     kind = "report" if report else "initReport" if isinstance(record, InitReport) else "restoreReport"
     return {

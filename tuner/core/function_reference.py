@@ -35,11 +35,6 @@ class FunctionReference:
     partition: str = "aws"
 
     @property
-    def api_name(self) -> str:
-        """What AWS takes as ``FunctionName``; the qualifier goes into its own parameter."""
-        return self.name
-
-    @property
     def qualified_name(self) -> str:
         """The name as a person writes it: ``resize:live``, or ``resize`` without a qualifier."""
         return f"{self.name}:{self.qualifier}" if self.qualifier else self.name

@@ -1,7 +1,6 @@
-"""Statistics of measured durations: percentiles, means, and how far each can be trusted.
+"""Statistics of measured durations: percentiles, and how far each can be trusted.
 
-Nothing here assumes the shape of the durations, except the interval of a
-mean. Samples are taken as independent; within one execution environment they
+Nothing here assumes the shape of the durations. Samples are taken as independent; within one execution environment they
 are not quite, so that intervals over few environments are too narrow (the
 search's model carries that; see ``docs/decisions``).
 """
@@ -47,21 +46,6 @@ def percentile(samples_ms: Sequence[float], percent: float) -> float:
     return ordered[below] * (1 - between) + ordered[above] * between
 
 
-def mean(samples_ms: Sequence[float]) -> float:
-    """Compute the arithmetic mean.
-
-    Raises:
-        NothingMeasured: There is no sample.
-        ValueError: A sample is NaN, infinite or negative.
-
-    Example:
-        >>> mean([1, 2, 6])
-        3.0
-    """
-    ordered = _ordered(samples_ms)
-    return math.fsum(ordered) / len(ordered)
-
-
 def percentile_interval(samples_ms: Sequence[float], percent: float, confidence: float) -> tuple[float, float] | None:
     """Bound a percentile of the true distribution by two of the samples.
 
@@ -97,33 +81,6 @@ def percentile_interval(samples_ms: Sequence[float], percent: float, confidence:
     return ordered[lower - 1], ordered[upper - 1]
 
 
-def percentile_upper_bound(samples_ms: Sequence[float], percent: float, confidence: float) -> float | None:
-    """Bound a percentile of the true distribution from above by one of the samples.
-
-    One-sided, as a goal asks: with probability *confidence* or more the true
-    percentile is at most this sample.
-
-    Returns:
-        The smallest such sample, or ``None`` where there are fewer than
-        ``samples_needed(percent, confidence)``.
-
-    Raises:
-        NothingMeasured: There is no sample.
-        ValueError: A sample is NaN, infinite or negative, or an argument out of bounds.
-
-    Example:
-        >>> percentile_upper_bound(range(1, 46), 95, 0.9)
-        45
-    """
-    ratio, doubt = _ratio(percent), _doubt(confidence)
-    ordered = _ordered(samples_ms)
-    below = _binomial_cdf(len(ordered), ratio)
-    for rank in range(1, len(ordered) + 1):
-        if 1 - below[rank - 1] <= doubt:
-            return ordered[rank - 1]
-    return None
-
-
 @lru_cache(maxsize=256)
 def samples_needed(percent: float, confidence: float) -> int:
     """Count the samples from which on their largest one bounds a percentile from above.
@@ -142,42 +99,6 @@ def samples_needed(percent: float, confidence: float) -> int:
     while ratio**count > doubt:
         count += 1
     return count
-
-
-def mean_interval(samples_ms: Sequence[float], confidence: float) -> tuple[float, float] | None:
-    """Bound the true mean by Student's t distribution.
-
-    Exact for normal samples; for the skewed ones that durations are, close
-    from a few dozen on. The lower bound is never below 0.
-
-    Args:
-        samples_ms: Durations in any order.
-        confidence: Above 0, below 1.
-
-    Returns:
-        Lower and upper bound; equal where all samples are; ``None`` for a
-        single sample, which says nothing about its spread.
-
-    Raises:
-        NothingMeasured: There is no sample.
-        ValueError: A sample is NaN, infinite or negative, or *confidence* out of bounds.
-
-    Example:
-        >>> low, high = mean_interval([9.0, 10.0, 11.0], 0.9)
-        >>> round(low, 2), round(high, 2)
-        (8.31, 11.69)
-    """
-    doubt = _doubt(confidence)
-    ordered = _ordered(samples_ms)
-    count = len(ordered)
-    if count == 1:
-        return None
-    if ordered[0] == ordered[-1]:
-        return ordered[0], ordered[0]
-    middle = math.fsum(ordered) / count
-    variance = math.fsum((sample - middle) ** 2 for sample in ordered) / (count - 1)
-    reach = t_quantile(1 - doubt / 2, count - 1) * math.sqrt(variance / count)
-    return max(0.0, middle - reach), middle + reach
 
 
 @lru_cache(maxsize=1024)

@@ -41,16 +41,6 @@ class MemorySpace:
     outside: tuple[tuple[int, str], ...] = ()
 
 
-def cpu_share(memory_mb: int) -> float:
-    """Tell how many vCPUs a memory size brings: proportional, 1.0 at 1,769 MB.
-
-    Example:
-        >>> cpu_share(1769), round(cpu_share(10240), 2)
-        (1.0, 5.79)
-    """
-    return memory_mb / ONE_VCPU_MB
-
-
 def memory_space(
     spec: MemorySpec | Mapping[str, Any] | list[int] | str | None,
     *,

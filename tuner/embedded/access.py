@@ -21,7 +21,8 @@ from hmac import compare_digest
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote
 
-from tuner.embedded.identity import ARTIFACT_BUCKET, CLONE_PREFIX, CODE_BUCKET, STACK
+from tuner.core.plan import CLONE_PREFIX
+from tuner.embedded.identity import ARTIFACT_BUCKET, CODE_BUCKET, STACK
 
 Caller = Literal["user", "function"]
 

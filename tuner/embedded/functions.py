@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tuner.core.plan import CPU_TIME_TAG
+from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG
 from tuner.embedded.code_store import CodeStore
 from tuner.embedded.host.model import FunctionSpec, InvocationResult
-from tuner.embedded.identity import CLONE_PREFIX, is_own_function
+from tuner.embedded.identity import is_own_function
 
 LOG_TAIL_BYTES = 4096
 """``LogResult`` holds the last 4 KB of the log ("Invoke", Lambda API reference)."""

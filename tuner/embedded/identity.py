@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from tuner.core.memory_sizes import ONE_VCPU_MB
+from tuner.core.plan import CLONE_PREFIX
+
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 STACK = "lambda-tuner"
@@ -20,13 +23,8 @@ def interpreter_object(package_sha256: str) -> str:
 
 ARTIFACT_BUCKET = f"{STACK}-artifacts-{ACCOUNT_ID}-{REGION}"
 
-CLONE_PREFIX = "lambda-tuner-clone-"
-
 STEERING_PREFIX = "LAMBDA_TUNER_LOCAL_"
 """How variables begin with which a test asks for something to go wrong; functions do not see them."""
-
-MB_PER_VCPU = 1769
-"""At this memory size a function has one vCPU ("Configure Lambda function memory", seen 2026-11)."""
 
 MEMORY_LIMIT_MB = 10_240
 
@@ -55,4 +53,4 @@ def memory_cap_mb(cores: float | None = None) -> int:
         >>> memory_cap_mb(2), memory_cap_mb(64)
         (3538, 10240)
     """
-    return min(MEMORY_LIMIT_MB, int((core_count() if cores is None else cores) * MB_PER_VCPU))
+    return min(MEMORY_LIMIT_MB, int((core_count() if cores is None else cores) * ONE_VCPU_MB))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.core.foreign_text import json_text, visible
+from tuner.core.foreign_text import visible
 from tuner.report import formats
 from tuner.report.html import environment
 
@@ -36,8 +36,8 @@ class DigestRow:
     reason: str = ""
 
 
-def render_digest_json(digest: Mapping[str, Any]) -> str:
-    """The digest as JSON text.
+def render_digest_html(digest: Mapping[str, Any]) -> str:
+    """The digest as one self-contained page: no script, no request, everything escaped.
 
     Args:
         digest: ``executionName``, ``startedAt``, ``functions`` (tuned ones
@@ -45,15 +45,6 @@ def render_digest_json(digest: Mapping[str, Any]) -> str:
             ``savingRatio``, ``decision``, ``confidence``, ``spentUsd``, ``runId``; failed
             ones with ``functionName``, ``error``, ``cause``) and ``skipped``
             (``functionArn``, ``reason``).
-    """
-    return json_text(digest, indent=2) + "\n"
-
-
-def render_digest_html(digest: Mapping[str, Any]) -> str:
-    """The digest as one self-contained page: no script, no request, everything escaped.
-
-    Args:
-        digest: As for :func:`render_digest_json`.
     """
     rows = digest_rows(digest)
     functions = digest.get("functions") or []

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tuner.core.plan import CLONE_PREFIX
 from tuner.embedded import identity
 from tuner.embedded.account import EmbeddedAws, client, start, stop
 
@@ -104,7 +105,7 @@ def shell(home: Path, running_aws: EmbeddedAws, tmp_path: Path) -> Shell:
 def left_clones(aws: EmbeddedAws) -> list[str]:
     """Names of the temporary functions that are there."""
     functions = client(aws, "lambda").list_functions()["Functions"]
-    return [row["FunctionName"] for row in functions if row["FunctionName"].startswith(identity.CLONE_PREFIX)]
+    return [row["FunctionName"] for row in functions if row["FunctionName"].startswith(CLONE_PREFIX)]
 
 
 def json_of(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:

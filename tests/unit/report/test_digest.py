@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from tuner.report.digest import digest_rows, render_digest_html, render_digest_json
+from tuner.report.digest import digest_rows, render_digest_html
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:"
 
@@ -91,8 +90,3 @@ def test_hostile_texts_are_only_ever_text() -> None:
     assert "<script" not in page
     assert "<img" not in page
     assert len(page) < 20_000
-
-
-def test_json_is_the_digest() -> None:
-    """Machines read what people read."""
-    assert json.loads(render_digest_json(digest(tuned("a")))) == digest(tuned("a"))

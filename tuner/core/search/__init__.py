@@ -8,7 +8,8 @@ state is in the observations and in the Optuna study.
     study = open_study(path, function_name)
     while (suggestion := suggest(problem, study, observations, elapsed_minutes=…, facts=facts)).batches:
         observations += [measure(batch) for batch in suggestion.batches]
-    recommendation = recommend(problem, observations, stop_reason=suggestion.stop_reason, facts=facts)
+    conclusion = conclude(problem, observations, facts)
+    recommendation = recommend(conclusion, stop_reason=suggestion.stop_reason)
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -92,12 +91,3 @@ def _is_provable(problem: SearchProblem, belief: Belief) -> bool:
     # Far from the limit even the slowest tail that was ever assumed does not matter.
     slow_ms = slowest_ms(belief.outlook.draws, belief.pick)
     return bool((slow_ms <= problem.goal.limit_ms).mean() >= problem.confidence)
-
-
-def samples_to_show(percentile: float, confidence: float) -> int:
-    """Samples of one size that show a percentile by themselves: all of them below the limit.
-
-    >>> samples_to_show(95, 0.9), samples_to_show(95, 0.95), samples_to_show(99, 0.9)
-    (45, 59, 230)
-    """
-    return math.ceil(math.log(1 - confidence) / math.log(percentile / 100))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuner.core.memory_sizes import ONE_VCPU_MB
 from tuner.core.model import Candidate, Facts, Observation, SearchProblem
 from tuner.core.payload_mix import next_payload
 from tuner.core.search.belief import ENVIRONMENTS_WANTED, FINAL_DRAW_COUNT, Belief, believe, generator_of
@@ -22,7 +23,7 @@ from tuner.core.search.warm_start import Verified, sizes_to_check, verify
 FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
 FIRST_SIZES_WITH_CPU_TIME_MB = (128, 2048)
 """Where CPU times come with the durations: they tell much of the shape at any size."""
-OTHER_ARCHITECTURE_SIZES_MB = (256, 1769)
+OTHER_ARCHITECTURE_SIZES_MB = (256, ONE_VCPU_MB)
 MIX_LIMIT = 8
 REPEATED_SHARE = 9.0
 """By so much less traffic profits from an invocation where the run is repeated before long."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tuner.core.errors import NothingMeasured, RunInterrupted
+from tuner.core.latency import samples_needed
 from tuner.core.model import (
     Candidate,
     ConfigurationEstimate,
@@ -21,7 +22,7 @@ from tuner.core.model import (
 )
 from tuner.core.search.belief import Belief
 from tuner.core.search.conclusion import Conclusion
-from tuner.core.search.decision import Decision, decide, samples_to_show
+from tuner.core.search.decision import Decision, decide
 from tuner.core.search.evidence import is_single_payload
 from tuner.core.search.outlook import intervals_of, mean_of, percentile_of
 from tuner.core.search.worth import keep_or_change
@@ -217,7 +218,7 @@ def _notes(
             f"{_counted(all_environments, 'environment')} over all sizes."
         )
     if problem.goal is not None:
-        needed = samples_to_show(problem.goal.percentile, problem.confidence)
+        needed = samples_needed(problem.goal.percentile, problem.confidence)
         if recommended.samples < needed:
             notes.append(
                 f"To show p{problem.goal.percentile:g} by the samples of this size alone takes {needed} of them at "
