@@ -445,10 +445,7 @@ def _observed(raw: Any, local: bool, problems: list[str]) -> ObservedDuration | 
 
 def _check_cpu_time(parsed: ExecutionInput, local: bool, problems: list[str]) -> None:
     if parsed.cpuTime and not local:
-        problems.append(
-            "cpuTime is only for runs on the embedded AWS: Lambda's own records do not have the CPU time of an invocation, "
-            "leave it out"
-        )
+        problems.append("cpuTime is only for runs on the embedded AWS: Lambda's records do not have it, leave it out")
 
 
 def _check_texts(given: Mapping[str, Any], problems: list[str]) -> None:
