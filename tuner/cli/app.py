@@ -69,15 +69,26 @@ PayloadS3Flag = Annotated[
     str | None,
     typer.Option("--payload-s3", metavar="s3://…", help="The event from a bucket.", rich_help_panel=GOAL),
 ]
-MemoryFlag = Annotated[
+SizesFlag = Annotated[
     str | None,
     typer.Option(
-        "--memory",
+        "--sizes",
         metavar="128-3008:64",
-        help="Memory sizes: a range with its step, a list (128,512,1024), or ALL.",
+        help="Memory sizes to try: a range with its step, a list (128,512,1024), or ALL.",
         rich_help_panel=SPACE,
     ),
 ]
+
+
+def _refuse_memory(typed: str | None) -> None:
+    if typed is not None:
+        raise typer.BadParameter(
+            f"today's memory size is read from the function. For memory sizes to try: --sizes {typed}.",
+            param_hint="--memory",
+        )
+
+
+NoMemoryFlag = Annotated[str | None, typer.Option("--memory", hidden=True, callback=_refuse_memory)]
 ConfidenceFlag = Annotated[
     float | None,
     typer.Option("--confidence", metavar="0.9", help="How sure the verdict has to be, from 0.5.", rich_help_panel=GOAL),
@@ -356,7 +367,7 @@ def demo(
 
 @app.command(
     epilog="Example: lambda-tuner tune thumbnails --goal p95=300ms --payload event.json\n\n"
-    "Example: lambda-tuner tune thumbnails:live --memory 128-3008:64 --max-cost 0.20 --region eu-central-1 --yes --json"
+    "Example: lambda-tuner tune thumbnails:live --sizes 128-3008:64 --max-cost 0.20 --region eu-central-1 --yes --json"
     "\n\n" + EXIT_CODES_HELP
 )
 @expected_errors
@@ -375,7 +386,8 @@ def tune(
     account_gb_seconds: AccountUseFlag = None,
     observed: ObservedFlag = None,
     cpu_time: CpuTimeFlag = False,
-    memory: MemoryFlag = None,
+    sizes: SizesFlag = None,
+    memory: NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
     architectures: ArchitecturesFlag = None,
     max_invocations: MaxInvocationsFlag = None,
     max_cost_usd: MaxCostFlag = None,
@@ -408,7 +420,7 @@ def tune(
         goal=goal,
         payload=payload,
         payload_s3=payload_s3,
-        memory=memory,
+        sizes=sizes,
         architectures=architectures,
         max_invocations=max_invocations,
         max_cost_usd=max_cost_usd,
@@ -466,7 +478,8 @@ def check(
     account_gb_seconds: AccountUseFlag = None,
     observed: ObservedFlag = None,
     cpu_time: CpuTimeFlag = False,
-    memory: MemoryFlag = None,
+    sizes: SizesFlag = None,
+    memory: NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
     architectures: ArchitecturesFlag = None,
     max_invocations: MaxInvocationsFlag = None,
     max_cost_usd: MaxCostFlag = None,
@@ -498,7 +511,7 @@ def check(
         goal=goal,
         payload=payload,
         payload_s3=payload_s3,
-        memory=memory,
+        sizes=sizes,
         architectures=architectures,
         max_invocations=max_invocations,
         max_cost_usd=max_cost_usd,
@@ -553,15 +566,7 @@ def try_command(
             rich_help_panel="The function",
         ),
     ] = None,
-    sizes: Annotated[
-        str | None,
-        typer.Option(
-            "--sizes",
-            metavar="128-3008:64",
-            help="Memory sizes to try: a range with its step, a list (128,512,1024), or ALL.",
-            rich_help_panel=SPACE,
-        ),
-    ] = None,
+    sizes: SizesFlag = None,
     timeout_s: Annotated[
         int | None,
         typer.Option("--timeout", metavar="30", help="Time-out in seconds.", rich_help_panel="The function"),
@@ -616,9 +621,12 @@ def try_command(
     ] = False,
     no_sandbox: NoSandboxFlag = False,
     max_invocations: MaxInvocationsFlag = None,
+    max_cost_usd: MaxCostFlag = None,
     max_minutes: MaxMinutesFlag = None,
     parallel: ParallelFlag = None,
     sleep_between_ms: SleepFlag = None,
+    cold_starts: ColdStartsFlag = None,
+    no_warm_start: NoWarmStartFlag = False,
     dry_run: DryRunFlag = False,
     yes: YesFlag = False,
     out: OutFlag = None,
@@ -636,8 +644,9 @@ def try_command(
     flags = RequestFlags(
         goal=goal,
         payload=payload,
-        memory=sizes,
+        sizes=sizes,
         max_invocations=max_invocations,
+        max_cost_usd=max_cost_usd,
         max_minutes=max_minutes,
         confidence=confidence,
         tolerance=tolerance,
@@ -645,6 +654,8 @@ def try_command(
         monthly_invocations=monthly_invocations,
         parallel=parallel,
         sleep_between_ms=sleep_between_ms,
+        cold_starts=cold_starts,
+        no_warm_start=no_warm_start,
         dry_run=dry_run,
         observed=observed,
         cpu_time=cpu_time,

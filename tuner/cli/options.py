@@ -32,7 +32,7 @@ def parse_goal_flag(text: str) -> dict[str, float]:
     return {"percentile": goal.percentile, "limitMs": goal.limit_ms}
 
 
-def parse_memory(text: str) -> dict[str, int] | list[int] | str:
+def parse_sizes(text: str) -> dict[str, int] | list[int] | str:
     """Read memory sizes: ``128-3008:64`` (a range and its step), ``128,512,1024``, or ``ALL``.
 
     Raises:
@@ -46,7 +46,7 @@ def parse_memory(text: str) -> dict[str, int] | list[int] | str:
         return sizes | ({"step": int(found["step"])} if found["step"] else {})
     if _LIST.fullmatch(plain):
         return [int(size) for size in plain.split(",")]
-    raise ValueError(f"--memory {text!r} is neither a range (128-3008:64), nor a list (128,512,1024), nor ALL")
+    raise ValueError(f"--sizes {text!r} is neither a range (128-3008:64), nor a list (128,512,1024), nor ALL")
 
 
 def parse_observed(text: str) -> dict[str, float]:
@@ -102,7 +102,7 @@ class RequestFlags:
     goal: str | None = None
     payload: Path | None = None
     payload_s3: str | None = None
-    memory: str | None = None
+    sizes: str | None = None
     architectures: str | None = None
     max_invocations: int | None = None
     max_cost_usd: float | None = None
@@ -160,7 +160,7 @@ def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[st
     fields: dict[str, Any] = {
         "goal": parsed(parse_goal_flag, flags.goal),
         "payloadS3": flags.payload_s3,
-        "memory": parsed(parse_memory, flags.memory),
+        "memory": parsed(parse_sizes, flags.sizes),
         "architectures": _architectures(flags.architectures),
         "budget": _present(
             {

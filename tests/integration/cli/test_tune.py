@@ -28,7 +28,7 @@ def test_the_demo_explains_itself_and_leaves_a_report(shell: Shell) -> None:
 def test_a_local_run_is_listed_and_shown_again(shell: Shell) -> None:
     """A run in the store is listed and shown again without an account, with its own exit code."""
     result = shell.run(
-        "tune", "example-compression", "--local", "--memory", "512,1024", "--max-invocations", "5", "--json"
+        "tune", "example-compression", "--local", "--sizes", "512,1024", "--max-invocations", "5", "--json"
     )
     output = json_of(result)
     assert output["verdict"] in {"NO_GOAL", "UNCERTAIN"}, result.stderr
@@ -42,7 +42,7 @@ def test_a_local_run_is_listed_and_shown_again(shell: Shell) -> None:
 def test_a_check_ends_in_a_change(shell: Shell) -> None:
     """A check tells what it found by its exit code, the run's page has a path, and patch writes the size down."""
     result = shell.run(
-        "check", "example-io-wait", "--local", "--memory", "512,1024", "--max-invocations", "10", "--goal", "p50=5s",
+        "check", "example-io-wait", "--local", "--sizes", "512,1024", "--max-invocations", "10", "--goal", "p50=5s",
         "--confidence", "0.5", "--max-cost-per-million", "0.01", "--quiet",
     )  # fmt: skip
     assert result.returncode == 12, result.stderr

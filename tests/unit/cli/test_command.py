@@ -87,7 +87,9 @@ def test_help_needs_neither_boto3_nor_moto() -> None:
     [
         (["demo", "--example", "nope"], "There is no example named 'nope'"),
         (["tune", "f", "--goal", "fast"], "write it as p95=300ms"),
-        (["tune", "f", "--memory", "huge"], "128-3008:64"),
+        (["tune", "f", "--sizes", "huge"], "128-3008:64"),
+        (["tune", "f", "--memory", "512,1024"], "For memory sizes to try: --sizes 512,1024"),
+        (["check", "f", "--memory", "512,1024"], "For memory sizes to try: --sizes 512,1024"),
         (["tune", "f", "--goal", "p20=300ms"], "between 50 and 99.9"),
         (["tune", "f", "--max-invocations", "1"], "budget.maxInvocations"),
         (["tune", "f", "--observed", "512=420ms"], "observed is only for runs on the embedded AWS"),

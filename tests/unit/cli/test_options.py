@@ -14,7 +14,7 @@ from tuner.cli.options import (
     build_request,
     parse_environment,
     parse_goal_flag,
-    parse_memory,
+    parse_sizes,
     parse_observed,
 )
 from tuner.core.errors import InvalidRequest
@@ -49,23 +49,23 @@ def test_what_is_no_goal_is_refused_with_the_form_of_one(text: str) -> None:
 )
 def test_memory_sizes_are_read_as_range_list_or_all(text: str, sizes: object) -> None:
     """Memory sizes may be a range, a list or ALL."""
-    assert parse_memory(text) == sizes
+    assert parse_sizes(text) == sizes
 
 
 @pytest.mark.parametrize("text", ["", "big", "128-", "128:64", "128,,256", "1 024"])
 def test_what_names_no_memory_sizes_is_refused(text: str) -> None:
     """A text that names no memory sizes is refused with the three forms."""
     with pytest.raises(ValueError, match="128-3008:64"):
-        parse_memory(text)
+        parse_sizes(text)
 
 
 @given(st.text(max_size=20))
 def test_any_text_is_either_memory_sizes_or_refused(text: str) -> None:
     """No text makes the parser fail in another way than its own."""
     try:
-        parse_memory(text)
+        parse_sizes(text)
     except ValueError as error:
-        assert "--memory" in str(error)  # noqa: PT017 - both outcomes are right
+        assert "--sizes" in str(error)  # noqa: PT017 - both outcomes are right
 
 
 def test_an_observed_duration_is_read() -> None:
@@ -117,7 +117,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
         RequestFlags(
             goal="p95=300ms",
             payload=event,
-            memory="128-1024:128",
+            sizes="128-1024:128",
             architectures="x86_64, arm64",
             max_invocations=30,
             max_cost_usd=0.5,
@@ -176,11 +176,11 @@ def test_all_problems_come_in_one_answer(tmp_path: Path) -> None:
     broken = tmp_path / "event.json"
     broken.write_text("{nope", encoding="utf-8")
     flags = RequestFlags(
-        goal="fast", payload=broken, payload_s3="s3://b/k", memory="big", observed="512", confidence=9.0
+        goal="fast", payload=broken, payload_s3="s3://b/k", sizes="big", observed="512", confidence=9.0
     )
     with pytest.raises(InvalidRequest) as caught:
         build_request("f", flags, local=True)
     text = str(caught.value)
     assert len(caught.value.problems) == 6
-    for part in ("confidence is 9.0", "both given", "not JSON", "line 1", "--goal", "--memory", "--observed"):
+    for part in ("confidence is 9.0", "both given", "not JSON", "line 1", "--goal", "--sizes", "--observed"):
         assert part in text
