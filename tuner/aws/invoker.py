@@ -96,7 +96,6 @@ class Invoker:
         processor_client: Any,
         *,
         log_group: str,
-        keep_logs: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -104,7 +103,6 @@ class Invoker:
         self._logs = logs_client
         self._processors = processor_client
         self._log_group = log_group
-        self._keep_logs = keep_logs
         self._sleep = sleep
         self._clock = clock
 
@@ -165,8 +163,7 @@ class Invoker:
         error_type, error_message = _function_error(body) if failed else (None, why)
         invocation = _invocation(request_id, record, source, error_type, error_message)
         if failed:
-            log_tail = _log_lines(tail) if self._keep_logs else ()
-            invocation = replace(invocation, error_frames=frames_of(_answer(body)), log_tail=log_tail)
+            invocation = replace(invocation, error_frames=frames_of(_answer(body)), log_tail=_log_lines(tail))
         if not invocation.cold and init_ran_again(tail, request_id):
             invocation = replace(invocation, cold=True)
         return invocation, body

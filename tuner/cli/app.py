@@ -211,6 +211,15 @@ DryRunFlag = Annotated[
         "--dry-run", metavar="", help="Check everything, invoke once, and estimate; nothing more.", rich_help_panel=HOW
     ),
 ]
+ShowLogsFlag = Annotated[
+    bool,
+    typer.Option(
+        "--show-logs",
+        metavar="",
+        help="Show the last log lines of a failed invocation, and keep them in report.json and report.html.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 ObservedFlag = Annotated[
     str | None,
     typer.Option(
@@ -408,6 +417,7 @@ def tune(
     state_machine: StateMachineFlag = None,
     local: LocalFlag = False,
     out: OutFlag = None,
+    show_logs: ShowLogsFlag = False,
     quiet: QuietFlag = False,
     json_output: JsonFlag = False,
 ) -> None:
@@ -440,6 +450,7 @@ def tune(
         snap_start=snap_start,
         no_warm_start=no_warm_start,
         dry_run=dry_run,
+        show_logs=show_logs,
         observed=observed,
         cpu_time=cpu_time,
     )
@@ -498,6 +509,7 @@ def check(
     state_machine: StateMachineFlag = None,
     local: LocalFlag = False,
     out: OutFlag = None,
+    show_logs: ShowLogsFlag = False,
     quiet: QuietFlag = False,
     json_output: JsonFlag = False,
 ) -> None:
@@ -529,6 +541,7 @@ def check(
         post_processor=post_processor,
         snap_start=snap_start,
         no_warm_start=no_warm_start,
+        show_logs=show_logs,
         observed=observed,
         cpu_time=cpu_time,
     )

@@ -157,6 +157,8 @@ def show_end(
     aside = error_console(quiet=presentation.quiet)
     if output is not None and not presentation.json_output:
         show_document({**document, "report": files}, quiet=presentation.quiet)
+        if (document.get("request") or {}).get("includeLogTail"):
+            show_log_tail(document)
         for finding in findings:
             result_console().print(finding.sentence, style="bold yellow", markup=False, soft_wrap=True)
         if presentation.judge is not None and code == EXIT_OK:
@@ -219,7 +221,7 @@ def check_fields(code: int, findings: list[Finding]) -> dict[str, Any]:
 
 
 def show_log_tail(document: Mapping[str, Any]) -> None:
-    """Print what the failing invocation logged, where it ran on this machine."""
+    """Print what the failing invocation logged, as far as the run kept it."""
     tails = [row["logTail"] for row in document.get("observations") or [] if row.get("logTail")]
     if tails:
         console = error_console()

@@ -122,6 +122,7 @@ class RequestFlags:
     snap_start: bool = False
     no_warm_start: bool = False
     dry_run: bool = False
+    show_logs: bool = False
     observed: str | None = None
     cpu_time: bool = False
 
@@ -185,6 +186,7 @@ def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[st
         "snapStart": True if flags.snap_start else None,
         "warmStart": False if flags.no_warm_start else None,
         "dryRun": flags.dry_run or None,
+        "includeLogTail": flags.show_logs or None,
         "observed": parsed(parse_observed, flags.observed),
         "cpuTime": flags.cpu_time or None,
     }

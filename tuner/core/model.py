@@ -99,7 +99,7 @@ class Invocation:
     error_frames: tuple[str, ...] = ()
     """Where the error came from: ``file:line`` of each frame of its traceback, the call that failed last."""
     log_tail: tuple[str, ...] = ()
-    """The last lines that a failed invocation logged, its traceback among them; only on this machine."""
+    """The last lines that a failed invocation logged, its traceback among them: on this machine, or on request."""
     source: Literal["tail", "logs", "none"] = "tail"
     """Where the record was read: the tail of the response, CloudWatch Logs, or nowhere."""
     cpu_ms: float | None = None

@@ -157,6 +157,11 @@ class ExecutionInput(_Input):
     dryRun: bool = _field(  # noqa: N815
         False, "Check everything, invoke once, estimate the run; nothing else.", "it must be true or false"
     )
+    includeLogTail: bool = _field(  # noqa: N815
+        False,
+        "Keep the last log lines of each failed invocation in report.json and report.html.",
+        "it must be true or false",
+    )
     observed: Any = _field(None, "One duration known from AWS; on the embedded AWS only.", "")
     cpuTime: bool = _field(  # noqa: N815
         False, "Measure each invocation's CPU time too; on the embedded AWS only.", "it must be true or false"
@@ -311,6 +316,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         sleep_between_invocations_ms=parsed.sleepBetweenRunsMs or parsed.sleepBetweenInvocationsMs,
         warm_start=parsed.warmStart,
         dry_run=parsed.dryRun,
+        include_log_tail=parsed.includeLogTail,
         observed=observed,
         cpu_time=parsed.cpuTime,
         power_tuning=_power_tuning(parsed) if any(name in given for name in POWER_TUNING_FIELDS) else None,

@@ -113,6 +113,8 @@ class TuningRequest:
     """Whether copies of a function with SnapStart have it too."""
     warm_start: bool = True
     dry_run: bool = False
+    include_log_tail: bool = False
+    """Whether the last log lines of a failed invocation are kept in an account too."""
     observed: ObservedDuration | None = None
     cpu_time: bool = False
     """Whether the CPU time of each invocation is measured too: on the embedded AWS only."""
@@ -171,6 +173,7 @@ class TuningRequest:
             "snapStart": self.snap_start or None,
             "warmStart": self.warm_start,
             "dryRun": self.dry_run,
+            "includeLogTail": self.include_log_tail or None,
         }
         if self.power_tuning is not None:
             theirs = self.power_tuning

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tuner.aws.clients import INVOKE_MARGIN_S, client, invoke_client
 from tuner.aws.invoker import Invoker
 from tuner.core.processors import PROCESSOR_TIMEOUT_S
-from tuner.handlers._entry import is_local, logger, metrics, run_artifacts, tracer
+from tuner.handlers._entry import logger, metrics, run_artifacts, tracer
 from tuner.steps.measure import measure
 
 
@@ -23,7 +23,6 @@ def _invoker(timeout_s: int) -> Invoker:
         client("logs"),
         invoke_client(PROCESSOR_TIMEOUT_S - INVOKE_MARGIN_S),
         log_group=os.environ["TUNER_CLONE_LOG_GROUP"],
-        keep_logs=is_local(),
     )
 
 

@@ -13,6 +13,16 @@ from tuner.report.tables import UNKNOWN, Cell, cold_start_cell, cost_cell, durat
 
 
 @dataclass(frozen=True, slots=True)
+class FailurePlace:
+    """Where the function's own code failed last."""
+
+    frames: tuple[str, ...]
+    """``file:line`` of each frame of its traceback, the call that failed last."""
+    log_lines: tuple[str, ...]
+    """The end of its log; empty unless the request asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ColdStartRow:
     """Cold starts at one size."""
 
@@ -51,6 +61,16 @@ class ArchitectureRow:
     duration: Cell
     cost: Cell
     samples: int
+
+
+def failure_place(document: doc.Document) -> FailurePlace | None:
+    """Where the last failed invocation failed; ``None`` where none failed, or nothing is known of it."""
+    asked = bool((document.get("request") or {}).get("includeLogTail"))
+    for row in reversed(document.get("observations") or []):
+        place = FailurePlace(tuple(row.get("errorFrames") or ()), tuple(row.get("logTail") or ()) if asked else ())
+        if place.frames or place.log_lines:
+            return place
+    return None
 
 
 def cold_starts(document: doc.Document) -> list[ColdStartRow]:

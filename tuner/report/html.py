@@ -145,6 +145,7 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "architecture_changes": change.architecture_changes(document),
         "observations": observations[:MOST_OBSERVATION_ROWS],
         "observation_count": len(observations),
+        "failure": evidence.failure_place(document),
         "cold_starts": evidence.cold_starts(document),
         "memory_headroom": evidence.memory_headroom(document),
         "payload_shares": evidence.payload_shares(document),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from tuner.core.foreign_text import visible
-from tuner.report import change, formats, tables
+from tuner.report import change, evidence, formats, tables
 from tuner.report import document as doc
 from tuner.report.sentences import Sentence, goal_text, restored_sentence, size_text, verdict_message
 
@@ -40,6 +40,7 @@ def render_markdown(document: doc.Document) -> str:
     ]
     if message.next_step:
         parts.append(f"**Next:** {escape(_short(message.next_step))}")
+    parts.extend(_failure(document))
     parts.extend(_line(document))
     parts.extend(_change(document))
     parts.extend(_comparison(document))
@@ -99,6 +100,15 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> st
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
     return "\n".join(lines)
+
+
+def _failure(document: doc.Document) -> list[str]:
+    """Files and line numbers of the last failure's traceback, without a line of its log."""
+    failure = evidence.failure_place(document)
+    if failure is None or not failure.frames:
+        return []
+    frames = "\n".join(_code(frame) for frame in failure.frames)
+    return [_folded("Where it failed: its traceback, the call that failed last", f"```text\n{frames}\n```")]
 
 
 def _line(document: doc.Document) -> list[str]:

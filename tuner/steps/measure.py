@@ -241,7 +241,8 @@ class _Caller:
             invocation, answer = self.patiently(invoke, self.clone, payload)
         except Exception as error:  # noqa: BLE001 - raised when the other calls of this wave have ended
             return _Call(error=error)
-        invocation = replace(invocation, payload_index=index)
+        kept = invocation.log_tail if self.record.where == "local" or request.include_log_tail else ()
+        invocation = replace(invocation, payload_index=index, log_tail=kept)
         if request.post_processor_arn is None:
             return _Call(invocation)
         try:

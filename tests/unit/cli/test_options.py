@@ -14,8 +14,8 @@ from tuner.cli.options import (
     build_request,
     parse_environment,
     parse_goal_flag,
-    parse_sizes,
     parse_observed,
+    parse_sizes,
 )
 from tuner.core.errors import InvalidRequest
 from tuner.core.request import parse_request
@@ -134,6 +134,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
             cold_starts=3,
             snap_start=True,
             dry_run=True,
+            show_logs=True,
             observed="512=420ms",
             cpu_time=True,
         ),
@@ -158,6 +159,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
         "coldStarts": 3,
         "snapStart": True,
         "dryRun": True,
+        "includeLogTail": True,
         "observed": {"memoryMb": 512, "durationMs": 420},
         "cpuTime": True,
     }

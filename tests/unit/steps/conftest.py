@@ -69,7 +69,6 @@ class FakeRun:
             self.logs,
             self.aws,
             log_group="/lambda-tuner/clones",
-            keep_logs=self.where == "local",
             sleep=self.slept.append,
         )
 

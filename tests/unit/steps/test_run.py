@@ -666,9 +666,9 @@ def test_errors_at_a_size_are_told(run: FakeRun) -> None:
         assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("where", ["aws", "local"])
-def test_failure_says_where_it_came_from(run: FakeRun, where: str) -> None:
-    """File and line in an account; on this machine the log as well, and in no file that is passed on."""
+@pytest.mark.parametrize(("where", "asked"), [("aws", False), ("aws", True), ("local", False)])
+def test_failure_says_where_it_came_from(run: FakeRun, where: str, asked: bool) -> None:
+    """File and line in every report; the log on this machine, or on request, and never in a pipeline's summary."""
     run.where = where
     invoke = run.aws.invoke
 
@@ -681,7 +681,7 @@ def test_failure_says_where_it_came_from(run: FakeRun, where: str) -> None:
         return given | {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(body).encode())}
 
     run.aws.invoke = answer  # type: ignore[method-assign]
-    run.plan()
+    run.plan(**({"includeLogTail": True} if asked else {}))
     run.round()
     with pytest.raises(PayloadFailed, match=r"KeyError: 'id' \(app.py:3\)") as failed:
         run.suggest()
@@ -689,6 +689,10 @@ def test_failure_says_where_it_came_from(run: FakeRun, where: str) -> None:
     report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED", failure=failure)
     (row,) = run.artifacts.read("report.json")["observations"]
     kept = ["secret�[1m", "[ERROR] KeyError: 'id'", "Traceback", "  File app.py"]
-    assert row.get("logTail") == (kept if where == "local" else None)
+    assert row.get("logTail") == (kept if asked or where == "local" else None)
     assert row["errorFrames"] == ["app.py:3"]
-    assert b"secret" not in run.s3.objects["runs/run-1/report.md"] + run.s3.objects["runs/run-1/report.html"]
+    page, summary = (run.s3.objects[f"runs/run-1/report.{kind}"].decode() for kind in ("html", "md"))
+    assert "app.py:3</pre>" in page
+    assert "\napp.py:3\n" in summary
+    assert ("secret" in page) == asked
+    assert "secret" not in summary + str(failed.value)
