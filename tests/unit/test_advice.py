@@ -42,3 +42,16 @@ def test_flags_are_named_only_where_they_exist() -> None:
         failure = Invocation("r", "function_error", cold=True, error_type=error_type, error_message=message)
         assert flag in advise(failure, local=True)
         assert flag not in advise(failure, local=False)
+
+
+def test_before_there_is_an_event_no_payload_helps() -> None:
+    """What fails at import lacks a variable, or does not start; the payload is not to blame."""
+    for error_type, message, says in (
+        ("KeyError", "'TABLE_NAME'", "An environment variable is missing"),
+        ("ValueError", "bad setting", "did not start"),
+        ("ResourceNotFoundException", NOT_FOUND, "--setup seed.py"),
+    ):
+        failure = Invocation("", "function_error", cold=True, error_type=error_type, error_message=message)
+        advice = advise(failure, local=True, at_import=True)
+        assert says in advice
+        assert "payload" not in advice

@@ -258,6 +258,15 @@ StateMachineFlag = Annotated[
         rich_help_panel=PLACE,
     ),
 ]
+SetupFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--setup",
+        metavar="seed.py",
+        help="A Python script that prepares the embedded AWS (tables, buckets, queues) before the first invocation.",
+        rich_help_panel="The function",
+    ),
+]
 NoSandboxFlag = Annotated[
     bool,
     typer.Option(
@@ -623,6 +632,7 @@ def try_command(
             "--function", metavar="ID", help="Which function of the template.", rich_help_panel="The function"
         ),
     ] = None,
+    setup: SetupFlag = None,
     real_aws: Annotated[
         bool,
         typer.Option(
@@ -684,7 +694,7 @@ def try_command(
         surroundings=os.environ,
     )
     presentation = Presentation(out=out, json_output=json_output, quiet=quiet, command=typed_command())
-    _end(run_try(planned, flags, presentation, real_aws=real_aws, sandbox=not no_sandbox, yes=yes))
+    _end(run_try(planned, flags, presentation, setup=setup, real_aws=real_aws, sandbox=not no_sandbox, yes=yes))
 
 
 @app.command(

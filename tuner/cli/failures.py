@@ -60,6 +60,14 @@ class CredentialsRefused(TunerError):
     """AWS does not accept the credentials that were found."""
 
 
+class SetupFailed(TunerError):
+    """The user's script that prepares the embedded AWS failed."""
+
+
+class HandlerNotImported(TunerError):
+    """The handler's module cannot be imported; nothing was invoked."""
+
+
 class NotConfirmed(TunerError):
     """The user has not agreed to what the command would do."""
 
@@ -74,7 +82,16 @@ _USAGE_NAMES = frozenset(
 
 
 _LABELLED_ERROR = frozenset(
-    kind.__name__ for kind in (UsageProblem, NotDeployed, NotConfirmed, CredentialsRefused, PatchRefused)
+    kind.__name__
+    for kind in (
+        UsageProblem,
+        NotDeployed,
+        NotConfirmed,
+        CredentialsRefused,
+        PatchRefused,
+        SetupFailed,
+        HandlerNotImported,
+    )
 )
 """Errors of the command itself; the others' names are those that state machines show."""
 

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tuner.cli.account import embedded_account
 from tuner.cli.console import error_console
 from tuner.cli.execute import Presentation, execute, prepare_out
-from tuner.cli.failures import NotConfirmed, UsageProblem
+from tuner.cli.failures import HandlerNotImported, NotConfirmed, SetupFailed, UsageProblem
 from tuner.cli.handler_code import (
     HandlerCode,
     Interpreter,
@@ -21,8 +22,13 @@ from tuner.cli.handler_code import (
 from tuner.cli.local import bucket_of_store, local_aws, require_local
 from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.template_function import TemplateFunction, read_template_function
-from tuner.core.foreign_text import visible
+from tuner.core.advice import advise
+from tuner.core.foreign_text import one_line, visible
+from tuner.core.model import Invocation
 from tuner.embedded.identity import STEERING_PREFIX
+
+if TYPE_CHECKING:
+    from tuner.embedded.account import EmbeddedAws
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 30
@@ -151,12 +157,17 @@ def run_try(
     flags: RequestFlags,
     presentation: Presentation,
     *,
+    setup: Path | None,
     real_aws: bool,
     sandbox: bool,
     yes: bool,
 ) -> int:
     """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
     require_local()
+    if setup is not None and real_aws:
+        raise UsageProblem("--setup and --real-aws exclude each other: it prepares the embedded AWS.")
+    if setup is not None and not setup.is_file():
+        raise UsageProblem(f"--setup {setup} is not a file.", hint="Name a Python script: --setup seed.py.")
     from tuner.steps.plan import ASSUMED_SIZE_TAG
 
     name = function_name_for(planned.code.name)
@@ -194,4 +205,53 @@ def run_try(
             interpreter=planned.interpreter.path,
             runtime=planned.interpreter.runtime,
         )
+        _rehearse(aws, name, planned, setup, presentation, real_aws=real_aws, sandbox=sandbox)
         return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
+
+
+def _rehearse(
+    aws: EmbeddedAws,
+    name: str,
+    planned: TriedFunction,
+    setup: Path | None,
+    presentation: Presentation,
+    *,
+    real_aws: bool,
+    sandbox: bool,
+) -> None:
+    """Run the set-up script, then import the handler: what is missing shows before a run is started.
+
+    Raises:
+        SetupFailed: The script failed; what it printed has been shown.
+        HandlerNotImported: The handler's module cannot be imported; its traceback has been shown.
+    """
+    from tuner.embedded.locks import working_folder
+    from tuner.embedded.rehearsal import Rehearsal
+
+    with working_folder("lambda-tuner-") as folder:
+        rehearsal = Rehearsal(aws, name, planned.interpreter.path, folder, sandbox=sandbox, real_aws=real_aws)
+        if setup is not None:
+            code, output = rehearsal.run_script(setup)
+            _show_output(output, quiet=presentation.quiet and not code)
+            if code:
+                how = f"exit status {code}" if code > 0 else f"signal {-code}"
+                raise SetupFailed(
+                    f"The script of --setup, {setup}, failed with {how}; nothing was invoked.",
+                    hint="What it printed stands above. It runs with the handler's Python, variables and AWS.",
+                )
+        failure = rehearsal.import_handler()
+    if failure is not None:
+        _show_output(failure.output)
+        error = Invocation(
+            "", "function_error", cold=True, error_type=failure.error_type, error_message=failure.message
+        )
+        raise HandlerNotImported(
+            f"{planned.code.handler} cannot be imported: {failure.error_type}: {one_line(failure.message, limit=300)}",
+            hint=advise(error, local=True, at_import=True),
+        )
+
+
+def _show_output(output: str, *, quiet: bool = False) -> None:
+    error_console(quiet=quiet).print(
+        visible(output).rstrip(), markup=False, highlight=False, soft_wrap=True, end="\n" if output else ""
+    )

@@ -19,7 +19,7 @@ _RESOURCE = re.compile(
 """Codes of DynamoDB, S3, SQS and Systems Manager (their API references, "Errors")."""
 
 
-def advise(failure: Invocation, *, local: bool) -> str:
+def advise(failure: Invocation, *, local: bool, at_import: bool = False) -> str:
     """What to do next about a failed invocation.
 
     Only what is recognised is named; nothing of the function's own words is repeated.
@@ -27,6 +27,7 @@ def advise(failure: Invocation, *, local: bool) -> str:
     Args:
         failure: How it failed.
         local: Whether it ran on this machine.
+        at_import: Whether it failed before it got an event.
     """
     match failure.outcome:
         case "out_of_memory":
@@ -41,13 +42,16 @@ def advise(failure: Invocation, *, local: bool) -> str:
     if _RESOURCE.search(text):
         if local:
             return (
-                "What it asks AWS for is not there: the embedded AWS begins empty. Start it with "
-                "`lambda-tuner local start`, create there what the function needs, and try again."
+                "What it asks AWS for is not there: the embedded AWS begins empty. Create it with a script: "
+                "`lambda-tuner try … --setup seed.py`. Or start a lasting one with `lambda-tuner local start` and "
+                "create it there."
             )
         return "What it asks AWS for is not there: create it, or correct the name in its environment or the payload."
     if _VARIABLE.search(text) or (error_type.endswith("KeyError") and _VARIABLES_KEY.fullmatch(message)):
         how = "set it with --env NAME=value" if local else "set it in the function's configuration"
+        if at_import:
+            return f"An environment variable is missing: {how}."
         return f"If an environment variable is missing, {how}; if a field of the event is, pass a payload that has it."
-    if error_type.startswith("Runtime."):
+    if at_import or error_type.startswith("Runtime."):
         return "The function's own code did not start, or ended by itself: see that it runs before you tune it."
     return "Pass a payload that the function accepts."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.cli.conftest import Shell, json_of
+from tuner.embedded.host.sandbox import find_sandbox
 
 HANDLER = """
 import os
@@ -60,14 +61,75 @@ def test_a_handler_that_fails_shows_its_own_error(shell: Shell) -> None:
     assert "tuner/cli" not in result.stderr, "the handler's own traceback is shown, never the command's"
 
 
-def test_a_dry_run_estimates(shell: Shell) -> None:
-    """--dry-run gives an estimate after one invocation, and exit code 0."""
+SEED = """
+import json, os
+from pathlib import Path
+import boto3
+from shop import work
+
+table = boto3.resource("dynamodb").create_table(
+    TableName=os.environ["TABLE"],
+    KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
+    BillingMode="PAY_PER_REQUEST",
+)
+table.put_item(Item={"id": 1, "n": work.spin(json.loads(Path("rows.json").read_text())[0])})
+print("seeded")
+try:
+    Path("written").write_text("x")
+except OSError:
+    print("kept out")
+"""
+READER = """
+import os
+import boto3
+
+TABLE = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+FIRST = TABLE.get_item(Key={"id": 1})["Item"]
+
+def handler(event, context):
+    return int(FIRST["n"])
+"""
+
+
+def test_a_script_prepares_the_embedded_aws(shell: Shell) -> None:
+    """--setup runs before the import and the invocation, with the handler's variables, code and AWS, in its folder."""
     app = write_package(shell.folder)
-    (shell.folder / ".env").write_text("NEEDED=yes\n", encoding="utf-8")
-    result = shell.run("try", f"{app}", "--payload", "event.json", "--env-file", ".env", "--dry-run", "--json")
+    app.with_name("reader.py").write_text(READER, encoding="utf-8")
+    (shell.folder / "seeds").mkdir()
+    (shell.folder / "seeds" / "seed.py").write_text(SEED, encoding="utf-8")
+    (shell.folder / "seeds" / "rows.json").write_text("[7]", encoding="utf-8")
+    (shell.folder / ".env").write_text("TABLE=rows\n", encoding="utf-8")
+    words = ("try", "shop/reader.py", "--env-file", ".env", "--dry-run", "--json", "--setup", "seeds/seed.py")
+    result = shell.run(*words)
     output = json_of(result)
-    assert (result.returncode, output["verdict"]) == (0, "DRY_RUN"), result.stderr
+    assert (result.returncode, output.get("verdict")) == (0, "DRY_RUN"), result.stderr
     assert output["estimate"]["invocations"] > 1
+    assert "seeded" in result.stderr
+    assert ("kept out" in result.stderr) == (find_sandbox().means != "none")
+    again = shell.run(*words)
+    assert (again.returncode, json_of(again)["error"]["name"]) == (4, "SetupFailed"), again.stderr
+    assert f"{shell.folder}/seeds/seed.py" in again.stderr
+    assert "ResourceInUseException" in again.stderr, "it fails with a traceback of its own"
+
+
+def test_what_is_missing_at_import_is_said_before_a_run(shell: Shell) -> None:
+    """A missing variable or module shows the traceback and what to do, and no run is started."""
+    (shell.folder / "app.py").write_text(
+        "import os\nNAME = os.environ['NAME']\nimport nowhere\ndef handler(event, context): ...\n", encoding="utf-8"
+    )
+    for variables, line, error, hint in (
+        ((), 2, "KeyError: 'NAME'", "--env NAME=value"),
+        (("--env", "NAME=x"), 3, "ModuleNotFoundError: No module named 'nowhere'", "`try --python`"),
+    ):
+        result = shell.run("try", "app.py", *variables, "--json")
+        failure = json_of(result)
+        assert (result.returncode, failure["runId"]) == (4, None), result.stderr
+        assert failure["error"]["name"] == "HandlerNotImported"
+        assert error in failure["error"]["message"]
+        assert hint in failure["error"]["hint"]
+        assert f'app.py", line {line}, in <module>' in result.stderr
+        assert "Started run" not in result.stderr
 
 
 def test_a_function_of_a_template(shell: Shell) -> None:

@@ -47,6 +47,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.py").write_text("def handler(event, context): ...\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", SUBCOMMANDS, ids=" ".join)
@@ -98,6 +99,8 @@ def test_help_needs_neither_boto3_nor_moto() -> None:
         (["tune", "arn:aws:lambda:eu-west-1:123456789012:layer:x:1"], "layer"),
         (["tune", "f", "--state-machine", "nonsense"], "not the ARN of a state machine"),
         (["try"], "There is no handler"),
+        (["try", "app.py", "--setup", "missing.py"], "--setup missing.py is not a file"),
+        (["try", "app.py", "--setup", "app.py", "--real-aws"], "--setup and --real-aws exclude each other"),
         (["try", "index.js:handler"], "Python handlers only"),
         (["try", "missing.py:handler"], "There is no file"),
         (["try", "--function", "X"], "no --template"),
