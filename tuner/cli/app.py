@@ -238,6 +238,18 @@ CpuTimeFlag = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+ConfigFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings of functions. Default: the next lambda-tuner.toml, from this folder upward.",
+        rich_help_panel=HOW,
+    ),
+]
+NoConfigFlag = Annotated[
+    bool, typer.Option("--no-config", metavar="", help="Read no lambda-tuner.toml.", rich_help_panel=HOW)
+]
 RegionFlag = Annotated[str | None, typer.Option("--region", metavar="NAME", help="AWS Region.", rich_help_panel=PLACE)]
 ProfileFlag = Annotated[
     str | None,
@@ -419,6 +431,8 @@ def tune(
     snap_start: SnapStartFlag = False,
     no_warm_start: NoWarmStartFlag = False,
     dry_run: DryRunFlag = False,
+    config: ConfigFlag = None,
+    no_config: NoConfigFlag = False,
     yes: YesFlag = False,
     region: RegionFlag = None,
     profile: ProfileFlag = None,
@@ -433,7 +447,8 @@ def tune(
     """Tune a deployed function: find the cheapest memory size that meets the goal."""
     from tuner.cli.execute import Presentation
     from tuner.cli.options import RequestFlags
-    from tuner.cli.tune_function import AccountFlags, run_tune
+    from tuner.cli.settings import read_settings
+    from tuner.cli.tune_function import AccountFlags, run_tune, subject_of
 
     flags = RequestFlags(
         goal=goal,
@@ -463,8 +478,17 @@ def tune(
         observed=observed,
         cpu_time=cpu_time,
     )
+    settings = read_settings(subject_of(function), config, no_config=no_config, quiet=quiet)
     account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
-    _end(run_tune(function, flags, account, Presentation(out=out, json_output=json_output, quiet=quiet), yes=yes))
+    _end(
+        run_tune(
+            function,
+            settings.under(flags),
+            account,
+            Presentation(out=out, json_output=json_output, quiet=quiet),
+            yes=yes,
+        )
+    )
 
 
 @app.command(
@@ -511,6 +535,8 @@ def check(
     post_processor: PostProcessorFlag = None,
     snap_start: SnapStartFlag = False,
     no_warm_start: NoWarmStartFlag = False,
+    config: ConfigFlag = None,
+    no_config: NoConfigFlag = False,
     yes: YesFlag = False,
     region: RegionFlag = None,
     profile: ProfileFlag = None,
@@ -526,7 +552,8 @@ def check(
     from tuner.cli.check import judge_with
     from tuner.cli.execute import Presentation
     from tuner.cli.options import RequestFlags
-    from tuner.cli.tune_function import AccountFlags, run_tune
+    from tuner.cli.settings import read_settings
+    from tuner.cli.tune_function import AccountFlags, run_tune, subject_of
 
     flags = RequestFlags(
         goal=goal,
@@ -554,9 +581,11 @@ def check(
         observed=observed,
         cpu_time=cpu_time,
     )
+    settings = read_settings(subject_of(function), config, no_config=no_config, quiet=quiet)
     account = AccountFlags(region=region, profile=profile, stack=stack, state_machine=state_machine, local=local)
-    shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(max_cost_per_million))
-    _end(run_tune(function, flags, account, shown, yes=yes))
+    limit_usd = settings.max_cost_per_million_usd if max_cost_per_million is None else max_cost_per_million
+    shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(limit_usd))
+    _end(run_tune(function, settings.under(flags), account, shown, yes=yes))
 
 
 @app.command(
@@ -651,6 +680,8 @@ def try_command(
     cold_starts: ColdStartsFlag = None,
     no_warm_start: NoWarmStartFlag = False,
     dry_run: DryRunFlag = False,
+    config: ConfigFlag = None,
+    no_config: NoConfigFlag = False,
     yes: YesFlag = False,
     out: OutFlag = None,
     quiet: QuietFlag = False,
@@ -661,6 +692,7 @@ def try_command(
 
     from tuner.cli.execute import Presentation
     from tuner.cli.options import RequestFlags, parse_environment
+    from tuner.cli.settings import read_settings
     from tuner.cli.try_handler import plan_function, run_try
     from tuner.cli.typed_command import typed_command
 
@@ -693,8 +725,19 @@ def try_command(
         logical_id=function,
         surroundings=os.environ,
     )
+    settings = read_settings(planned.subject, config, no_config=no_config, quiet=quiet)
     presentation = Presentation(out=out, json_output=json_output, quiet=quiet, command=typed_command())
-    _end(run_try(planned, flags, presentation, setup=setup, real_aws=real_aws, sandbox=not no_sandbox, yes=yes))
+    _end(
+        run_try(
+            planned,
+            settings.under(flags),
+            presentation,
+            setup=setup,
+            real_aws=real_aws,
+            sandbox=not no_sandbox,
+            yes=yes,
+        )
+    )
 
 
 @app.command(

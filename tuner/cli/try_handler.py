@@ -21,6 +21,7 @@ from tuner.cli.handler_code import (
 )
 from tuner.cli.local import bucket_of_store, local_aws, require_local
 from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.settings import Subject
 from tuner.cli.template_function import TemplateFunction, read_template_function
 from tuner.core.advice import advise
 from tuner.core.foreign_text import one_line, visible
@@ -50,6 +51,13 @@ class TriedFunction:
     template: Path | None = None
     logical_id: str | None = None
     """Of the template's function, where there is a template."""
+
+    @property
+    def subject(self) -> Subject:
+        """What a table of ``lambda-tuner.toml`` may call it."""
+        module, _, function = self.code.handler.rpartition(".")
+        file = self.code.code_dir.joinpath(*module.split(".")).with_suffix(".py")
+        return Subject((self.logical_id,) if self.logical_id else (), file, function)
 
 
 def plan_function(

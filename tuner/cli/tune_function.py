@@ -13,6 +13,7 @@ from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepa
 from tuner.cli.failures import EXIT_OK, NotConfirmed, UsageProblem
 from tuner.cli.local import bucket_of_store, local_aws
 from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.settings import Subject
 from tuner.cli.store import ArtifactReader, FolderArtifacts
 from tuner.core.errors import FunctionNotFound
 
@@ -63,6 +64,11 @@ def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentati
     )
     confirm_side_effects(function, request, account.name, yes=yes)
     return execute(account, function, request, presentation)
+
+
+def subject_of(function: str) -> Subject:
+    """What a table of ``lambda-tuner.toml`` may call the function: as it was typed, or its name alone."""
+    return Subject((function, _name_of(function)))
 
 
 def _name_of(function: str) -> str:
