@@ -33,6 +33,16 @@ def test_frames_are_files_and_lines_in_the_order_of_the_calls(answer: dict[str, 
     assert frames_of(answer) == ("app.py:3", "orders.py:9")
 
 
+@pytest.mark.parametrize("kind", ["site-packages", "dist-packages"])
+def test_a_library_is_named_without_the_machines_folders(kind: str) -> None:
+    """Reports are passed on: where somebody's Python lies is not in them."""
+    found = frames_of(
+        {"stackTrace": [f'  File "/home/ann/.venv/lib/python3.12/{kind}/boto3/action.py", line 88, in x\n']}
+    )
+    assert found == (f"{kind}/boto3/action.py:88",)
+    assert own_frames(("app.py:3", *found)) == "app.py:3"
+
+
 def test_ruby_writes_the_failing_call_first() -> None:
     """And no column."""
     trace = ["/var/task/orders.rb:9:in `read'", "/var/task/app.rb:3:in `handler'"]

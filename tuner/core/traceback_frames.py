@@ -19,7 +19,9 @@ _FRAME = re.compile(
 )
 """A line of ``stackTrace`` as the runtimes of Python, Ruby and Java write it, and of ``trace`` of Node.js ("Lambda
 function handler errors", AWS Lambda Developer Guide, seen 2026-11)."""
-_LIBRARY = re.compile(r"site-packages|node_modules|/lib/python|/var/(?:lang|runtime)/|^<|^node:")
+_ABOVE_LIBRARIES = re.compile(r".*/(?=(?:site-packages|dist-packages|node_modules)/)")
+"""Where a machine has its libraries: nobody's business, and long."""
+_LIBRARY = re.compile(r"site-packages|dist-packages|node_modules|/lib/python|/var/(?:lang|runtime)/|^<|^node:")
 
 
 def frames_of(answer: Mapping[str, Any]) -> tuple[str, ...]:
@@ -40,7 +42,8 @@ def frames_of(answer: Mapping[str, Any]) -> tuple[str, ...]:
         found = _FRAME.match(str(entry).partition("\n")[0])
         if found:
             file, line = (part for part in found.groups() if part is not None)
-            frames.append(one_line(f"{file.removeprefix('/var/task/')}:{line}", limit=_FRAME_CHARACTERS))
+            file = _ABOVE_LIBRARIES.sub("", file.removeprefix("/var/task/"))
+            frames.append(one_line(f"{file}:{line}", limit=_FRAME_CHARACTERS))
             innermost_first = found["python"] is None
     return tuple(frames[::-1] if innermost_first else frames)[-_MOST_FRAMES:]
 

@@ -144,3 +144,20 @@ def test_quiet_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     captured = capsys.readouterr()
     assert captured.out.startswith("Goal met: ")
     assert (captured.out.count("\n"), captured.err) == (1, "")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_log_lines_are_shown_on_request(asked: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --show-logs the end of the last failed invocation's log is on standard error, without escape sequences."""
+    document = met(0.4)
+    failed = {**document["observations"][0], "outcome": "function_error", "logTail": ["[ERROR] secret\x1b[2J"]}
+    document = {
+        **document,
+        "observations": [*document["observations"], failed],
+        "request": {**document["request"], "includeLogTail": asked},
+    }
+    shown(document, Presentation())
+    captured = capsys.readouterr()
+    assert ("  [ERROR] secret" in captured.err) == asked
+    assert "secret" not in captured.out
+    assert "\x1b[2J" not in captured.err
