@@ -34,7 +34,7 @@ try:
 except BaseException as error:
     traceback.print_exception(type(error), error, error.__traceback__.tb_next)
     sys.stderr.flush()
-    print(json.dumps([type(error).__name__, str(error)]), flush=True)
+    print("\\n" + json.dumps([type(error).__name__, str(error)]), flush=True)
     os._exit(1)
 os._exit(0)
 """
