@@ -180,13 +180,11 @@ def _likely(name: str, known: Sequence[str]) -> str:
 
 def _problems_of(key: str, value: Any) -> Sequence[str]:
     """What the request's own validation says of a setting."""
-    from tuner.core.request import parse_request
-
     try:
         if KEYS[key][0] == _LIMIT_OF_CHECK:
             judge_with(value)
         else:
-            parse_request(build_request("function", RequestFlags(**{KEYS[key][0]: value})))
+            build_request("function", RequestFlags(**{KEYS[key][0]: value}), local=False)
     except InvalidRequest as error:
         found = error.problems
     except TunerError as error:

@@ -60,7 +60,7 @@ def read(subject: Subject, config: Path | None = None) -> Settings:
 )
 def test_a_table_is_found_by_name_logical_id_and_handler(subject: Subject, repository: Path) -> None:
     """One table serves all commands; it wins over the defaults, and its payload lies beside the file."""
-    request = build_request("f", read(subject).under(RequestFlags()))
+    request = build_request("f", read(subject).under(RequestFlags()), local=False)
     assert request == {
         "lambdaARN": "f",
         "goal": {"percentile": 95, "limitMs": 300},
