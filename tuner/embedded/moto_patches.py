@@ -798,7 +798,10 @@ def mend_reserved_concurrency(hooks: Hooks) -> None:
 
 
 def mend_layer_lookup(hooks: Hooks) -> None:
-    """Answer ``GetLayerVersionByArn``, which moto does not have: no function with a layer could be planned."""
+    """Answer ``GetLayerVersionByArn``, which moto does not have, with an address from which the layer can be had.
+
+    Without it no function with a layer could be planned.
+    """
     from moto.awslambda import exceptions, responses
 
     def get_layer_version_by_arn(self: Any) -> str:
@@ -806,7 +809,9 @@ def mend_layer_lookup(hooks: Hooks) -> None:
         layer = self.backend.layers_versions_by_arn(arn)
         if layer is None:
             raise exceptions.UnknownLayerVersionException(arn)
-        return json.dumps(layer.get_layer_version())
+        found = layer.get_layer_version()
+        found["Content"]["Location"] = hooks.code_url(hooks.store_code(layer.code_bytes))
+        return json.dumps(found)
 
     responses.LambdaResponse.get_layer_version_by_arn = get_layer_version_by_arn
 

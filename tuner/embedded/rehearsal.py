@@ -66,10 +66,14 @@ class Rehearsal:
     def __init__(
         self, aws: EmbeddedAws, name: str, interpreter: str, folder: Path, *, sandbox: bool, real_aws: bool
     ) -> None:
-        function = client(aws, "lambda").get_function(FunctionName=name)
+        functions = client(aws, "lambda")
+        function = functions.get_function(FunctionName=name)
         configuration = function["Configuration"]
         code = CodeStore(folder / "code")
-        self._has_layers = bool(configuration.get("Layers"))
+        layers = [
+            code.put(_download(functions.get_layer_version_by_arn(Arn=layer["Arn"])["Content"]["Location"]))
+            for layer in configuration.get("Layers", ())
+        ]
         self._spec = FunctionSpec(
             arn=configuration["FunctionArn"],
             name=name,
@@ -80,6 +84,7 @@ class Rehearsal:
             timeout_s=configuration["Timeout"],
             environment=configuration.get("Environment", {}).get("Variables", {}),
             interpreter=interpreter,
+            layers_dir=code.folder(*layers) if layers else None,
         )
         self._endpoint_url = aws.endpoint_url
         self._key = _key_of_role(aws, configuration["Role"])
@@ -89,8 +94,6 @@ class Rehearsal:
 
     def import_handler(self) -> ImportFailure | None:
         """Import the handler's module; ``None``: it can be, or did not end in the time that Lambda gives an init."""
-        if self._has_layers:  # only the server has what is in them
-            return None
         module = self._spec.handler.rpartition(".")[0].replace("/", ".")
         code, output = self._run(["-c", _IMPORT, module], self._spec, limit_s=INIT_LIMIT_S)
         printed, _, last = output.rstrip("\n").rpartition("\n")
@@ -129,7 +132,7 @@ class Rehearsal:
         folder.mkdir()
         interpreter = interpreter_of(spec)
         seen = (*interpreter.paths, *visible, *users_aws_files(self._real_aws))
-        place = Place(folder, spec.code_dir, None, None, visible=seen)
+        place = Place(folder, spec.code_dir, spec.layers_dir, None, visible=seen)
         environment = worker_environment(
             spec,
             runtime_api="127.0.0.1:9",  # discards

@@ -470,10 +470,13 @@ def a_reserve_leaves_others_a_hundred(account: Account) -> None:
 @probe("mend_layer_lookup")
 def a_layer_version_is_found_by_its_arn(account: Account) -> None:
     functions = account.client("lambda")
-    published = functions.publish_layer_version(LayerName=unique("layer"), Content={"ZipFile": code_archive()})
+    archive = code_archive()
+    published = functions.publish_layer_version(LayerName=unique("layer"), Content={"ZipFile": archive})
     arn = published["LayerVersionArn"]
     found = functions.get_layer_version_by_arn(Arn=arn)
     assert (found["LayerVersionArn"], found["Version"]) == (arn, 1)
+    with urllib.request.urlopen(found["Content"]["Location"]) as answer:
+        assert answer.read() == archive
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.get_layer_version_by_arn(Arn=arn.removesuffix(":1") + ":2")
 
