@@ -94,13 +94,13 @@ def handler(event, context):
 
 def test_a_script_prepares_the_embedded_aws(shell: Shell) -> None:
     """--setup runs before the import and the invocation, with the handler's variables, code and AWS, in its folder."""
-    app = write_package(shell.folder)
-    app.with_name("reader.py").write_text(READER, encoding="utf-8")
+    write_package(shell.folder)
+    (shell.folder / "reader.py").write_text(READER, encoding="utf-8")
     (shell.folder / "seeds").mkdir()
     (shell.folder / "seeds" / "seed.py").write_text(SEED, encoding="utf-8")
     (shell.folder / "seeds" / "rows.json").write_text("[7]", encoding="utf-8")
     (shell.folder / ".env").write_text("TABLE=rows\n", encoding="utf-8")
-    words = ("try", "shop/reader.py", "--env-file", ".env", "--dry-run", "--json", "--setup", "seeds/seed.py")
+    words = ("try", "reader.py", "--env-file", ".env", "--dry-run", "--json", "--setup", "seeds/seed.py")
     result = shell.run(*words)
     output = json_of(result)
     assert (result.returncode, output.get("verdict")) == (0, "DRY_RUN"), result.stderr
