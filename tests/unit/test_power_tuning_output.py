@@ -97,6 +97,7 @@ def test_rows_of_two_architectures_can_be_told_apart() -> None:
 def test_which_errors_count_as_an_answer(invocation: Invocation, outcome: str) -> None:
     """Those that are named, and were measured; never a time-out or running out of memory."""
     allowed = ("OrderNotFound", "Sandbox.Timedout", "Runtime.OutOfMemory")
-    (answer,) = accept_allowed([invocation], allowed)
+    (answer,) = accept_allowed([replace(invocation, error_frames=("app.py:3",), log_tail=("secret",))], allowed)
     assert answer.outcome == outcome
     assert answer.error_type == invocation.error_type
+    assert (answer.error_frames, answer.log_tail) == (((), ()) if outcome == "ok" else (("app.py:3",), ("secret",)))
