@@ -144,7 +144,7 @@ def check_its_payloads(
 
 
 def accept_allowed(invocations: Sequence[Invocation], allowed_exceptions: Sequence[str]) -> list[Invocation]:
-    """Count an error that the request allows as the answer that it is, where it was measured; without traceback and log.
+    """Count an error that the request allows as the answer that it is, where it was measured; its traceback and log go.
 
     Time-outs and running out of memory are never allowed: they are facts about the size.
     """
