@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.cli.conftest import Shell, json_of
+from tuner.application import application_root
 from tuner.embedded.host.sandbox import find_sandbox
 
 HANDLER = """
@@ -62,18 +63,11 @@ def test_a_handler_that_fails_shows_its_own_error(shell: Shell) -> None:
 
 
 SEED = """
-import json, os
+import json
 from pathlib import Path
-import boto3
 from shop import work
 
-table = boto3.resource("dynamodb").create_table(
-    TableName=os.environ["TABLE"],
-    KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
-    BillingMode="PAY_PER_REQUEST",
-)
-table.put_item(Item={"id": 1, "n": work.spin(json.loads(Path("rows.json").read_text())[0])})
+table.put_item(Item={"id": "8", "n": work.spin(json.loads(Path("rows.json").read_text())[0])})
 print("seeded")
 try:
     Path("written").write_text("x")
@@ -84,8 +78,10 @@ READER = """
 import os
 import boto3
 
-TABLE = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-FIRST = TABLE.get_item(Key={"id": 1})["Item"]
+TABLE = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+FIRST = TABLE.get_item(Key={"id": "8"})["Item"]
+boto3.client("s3").get_object(Bucket="photos", Key="cat.jpg")
+boto3.client("sqs").get_queue_url(QueueName="orders")
 
 def handler(event, context):
     return int(FIRST["n"])
@@ -93,13 +89,16 @@ def handler(event, context):
 
 
 def test_a_script_prepares_the_embedded_aws(shell: Shell) -> None:
-    """--setup runs before the import and the invocation, with the handler's variables, code and AWS, in its folder."""
+    """The guide's script runs before import and invocation, with the handler's variables, code, AWS, in its folder."""
+    guide = (application_root() / "docs" / "try-your-function.md").read_text(encoding="utf-8")
+    seed = guide.split("```python\n# seed.py\n")[1].split("```")[0] + SEED
     write_package(shell.folder)
     (shell.folder / "reader.py").write_text(READER, encoding="utf-8")
     (shell.folder / "seeds").mkdir()
-    (shell.folder / "seeds" / "seed.py").write_text(SEED, encoding="utf-8")
+    (shell.folder / "seeds" / "seed.py").write_text(seed, encoding="utf-8")
+    (shell.folder / "seeds" / "cat.jpg").write_bytes(b"cat")
     (shell.folder / "seeds" / "rows.json").write_text("[7]", encoding="utf-8")
-    (shell.folder / ".env").write_text("TABLE=rows\n", encoding="utf-8")
+    (shell.folder / ".env").write_text("TABLE_NAME=rows\n", encoding="utf-8")
     words = ("try", "reader.py", "--env-file", ".env", "--dry-run", "--json", "--setup", "seeds/seed.py")
     result = shell.run(*words)
     output = json_of(result)
