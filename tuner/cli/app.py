@@ -575,6 +575,24 @@ def try_command(
             rich_help_panel="The function",
         ),
     ] = None,
+    code_root: Annotated[
+        Path | None,
+        typer.Option(
+            "--code-root",
+            metavar="DIR",
+            help="Where the code begins: Lambda's task root. Default: the template's, else found by the imports.",
+            rich_help_panel="The function",
+        ),
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            "--prices",
+            metavar="REGION",
+            help="The Region whose prices count. Default: us-east-1.",
+            rich_help_panel="The function",
+        ),
+    ] = None,
     env: Annotated[
         list[str] | None,
         typer.Option(
@@ -648,6 +666,7 @@ def try_command(
         dry_run=dry_run,
         observed=observed,
         cpu_time=cpu_time,
+        prices_region=prices,
     )
     planned = plan_function(
         handler,
@@ -658,6 +677,7 @@ def try_command(
         template=template,
         logical_id=function,
         surroundings=os.environ,
+        code_root=code_root,
     )
     presentation = Presentation(out=out, json_output=json_output, quiet=quiet, command=typed_command())
     _end(run_try(planned, flags, presentation, real_aws=real_aws, sandbox=not no_sandbox, yes=yes))
