@@ -24,7 +24,7 @@ def function_properties(template: Mapping[str, Any], logical_id: str) -> dict[st
     """
     from samtranslator.intrinsics.actions import FindInMapAction
     from samtranslator.intrinsics.resolver import IntrinsicsResolver
-    from samtranslator.model.exceptions import ExceptionWithMessage
+    from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.plugins.globals.globals import GlobalProperties
 
     resource = template["Resources"][logical_id]
@@ -43,5 +43,6 @@ def function_properties(template: Mapping[str, Any], logical_id: str) -> dict[st
     try:
         resolved = IntrinsicsResolver(parameters).resolve_parameter_refs(properties)
         return dict(mappings.resolve_parameter_refs(resolved))
-    except ExceptionWithMessage as error:
-        raise DeploymentFailed(f"The template cannot be read: {error.message}", hint="Run sam validate.") from error
+    except InvalidDocumentException as error:
+        reasons = "; ".join(cause.message for cause in error.causes)
+        raise DeploymentFailed(f"The template cannot be read: {reasons}", hint="Run sam validate.") from error
