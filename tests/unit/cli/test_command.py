@@ -96,6 +96,7 @@ def test_help_needs_neither_boto3_nor_moto() -> None:
         (["tune", "arn:aws:lambda:eu-west-1:123456789012:layer:x:1"], "layer"),
         (["tune", "f", "--state-machine", "nonsense"], "not the ARN of a state machine"),
         (["try"], "There is no handler"),
+        (["try", "app.py", "--code-root", "nowhere"], "--code-root nowhere is not a folder"),
         (["try", "index.js:handler"], "Python handlers only"),
         (["try", "missing.py:handler"], "There is no file"),
         (["try", "--function", "X"], "no --template"),

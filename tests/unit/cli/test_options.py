@@ -136,6 +136,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
             dry_run=True,
             observed="512=420ms",
             cpu_time=True,
+            prices_region="eu-central-2",
         ),
         local=True,
     )
@@ -160,6 +161,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
         "dryRun": True,
         "observed": {"memoryMb": 512, "durationMs": 420},
         "cpuTime": True,
+        "pricesRegion": "eu-central-2",
     }
     assert parse_request(request, local=True).dry_run
 
