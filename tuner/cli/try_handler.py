@@ -239,7 +239,7 @@ def run_try(
         presentation = replace(presentation, tried=tried)
     console = error_console(quiet=presentation.quiet)
     for notice in planned.notices:
-        console.print(notice, markup=False, soft_wrap=True)
+        console.print(visible(notice), markup=False, soft_wrap=True)
     console.print(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"

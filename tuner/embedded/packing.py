@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.core.errors import TunerError
+from tuner.core.foreign_text import visible
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -81,7 +82,7 @@ def collect_package(
             raise CodeNotPacked(
                 f"The code in {folder} is larger than Lambda's limit of {limit_bytes // 1024**2} MB unpacked.",
                 hint="The largest in it: "
-                + ", ".join(f"{name} ({size_by_top[name] / 1e6:,.0f} MB)" for name in largest)
+                + ", ".join(f"{visible(name)} ({size_by_top[name] / 1e6:,.0f} MB)" for name in largest)
                 + ". List in .gitignore what the function does not need, or name its own folder with --code-root.",
             )
         files[inside.as_posix()] = path
@@ -163,9 +164,10 @@ def _rules_above(folder: Path) -> _Rules | None:
 def _rules_of(folder: Path) -> _Rules:
     from pathspec import GitIgnoreSpec
 
+    file = folder / ".gitignore"
     try:
-        lines = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
-        return [(folder, GitIgnoreSpec.from_lines(lines))]
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+        return [(folder, GitIgnoreSpec.from_lines(lines))] if lines else []
     except (OSError, ValueError):
         return []
 
