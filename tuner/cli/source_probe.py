@@ -108,7 +108,7 @@ def _look(root: str, file: str) -> dict[str, Any]:
         inside = os.path.relpath(os.path.dirname(path), root)
         for shown, parts, names in _imports(tree, [] if inside == "." else inside.split(os.sep)):
             found = None if parts is None else _find(root, parts)
-            if parts is None or (found is None and (shown[0] == "." or not _is_installed(parts[0]))):
+            if parts is None or (found is None and not _is_installed(parts[0])):
                 missing.add(shown)
             elif found is not None:
                 waiting.extend(found)

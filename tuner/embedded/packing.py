@@ -155,8 +155,6 @@ def _rules_above(folder: Path) -> _Rules | None:
     if (folder / ".git").exists() or repository is None:
         return rules
     for above in reversed(folder.parents[: folder.parents.index(repository) + 1]):
-        if rules and _is_ignored(above, True, rules):
-            return None
         rules += _rules_of(above)
     return None if _is_ignored(folder, True, rules) else rules
 

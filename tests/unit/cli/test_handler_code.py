@@ -35,6 +35,7 @@ def package(tmp_path: Path, imports: str) -> Path:
     for folder in ("shop", "shop/orders"):
         write(project / folder / "__init__.py", "")
         write(project / folder / f"in_{Path(folder).name}.py", "")
+    write(project / "no_code" / "data.json", "")
     write(tmp_path / "above.py", "")
     return write(project / "shop" / "orders" / "create.py", f"{imports}\n{HANDLER}")
 
@@ -51,6 +52,7 @@ def package(tmp_path: Path, imports: str) -> Path:
         ("from .. import in_shop", ".", "shop.orders.create.handler"),
         ("from ..in_shop import x", ".", "shop.orders.create.handler"),
         ("import above, not_there_at_all, sys", "shop/orders", "create.handler"),
+        ("import no_code", "shop/orders", "create.handler"),
         ("", "shop/orders", "create.handler"),
     ],
 )
@@ -140,6 +142,8 @@ def test_a_module_of_lambdas_python_that_the_interpreter_lacks_is_seen(tmp_path:
     file = write(tmp_path / "app.py", f"import boto3, os.path, xml.dom\nfrom botocore.config import Config\n{HANDLER}")
     assert locate_handler(str(file), str(bare)).missing == ("boto3", "botocore.config")
     assert locate_handler(str(file), sys.executable).missing == ()
+    write(file, f"import source_probe, template_function\n{HANDLER}")
+    assert locate_handler(str(file), sys.executable).missing == ("source_probe", "template_function")
 
 
 def test_the_function_is_called_handler_unless_said_otherwise(tmp_path: Path) -> None:

@@ -299,6 +299,15 @@ def test_the_templates_architecture_counts(
     assert sum("prices are those of arm64" in notice for notice in planned.notices) == said
 
 
+def test_a_functions_own_architecture_wins(template: Path) -> None:
+    """SAM puts the lists of Globals before those of the function."""
+    text = template.read_text(encoding="utf-8").replace(
+        "      MemorySize:", "      Architectures: [x86_64]\n      MemorySize:"
+    )
+    template.write_text(text, encoding="utf-8")
+    assert read_template_function(template, "Thumbnails").architecture == "x86_64"
+
+
 @pytest.mark.parametrize(("version", "said"), [("3.12", False), ("3.10", True)])
 def test_another_python_than_the_runtimes_is_said(template: Path, tmp_path: Path, version: str, said: bool) -> None:
     """One notice compares the interpreter with the runtime, and says what to do."""

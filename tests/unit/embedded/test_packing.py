@@ -43,8 +43,8 @@ def project(folder: Path) -> Path:
     """A repository with a function in ``src``."""
     write(folder, ".git/HEAD", "src/app.py", "src/keep.csv", "src/data/big.csv", "src/data/model.bin", "src/gen/pb2.py")
     write(folder, "src/build/lib.py", "src/sub/notes.txt", "src/sub/keep.log", "src/sub/x.log")
-    write(folder, ".gitignore", text="*.csv\n!keep.csv\n/src/data/\ngen/\nbuild\n")
-    write(folder, "src/sub/.gitignore", text="*.log\n!keep.log\n")
+    write(folder, ".gitignore", text="*.csv\n!keep.csv\n/src/data/\ngen/\nbuild\n*.log\n")
+    write(folder, "src/sub/.gitignore", text="!keep.log\n")
     return folder / "src"
 
 
