@@ -106,7 +106,9 @@ def plan_function(
         limit_s = LONGEST_TIMEOUT_S
     if not 1 <= limit_s <= LONGEST_TIMEOUT_S:
         raise UsageProblem(f"--timeout {limit_s} must be between 1 and {LONGEST_TIMEOUT_S} seconds.")
-    if lacking := sorted({name.partition(".")[0] for name in code.missing} & OF_THE_RUNTIME):
+    lacking = sorted({name.partition(".")[0] for name in code.missing} & OF_THE_RUNTIME)
+    layers = known.layer_dirs if known is not None else ()
+    if lacking := [name for name in lacking if not any(any(layer.glob(f"python/{name}*")) for layer in layers)]:
         notices.append(
             f"The handler imports {' and '.join(lacking)}, which Lambda's Python has and {interpreter.path} has not. "
             f"Install it: {interpreter.path} -m pip install boto3."
