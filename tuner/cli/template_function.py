@@ -202,7 +202,8 @@ def _layers(template: Path, layers: Any, resources: Mapping[str, Any]) -> tuple[
         if folder is not None and folder.is_dir() and (not unbuilt or (folder / "python").is_dir()):
             folders.append(folder)
         else:
-            others.append(str(name or (layer if isinstance(layer, str) else "one by reference")))
+            shown = name or (layer.get("Fn::Sub") if isinstance(layer, Mapping) else layer)
+            others.append(shown if isinstance(shown, str) else "one by reference")
     return tuple(folders), tuple(others)
 
 

@@ -43,7 +43,7 @@ Resources:
       Handler: app.handler
       MemorySize: !Ref Size
       EphemeralStorage: {Size: !FindInMap [ByStage, !Ref Stage, Storage]}
-      Layers: [!Ref Unbuilt, "arn:aws:lambda:us-east-1:123456789012:layer:theirs:3", !ImportValue x]
+      Layers: [!Ref Unbuilt, !Sub "arn:${AWS::Partition}:layer:theirs:3", !ImportValue x]
       Environment:
         Variables:
           {LEVEL: debug, TABLE: !Ref Table, SECRET: !Ref Secret, RETRIES: 3, DEBUG: true, KEY: !Ref Key,
@@ -83,7 +83,7 @@ def test_globals_and_own_properties_are_merged(template: Path) -> None:
     assert function.layer_dirs == (template.parent / "layers" / "shared",)
     assert function.other_layers == (
         "Unbuilt",
-        "arn:aws:lambda:us-east-1:123456789012:layer:theirs:3",
+        "arn:${AWS::Partition}:layer:theirs:3",
         "one by reference",
     )
     assert function.unknown == ()
@@ -212,7 +212,7 @@ def test_flags_win_over_the_template(template: Path) -> None:
     assert not any(name.startswith("LAMBDA_TUNER_") for name in planned.environment)
     assert any("LAMBDA_TUNER_LOCAL_AWS" in notice for notice in planned.notices)
     assert any("SECRET" in notice and "TABLE" not in notice for notice in planned.notices)
-    assert any("Unbuilt, arn:aws:lambda:us-east-1:123456789012:layer:theirs:3" in notice for notice in planned.notices)
+    assert any("Unbuilt, arn:${AWS::Partition}:layer:theirs:3" in notice for notice in planned.notices)
     assert planned.layer_dirs == (template.parent / "layers" / "shared",)
     assert planned.ephemeral_storage_mb == 2048
 
