@@ -47,8 +47,9 @@ def locate_handler(target: str, interpreter: str, code_root: Path | None = None)
     """Find the code of ``path/to/app.py:handler``, or of a handler in Lambda's form: ``path/to/app.handler``.
 
     Lambda imports the handler's module with the function's root first on the
-    path. So the code begins at the folder of the file, or above it, wherever
-    most of the handler's imports are found; the nearest where that is equal.
+    path. So the code begins at the folder of the file, or above it: where the
+    fewest imports are missing that would be found from another of these
+    folders; the nearest where that is equal.
 
     Args:
         target: The handler; Lambda's form is relative to *code_root*, else to the current folder.
@@ -64,7 +65,7 @@ def locate_handler(target: str, interpreter: str, code_root: Path | None = None)
     roots = [root.resolve()] if root is not None else _possible_roots(resolved)
     seen = _read_source(interpreter, path, resolved, roots)
     _require_function(path, function, seen)
-    fewest = min(seen["roots"], key=lambda row: len(row["missing"]))
+    fewest = min(seen["roots"], key=lambda row: int(row["misplaced"]))
     code_dir = roots[seen["roots"].index(fewest)]
     if not resolved.is_relative_to(code_dir):
         raise UsageProblem(f"{path} is not in the folder where its code begins, {code_dir}.")

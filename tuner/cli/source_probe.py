@@ -4,8 +4,9 @@ Started by its path under the user's interpreter (3.9 or later), so it imports
 the standard library alone. Arguments: the handler's file, then the folders in
 which its code may begin. Prints one JSON object: ``line`` and ``problem`` of a
 syntax error, or ``names`` that the file defines, its ``functions``, whether it
-has a ``star`` import, and for each folder which imports are ``missing`` and
-which ``modules`` of the folder the handler uses.
+has a ``star`` import, and for each folder which imports are ``missing``, how
+many of them are ``misplaced``, found from another of the folders, and which
+``modules`` of the folder the handler uses.
 """
 
 from __future__ import annotations
@@ -92,8 +93,9 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-def _look(root: str, file: str) -> dict[str, Any]:
+def _look(root: str, file: str, roots: list[str]) -> dict[str, Any]:
     missing: set[str] = set()
+    misplaced: set[str] = set()
     modules: set[str] = set()
     waiting = [file]
     while waiting and len(modules) < _MOST_FILES:
@@ -110,11 +112,13 @@ def _look(root: str, file: str) -> dict[str, Any]:
             found = None if parts is None else _find(root, parts)
             if parts is None or (found is None and not _is_installed(parts[0])):
                 missing.add(shown)
+                if parts is None or any(_find(other, parts) for other in roots):
+                    misplaced.add(shown)
             elif found is not None:
                 waiting.extend(found)
                 for name in names:
                     waiting.extend(_find(root, [*parts, name]) or ())
-    return {"missing": sorted(missing), "modules": sorted(modules)}
+    return {"missing": sorted(missing), "misplaced": len(misplaced), "modules": sorted(modules)}
 
 
 def _main(file: str, roots: list[str]) -> dict[str, Any]:
@@ -122,7 +126,7 @@ def _main(file: str, roots: list[str]) -> dict[str, Any]:
         tree = _parse(file)
     except (SyntaxError, ValueError) as error:
         return {"line": getattr(error, "lineno", None), "problem": str(getattr(error, "msg", error))}
-    return {**_defined(tree), "roots": [_look(root, file) for root in roots]}
+    return {**_defined(tree), "roots": [_look(root, file, roots) for root in roots]}
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def package(tmp_path: Path, imports: str) -> Path:
         write(project / folder / "__init__.py", "")
         write(project / folder / f"in_{Path(folder).name}.py", "")
     write(project / "no_code" / "data.json", "")
+    write(project / "shop" / "needs_much.py", "import not_here_a, not_here_b, not_here_c, not_here_d\n")
     write(tmp_path / "above.py", "")
     return write(project / "shop" / "orders" / "create.py", f"{imports}\n{HANDLER}")
 
@@ -52,6 +53,7 @@ def package(tmp_path: Path, imports: str) -> Path:
         ("from .. import in_shop", ".", "shop.orders.create.handler"),
         ("from ..in_shop import x", ".", "shop.orders.create.handler"),
         ("import above, not_there_at_all, sys", "shop/orders", "create.handler"),
+        ("from . import in_orders\nimport shop.needs_much", ".", "shop.orders.create.handler"),
         ("import no_code", "shop/orders", "create.handler"),
         ("", "shop/orders", "create.handler"),
     ],
@@ -116,7 +118,7 @@ def test_a_handler_may_be_named_as_lambda_names_it(
 def test_the_named_interpreter_judges_the_syntax(tmp_path: Path) -> None:
     """What is valid for the Python that runs the handler is valid, whatever ours takes; and the other way round."""
     newer = write(tmp_path / "app.py", "this is valid Python in 2040\n")
-    row = {"missing": [], "modules": []}
+    row = {"missing": [], "misplaced": 0, "modules": []}
     answer = json.dumps({"names": ["handler"], "star": False, "functions": ["handler"], "roots": [row] * 9})
     future = write(tmp_path / "python2040", f"#!/bin/sh\necho '{answer}'\n")
     future.chmod(0o755)
