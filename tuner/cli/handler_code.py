@@ -61,7 +61,7 @@ def locate_handler(target: str, interpreter: str, code_root: Path | None = None)
             syntax error, or not below *code_root*.
     """
     path, function, root = _file_of(target, code_root)
-    resolved = path.resolve()
+    resolved = path.parent.resolve() / path.name  # a link to a file is packed as a file where it is
     roots = [root.resolve()] if root is not None else _possible_roots(resolved)
     seen = _read_source(interpreter, path, resolved, roots)
     _require_function(path, function, seen)

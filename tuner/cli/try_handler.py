@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -148,11 +147,9 @@ def _template_notices(known: TemplateFunction, environment: Mapping[str, str], i
         notices.append(f"Not used, because only AWS knows what the template means: {', '.join(known.unknown)}.")
     if known.runtime is not None and known.runtime != interpreter.runtime:
         wanted = known.runtime.removeprefix("python")
-        there = shutil.which(known.runtime)
         notices.append(
             f"The template's runtime is {known.runtime}, and the handler runs under Python {interpreter.version}: "
-            f"durations may differ. Name a Python {wanted} that has its dependencies: --python "
-            f"{there or f'path/to/python{wanted}'}."
+            f"durations may differ. Name a Python {wanted} that has its dependencies: --python path/to/python{wanted}."
         )
     machine = architecture_of(platform.machine())
     if known.architecture not in (None, machine):
@@ -172,8 +169,8 @@ def _its_code_dir(known: TemplateFunction | None, target: str) -> Path | None:
     """The template's ``CodeUri``, if the handler that was named is in it."""
     if known is None or known.code_dir is None:
         return None
-    file = Path(target.rpartition(":")[0] or target).expanduser().resolve()
-    return known.code_dir if file.is_relative_to(known.code_dir) else None
+    folder = Path(target.rpartition(":")[0] or target).expanduser().parent.resolve()
+    return known.code_dir if folder.is_relative_to(known.code_dir) else None
 
 
 def _first(flag: int | None, template: int | None, default: int) -> int:

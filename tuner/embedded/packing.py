@@ -123,22 +123,30 @@ _Rules = list[tuple[Path, "GitIgnoreSpec"]]
 """Folders and what their ``.gitignore`` says, outermost first."""
 
 
-def _walk(folder: Path, rules: _Rules | None, stay: Collection[Path], ignore: Callable[[Path], None]) -> Iterator[Path]:
+def _walk(
+    folder: Path,
+    rules: _Rules | None,
+    stay: Collection[Path],
+    ignore: Callable[[Path], None],
+    entered: frozenset[Path] = frozenset(),
+) -> Iterator[Path]:
+    """Every file to pack; links are followed, as ``zip`` and ``sam build`` do, unless they lead back."""
     here = rules if rules is None else [*rules, *_rules_of(folder)]
+    entered = entered | {folder.resolve()}
     for path in sorted(folder.iterdir()):
         if path.name in _LEFT_OUT or path.name in _LEFT_OUT_HIDDEN or path.name.startswith((".venv", ".env.")):
             continue
-        is_folder = path.is_dir() and not path.is_symlink()
+        is_folder = path.is_dir()
         if is_folder and ((path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir()):
             continue
         inside = here
-        if here is not None and _is_ignored(path, is_folder, here):
+        if here is not None and _is_ignored(path, is_folder and not path.is_symlink(), here):
             if path not in stay and not (is_folder and _has_packages(path)):
                 ignore(path)
                 continue
             inside = None
-        if is_folder:
-            yield from _walk(path, inside, stay, ignore)
+        if is_folder and path.resolve() not in entered:
+            yield from _walk(path, inside, stay, ignore, entered)
         elif path.is_file() and path.suffix != ".pyc":
             yield path
 

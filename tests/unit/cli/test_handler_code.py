@@ -104,6 +104,16 @@ def test_the_code_root_can_be_named(tmp_path: Path) -> None:
         locate_handler(str(file), sys.executable, write(tmp_path / "other" / "x.py").parent)
 
 
+def test_a_linked_handler_is_where_the_link_is(tmp_path: Path) -> None:
+    """A file that functions share by a link has the imports of the folder that it is linked into."""
+    shared = write(tmp_path / "shared" / "app.py", f"import settings\n{HANDLER}")
+    write(tmp_path / "one" / "settings.py", "")
+    (tmp_path / "one" / "app.py").symlink_to(shared)
+    for root in (None, tmp_path / "one"):
+        code = locate_handler(str(tmp_path / "one" / "app.py"), sys.executable, root)
+        assert (code.code_dir, code.missing) == ((tmp_path / "one").resolve(), ())
+
+
 @pytest.mark.parametrize("target", ["src/handlers/calc.handler", "src.handlers.calc.handler"])
 def test_a_handler_may_be_named_as_lambda_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str

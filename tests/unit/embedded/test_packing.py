@@ -39,6 +39,18 @@ def test_virtual_environments_are_known_by_what_they_hold(tmp_path: Path) -> Non
     assert list(collect_package(tmp_path).files) == ["app.py", "build/tool.py", "env/__init__.py"]
 
 
+def test_links_are_followed_unless_they_lead_back(tmp_path: Path) -> None:
+    """Code that functions share by a link goes along, as ``zip`` and ``sam build`` take it; a circle ends."""
+    write(tmp_path, "shared/tool.py", "one/app.py", "two/app.py")
+    (tmp_path / "one" / "shared").symlink_to(tmp_path / "shared")
+    (tmp_path / "one" / "file.py").symlink_to(tmp_path / "shared" / "tool.py")
+    (tmp_path / "one" / "back").symlink_to(tmp_path / "one")
+    (tmp_path / "one" / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "one" / "two").symlink_to(tmp_path / "two")
+    (tmp_path / "two" / "one").symlink_to(tmp_path / "one")
+    assert list(collect_package(tmp_path / "one").files) == ["app.py", "file.py", "shared/tool.py", "two/app.py"]
+
+
 def project(folder: Path) -> Path:
     """A repository with a function in ``src``."""
     write(folder, ".git/HEAD", "src/app.py", "src/keep.csv", "src/data/big.csv", "src/data/model.bin", "src/gen/pb2.py")
