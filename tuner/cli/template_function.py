@@ -38,7 +38,7 @@ class TemplateFunction:
     """Layers that cannot be read here."""
 
 
-def read_template_function(template: Path, logical_id: str | None) -> TemplateFunction:
+def read_template_function(template: Path, logical_id: str | None, *, needs_code: bool = True) -> TemplateFunction:
     """Read one function of a template, ``Globals`` merged in.
 
     References to parameters and mappings are worked out, with a parameter's
@@ -47,6 +47,7 @@ def read_template_function(template: Path, logical_id: str | None) -> TemplateFu
     Args:
         template: YAML or JSON, as SAM and CloudFormation read it.
         logical_id: Which function; may be left out where there is only one.
+        needs_code: Refuse a function whose code is not a folder here; else its ``code_dir`` is ``None``.
 
     Raises:
         UsageProblem: The file cannot be read, has no such function, or the
@@ -103,7 +104,7 @@ def read_template_function(template: Path, logical_id: str | None) -> TemplateFu
     set_here = known["Environment"] or {}
     return TemplateFunction(
         logical_id=logical_id,
-        code_dir=_code_dir(template, properties),
+        code_dir=_code_dir(template, properties, needs_code=needs_code),
         handler=known["Handler"],
         runtime=runtime,
         architecture=known["Architectures"],
@@ -171,7 +172,7 @@ def _plain(value: Any) -> Any | None:
     return value
 
 
-def _code_dir(template: Path, properties: Mapping[str, Any]) -> Path | None:
+def _code_dir(template: Path, properties: Mapping[str, Any], *, needs_code: bool) -> Path | None:
     named = properties.get("CodeUri", properties.get("Code"))
     if "CodeUri" not in properties and "Code" not in properties and "InlineCode" not in properties:
         named = "."
@@ -180,9 +181,11 @@ def _code_dir(template: Path, properties: Mapping[str, Any]) -> Path | None:
         return None
     folder = (template.parent / text).resolve()
     if not folder.is_dir():
+        if not needs_code:
+            return None
         raise UsageProblem(
             f"--template {template} says that the code is in {text}, and {folder} is not a folder.",
-            hint="If it is an archive, unpack it, and name the folder with --code-root." if folder.is_file() else "",
+            hint="If it is an archive, unpack it. Then name the folder with --code-root.",
         )
     return folder
 

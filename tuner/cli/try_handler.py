@@ -88,7 +88,8 @@ def plan_function(
         raise UsageProblem(f"--code-root {code_root} is not a folder.", hint="Name the folder where the code begins.")
     if template is not None:
         require_local()  # it brings what reads templates
-    known = read_template_function(template, logical_id) if template is not None else None
+    needs_code = target is None and code_root is None
+    known = read_template_function(template, logical_id, needs_code=needs_code) if template is not None else None
     interpreter = choose_interpreter(python, surroundings)
     if target is None:
         assert known is not None

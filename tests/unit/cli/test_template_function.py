@@ -160,6 +160,8 @@ def test_code_in_an_archive_is_refused_with_what_to_do(template: Path) -> None:
     with pytest.raises(UsageProblem, match="not a folder") as caught:
         read_template_function(template, "Thumbnails")
     assert "unpack it" in caught.value.hint
+    assert plan(template, code_root=template.parent / "src").code.handler == "app.handler"
+    assert plan(template, str(template.parent / "src" / "app.py")).code.handler == "app.handler"
 
 
 def test_another_runtime_is_refused(template: Path) -> None:
