@@ -181,7 +181,7 @@ def _rules_of(folder: Path) -> _Rules:
 def _is_ignored(path: Path, is_folder: bool, rules: _Rules) -> bool:
     """As Git decides: the last line that matches, of the innermost file that has one."""
     for folder, lines in reversed(rules):
-        told = lines.check_file(path.relative_to(folder).as_posix() + "/" * is_folder).include
-        if told is not None:
-            return told
+        ignored = lines.check_file(path.relative_to(folder).as_posix() + "/" * is_folder).include
+        if ignored is not None:
+            return ignored
     return False

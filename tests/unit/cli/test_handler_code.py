@@ -148,7 +148,7 @@ def test_an_interpreter_that_cannot_read_is_named(tmp_path: Path) -> None:
 
 
 def test_a_module_of_lambdas_python_that_the_interpreter_lacks_is_seen(tmp_path: Path) -> None:
-    """Imports that neither the code nor the interpreter has are told before anything runs."""
+    """Imports that neither the code nor the interpreter has are named before anything runs."""
     bare = write(tmp_path / "python", f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
     bare.chmod(0o755)
     file = write(tmp_path / "app.py", f"import boto3, os.path, xml.dom\nfrom botocore.config import Config\n{HANDLER}")

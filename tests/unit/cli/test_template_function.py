@@ -347,7 +347,7 @@ def test_a_named_handler_keeps_the_templates_code_root(template: Path) -> None:
 
 
 def test_boto3_of_lambdas_python_is_named_before_the_run(template: Path, tmp_path: Path) -> None:
-    """A handler that imports boto3 under a Python without it is told what Lambda has, and how to install it."""
+    """A handler that imports boto3 under a Python without it gets a notice with how to install it."""
     venv.EnvBuilder(symlinks=True).create(tmp_path / "bare")
     bare = tmp_path / "bare" / "bin" / "python"
     (template.parent / "src" / "app.py").write_text(
