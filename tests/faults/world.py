@@ -137,7 +137,8 @@ class World:
         from tuner.embedded import identity, moto_patches, seam
         from tuner.embedded.access import new_access_key
         from tuner.embedded.code_store import CodeStore
-        from tuner.embedded.deploy import deploy_template, pack_folder
+        from tuner.embedded.deploy import deploy_template
+        from tuner.embedded.packing import pack_folder
         from tuner.embedded.server import is_from_a_program  # noqa: F401 - the package's parts load together
 
         code = CodeStore(folder / "code")

@@ -44,6 +44,15 @@ def test_flags_are_named_only_where_they_exist() -> None:
         assert flag not in advise(failure, local=False)
 
 
+def test_boto3_is_known_to_be_the_runtimes() -> None:
+    """A Python without boto3 lacks what Lambda has; a module of the function's own may lie above the code root."""
+    for module, says in (("boto3", "Lambda's Python has boto3"), ("src", "--code-root"), ("boto3_stubs", "--python")):
+        message = f"Unable to import module 'app': No module named '{module}'"
+        failure = Invocation("r", "function_error", True, error_type="Runtime.ImportModuleError", error_message=message)
+        assert says in advise(failure, local=True)
+        assert "boto3" not in advise(failure, local=False)
+
+
 def test_before_there_is_an_event_no_payload_helps() -> None:
     """What fails at import lacks a variable, or does not start; the payload is not to blame."""
     for error_type, message, says in (

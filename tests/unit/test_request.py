@@ -72,6 +72,7 @@ def test_every_field() -> None:
             "dryRun": True,
             "observed": {"memoryMb": 512, "durationMs": 420},
             "cpuTime": True,
+            "pricesRegion": "eu-central-2",
         },
         local=True,
     )
@@ -95,6 +96,7 @@ def test_every_field() -> None:
         dry_run=True,
         observed=ObservedDuration(512, 420.0),
         cpu_time=True,
+        prices_region="eu-central-2",
     )
     assert isinstance(request.budget.max_invocations, int)
 
@@ -242,6 +244,14 @@ def test_observed_is_for_the_embedded_aws_only() -> None:
     assert problems_of({"lambdaARN": "f", "observed": 5}, local=True) == (
         'observed is 5: it must be an object with "memoryMb", "durationMs"',
     )
+
+
+def test_prices_of_another_region_are_for_the_embedded_aws_only() -> None:
+    """In an account the function's Region counts; here one whose prices are known, else those that are get listed."""
+    (problem,) = problems_of({"lambdaARN": "f", "pricesRegion": "eu-central-2"})
+    assert problem.startswith("pricesRegion is only for runs on the embedded AWS")
+    (problem,) = problems_of({"lambdaARN": "f", "pricesRegion": "eu-middle-1"}, local=True)
+    assert problem.startswith('pricesRegion is "eu-middle-1": it must be a Region whose prices are known: af-south-1, ')
 
 
 def test_cpu_time_is_for_the_embedded_aws_only() -> None:

@@ -631,6 +631,24 @@ def try_command(
             rich_help_panel="The function",
         ),
     ] = None,
+    code_root: Annotated[
+        Path | None,
+        typer.Option(
+            "--code-root",
+            metavar="DIR",
+            help="Where the code begins: Lambda's task root. Default: the template's, else found by the imports.",
+            rich_help_panel="The function",
+        ),
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            "--prices",
+            metavar="REGION",
+            help="The Region whose prices count. Default: us-east-1.",
+            rich_help_panel="The function",
+        ),
+    ] = None,
     env: Annotated[
         list[str] | None,
         typer.Option(
@@ -714,6 +732,7 @@ def try_command(
         dry_run=dry_run,
         observed=observed,
         cpu_time=cpu_time,
+        prices_region=prices,
     )
     planned = plan_function(
         handler,
@@ -724,6 +743,7 @@ def try_command(
         template=template,
         logical_id=function,
         surroundings=os.environ,
+        code_root=code_root,
     )
     settings = read_settings(planned.subject, config, no_config=no_config, quiet=quiet)
     presentation = Presentation(out=out, json_output=json_output, quiet=quiet, command=typed_command())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ast
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tuner.cli.failures import UsageProblem
 
@@ -20,6 +21,8 @@ _OTHER_LANGUAGES = {
 }  # fmt: skip
 OLDEST_PYTHON = (3, 9)
 """Older ones have no Lambda runtime any more ("Lambda runtimes", seen 2026-11)."""
+
+_PROBE = Path(__file__).with_name("source_probe.py")
 
 _GENERIC_STEMS = frozenset({"app", "main", "handler", "index", "lambda_function", "function", "__init__"})
 
@@ -34,21 +37,58 @@ class HandlerCode:
     """Module and function, such as ``thumbnails.app.handler``, relative to that folder."""
     name: str
     """A short readable name for the function."""
+    modules: frozenset[Path] = frozenset()
+    """The handler's own files, as far as its imports tell: they are packed whatever ``.gitignore`` says."""
+    missing: tuple[str, ...] = ()
+    """Imports that are neither in its folder nor in the interpreter."""
 
 
-def locate_handler(target: str) -> HandlerCode:
-    """Find the code of ``path/to/app.py:handler``.
+def locate_handler(target: str, interpreter: str, code_root: Path | None = None) -> HandlerCode:
+    """Find the code of ``path/to/app.py:handler``, or of a handler in Lambda's form: ``path/to/app.handler``.
 
-    The code begins at the folder of the file, or above the outermost package
-    that the file belongs to, so that its own imports work as on Lambda.
+    Lambda imports the handler's module with the function's root first on the
+    path. So the code begins at the folder of the file, or above it: where the
+    fewest imports are missing that would be found from another of these
+    folders; the nearest where that is equal.
+
+    Args:
+        target: The handler; Lambda's form is relative to *code_root*, else to the current folder.
+        interpreter: Runs the handler, and reads its source.
+        code_root: Where the code begins, if that is known.
 
     Raises:
-        UsageProblem: No such file, not Python, no such function in it, or a syntax error.
+        UsageProblem: No such file, not Python, no such function in it, a
+            syntax error, or not below *code_root*.
     """
+    path, function, root = _file_of(target, code_root)
+    resolved = path.parent.resolve() / path.name  # a link to a file is packed as a file where it is
+    roots = [root.resolve()] if root is not None else _possible_roots(resolved)
+    seen = _read_source(interpreter, path, resolved, roots)
+    _require_function(path, function, seen)
+    fewest = min(seen["roots"], key=lambda row: int(row["misplaced"]))
+    code_dir = roots[seen["roots"].index(fewest)]
+    if not resolved.is_relative_to(code_dir):
+        raise UsageProblem(f"{path} is not in the folder where its code begins, {code_dir}.")
+    module = ".".join(resolved.relative_to(code_dir).with_suffix("").parts)
+    stem = resolved.parent.name if resolved.stem in _GENERIC_STEMS else resolved.stem
+    modules = frozenset(map(Path, fewest["modules"]))
+    return HandlerCode(code_dir, f"{module}.{function}", stem, modules, tuple(fewest["missing"]))
+
+
+def file_of_handler(handler: str, root: Path) -> Path | None:
+    """The file of a handler as Lambda names it, ``folder/module.function``; ``None`` where there is none."""
+    module, _, _ = handler.replace("/", ".").rpartition(".")
+    file = root.joinpath(*module.split(".")).with_suffix(".py") if module else None
+    return file if file is not None and file.is_file() else None
+
+
+def _file_of(target: str, code_root: Path | None) -> tuple[Path, str, Path | None]:
     path_text, _, function = target.rpartition(":")
     if not path_text or os.sep in function:
         path_text, function = target, "handler"
     path = Path(path_text).expanduser()
+    if code_root is not None and not path.exists():
+        path = code_root / path
     if language := _OTHER_LANGUAGES.get(path.suffix.lower()):
         raise UsageProblem(
             f"{path} is {language}: `try` runs Python handlers only.",
@@ -57,42 +97,48 @@ def locate_handler(target: str) -> HandlerCode:
     if path.is_dir():
         raise UsageProblem(f"{path} is a folder.", hint=f"Name the file and the function: {path / 'app.py'}:handler.")
     if not path.is_file():
+        root = code_root or Path.cwd()
+        if file := file_of_handler(target, root):
+            return file, target.rpartition(".")[2], root
         raise UsageProblem(f"There is no file {path}.", hint="Write it as path/to/app.py:handler.")
     if path.suffix != ".py":
         raise UsageProblem(f"{path} is not a Python file.", hint="Write it as path/to/app.py:handler.")
-    _require_function(path, function)
-    resolved = path.resolve()
-    code_dir = resolved.parent
-    while (code_dir / "__init__.py").is_file() and code_dir.parent != code_dir:
-        code_dir = code_dir.parent
-    module = ".".join(resolved.relative_to(code_dir).with_suffix("").parts)
-    stem = resolved.parent.name if resolved.stem in _GENERIC_STEMS else resolved.stem
-    return HandlerCode(code_dir, f"{module}.{function}", stem)
+    return path, function, code_root
 
 
-def _require_function(path: Path, function: str) -> None:
+def _possible_roots(file: Path) -> list[Path]:
+    """The file's folder and those above it, up to the project's, which has ``.git``, and below the user's home."""
+    roots = [file.parent]
+    for folder in file.parent.parents:
+        if roots[-1] == Path.home() or (roots[-1] / ".git").exists() or folder in (Path.home(), Path(folder.anchor)):
+            break
+        roots.append(folder)
+    return roots
+
+
+def _read_source(interpreter: str, path: Path, resolved: Path, roots: Sequence[Path]) -> dict[str, Any]:
+    """Let the interpreter read the handler's source: its grammar counts, and what it can import."""
+    words = [interpreter, "-E", str(_PROBE), str(resolved), *map(str, roots)]
     try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        where = f"{path}, line {line}" if line else str(path)
-        raise UsageProblem(f"{where}: not valid Python: {getattr(error, 'msg', error)}.") from error
-    names: set[str] = set()
-    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
-    for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                names.add(name)
-            case ast.ClassDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
-                names.add(name)
-            case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
-                if any(alias.name == "*" for alias in aliases):
-                    return
-                names.update(alias.asname or alias.name for alias in aliases)
-            case _:
-                pass
-    if function not in names:
-        found = ", ".join(functions) or "no function"
+        answer = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+        seen: dict[str, Any] = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise UsageProblem(
+            f"{interpreter} cannot read {path}: {getattr(error, 'stderr', None) or error}".strip(),
+            hint="Name another Python with --python PATH.",
+        ) from error
+    if "problem" in seen:
+        where = f"{path}, line {seen['line']}" if seen["line"] else str(path)
+        raise UsageProblem(
+            f"{where}: not valid for {interpreter}: {seen['problem']}.",
+            hint="If it is written for a newer Python, name that with --python PATH.",
+        )
+    return seen
+
+
+def _require_function(path: Path, function: str, seen: Mapping[str, Any]) -> None:
+    if function not in seen["names"] and not seen["star"]:
+        found = ", ".join(seen["functions"]) or "no function"
         raise UsageProblem(
             f"{path} has no function {function!r}.",
             hint=f"Name one behind a colon, as in {path}:handler. The file has: {found}.",

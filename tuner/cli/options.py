@@ -125,6 +125,7 @@ class RequestFlags:
     show_logs: bool = False
     observed: str | None = None
     cpu_time: bool = False
+    prices_region: str | None = None
 
 
 def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[str, Any]:
@@ -189,6 +190,7 @@ def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[st
         "includeLogTail": flags.show_logs or None,
         "observed": parsed(parse_observed, flags.observed),
         "cpuTime": flags.cpu_time or None,
+        "pricesRegion": flags.prices_region,
     }
     request = {"lambdaARN": function, **_present(fields)}
     if flags.payload is not None:

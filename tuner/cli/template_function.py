@@ -10,6 +10,7 @@ from typing import Any
 
 from tuner.cli.failures import UsageProblem
 from tuner.cli.text_files import read_text
+from tuner.core.model import Architecture
 
 _FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 
@@ -21,28 +22,40 @@ class TemplateFunction:
     logical_id: str
     code_dir: Path | None
     handler: str | None
-    memory_mb: int | None
-    timeout_s: int | None
+    runtime: str | None = None
+    architecture: Architecture | None = None
+    memory_mb: int | None = None
+    timeout_s: int | None = None
+    ephemeral_storage_mb: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     """Environment variables whose values only AWS knows (references to other resources)."""
-    has_layers: bool = False
+    unknown: tuple[str, ...] = ()
+    """Settings whose values only AWS knows."""
+    layer_dirs: tuple[Path, ...] = ()
+    """Folders of its layers that the template has, in its order."""
+    other_layers: tuple[str, ...] = ()
+    """Layers that cannot be read here."""
 
 
-def read_template_function(template: Path, logical_id: str | None) -> TemplateFunction:
-    """Read one function of a template.
+def read_template_function(template: Path, logical_id: str | None, *, needs_code: bool = True) -> TemplateFunction:
+    """Read one function of a template, ``Globals`` merged in.
 
-    References to parameters take the parameter's default. Other references
-    cannot be known outside AWS and are listed, not guessed.
+    References to parameters and mappings are worked out, with a parameter's
+    default. Others cannot be known outside AWS and are listed, not guessed.
 
     Args:
         template: YAML or JSON, as SAM and CloudFormation read it.
         logical_id: Which function; may be left out where there is only one.
+        needs_code: Refuse a function whose code is not a folder here; else its ``code_dir`` is ``None``.
 
     Raises:
         UsageProblem: The file cannot be read, has no such function, or the
             function is not Python or is a container image.
+        DeploymentFailed: SAM cannot read it.
     """
+    from tuner.embedded.template_values import function_properties
+
     document = _load(template)
     resources = document.get("Resources") or {}
     functions = {
@@ -63,37 +76,46 @@ def read_template_function(template: Path, logical_id: str | None) -> TemplateFu
         logical_id = next(iter(functions))
     if logical_id not in functions:
         raise UsageProblem(f"{template} has no function {logical_id!r}.", hint=f"It has: {listed}.")
-    resource = functions[logical_id]
-    shared = ((document.get("Globals") or {}).get("Function") or {}) if "Serverless" in resource["Type"] else {}
-    own = resource.get("Properties") or {}
-    properties = {**shared, **own}
-    variables = {**_variables(shared), **_variables(own)}
-    parameters = {
-        name: parameter["Default"]
-        for name, parameter in (document.get("Parameters") or {}).items()
-        if isinstance(parameter, Mapping) and "Default" in parameter
-    }
+    properties = {name: _plain(value) for name, value in function_properties(document, logical_id).items()}
     if properties.get("PackageType") == "Image" or properties.get("ImageUri"):
         raise UsageProblem(
             f"{logical_id} is a container image; `try` runs Python handlers from their source.",
             hint="Give the handler itself: path/to/app.py:handler.",
         )
-    runtime = _plain(properties.get("Runtime"), parameters)
-    if runtime is not None and not str(runtime).startswith("python"):
+    runtime = _text(properties.get("Runtime"))
+    if runtime is not None and not runtime.startswith("python"):
         raise UsageProblem(
             f"{logical_id} has the runtime {runtime}; `try` runs Python handlers only.",
             hint="Deploy the function and tune it in your account: lambda-tuner tune FUNCTION.",
         )
-    plain = {name: _plain(value, parameters) for name, value in variables.items()}
+    storage = properties.get("EphemeralStorage")
+    environment = properties.get("Environment")
+    variables = environment.get("Variables", {}) if isinstance(environment, Mapping) else None
+    layer_dirs, other_layers = _layers(template, properties.get("Layers"), resources)
+    known: dict[str, Any] = {
+        "Handler": _text(properties.get("Handler")),
+        "Runtime": runtime,
+        "Architectures": _architecture(properties.get("Architectures")),
+        "MemorySize": _whole(properties.get("MemorySize")),
+        "Timeout": _whole(properties.get("Timeout")),
+        "Environment": variables if isinstance(variables, Mapping) else None,
+        "EphemeralStorage": _whole(storage.get("Size")) if isinstance(storage, Mapping) else None,
+    }
+    set_here = known["Environment"] or {}
     return TemplateFunction(
         logical_id=logical_id,
-        code_dir=_code_dir(template, properties, parameters),
-        handler=_text(_plain(properties.get("Handler"), parameters)),
-        memory_mb=_whole(_plain(properties.get("MemorySize"), parameters)),
-        timeout_s=_whole(_plain(properties.get("Timeout"), parameters)),
-        environment={name: _environment_text(value) for name, value in plain.items() if value is not None},
-        left_out=tuple(name for name, value in plain.items() if value is None),
-        has_layers=bool(properties.get("Layers")),
+        code_dir=_code_dir(template, properties, needs_code=needs_code),
+        handler=known["Handler"],
+        runtime=runtime,
+        architecture=known["Architectures"],
+        memory_mb=known["MemorySize"],
+        timeout_s=known["Timeout"],
+        ephemeral_storage_mb=known["EphemeralStorage"],
+        environment={name: _environment_text(value) for name, value in set_here.items() if value is not None},
+        left_out=tuple(name for name, value in set_here.items() if value is None),
+        unknown=tuple(name for name, value in known.items() if name in properties and value is None),
+        layer_dirs=layer_dirs,
+        other_layers=other_layers,
     )
 
 
@@ -138,30 +160,59 @@ def _loader() -> Any:
     return Loader
 
 
-def _variables(properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    environment = properties.get("Environment")
-    variables = environment.get("Variables") if isinstance(environment, Mapping) else None
-    return variables if isinstance(variables, Mapping) else {}
-
-
-def _plain(value: Any, parameters: Mapping[str, Any]) -> Any | None:
-    """The value itself, or a parameter's default; ``None`` for what only AWS knows."""
+def _plain(value: Any) -> Any | None:
+    """The value without its references: ``None`` in the place of what only AWS knows."""
     if isinstance(value, Mapping):
-        return parameters.get(value["Ref"]) if set(value) == {"Ref"} else None
-    return value if isinstance(value, str | int | float | bool) else None
+        text = value.get("Fn::Sub") if len(value) == 1 else None
+        if isinstance(text, str) and "${" not in text:
+            return text
+        if len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::")):
+            return None
+        return {name: _plain(each) for name, each in value.items()}
+    return value
 
 
-def _code_dir(template: Path, properties: Mapping[str, Any], parameters: Mapping[str, Any]) -> Path | None:
+def _code_dir(template: Path, properties: Mapping[str, Any], *, needs_code: bool) -> Path | None:
     named = properties.get("CodeUri", properties.get("Code"))
-    if named is None and "InlineCode" not in properties:
+    if "CodeUri" not in properties and "Code" not in properties and "InlineCode" not in properties:
         named = "."
-    text = _text(_plain(named, parameters))
+    text = _text(named)
     if text is None or text.startswith(("s3://", "https://")):
         return None
     folder = (template.parent / text).resolve()
     if not folder.is_dir():
-        raise UsageProblem(f"--template {template} says that the code is in {text}, and {folder} is not a folder.")
+        if not needs_code:
+            return None
+        raise UsageProblem(
+            f"--template {template} says that the code is in {text}, and {folder} is not a folder.",
+            hint="If it is an archive, unpack it. Then name the folder with --code-root.",
+        )
     return folder
+
+
+def _layers(template: Path, layers: Any, resources: Mapping[str, Any]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The folders of layers that the template has itself, and the names of the others."""
+    folders: list[Path] = []
+    others: list[str] = []
+    for layer in layers if isinstance(layers, list) else [layers] if layers else []:
+        name = layer.get("Ref") if isinstance(layer, Mapping) else None
+        resource = resources.get(name) if isinstance(name, str) else None
+        properties = resource.get("Properties") if isinstance(resource, Mapping) else None
+        content = properties.get("ContentUri", properties.get("Content")) if isinstance(properties, Mapping) else None
+        folder = (template.parent / content).resolve() if isinstance(content, str) else None
+        # `sam build` puts what has a BuildMethod into `python`; before that it is no layer.
+        unbuilt = isinstance(resource, Mapping) and "BuildMethod" in (resource.get("Metadata") or {})
+        if folder is not None and folder.is_dir() and (not unbuilt or (folder / "python").is_dir()):
+            folders.append(folder)
+        else:
+            shown = name or (layer.get("Fn::Sub") if isinstance(layer, Mapping) else layer)
+            others.append(shown if isinstance(shown, str) else "one by reference")
+    return tuple(folders), tuple(others)
+
+
+def _architecture(value: Any) -> Architecture | None:
+    last = value[-1] if isinstance(value, list) and value else None
+    return last if last in ("x86_64", "arm64") else None
 
 
 def _text(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,16 +17,20 @@ from tuner.cli.handler_code import (
     HandlerCode,
     Interpreter,
     choose_interpreter,
+    file_of_handler,
     function_name_for,
     locate_handler,
 )
 from tuner.cli.local import bucket_of_store, local_aws, require_local
 from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.packing_display import shown_packing
 from tuner.cli.settings import Subject
 from tuner.cli.template_function import TemplateFunction, read_template_function
 from tuner.core.advice import advise
+from tuner.core.aws_limits import LONGEST_FUNCTION_TIMEOUT_S
 from tuner.core.foreign_text import one_line, visible
-from tuner.core.model import Invocation
+from tuner.core.model import Architecture, Invocation, architecture_of
+from tuner.core.target import MAX_TIMEOUT_S
 from tuner.embedded.identity import STEERING_PREFIX
 
 if TYPE_CHECKING:
@@ -33,7 +38,12 @@ if TYPE_CHECKING:
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 30
-LONGEST_TIMEOUT_S = 840
+LONGEST_TIMEOUT_S = MAX_TIMEOUT_S
+OF_THE_RUNTIME = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
+"""What Lambda's Python has besides the standard library: boto3 and what that needs.
+
+Source: a listing of the runtime's folder, https://github.com/aio-libs/aiobotocore/issues/833, seen 2026-11.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,12 @@ class TriedFunction:
     template: Path | None = None
     logical_id: str | None = None
     """Of the template's function, where there is a template."""
+    architecture: Architecture | None = None
+    """The template's; ``None``: this machine's."""
+    ephemeral_storage_mb: int | None = None
+    layer_dirs: tuple[Path, ...] = ()
+    packs_all: bool = False
+    """Whether ``.gitignore`` leaves nothing out, as the user named the folder for this run."""
 
     @property
     def subject(self) -> Subject:
@@ -70,6 +86,7 @@ def plan_function(
     template: Path | None,
     logical_id: str | None,
     surroundings: Mapping[str, str],
+    code_root: Path | None = None,
 ) -> TriedFunction:
     """Put together what the flags, the template and the machine say of the handler; flags win.
 
@@ -80,24 +97,35 @@ def plan_function(
         raise UsageProblem("--function names a function of a template, and there is no --template.")
     if target is None and template is None:
         raise UsageProblem("There is no handler.", hint="Name one: lambda-tuner try path/to/app.py:handler.")
-    known = read_template_function(template, logical_id) if template is not None else None
-    code = locate_handler(target) if target is not None else _code_of_template(known)
+    if code_root is not None and not code_root.is_dir():
+        raise UsageProblem(f"--code-root {code_root} is not a folder.", hint="Name the folder where the code begins.")
+    if template is not None:
+        require_local()  # it brings what reads templates
+    needs_code = target is None and code_root is None
+    known = read_template_function(template, logical_id, needs_code=needs_code) if template is not None else None
+    interpreter = choose_interpreter(python, surroundings)
+    if target is None:
+        assert known is not None
+        code = _code_of_template(known, interpreter, code_root)
+    else:
+        code = locate_handler(target, interpreter.path, code_root or _its_code_dir(known, target))
     size_mb = _first(memory_mb, known.memory_mb if known else None, DEFAULT_MEMORY_MB)
     limit_s = _first(timeout_s, known.timeout_s if known else None, DEFAULT_TIMEOUT_S)
     if not 128 <= size_mb <= 10_240:
         raise UsageProblem(f"--memory {size_mb} is not a memory size: it must be between 128 and 10,240 MB.")
+    notices = _template_notices(known, environment, interpreter) if known is not None else []
+    if timeout_s is None and LONGEST_TIMEOUT_S < limit_s <= LONGEST_FUNCTION_TIMEOUT_S:
+        notices.append(f"The time-out of {limit_s} s is taken as {LONGEST_TIMEOUT_S} s, the longest that is measured.")
+        limit_s = LONGEST_TIMEOUT_S
     if not 1 <= limit_s <= LONGEST_TIMEOUT_S:
         raise UsageProblem(f"--timeout {limit_s} must be between 1 and {LONGEST_TIMEOUT_S} seconds.")
-    notices: list[str] = []
-    if known is not None:
-        missing = [name for name in known.left_out if name not in environment]
-        if missing:
-            notices.append(
-                f"Not set, because only AWS knows their values: {', '.join(missing)}. "
-                f"Give them with --env, as in --env {missing[0]}=value."
-            )
-        if known.has_layers:
-            notices.append("The template's layers are not read: what they hold must be in the interpreter of --python.")
+    lacking = sorted({name.partition(".")[0] for name in code.missing} & OF_THE_RUNTIME)
+    layers = known.layer_dirs if known is not None else ()
+    if lacking := [name for name in lacking if not any(any(layer.glob(f"python/{name}*")) for layer in layers)]:
+        notices.append(
+            f"The handler imports {' and '.join(lacking)}, which Lambda's Python has and {interpreter.path} has not. "
+            f"Install it: {interpreter.path} -m pip install boto3."
+        )
     variables = {**(known.environment if known else {}), **environment}
     if ours := sorted(name for name in variables if name.startswith(STEERING_PREFIX)):
         notices.append(
@@ -106,7 +134,7 @@ def plan_function(
         variables = {name: text for name, text in variables.items() if name not in ours}
     return TriedFunction(
         code=code,
-        interpreter=choose_interpreter(python, surroundings),
+        interpreter=interpreter,
         memory_mb=size_mb,
         timeout_s=limit_s,
         environment=variables,
@@ -114,30 +142,71 @@ def plan_function(
         size_assumed=memory_mb is None and (known is None or known.memory_mb is None),
         template=template.resolve() if template is not None else None,
         logical_id=known.logical_id if known is not None else None,
+        architecture=known.architecture if known is not None else None,
+        ephemeral_storage_mb=known.ephemeral_storage_mb if known is not None else None,
+        layer_dirs=known.layer_dirs if known is not None else (),
+        packs_all=code_root is not None,
     )
+
+
+def _template_notices(known: TemplateFunction, environment: Mapping[str, str], interpreter: Interpreter) -> list[str]:
+    """What of the template is not as on Lambda here."""
+    notices = []
+    if missing := [name for name in known.left_out if name not in environment]:
+        notices.append(
+            f"Not set, because only AWS knows their values: {', '.join(missing)}. "
+            f"Give them with --env, as in --env {missing[0]}=value."
+        )
+    if known.unknown:
+        notices.append(f"Not used, because only AWS knows what the template means: {', '.join(known.unknown)}.")
+    if known.runtime is not None and known.runtime != interpreter.runtime:
+        wanted = known.runtime.removeprefix("python")
+        notices.append(
+            f"The template's runtime is {known.runtime}, and the handler runs under Python {interpreter.version}: "
+            f"durations may differ. Name a Python {wanted} that has its dependencies: --python path/to/python{wanted}."
+        )
+    machine = architecture_of(platform.machine())
+    if known.architecture not in (None, machine):
+        notices.append(
+            f"The template's architecture is {known.architecture}: prices are those of {known.architecture}, durations "
+            f"those of this machine's {machine} processor."
+        )
+    if known.other_layers:
+        notices.append(
+            f"Layers that are not on this machine, or not built: {', '.join(known.other_layers)}. "
+            "What they hold must be in the interpreter of --python."
+        )
+    return notices
+
+
+def _its_code_dir(known: TemplateFunction | None, target: str) -> Path | None:
+    """The template's ``CodeUri``, if the handler that was named is in it."""
+    if known is None or known.code_dir is None:
+        return None
+    folder = Path(target.rpartition(":")[0] or target).expanduser().parent.resolve()
+    return known.code_dir if folder.is_relative_to(known.code_dir) else None
 
 
 def _first(flag: int | None, template: int | None, default: int) -> int:
     return flag if flag is not None else template if template is not None else default
 
 
-def _code_of_template(known: TemplateFunction | None) -> HandlerCode:
-    assert known is not None
-    if known.code_dir is None or known.handler is None:
-        missing = "CodeUri" if known.code_dir is None else "Handler"
+def _code_of_template(known: TemplateFunction, interpreter: Interpreter, code_root: Path | None) -> HandlerCode:
+    root = code_root or known.code_dir
+    if root is None or known.handler is None:
+        missing = "CodeUri" if root is None else "Handler"
         raise UsageProblem(
             f"The template does not say where the code of {known.logical_id} is ({missing}).",
             hint="Name the handler as well: lambda-tuner try path/to/app.py:handler --template …",
         )
-    module, _, function = known.handler.replace("/", ".").rpartition(".")
-    file = known.code_dir.joinpath(*module.split(".")).with_suffix(".py") if module else None
-    if file is None or not file.is_file():
+    file = file_of_handler(known.handler, root)
+    if file is None:
         raise UsageProblem(
-            f"The handler {known.handler} of {known.logical_id} is not in {known.code_dir}.",
+            f"The handler {known.handler} of {known.logical_id} is not in {root}.",
             hint="Is it built? Then name the template of .aws-sam/build. Or name the handler: path/to/app.py:handler.",
         )
-    locate_handler(f"{file}:{function}")
-    return HandlerCode(known.code_dir, f"{module}.{function}", known.logical_id)
+    code = locate_handler(f"{file}:{known.handler.rpartition('.')[2]}", interpreter.path, root)
+    return replace(code, name=known.logical_id)
 
 
 def confirm_real_aws(*, yes: bool) -> None:
@@ -188,7 +257,7 @@ def run_try(
         presentation = replace(presentation, tried=tried)
     console = error_console(quiet=presentation.quiet)
     for notice in planned.notices:
-        console.print(notice, markup=False)
+        console.print(visible(notice), markup=False, soft_wrap=True)
     console.print(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
@@ -197,22 +266,43 @@ def run_try(
         markup=False,
         soft_wrap=True,
     )
+    from tuner.embedded.account import deploy_function
+    from tuner.embedded.code_store import LARGEST_UNPACKED_BYTES
+    from tuner.embedded.packing import collect_package
+
+    package = collect_package(
+        planned.code.code_dir,
+        limit_bytes=LARGEST_UNPACKED_BYTES,
+        needed=planned.code.modules,
+        heeds_gitignore=not planned.packs_all,
+    )
+    if package.ignored:
+        console.print(
+            f"Left out, because .gitignore lists it: {visible(', '.join(package.ignored[:5]))}"
+            f"{f' and {len(package.ignored) - 5} more' if len(package.ignored) > 5 else ''}. If the handler needs it: "
+            f"--code-root {planned.code.code_dir}.",
+            markup=False,
+            soft_wrap=True,
+        )
     # A running embedded AWS has nobody's credentials.
     with local_aws(real_aws=real_aws, sandbox=sandbox, quiet=presentation.quiet, function=name) as aws:
-        from tuner.embedded.account import deploy_function
-
-        deploy_function(
-            aws,
-            name=name,
-            code_dir=planned.code.code_dir,
-            handler=planned.code.handler,
-            memory_mb=planned.memory_mb,
-            timeout_s=planned.timeout_s,
-            environment=planned.environment,
-            tags={ASSUMED_SIZE_TAG: str(planned.size_assumed).lower()},
-            interpreter=planned.interpreter.path,
-            runtime=planned.interpreter.runtime,
-        )
+        with shown_packing(console, package) as progress:
+            deploy_function(
+                aws,
+                name=name,
+                code_dir=package,
+                handler=planned.code.handler,
+                memory_mb=planned.memory_mb,
+                timeout_s=planned.timeout_s,
+                environment=planned.environment,
+                tags={ASSUMED_SIZE_TAG: str(planned.size_assumed).lower()},
+                interpreter=planned.interpreter.path,
+                runtime=planned.interpreter.runtime,
+                layers=planned.layer_dirs,
+                architecture=planned.architecture,
+                ephemeral_storage_mb=planned.ephemeral_storage_mb,
+                progress=progress,
+            )
         _rehearse(aws, name, planned, setup, presentation, real_aws=real_aws, sandbox=sandbox)
         return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
 

@@ -10,6 +10,8 @@ _MODULE = re.compile(
     r"ImportModuleError|ModuleNotFoundError|No module named|ImportError|Cannot find (?:module|package)|LoadError"
     r"|cannot load such file|ClassNotFoundException|NoClassDefFoundError"
 )
+_SDK_MODULE = re.compile(r"No module named '(?:boto3|botocore|dateutil|jmespath|s3transfer|six|urllib3)\b")
+"""What Lambda's Python has besides the standard library."""
 _VARIABLE = re.compile(r"environment variable|\benv(?:ironment)? var\b|NoRegionError", re.IGNORECASE)
 _VARIABLES_KEY = re.compile(r"""(?:key not found: )?["']([A-Z][A-Z0-9_]+)["']""")
 _RESOURCE = re.compile(
@@ -37,7 +39,13 @@ def advise(failure: Invocation, *, local: bool, at_import: bool = False) -> str:
     error_type, message = failure.error_type or "", failure.error_message or ""
     text = f"{error_type} {message}"
     if _MODULE.search(text):
-        place = "the Python that `try --python` names must have it" if local else "put it into its package or a layer"
+        if local and _SDK_MODULE.search(text):
+            return "Lambda's Python has boto3 and what that needs, this one does not: install boto3 there."
+        place = (
+            "the Python that `try --python` names must have it, or --code-root name the folder where your code begins"
+            if local
+            else "put it into its package or a layer"
+        )
         return f"A module is missing: {place}. Its architecture and Python version must fit as well."
     if _RESOURCE.search(text):
         if local:

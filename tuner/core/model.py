@@ -14,6 +14,11 @@ Strategy = Literal["cost", "speed", "balanced"]
 """What a run without a goal looks for: the cheapest size, the fastest, or the best weighted sum of both."""
 
 
+def architecture_of(machine: str) -> Architecture:
+    """Lambda's name for a processor by the name that the operating system has for it (``platform.machine()``)."""
+    return "arm64" if machine in ("arm64", "aarch64") else "x86_64"
+
+
 DEFAULT_CONFIDENCE = 0.9
 DEFAULT_TOLERANCE = 0.05
 """Of cost: two sizes that differ by no more are as good as equal, and a change has to be worth more."""

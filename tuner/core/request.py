@@ -14,6 +14,7 @@ from tuner.core.function_reference import read_function_reference
 from tuner.core.memory_sizes import check_memory
 from tuner.core.model import LatencyGoal, Strategy, TuningBudget
 from tuner.core.power_tuning import check_its_payloads, design_sizes, whole_numbers
+from tuner.core.pricing import known_regions
 from tuner.core.tuning_request import (
     MemoryRange,
     MemorySpec,
@@ -166,6 +167,11 @@ class ExecutionInput(_Input):
     cpuTime: bool = _field(  # noqa: N815
         False, "Measure each invocation's CPU time too; on the embedded AWS only.", "it must be true or false"
     )
+    pricesRegion: str | None = _field(  # noqa: N815
+        None,
+        "Price invocations as in this Region; on the embedded AWS only.",
+        "it must be a Region whose prices are known, such as eu-central-1",
+    )
     num: _Digits | None = _field(
         None,
         "So many invocations at each memory size; the search chooses nothing.",
@@ -287,7 +293,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
     _check_texts(given, problems)
     if parsed is not None:
         _check_power_tuning(parsed, given, problems)
-        _check_cpu_time(parsed, local, problems)
+        _check_local_only(parsed, local, problems)
     if problems or parsed is None:
         raise InvalidRequest(_in_field_order(problems))
     budget = _budget(parsed, memory, problems)
@@ -319,6 +325,7 @@ def parse_request(raw: Any, *, local: bool = False) -> TuningRequest:
         include_log_tail=parsed.includeLogTail,
         observed=observed,
         cpu_time=parsed.cpuTime,
+        prices_region=parsed.pricesRegion,
         power_tuning=_power_tuning(parsed) if any(name in given for name in POWER_TUNING_FIELDS) else None,
     )
 
@@ -449,9 +456,20 @@ def _observed(raw: Any, local: bool, problems: list[str]) -> ObservedDuration | 
     return ObservedDuration(memory_mb=parsed.memoryMb, duration_ms=float(parsed.durationMs))
 
 
-def _check_cpu_time(parsed: ExecutionInput, local: bool, problems: list[str]) -> None:
+def _check_local_only(parsed: ExecutionInput, local: bool, problems: list[str]) -> None:
     if parsed.cpuTime and not local:
         problems.append("cpuTime is only for runs on the embedded AWS: Lambda's records do not have it, leave it out")
+    region = parsed.pricesRegion
+    if region is not None and not local:
+        problems.append(
+            "pricesRegion is only for runs on the embedded AWS: here the prices of the function's Region count, "
+            "leave it out"
+        )
+    elif region is not None and region not in known_regions("x86_64"):
+        problems.append(
+            f"pricesRegion is {shown_json(region)}: it must be a Region whose prices are known: "
+            f"{', '.join(known_regions('x86_64'))}"
+        )
 
 
 def _check_texts(given: Mapping[str, Any], problems: list[str]) -> None:

@@ -118,6 +118,8 @@ class TuningRequest:
     observed: ObservedDuration | None = None
     cpu_time: bool = False
     """Whether the CPU time of each invocation is measured too: on the embedded AWS only."""
+    prices_region: str | None = None
+    """Whose prices count: on the embedded AWS only. ``None``: those of the function's Region."""
     power_tuning: PowerTuning | None = None
     """``None``: no field of AWS Lambda Power Tuning's own was used, and its output is not asked for."""
 
@@ -190,6 +192,8 @@ class TuningRequest:
             shown["observed"] = {"memoryMb": self.observed.memory_mb, "durationMs": self.observed.duration_ms}
         if self.cpu_time:
             shown["cpuTime"] = True
+        if self.prices_region is not None:
+            shown["pricesRegion"] = self.prices_region
         if self.payload_s3 is not None:
             shown["payloadS3"] = self.payload_s3
         elif with_payload:

@@ -24,16 +24,18 @@ from typing import TYPE_CHECKING, Any
 
 from tuner import __version__
 from tuner.core.errors import TunerError
+from tuner.core.model import Architecture, architecture_of
 from tuner.embedded import identity
 from tuner.embedded.access import AccessKey
+from tuner.embedded.code_store import LARGEST_UNPACKED_BYTES
 from tuner.embedded.locks import one_at_a_time, working_folder
+from tuner.embedded.packing import Package, collect_package, pack, pack_folder
 
 if TYPE_CHECKING:
     import boto3
 
 _READY_WITHIN_S = 90.0
 _END_WITHIN_S = 10.0
-_CODE_LIMIT_BYTES = 250 * 1024**2
 _ROOM_BYTES = 50_000_000
 """What the server's own code and a small function take, unpacked, in the folder of temporary files."""
 _STATUS_PATH = "/_lambda-tuner/status"
@@ -328,45 +330,54 @@ def deploy_function(
     aws: EmbeddedAws,
     *,
     name: str,
-    code_dir: Path,
+    code_dir: Path | Package,
     handler: str,
     memory_mb: int = 128,
     timeout_s: int = 3,
     environment: Mapping[str, str] | None = None,
     interpreter: str | None = None,
-    layers: Sequence[str] = (),
+    layers: Sequence[str | Path] = (),
     runtime: str | None = None,
     tags: Mapping[str, str] | None = None,
     log_format: str = "Text",
+    architecture: Architecture | None = None,
+    ephemeral_storage_mb: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> str:
     """Put a folder of code on the embedded account as a function, anew or in place of what has its name.
 
     Args:
         aws: The running account.
         name: Of the function, at most 64 characters.
-        code_dir: Becomes the function's root; caches, version control and virtual environments are left out.
+        code_dir: Becomes the function's root, without caches, version control and virtual environments; or its files.
         handler: ``module.function``.
         memory_mb: At most what this machine can grant (``identity.memory_cap_mb``).
         timeout_s: Whole seconds, at most 900.
         environment: Variables of the function.
         interpreter: Python that runs it; by default the one that runs us.
-        layers: Layer version ARNs of this account.
+        layers: Layer version ARNs of this account, or folders that become such.
         runtime: By default that of the interpreter that runs us.
         tags: Of the function.
         log_format: ``Text`` or ``JSON``.
+        architecture: Whose prices count; by default this machine's.
+        ephemeral_storage_mb: Of ``/tmp``; by default Lambda's 512 MB.
+        progress: Is called with the bytes of each file that was packed.
 
     Returns:
         The function's ARN.
 
     Raises:
-        DeploymentFailed: The folder is missing or larger than 250 MB.
+        CodeNotPacked: The folder is missing or larger than 250 MB.
         EmbeddedAwsFailed: The account refused the function; the message is AWS's own.
     """
     from botocore.exceptions import ClientError
 
-    from tuner.embedded.deploy import _ensure_code_bucket, pack_folder
+    from tuner.embedded.deploy import _ensure_code_bucket
 
-    archive = pack_folder(code_dir, limit_bytes=_CODE_LIMIT_BYTES, comment=interpreter or "")
+    package = (
+        code_dir if isinstance(code_dir, Package) else collect_package(code_dir, limit_bytes=LARGEST_UNPACKED_BYTES)
+    )
+    archive = pack(package.files, interpreter or "", progress)
     key = f"functions/{name}.zip"
     _ensure_code_bucket(lambda service: client(aws, service))
     client(aws, "s3").put_object(Bucket=identity.CODE_BUCKET, Key=key, Body=archive)
@@ -381,11 +392,12 @@ def deploy_function(
         "Role": function_role(aws),
         "Runtime": runtime or f"python{sys.version_info.major}.{sys.version_info.minor}",
         "Environment": {"Variables": dict(environment or {})},
-        "Layers": list(layers),
+        "Layers": [each if isinstance(each, str) else _publish_layer(aws, name, each) for each in layers],
         "LoggingConfig": {"LogFormat": log_format},
+        "EphemeralStorage": {"Size": ephemeral_storage_mb or 512},
     }
     functions = client(aws, "lambda")
-    architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    architectures = [architecture or architecture_of(platform.machine())]
     try:
         try:
             functions.get_function_configuration(FunctionName=name)
@@ -393,12 +405,12 @@ def deploy_function(
             created = functions.create_function(
                 **settings,
                 Code={"S3Bucket": identity.CODE_BUCKET, "S3Key": key},
-                Architectures=[architecture],
+                Architectures=architectures,
                 Tags=dict(tags or {}),
             )
             return str(created["FunctionArn"])
         functions.update_function_code(
-            FunctionName=name, S3Bucket=identity.CODE_BUCKET, S3Key=key, Architectures=[architecture]
+            FunctionName=name, S3Bucket=identity.CODE_BUCKET, S3Key=key, Architectures=architectures
         )
         arn = str(functions.update_function_configuration(**settings)["FunctionArn"])
         if tags:
@@ -409,6 +421,14 @@ def deploy_function(
             hint="Correct the setting that it names.",
         ) from error
     return arn
+
+
+def _publish_layer(aws: EmbeddedAws, function: str, folder: Path) -> str:
+    archive = pack_folder(folder)
+    place = {"S3Bucket": identity.CODE_BUCKET, "S3Key": f"layers/{hashlib.sha256(archive).hexdigest()}.zip"}
+    client(aws, "s3").put_object(Bucket=place["S3Bucket"], Key=place["S3Key"], Body=archive)
+    layer = client(aws, "lambda").publish_layer_version(LayerName=f"{function}-{folder.name}"[:140], Content=place)
+    return str(layer["LayerVersionArn"])
 
 
 _ROLE = "lambda-tuner-local-function"

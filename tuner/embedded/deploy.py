@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tuner.core.errors import TunerError
 from tuner.embedded.identity import ACCOUNT_ID, CODE_BUCKET, REGION, STACK, memory_cap_mb
+from tuner.embedded.packing import collect_package, pack, pack_folder
 
 Clients = Callable[[str], Any]
 
@@ -167,73 +166,8 @@ def own_code_archive(package: Path | None = None) -> bytes:
     Lambda runtime brings boto3.
     """
     root = package or Path(__file__).resolve().parent.parent
-    files = {f"{root.name}/{path.relative_to(root).as_posix()}": path for path in _walk(root)}
-    return _pack({name: path for name, path in files.items() if name.split("/")[1] not in STAY_AT_HOME})
-
-
-def pack_folder(folder: Path, *, limit_bytes: int | None = None, comment: str = "") -> bytes:
-    """Pack a folder's files as a deployment package, without version control, caches, virtual environments, secrets.
-
-    Args:
-        folder: What becomes the function's root.
-        limit_bytes: Refuse more than this, unpacked.
-        comment: Of the archive: the same files with another are another package.
-
-    Raises:
-        DeploymentFailed: The folder is missing or too large.
-    """
-    if not folder.is_dir():
-        raise DeploymentFailed(f"There is no folder {folder}.", hint="Name the folder that holds the handler's file.")
-    files: dict[str, Path] = {}
-    size = 0
-    for path in _walk(folder):
-        size += path.stat().st_size
-        if limit_bytes is not None and size > limit_bytes:
-            raise DeploymentFailed(
-                f"The code in {folder} is larger than Lambda's limit of {limit_bytes // 1024**2} MB unpacked.",
-                hint="Point to the folder that holds only the function, or leave data and build folders out.",
-            )
-        files[path.relative_to(folder).as_posix()] = path
-    return _pack(files, comment)
-
-
-_LEFT_OUT = {
-    ".env",
-    ".git",
-    ".venv",
-    "venv",
-    "__pycache__",
-    "node_modules",
-    ".aws-sam",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".pytest_cache",
-}
-
-
-def _walk(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        if path.name in _LEFT_OUT or path.name.startswith((".venv", ".env.")):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            found.extend(_walk(path))
-        elif path.is_file() and path.suffix != ".pyc":
-            found.append(path)
-    return found
-
-
-def _pack(files: Mapping[str, Path], comment: str = "") -> bytes:
-    """Pack files so that the same content gives the same bytes: no times, sorted names."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = (0o100755 if files[name].stat().st_mode & 0o100 else 0o100644) << 16
-            archive.writestr(entry, files[name].read_bytes())
-        archive.comment = comment.encode()
-    return packed.getvalue()
+    files = collect_package(root).files
+    return pack({f"{root.name}/{name}": path for name, path in files.items() if name.split("/")[0] not in STAY_AT_HOME})
 
 
 def _ensure_code_bucket(clients: Clients) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tuner.core.model import architecture_of
 from tuner.handlers._entry import (
     is_local,
     logger,
@@ -39,6 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         processor_functions=tuple(filter(None, os.environ.get("TUNER_PROCESSOR_FUNCTIONS", "").split(","))),
         cores=os.cpu_count() if local else None,
         machine=f"{platform.node()} {platform.machine()} {os.cpu_count()}" if local else None,
+        architecture=architecture_of(platform.machine()) if local else None,
         load=os.getloadavg()[0] if local else None,
     )
     record = plan_run(

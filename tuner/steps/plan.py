@@ -79,6 +79,8 @@ class Surroundings:
     """Of the machine that measures, where it is the user's own."""
     machine: str | None = None
     """What tells the user's own machine from another one."""
+    architecture: Architecture | None = None
+    """Of the user's own machine."""
     load: float | None = None
     """How many processes wanted a core in the last minute, before the run began."""
 
@@ -179,8 +181,8 @@ def plan_run(
         warnings=(*warnings, *_machine_warnings(request, target, surroundings)),
         assumptions=(
             *_traffic_assumptions(problem, why_unknown),
-            *_price_assumptions(request, problem, surroundings.region),
-            *_assumptions(request, surroundings),
+            *_price_assumptions(request, problem, request.prices_region or surroundings.region),
+            *_assumptions(request, surroundings, target),
         ),
         traffic=traffic,
         versions={"lambda-tuner": __version__, "python": platform.python_version(), **VERSIONS},
@@ -306,7 +308,7 @@ def _problem(
         goal=request.goal,
         prices={
             architecture: prices_for(
-                surroundings.region,
+                request.prices_region or surroundings.region,
                 architecture,
                 account_gb_seconds=request.account_gb_seconds or 0.0,
                 savings_plan_discount=request.savings_plan_discount or 0.0,
@@ -458,7 +460,7 @@ def _price_assumptions(request: TuningRequest, problem: SearchProblem, region: s
     return tuple(found)
 
 
-def _assumptions(request: TuningRequest, surroundings: Surroundings) -> tuple[str, ...]:
+def _assumptions(request: TuningRequest, surroundings: Surroundings, target: TargetFunction) -> tuple[str, ...]:
     found = []
     if request.payload_s3 is None and request.payloads == (WeightedPayload({}),):
         found.append("No payload was given, so the function was invoked with {}.")
@@ -467,4 +469,9 @@ def _assumptions(request: TuningRequest, surroundings: Surroundings) -> tuple[st
             "CPU, memory and time limits are Lambda's, the processor is this machine's: ratios between sizes hold, "
             "milliseconds do not."
         )
+        if surroundings.architecture not in (None, target.architecture):
+            found.append(
+                f"Prices are those of {target.architecture}, the function's architecture; it ran on this machine's "
+                f"{surroundings.architecture}."
+            )
     return tuple(found)

@@ -329,7 +329,7 @@ def _record_fields(record: RunRecord) -> dict[str, Any]:
         "warnings": list(record.warnings),
         "leftUndone": _left_undone(record),
         "unmeasurable": _unmeasurable(record),
-        "prices": price_fields(record.problem, target.region),
+        "prices": price_fields(record.problem, record.request.prices_region or target.region),
         "traffic": traffic_fields(record.traffic),
         "versions": dict(record.versions),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.integration.cli.conftest import Shell, json_of
@@ -16,6 +17,15 @@ def handler(event, context):
     if os.environ.get("NEEDED") != "yes":
         raise RuntimeError("NEEDED is missing")
     return spin(event["n"])
+"""
+FROM_THE_ROOT = """
+import os
+from src.lib.maths import add
+
+def handler(event, context):
+    assert os.environ["NEEDED"] == "yes"
+    assert sorted(os.listdir()) == [".gitignore", "src"]
+    return add(1, 2)
 """
 WORK = "def spin(n):\n    return sum(i * i for i in range(n))\n"
 
@@ -132,27 +142,67 @@ def test_what_is_missing_at_import_is_said_before_a_run(shell: Shell) -> None:
 
 
 def test_a_function_of_a_template(shell: Shell) -> None:
-    """--template brings handler, variables and memory size; what only AWS knows is named."""
-    write_package(shell.folder)
+    """--template brings handler, variables, sizes, architecture and its own layers; what only AWS knows is named."""
+    app = write_package(shell.folder)
+    app.write_text(HANDLER.replace("import os\n", "import os, shared.tools\n"), encoding="utf-8")
+    layer = shell.folder / "layer" / "python" / "shared"
+    layer.mkdir(parents=True)
+    (layer / "tools.py").write_text("", encoding="utf-8")
     (shell.folder / "template.yaml").write_text(
         """
+Globals:
+  Function: {Architectures: [arm64], EphemeralStorage: {Size: 1024}}
 Resources:
   Table: {Type: AWS::DynamoDB::Table}
+  Tools: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer}}
   Shop:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: .
       Handler: shop.app.handler
-      Runtime: python3.12
+      Runtime: python3.9
       MemorySize: 1024
+      Layers: [!Ref Tools]
       Environment: {Variables: {NEEDED: "yes", TABLE: !Ref Table}}
 """,
         encoding="utf-8",
     )
-    result = shell.run("try", "--template", "template.yaml", "--payload", "event.json", "--dry-run")
+    result = shell.run(
+        "try", "--template", "template.yaml", "--payload", "event.json", "--prices", "af-south-1", "--dry-run",
+        "--out", "out", "--json",
+    )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "TABLE" in result.stderr
     assert "1,024 MB" in result.stderr
+    assert "The template's runtime is python3.9" in result.stderr
+    report = json.loads((shell.folder / "out" / "report.json").read_text(encoding="utf-8"))
+    assert (report["function"]["architecture"], report["function"]["memoryMb"]) == ("arm64", 1024)
+    assert report["leftUndone"] == [
+        "x86_64 was not tried: the request names no architecture besides the function's own."
+    ]
+    assert report["prices"]["region"] == "af-south-1"
+    assert report["prices"]["architectures"]["arm64"]["usdPerGbSecond"] == 0.00001768
+
+
+def test_a_dry_run_of_a_handler_in_a_subfolder(shell: Shell) -> None:
+    """--dry-run estimates after one invocation; the handler imports from its project's root, as when deployed."""
+    for name, text in {
+        ".env": "NEEDED=yes\n",
+        ".git/HEAD": "",
+        ".gitignore": "data/\nlib/\n",
+        "apienv/pyvenv.cfg": "",
+        "data/big.csv": "1,2\n",
+        "src/handlers/calc.py": FROM_THE_ROOT,
+        "src/lib/maths.py": "def add(a, b):\n    return a + b\n",
+    }.items():
+        (shell.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (shell.folder / name).write_text(text, encoding="utf-8")
+    result = shell.run("try", "src/handlers/calc.py:handler", "--env-file", ".env", "--dry-run", "--json")
+    output = json_of(result)
+    assert (result.returncode, output["verdict"]) == (0, "DRY_RUN"), result.stderr
+    assert output["estimate"]["invocations"] > 1
+    assert "Handler src.handlers.calc.handler in " in result.stderr
+    assert "because .gitignore lists it: data." in result.stderr
 
 
 def test_real_aws_asks_first(shell: Shell) -> None:

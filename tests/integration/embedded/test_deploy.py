@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.embedded.conftest import APPLICATION
-from tuner.embedded.deploy import DeploymentFailed, own_code_archive, pack_folder, read_template, transform
+from tuner.embedded.deploy import DeploymentFailed, own_code_archive, read_template, transform
 from tuner.embedded.log_filter import matches_filter
 
 
@@ -60,16 +60,6 @@ def test_our_own_code_is_what_functions_run() -> None:
 def test_packing_gives_the_same_bytes() -> None:
     """The same content gives the same archive, so that clones share one."""
     assert own_code_archive() == own_code_archive()
-
-
-def test_packing_leaves_out_what_is_not_the_function(tmp_path: Path) -> None:
-    """Version control, caches and virtual environments stay at home; a folder that is too large is refused."""
-    for folder in (".git", ".venv", ".venv311", "__pycache__", "node_modules", "pkg"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "file.py").write_text("x" * 100)
-    assert names(pack_folder(tmp_path)) == ["pkg/file.py"]
-    with pytest.raises(DeploymentFailed, match="larger than Lambda's limit"):
-        pack_folder(tmp_path, limit_bytes=99)
 
 
 @pytest.mark.parametrize(

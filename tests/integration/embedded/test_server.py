@@ -28,8 +28,8 @@ from tuner import __version__
 from tuner.embedded import account as embedded
 from tuner.embedded.access import AccessKey, new_access_key
 from tuner.embedded.account import EmbeddedAws, EmbeddedAwsFailed, deploy_function, embedded_aws
-from tuner.embedded.deploy import DeploymentFailed
 from tuner.embedded.identity import CODE_BUCKET, memory_cap_mb
+from tuner.embedded.packing import CodeNotPacked
 
 
 def test_the_application_is_deployed(aws: EmbeddedAws, account: Account) -> None:
@@ -157,7 +157,7 @@ def test_functions_are_deployed_and_replaced(aws: EmbeddedAws, account: Account,
 
 def test_what_cannot_be_a_function_is_refused(aws: EmbeddedAws, tmp_path: Path) -> None:
     """A missing folder and a size beyond this machine are refused with a sentence."""
-    with pytest.raises(DeploymentFailed, match="There is no folder"):
+    with pytest.raises(CodeNotPacked, match="There is no folder"):
         deploy_function(aws, name="x", code_dir=tmp_path / "none", handler="a.b")
     with pytest.raises(EmbeddedAwsFailed, match="'MemorySize' value failed to satisfy constraint"):
         deploy_function(aws, name="x", code_dir=tmp_path, handler="a.b", memory_mb=min(memory_cap_mb() + 1, 10_241))

@@ -99,6 +99,7 @@ def test_help_needs_neither_boto3_nor_moto() -> None:
         (["tune", "arn:aws:lambda:eu-west-1:123456789012:layer:x:1"], "layer"),
         (["tune", "f", "--state-machine", "nonsense"], "not the ARN of a state machine"),
         (["try"], "There is no handler"),
+        (["try", "app.py", "--code-root", "nowhere"], "--code-root nowhere is not a folder"),
         (["try", "app.py", "--setup", "missing.py"], "--setup missing.py is not a file"),
         (["try", "app.py", "--setup", "app.py", "--real-aws"], "--setup and --real-aws exclude each other"),
         (["try", "index.js:handler"], "Python handlers only"),

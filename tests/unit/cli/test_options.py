@@ -137,6 +137,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
             show_logs=True,
             observed="512=420ms",
             cpu_time=True,
+            prices_region="eu-central-2",
         ),
         local=True,
     )
@@ -162,6 +163,7 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
         "includeLogTail": True,
         "observed": {"memoryMb": 512, "durationMs": 420},
         "cpuTime": True,
+        "pricesRegion": "eu-central-2",
     }
     assert parse_request(request, local=True).dry_run
 

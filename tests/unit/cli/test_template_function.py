@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import re
+import sys
+import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tuner.cli.failures import UsageProblem
-from tuner.cli.template_function import read_template_function
-from tuner.cli.try_handler import plan_function
+from tuner.cli.template_function import TemplateFunction, read_template_function
+from tuner.cli.try_handler import TriedFunction, plan_function
+from tuner.embedded.deploy import DeploymentFailed
 
 SAM = """
 Transform: AWS::Serverless-2016-10-31
 Parameters:
   Stage: {Type: String, Default: test}
   Secret: {Type: String}
+  Size: {Type: Number, Default: 512}
+  Key: {Type: "AWS::SSM::Parameter::Value<String>", Default: /shop/key}
+Mappings:
+  ByStage: {test: {Storage: 2048}, live: {Storage: 4096}}
 Globals:
   Function:
     Runtime: python3.12
     Timeout: 20
+    Architectures: [arm64]
+    Layers: [!Ref Shared]
     Environment:
       Variables: {STAGE: !Ref Stage, LEVEL: info}
 Resources:
@@ -29,10 +41,18 @@ Resources:
     Properties:
       CodeUri: src/
       Handler: app.handler
-      MemorySize: 512
-      Layers: [!Ref SomeLayer]
+      MemorySize: !Ref Size
+      EphemeralStorage: {Size: !FindInMap [ByStage, !Ref Stage, Storage]}
+      Layers: [!Ref Unbuilt, !Sub "arn:${AWS::Partition}:layer:theirs:3", !ImportValue x]
       Environment:
-        Variables: {LEVEL: debug, TABLE: !Ref Table, SECRET: !Ref Secret, RETRIES: 3, DEBUG: true}
+        Variables:
+          {LEVEL: debug, TABLE: !Ref Table, SECRET: !Ref Secret, RETRIES: 3, DEBUG: true, KEY: !Ref Key,
+           NAME: !Sub "shop-${Stage}", ARN: !Sub "${Table.Arn}/x"}
+  Shared: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layers/shared}}
+  Unbuilt:
+    Type: AWS::Serverless::LayerVersion
+    Metadata: {BuildMethod: python3.12}
+    Properties: {ContentUri: layers/unbuilt}
   Other:
     Type: AWS::Serverless::Function
     Properties: {CodeUri: src/, Handler: index.handler, Runtime: nodejs22.x}
@@ -42,7 +62,8 @@ Resources:
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
     """A SAM template with two functions, and the code of one."""
-    (tmp_path / "src").mkdir()
+    for folder in ("src", "layers/shared", "layers/unbuilt"):
+        (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "src" / "app.py").write_text("def handler(event, context): ...\n", encoding="utf-8")
     path = tmp_path / "template.yaml"
     path.write_text(SAM, encoding="utf-8")
@@ -54,9 +75,93 @@ def test_globals_and_own_properties_are_merged(template: Path) -> None:
     function = read_template_function(template, "Thumbnails")
     assert function.code_dir == template.parent / "src"
     assert (function.handler, function.memory_mb, function.timeout_s) == ("app.handler", 512, 20)
-    assert function.environment == {"STAGE": "test", "LEVEL": "debug", "RETRIES": "3", "DEBUG": "true"}
-    assert function.left_out == ("TABLE", "SECRET")
-    assert function.has_layers
+    assert (function.runtime, function.architecture, function.ephemeral_storage_mb) == ("python3.12", "arm64", 2048)
+    assert function.environment == {
+        "STAGE": "test", "LEVEL": "debug", "RETRIES": "3", "DEBUG": "true", "NAME": "shop-test",
+    }  # fmt: skip
+    assert function.left_out == ("TABLE", "SECRET", "KEY", "ARN")
+    assert function.layer_dirs == (template.parent / "layers" / "shared",)
+    assert function.other_layers == (
+        "Unbuilt",
+        "arn:${AWS::Partition}:layer:theirs:3",
+        "one by reference",
+    )
+    assert function.unknown == ()
+
+
+def test_a_function_of_cloudformation_has_no_globals(tmp_path: Path) -> None:
+    """``AWS::Lambda::Function`` has what it says itself; of ``Code`` a folder is read, as ``package`` does."""
+    (tmp_path / "code").mkdir()
+    path = tmp_path / "template.json"
+    properties = {
+        "Code": "code", "Handler": "app.handler", "Runtime": "python3.13", "Architectures": ["arm64"],
+        "MemorySize": 1024, "Timeout": 60, "EphemeralStorage": {"Size": 1024},
+        "Environment": {"Variables": {"LEVEL": "debug"}},
+    }  # fmt: skip
+    resource = {"Type": "AWS::Lambda::Function", "Properties": properties}
+    document = {"Globals": {"Function": {"MemorySize": 128, "Layers": ["x"]}}, "Resources": {"F": resource}}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert read_template_function(path, None) == TemplateFunction(
+        logical_id="F",
+        code_dir=tmp_path / "code",
+        handler="app.handler",
+        runtime="python3.13",
+        architecture="arm64",
+        memory_mb=1024,
+        timeout_s=60,
+        ephemeral_storage_mb=1024,
+        environment={"LEVEL": "debug"},
+    )
+
+
+def test_settings_that_only_aws_knows_are_named(tmp_path: Path) -> None:
+    """A reference that no parameter or mapping answers leaves its setting unset, and is not passed over in silence."""
+    path = tmp_path / "template.yaml"
+    path.write_text(
+        """
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.handler
+      Runtime: !ImportValue runtime
+      Architectures: [!If [Arm, arm64, x86_64]]
+      MemorySize: !GetAtt Macro.Size
+      Timeout: !If [Long, 60, 3]
+      EphemeralStorage: {Size: !ImportValue size}
+      Environment: !If [Live, {Variables: {A: b}}, !Ref AWS::NoValue]
+""",
+        encoding="utf-8",
+    )
+    function = read_template_function(path, None)
+    assert function.unknown == (
+        "Runtime", "Architectures", "MemorySize", "Timeout", "Environment", "EphemeralStorage",
+    )  # fmt: skip
+    assert (function.memory_mb, function.timeout_s, function.architecture) == (None, None, None)
+
+
+def test_what_sam_cannot_read_is_refused(tmp_path: Path) -> None:
+    """A reference into a mapping that is none ends with SAM's own sentence."""
+    path = tmp_path / "template.yaml"
+    path.write_text(
+        "Mappings: {M: text}\n"
+        "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Timeout: !FindInMap [M, a, b]}}}",
+        encoding="utf-8",
+    )
+    with pytest.raises(DeploymentFailed, match="FindInMap"):
+        read_template_function(path, None)
+
+
+def test_code_in_an_archive_is_refused_with_what_to_do(template: Path) -> None:
+    """CodeUri may name an archive; a folder is needed here."""
+    (template.parent / "built.zip").write_bytes(b"PK")
+    text = template.read_text(encoding="utf-8").replace("CodeUri: src/", "CodeUri: built.zip")
+    template.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageProblem, match="not a folder") as caught:
+        read_template_function(template, "Thumbnails")
+    assert "unpack it" in caught.value.hint
+    assert plan(template, code_root=template.parent / "src").code.handler == "app.handler"
+    assert plan(template, str(template.parent / "src" / "app.py")).code.handler == "app.handler"
 
 
 def test_another_runtime_is_refused(template: Path) -> None:
@@ -109,7 +214,9 @@ def test_flags_win_over_the_template(template: Path) -> None:
     assert not any(name.startswith("LAMBDA_TUNER_") for name in planned.environment)
     assert any("LAMBDA_TUNER_LOCAL_AWS" in notice for notice in planned.notices)
     assert any("SECRET" in notice and "TABLE" not in notice for notice in planned.notices)
-    assert any("layers" in notice for notice in planned.notices)
+    assert any("Unbuilt, arn:${AWS::Partition}:layer:theirs:3" in notice for notice in planned.notices)
+    assert planned.layer_dirs == (template.parent / "layers" / "shared",)
+    assert planned.ephemeral_storage_mb == 2048
 
 
 @pytest.mark.parametrize(
@@ -169,3 +276,84 @@ def test_sizes_and_time_outs_that_lambda_lacks_are_refused(
             logical_id=None,
             surroundings={},
         )
+
+
+def plan(template: Path, target: str | None = None, **given: Any) -> TriedFunction:
+    """Plan the template's function with these flags and nothing else."""
+    flags: dict[str, Any] = {"python": sys.executable, "memory_mb": None, "timeout_s": None, "environment": {}}
+    return plan_function(target, template=template, logical_id="Thumbnails", surroundings={}, **(flags | given))
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture", "said"),
+    [("x86_64", "arm64", True), ("aarch64", "arm64", False), ("arm64", None, False)],
+)
+def test_the_templates_architecture_counts(
+    template: Path, monkeypatch: pytest.MonkeyPatch, machine: str, architecture: str | None, said: bool
+) -> None:
+    """Prices follow the template's architecture; where the machine has another, that is said once."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    if architecture is None:
+        text = template.read_text(encoding="utf-8").replace("    Architectures: [arm64]\n", "")
+        template.write_text(text, encoding="utf-8")
+    planned = plan(template)
+    assert planned.architecture == architecture
+    assert sum("prices are those of arm64" in notice for notice in planned.notices) == said
+
+
+def test_a_functions_own_architecture_wins(template: Path) -> None:
+    """SAM puts the lists of Globals before those of the function."""
+    text = template.read_text(encoding="utf-8").replace(
+        "      MemorySize:", "      Architectures: [x86_64]\n      MemorySize:"
+    )
+    template.write_text(text, encoding="utf-8")
+    assert read_template_function(template, "Thumbnails").architecture == "x86_64"
+
+
+@pytest.mark.parametrize(("version", "said"), [("3.12", False), ("3.10", True)])
+def test_another_python_than_the_runtimes_is_said(template: Path, tmp_path: Path, version: str, said: bool) -> None:
+    """One notice compares the interpreter with the runtime, and says what to do."""
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in *sys.version*) echo {version}.4;; *) exec "{sys.executable}" "$@";; esac\n'
+    )
+    python.chmod(0o755)
+    notices = [notice for notice in plan(template, python=str(python)).notices if "python3.12" in notice]
+    assert len(notices) == said
+    assert all(f"under Python {version}.4" in notice and "--python " in notice for notice in notices)
+
+
+def test_a_time_out_that_cannot_be_measured_is_cut(template: Path) -> None:
+    """Templates often have Lambda's longest time-out; the longest that is measured takes its place, and is said."""
+    text = template.read_text(encoding="utf-8").replace("Timeout: 20", "Timeout: 900")
+    template.write_text(text, encoding="utf-8")
+    planned = plan(template)
+    assert planned.timeout_s == 840
+    assert any("time-out of 900 s" in notice for notice in planned.notices)
+
+
+def test_a_named_handler_keeps_the_templates_code_root(template: Path) -> None:
+    """A handler below CodeUri begins there; one elsewhere where its imports say; --code-root wins over both."""
+    deeper = template.parent / "src" / "deep" / "other.py"
+    deeper.parent.mkdir()
+    deeper.write_text("def handler(event, context): ...\n", encoding="utf-8")
+    assert plan(template, f"{deeper}:handler").code.handler == "deep.other.handler"
+    assert plan(template, f"{deeper}:handler", code_root=deeper.parent).code.handler == "other.handler"
+    outside = template.parent / "outside.py"
+    outside.write_text("def handler(event, context): ...\n", encoding="utf-8")
+    assert plan(template, f"{outside}:handler").code.code_dir == template.parent
+    with pytest.raises(UsageProblem, match=r"--code-root .* is not a folder"):
+        plan(template, code_root=outside)
+
+
+def test_boto3_of_lambdas_python_is_named_before_the_run(template: Path, tmp_path: Path) -> None:
+    """A handler that imports boto3 under a Python without it gets a notice with how to install it."""
+    venv.EnvBuilder(symlinks=True).create(tmp_path / "bare")
+    bare = tmp_path / "bare" / "bin" / "python"
+    (template.parent / "src" / "app.py").write_text(
+        "import boto3\ndef handler(event, context): ...\n", encoding="utf-8"
+    )
+    said = [notice for notice in plan(template, python=str(bare)).notices if "boto3" in notice]
+    assert len(said) == 1
+    assert "-m pip install boto3" in said[0]
+    assert not any("boto3" in notice for notice in plan(template).notices)

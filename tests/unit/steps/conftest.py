@@ -39,6 +39,7 @@ class FakeRun:
     restarted: list[str] = field(default_factory=list)
     memory_cap_mb: int = 10_240
     where: str = "aws"
+    machine_architecture: str | None = None
 
     def __post_init__(self) -> None:
         self.aws.s3 = self.s3
@@ -48,7 +49,15 @@ class FakeRun:
 
     def plan(self, **request: Any) -> RunRecord:
         """Plan a run of the function ``theirs``; its package is copied already."""
-        surroundings = Surroundings(self.where, ACCOUNT, REGION, self.memory_cap_mb, NOW, "/lambda-tuner/clones")  # type: ignore[arg-type]
+        surroundings = Surroundings(
+            self.where,  # type: ignore[arg-type]
+            ACCOUNT,
+            REGION,
+            self.memory_cap_mb,
+            NOW,
+            "/lambda-tuner/clones",
+            architecture=self.machine_architecture,  # type: ignore[arg-type]
+        )
         record = plan_run(
             self.artifacts,
             self.reader,

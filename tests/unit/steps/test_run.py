@@ -568,6 +568,28 @@ def test_other_architecture_is_left_out_on_this_machine(run: FakeRun) -> None:
     assert {candidate.architecture for candidate in record.problem.candidates} == {"arm64", "x86_64"}
 
 
+@pytest.mark.parametrize(("machine", "said"), [("x86_64", True), ("arm64", False), (None, False)])
+def test_prices_are_those_of_the_functions_architecture(run: FakeRun, machine: str | None, said: bool) -> None:
+    """Where this machine has another kind of processor than the function, the report says so."""
+    run.where, run.machine_architecture = "local", machine
+    record = run.plan()
+    assert record.problem.prices["arm64"].usd_per_gb_second == pytest.approx(0.0000133334)
+    assert any("Prices are those of arm64" in row for row in record.assumptions) == said
+
+
+def test_prices_are_those_of_the_region_that_was_asked_for(run: FakeRun) -> None:
+    """On this machine the Region of the prices can be chosen, and the report names it."""
+    run.where = "local"
+    record = run.plan(pricesRegion="af-south-1", accountGbSecondsPerMonth=1e15)
+    assert record.problem.prices["arm64"].usd_per_request == pytest.approx(0.27e-6)
+    assert any("higher tiers are not known for af-south-1" in row for row in record.assumptions)
+    run.search()
+    recommend_for(run.artifacts)
+    report(run.artifacts, finished_at=NOW.isoformat())
+    document = json.loads(run.s3.objects["runs/run-1/report.json"])
+    assert document["prices"]["region"] == document["request"]["pricesRegion"] == "af-south-1"
+
+
 def test_copies_that_one_call_has_no_time_for_are_made_by_the_next(run: FakeRun) -> None:
     """CreateClones begins none that could outlast it, goes on where it ended, and makes none twice."""
     run.plan(num=2, powerValues="ALL")
