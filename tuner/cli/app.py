@@ -48,12 +48,15 @@ local_app = typer.Typer(
 )
 app.add_typer(local_app, name="local")
 
-GOAL, SPACE, LIMITS, PLACE, HOW, OUTPUT = "What for", "What may be tried", "Limits", "Where", "How", "Output"
+GOAL, SPACE, LIMITS, PLACE, HOW, OUTPUT = "Goal", "Search space", "Limits", "Where", "How", "Output"
 
 GoalFlag = Annotated[
     str | None,
     typer.Option(
-        "--goal", metavar="p95=300ms", help="The latency goal. Without one: the cheapest size.", rich_help_panel=GOAL
+        "--goal",
+        metavar="p95=300ms",
+        help="The latency goal. Without one, the cheapest size wins.",
+        rich_help_panel=GOAL,
     ),
 ]
 PayloadFlag = Annotated[
@@ -91,16 +94,23 @@ def _refuse_memory(typed: str | None) -> None:
 NoMemoryFlag = Annotated[str | None, typer.Option("--memory", hidden=True, callback=_refuse_memory)]
 ConfidenceFlag = Annotated[
     float | None,
-    typer.Option("--confidence", metavar="0.9", help="How sure the verdict has to be, from 0.5.", rich_help_panel=GOAL),
+    typer.Option(
+        "--confidence", metavar="0.9", help="How sure the verdict must be: 0.5 to 0.999.", rich_help_panel=GOAL
+    ),
 ]
 ToleranceFlag = Annotated[
     float | None,
-    typer.Option("--tolerance", metavar="0.05", help="How far from the cheapest is good enough.", rich_help_panel=GOAL),
+    typer.Option(
+        "--tolerance", metavar="0.05", help="How close to the cheapest size is good enough.", rich_help_panel=GOAL
+    ),
 ]
 ColdStartShareFlag = Annotated[
     float | None,
     typer.Option(
-        "--cold-start-share", metavar="0.02", help="Share of cold starts in production.", rich_help_panel=GOAL
+        "--cold-start-share",
+        metavar="0.02",
+        help="Share of cold starts in production, for the cost.",
+        rich_help_panel=GOAL,
     ),
 ]
 MonthlyFlag = Annotated[
@@ -114,7 +124,7 @@ SavingsPlanFlag = Annotated[
     typer.Option(
         "--savings-plan-discount",
         metavar="0.12",
-        help="By which share a savings plan lowers compute time.",
+        help="Your savings plan's discount on compute time.",
         rich_help_panel=GOAL,
     ),
 ]
@@ -123,7 +133,7 @@ AccountUseFlag = Annotated[
     typer.Option(
         "--account-gb-seconds",
         metavar="N",
-        help="GB-seconds a month of the account, for its price tier.",
+        help="What the account uses a month, for its price tier.",
         rich_help_panel=GOAL,
     ),
 ]
@@ -138,21 +148,26 @@ ArchitecturesFlag = Annotated[
 ]
 MaxInvocationsFlag = Annotated[
     int | None,
-    typer.Option("--max-invocations", metavar="50", help="Most invocations of the function.", rich_help_panel=LIMITS),
+    typer.Option("--max-invocations", metavar="50", help="Maximum number of invocations.", rich_help_panel=LIMITS),
 ]
 MaxCostFlag = Annotated[
     float | None,
-    typer.Option("--max-cost", metavar="1", help="Most dollars to spend on invocations.", rich_help_panel=LIMITS),
+    typer.Option(
+        "--max-cost", metavar="1", help="Maximum cost of the invocations, in US dollars.", rich_help_panel=LIMITS
+    ),
 ]
 MaxMinutesFlag = Annotated[
-    float | None, typer.Option("--max-minutes", metavar="60", help="Most minutes.", rich_help_panel=LIMITS)
+    float | None,
+    typer.Option(
+        "--max-minutes", metavar="60", help="Maximum duration of the run, in minutes.", rich_help_panel=LIMITS
+    ),
 ]
 ParallelFlag = Annotated[
     bool | None,
     typer.Option(
         "--parallel/--no-parallel",
         metavar="",
-        help="Invoke up to five at once at a size, or one after the other; by default up to three.",
+        help="Invoke up to five at a time at each size, or one at a time. Default: up to three.",
         rich_help_panel=HOW,
     ),
 ]
@@ -177,22 +192,20 @@ ReservedConcurrencyFlag = Annotated[
     typer.Option(
         "--reserved-concurrency",
         metavar="1-5",
-        help="Reserve so much for each temporary copy: others have that much less.",
+        help="Reserve this much concurrency for each temporary copy; the account's other functions go without it.",
         rich_help_panel=HOW,
     ),
 ]
 NoWarmStartFlag = Annotated[
     bool,
-    typer.Option(
-        "--no-warm-start", metavar="", help="Start cold, whatever earlier runs measured.", rich_help_panel=HOW
-    ),
+    typer.Option("--no-warm-start", metavar="", help="Ignore what earlier runs measured.", rich_help_panel=HOW),
 ]
 SnapStartFlag = Annotated[
     bool,
     typer.Option(
         "--snap-start",
         metavar="",
-        help="Give the copies of a function with SnapStart it too, for its fees and minutes a round.",
+        help="Use SnapStart on the copies too, if the function has it. It costs fees, and minutes each round.",
         rich_help_panel=HOW,
     ),
 ]
@@ -201,14 +214,14 @@ ColdStartsFlag = Annotated[
     typer.Option(
         "--cold-starts",
         metavar="0",
-        help="Measure so many cold starts of today's size and of the recommended one.",
+        help="Measure this many cold starts, at today's size and at the recommended one.",
         rich_help_panel=HOW,
     ),
 ]
 DryRunFlag = Annotated[
     bool,
     typer.Option(
-        "--dry-run", metavar="", help="Check everything, invoke once, and estimate; nothing more.", rich_help_panel=HOW
+        "--dry-run", metavar="", help="Check everything, invoke once and estimate the cost.", rich_help_panel=HOW
     ),
 ]
 ShowLogsFlag = Annotated[
@@ -225,7 +238,7 @@ ObservedFlag = Annotated[
     typer.Option(
         "--observed",
         metavar="512=420ms",
-        help="One duration that you know from AWS: turns this machine's milliseconds into AWS's.",
+        help="A duration that you know from AWS, to turn this machine's milliseconds into AWS's.",
         rich_help_panel=GOAL,
     ),
 ]
@@ -234,7 +247,7 @@ CpuTimeFlag = Annotated[
     typer.Option(
         "--cpu-time",
         metavar="",
-        help="Measure the CPU time of each invocation too; on this machine only.",
+        help="Measure CPU time too (on this machine only).",
         rich_help_panel=HOW,
     ),
 ]
@@ -243,7 +256,7 @@ ConfigFlag = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="Settings of functions. Default: the next lambda-tuner.toml, from this folder upward.",
+        help="Settings of your functions. Default: the nearest lambda-tuner.toml, from this folder upward.",
         rich_help_panel=HOW,
     ),
 ]
@@ -284,7 +297,7 @@ NoSandboxFlag = Annotated[
     typer.Option(
         "--no-sandbox",
         metavar="",
-        help="Let handlers write where they like on this machine.",
+        help="Let the handler write anywhere on this machine.",
         rich_help_panel=HOW,
     ),
 ]
@@ -293,7 +306,7 @@ LocalFlag = Annotated[
     typer.Option(
         "--local",
         metavar="",
-        help="On the embedded AWS: the running one, else a temporary one.",
+        help="Use the embedded AWS: the running one, or a temporary one.",
         rich_help_panel=PLACE,
     ),
 ]
@@ -303,20 +316,23 @@ OutFlag = Annotated[
         "--out",
         metavar="DIR",
         file_okay=False,
-        help="Put report.html, report.md and report.json there.",
+        help="Folder for report.html, report.md, report.json and report.svg.",
         rich_help_panel=OUTPUT,
     ),
 ]
 JsonFlag = Annotated[
     bool,
     typer.Option(
-        "--json", metavar="", help="Standard output is the result as JSON and nothing else.", rich_help_panel=OUTPUT
+        "--json",
+        metavar="",
+        help="Print the result as JSON, and nothing else, to standard output.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 QuietFlag = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", metavar="", help="Only the verdict in one sentence, and errors.", rich_help_panel=OUTPUT
+        "--quiet", "-q", metavar="", help="Print only the verdict, in one sentence, and errors.", rich_help_panel=OUTPUT
     ),
 ]
 
@@ -334,9 +350,11 @@ def _complete_example(incomplete: str) -> list[tuple[str, str]]:
 
 
 RunIdArgument = typer.Argument(
-    metavar="RUN_ID", help="The run's id, its beginning, or `latest`.", autocompletion=_complete_run_id
+    metavar="RUN_ID", help="The run's id, the start of it, or `latest`.", autocompletion=_complete_run_id
 )
-YesFlag = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.", rich_help_panel=HOW)]
+YesFlag = Annotated[
+    bool, typer.Option("--yes", "-y", metavar="", help="Do not ask for confirmation.", rich_help_panel=HOW)
+]
 
 
 def _show_version(asked: bool) -> None:
@@ -351,10 +369,10 @@ def _show_version(asked: bool) -> None:
 def main(
     version: Annotated[  # noqa: ARG001 - its callback ends the command
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, metavar="", help="Show the version and end."),
+        typer.Option("--version", callback=_show_version, is_eager=True, metavar="", help="Show the version and exit."),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", metavar="", help="Show the traceback of an error; may stand anywhere.")
+        bool, typer.Option("--debug", metavar="", help="Show the traceback of an error. Works anywhere on the line.")
     ] = False,
 ) -> None:
     """Take the flags of every subcommand."""
@@ -363,7 +381,7 @@ def main(
 
 @app.command(
     epilog="Example: lambda-tuner demo\n\nExample: lambda-tuner demo --example io-wait --out out/io-wait\n\n"
-    + EXIT_CODES_HELP
+    "Exit codes: 0 whatever the verdict · 2 usage · 4 the run failed or could not start · 130 Ctrl-C."
 )
 @expected_errors
 def demo(
@@ -372,7 +390,7 @@ def demo(
         typer.Option(
             "--example",
             metavar="NAME",
-            help="Which example; a wrong name lists them.",
+            help="One of image-resize, io-wait, json-transform, compression, memory-hungry, two-threads.",
             autocompletion=_complete_example,
         ),
     ] = "image-resize",
@@ -508,7 +526,7 @@ def check(
         typer.Option(
             "--max-cost-per-million",
             metavar="5",
-            help="Most dollars that a million invocations may cost at today's size.",
+            help="Maximum cost of a million invocations at today's size, in US dollars.",
             rich_help_panel=GOAL,
         ),
     ] = None,
@@ -548,7 +566,7 @@ def check(
     quiet: QuietFlag = False,
     json_output: JsonFlag = False,
 ) -> None:
-    """Tune a deployed function and tell by the exit code whether today's size is still the right one."""
+    """Tune a deployed function; the exit code says whether today's size is still the right one."""
     from tuner.cli.check import judge_with
     from tuner.cli.execute import Presentation
     from tuner.cli.options import RequestFlags
@@ -645,7 +663,7 @@ def try_command(
         typer.Option(
             "--prices",
             metavar="REGION",
-            help="The Region whose prices count. Default: us-east-1.",
+            help="Region whose prices to use. Default: us-east-1.",
             rich_help_panel="The function",
         ),
     ] = None,
@@ -685,7 +703,7 @@ def try_command(
         typer.Option(
             "--real-aws",
             metavar="",
-            help="Let the handler reach your AWS account. Default: an embedded one.",
+            help="Let the handler reach your own AWS account, not the embedded one.",
             rich_help_panel=HOW,
         ),
     ] = False,
@@ -794,7 +812,9 @@ def open_command(
     run_id: Annotated[str, RunIdArgument],
     print_path: Annotated[
         bool,
-        typer.Option("--print-path", metavar="", help="Print the file's path; open nothing.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--print-path", metavar="", help="Print the file's path and open nothing.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     region: RegionFlag = None,
     profile: ProfileFlag = None,
@@ -816,7 +836,7 @@ def open_command(
 )
 @expected_errors
 def list_command(
-    limit: Annotated[int, typer.Option("--limit", metavar="20", min=1, help="Most runs to show.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", metavar="20", min=1, help="Maximum number of runs to show.")] = 20,
     json_output: JsonFlag = False,
     region: RegionFlag = None,
     profile: ProfileFlag = None,
@@ -856,7 +876,7 @@ def patch(
         typer.Option(
             "--force",
             metavar="",
-            help="Also where the verdict is not met, others share the value, or a reference must give way.",
+            help="Write even if the goal is not met, others share the value, or a reference is replaced.",
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar="", help="Show the change, write nothing.")] = False,
@@ -895,7 +915,7 @@ def logs(
     summary: Annotated[
         bool,
         typer.Option(
-            "--summary", metavar="", help="A table by memory size instead of JSON lines.", rich_help_panel=OUTPUT
+            "--summary", metavar="", help="Print a table by memory size instead of JSON lines.", rich_help_panel=OUTPUT
         ),
     ] = False,
 ) -> None:
@@ -965,7 +985,7 @@ def uninstall(
 )
 @expected_errors
 def local_start(
-    port: Annotated[int, typer.Option("--port", metavar="4599", min=1, max=65535, help="Its port.")] = 4599,
+    port: Annotated[int, typer.Option("--port", metavar="4599", min=1, max=65535, help="Port to listen on.")] = 4599,
     no_sandbox: NoSandboxFlag = False,
 ) -> None:
     """Start the embedded AWS, return when it is ready, and print the `export` lines that its clients need."""

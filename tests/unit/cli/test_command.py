@@ -17,6 +17,7 @@ from tuner import __version__
 from tuner.application import application_root
 from tuner.cli import failures
 from tuner.cli.app import app
+from tuner.cli.examples import examples
 from tuner.cli.failures import exit_code_of_error, exit_code_of_verdict, expected_errors, show_error
 
 RUNNER = CliRunner()
@@ -61,6 +62,17 @@ def test_every_subcommand_has_help_with_an_example(words: list[str]) -> None:
 def test_help_documents_the_exit_codes() -> None:
     """The exit codes are in the help."""
     assert "3 no size meets the goal" in RUNNER.invoke(app, ["tune", "--help"]).stdout.replace("\n", " ")
+
+
+def test_the_demos_help_names_every_example() -> None:
+    """Nobody has to guess a name to see the names."""
+    words = (
+        RUNNER.invoke(app, ["demo", "--help"], env={"COLUMNS": "200"})
+        .stdout.replace(",", " ")
+        .replace(".", " ")
+        .split()
+    )
+    assert {each.name for each in examples()} <= set(words)
 
 
 def test_the_version_is_shown() -> None:
