@@ -8,9 +8,9 @@ machine's cores go, and prints measured over expected duration::
 where a share counts no higher than the handler's threads can use. A little
 below 1 is right: the quota of the first period is free, on Lambda too, which
 shortens every burst of work by up to one period (20 ms). Sizes are interleaved,
-so that a slow minute of the machine meets all of them; invocations during
-which the worker had to wait for a core (busy ratio above 0.1) are repeated up
-to three times and counted as disturbed.
+so that a slow minute of the machine meets all of them. What the worker waited
+for a core is not in the durations; invocations during which it waited for more
+than a tenth of them are counted as disturbed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from tuner.embedded.host import ExecutionHost, FunctionSpec, InvocationResult
 MEMORY_SIZES_MB = (128, 256, 512, 1024, 1769, 3008)
 MB_PER_VCPU = 1769
 BUSY_LIMIT_RATIO = 0.1
-MOST_REPEATS = 3
 
 CODE = """
 import threading, time, zlib
@@ -99,7 +98,7 @@ def measure(names: list[str], rounds: int, sizes_mb: list[int]) -> dict[str, dic
             for workload in workloads:
                 for number in range(rounds + 1):
                     for memory_mb in sizes_mb:
-                        result, repeats = _undisturbed(host, code_dir, workload.name, memory_mb)
+                        result = _invoke(host, code_dir, workload.name, memory_mb)
                         if number == 0:
                             continue  # the cold one
                         assert result.cpu_ms is not None
@@ -107,7 +106,7 @@ def measure(names: list[str], rounds: int, sizes_mb: list[int]) -> dict[str, dic
                         key = (workload.name, memory_mb)
                         expected_ms = workload.expected_ms(result.cpu_ms, share)
                         ratios.setdefault(key, []).append(result.duration_ms / expected_ms)
-                        disturbed[key] = disturbed.get(key, 0) + repeats
+                        disturbed[key] = disturbed.get(key, 0) + is_disturbed(result)
     return {
         workload.name: {
             memory_mb: {
@@ -120,7 +119,12 @@ def measure(names: list[str], rounds: int, sizes_mb: list[int]) -> dict[str, dic
     }
 
 
-def _undisturbed(host: ExecutionHost, code_dir: Path, name: str, memory_mb: int) -> tuple[InvocationResult, int]:
+def is_disturbed(result: InvocationResult) -> bool:
+    """Whether it waited for a core for more than a tenth of its duration."""
+    return result.core_wait_ms > BUSY_LIMIT_RATIO * result.duration_ms
+
+
+def _invoke(host: ExecutionHost, code_dir: Path, name: str, memory_mb: int) -> InvocationResult:
     spec = FunctionSpec(
         arn=f"arn:aws:lambda:us-east-1:123456789012:function:{name}-{memory_mb}",
         name=f"{name}-{memory_mb}",
@@ -130,14 +134,10 @@ def _undisturbed(host: ExecutionHost, code_dir: Path, name: str, memory_mb: int)
         memory_mb=memory_mb,
         timeout_s=60,
     )
-    repeat_count = -1
-    while True:
-        repeat_count += 1
-        result = host.invoke(spec, b"{}")
-        if result.function_error is not None:
-            raise RuntimeError(result.payload.decode())
-        if (result.machine_busy_ratio or 0.0) <= BUSY_LIMIT_RATIO or repeat_count == MOST_REPEATS:
-            return result, repeat_count
+    result = host.invoke(spec, b"{}")
+    if result.function_error is not None:
+        raise RuntimeError(result.payload.decode())
+    return result
 
 
 def _spread(ratios: list[float]) -> dict[str, float]:
@@ -164,7 +164,7 @@ def main() -> None:
         print(json.dumps({"cores": core_count, "load": os.getloadavg()[0], "ratios": table}))
         return
     print(
-        f"Measured over expected duration; median [5th-95th percentile of {arguments.rounds}]; d = disturbed, repeated"
+        f"Measured over expected duration; median [5th-95th percentile of {arguments.rounds}]; d = disturbed"
     )
     print(f"{core_count} cores, load average {os.getloadavg()[0]:.1f}\n")
     print("| handler | " + " | ".join(f"{size:,} MB" for size in sizes_mb) + " |")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.cpu_share import BUSY_LIMIT_RATIO
+from bench.cpu_share import is_disturbed
 from bench.examples.grid import ExampleGrid, Machine, SizeSamples, code_sha256, error_ratio
 from tuner.cli.examples import Example
 from tuner.core.memory_sizes import memory_space
@@ -137,7 +137,7 @@ def _measure_environment(host: ExecutionHost, example: Example, memory_mb: int, 
                 continue
             durations.append(round(result.duration_ms, 3))
             billed.append(result.billed_ms)
-            seen.disturbed_count += (result.machine_busy_ratio or 0.0) > BUSY_LIMIT_RATIO
+            seen.disturbed_count += is_disturbed(result)
             if result.duration_ms > SLOW_MS:
                 warm_count = SLOW_WARM_COUNT
     finally:

@@ -391,6 +391,8 @@ def _invocation(
         source=source,
         cpu_ms=record.cpu_ms,
         thread_count=record.thread_count,
+        core_wait_ms=record.core_wait_ms,
+        core_wait_error_ms=record.core_wait_error_ms,
     )
 
 

@@ -111,6 +111,11 @@ class Invocation:
     """CPU time of all its threads and processes; only the embedded AWS tells it, and only where it was asked to."""
     thread_count: int | None = None
     """The most threads that it had at once; where there is a CPU time."""
+    core_wait_ms: float | None = None
+    """How long other work of this machine had the cores meanwhile, which is not in ``duration_ms``; only the embedded
+    AWS tells it, and only where that disturbed the invocation."""
+    core_wait_error_ms: float | None = None
+    """How far off ``duration_ms`` may be for it."""
 
 
 Purpose = Literal["search", "drift", "cold_start"]

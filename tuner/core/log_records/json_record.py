@@ -130,6 +130,8 @@ def _read_platform_event(kind: str, item: Mapping[str, Any], record: Mapping[str
                     xray_trace_id=_trace_id(record.get("tracing")),
                     cpu_ms=optional_milliseconds(_json_number(metrics, "cpuTimeMs")),
                     thread_count=whole_number(_json_number(metrics, "maxThreads"), MAX_THREADS),
+                    core_wait_ms=optional_milliseconds(_json_number(metrics, "coreWaitMs")),
+                    core_wait_error_ms=optional_milliseconds(_json_number(metrics, "coreWaitErrorMs")),
                 )
             ),
             is_json=True,

@@ -22,7 +22,7 @@ class ReportRecord:
     none. Old records have none for time-outs and exhausted memory either;
     there it is taken from the platform's own line about that request.
     ``cpu_ms`` and ``thread_count`` are told by the embedded AWS alone, where it
-    was asked to.
+    was asked to, and ``core_wait_ms`` where its machine was busy.
     """
 
     request_id: str
@@ -40,6 +40,10 @@ class ReportRecord:
     """CPU time, user and system, of all threads and child processes."""
     thread_count: int | None = None
     """The most that there were at once."""
+    core_wait_ms: float | None = None
+    """How long other work had the cores that it was ready to run on; not in the duration."""
+    core_wait_error_ms: float | None = None
+    """How far off the duration may be for it."""
 
     @property
     def cold(self) -> bool:

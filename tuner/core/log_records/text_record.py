@@ -32,6 +32,8 @@ _MILLISECONDS = (
     "Init Duration",
     "Duration",
     "CPU Time",
+    "Core Wait Error",
+    "Core Wait",
 )
 _MEGABYTES = ("Max Memory Used", "Memory Size")
 _THREADS = "Max Threads"
@@ -96,6 +98,8 @@ def read_text_report(lines: Sequence[str], position: int, request_id: str | None
                 xray_trace_id=fields.get("XRAY TraceId"),
                 cpu_ms=optional_milliseconds(fields.get("CPU Time")),
                 thread_count=whole_number(fields.get(_THREADS), MAX_THREADS),
+                core_wait_ms=optional_milliseconds(fields.get("Core Wait")),
+                core_wait_error_ms=optional_milliseconds(fields.get("Core Wait Error")),
             )
         )
     except RefusedRecord:

@@ -59,6 +59,10 @@ RESTORE_LIMIT_S = 10.0
 _MEMORY_LOOK_S = 0.005
 _MEMORY_LOOK_UNLIMITED_S = 0.02
 _FREEZE_PATIENCE_S = 0.05
+DISTURBED_RATIO = 0.05
+"""An invocation waited for a core of a busy machine: more than this share of its duration …"""
+DISTURBED_MS = 1.0
+"""… and longer than this, which any thread waits now and then."""
 _READ_BYTES = 65536
 LONGEST_LINE_BYTES = 256 * 1024
 """A longer line becomes several events ("CloudWatch Logs quotas": an event has at most 256 KB)."""
@@ -470,7 +474,6 @@ class ExecutionEnvironment:
         phase_s = random.uniform(0, PERIOD_S)  # noqa: S311 - nothing is secret about it
         share = CpuShare(tree, spec.cpu_share if is_limited else math.inf, phase_s=phase_s)
         share.begin()
-        run_delay_before_s = tree.run_delay_s()
         started_s = time.monotonic()
         deadline_s = started_s + spec.timeout_s - spent_s
         deadline_ms = int((time.time() + deadline_s - time.monotonic()) * 1000)
@@ -487,11 +490,11 @@ class ExecutionEnvironment:
             api.deliver(request_id, event, headers)
         while True:
             now_s = time.monotonic()
-            if now_s >= deadline_s:
+            if now_s >= deadline_s + share.core_wait_s:
                 failure = self._timeout_failure(request_id)
                 break
-            wait_s = min(deadline_s - now_s, memory_look_s)
-            if is_limited or spec.tells_cpu_time:
+            wait_s = min(deadline_s + share.core_wait_s - now_s, memory_look_s)
+            if spec.cpu_limited:
                 wait_s = min(wait_s, share.look())
             with api.changed:
                 if api.completion is None:
@@ -508,24 +511,21 @@ class ExecutionEnvironment:
                     out_of_memory = True
                     tree.kill()
         completion = api.completion if failure is None else None
-        ended_s = completion.at_s if completion is not None else min(time.monotonic(), deadline_s)
-        run_delay_after_s = tree.run_delay_s()
+        ended_s = completion.at_s if completion is not None else min(time.monotonic(), deadline_s + share.core_wait_s)
         debt_s = share.settle(ended_s)
+        core_wait_s = share.core_wait_s if spec.cpu_limited else 0.0
         if failure is None:
             if tree.peak_memory_bytes() > limit_bytes:
                 out_of_memory = True
                 tree.kill()
                 failure = self._exit_failure(request_id, out_of_memory=True)
-            elif ended_s + debt_s > deadline_s:
+            elif ended_s + debt_s > deadline_s + core_wait_s:
                 failure = self._timeout_failure(request_id)
         if failure is None or failure.status != "timeout":
             time.sleep(debt_s)
-        duration_s = spent_s + ended_s - started_s + debt_s
+        duration_s = spent_s + ended_s - started_s + debt_s - core_wait_s
         if failure is not None and failure.status == "timeout":
             duration_s = spec.timeout_s
-        busy_ratio = None
-        if run_delay_before_s is not None and run_delay_after_s is not None and ended_s > started_s:
-            busy_ratio = max(0.0, run_delay_after_s - run_delay_before_s) / (ended_s - started_s)
         return self._conclude(
             request_id,
             cold=cold,
@@ -534,7 +534,8 @@ class ExecutionEnvironment:
             out_of_memory=out_of_memory,
             cpu_ms=share.cpu_s * 1e3,
             thread_count=share.thread_count,
-            busy_ratio=busy_ratio,
+            core_wait_ms=core_wait_s * 1e3,
+            core_wait_error_ms=share.core_wait_error_s * 1e3,
         )
 
     def _await_polling(self, worker: subprocess.Popen[bytes]) -> None:
@@ -556,7 +557,8 @@ class ExecutionEnvironment:
         out_of_memory: bool = False,
         cpu_ms: float | None = None,
         thread_count: int | None = None,
-        busy_ratio: float | None = None,
+        core_wait_ms: float = 0.0,
+        core_wait_error_ms: float = 0.0,
     ) -> InvocationResult:
         """Write END and REPORT, and put the worker to rest or to its end."""
         spec = self.spec
@@ -587,6 +589,7 @@ class ExecutionEnvironment:
         if out_of_memory or error_type == "Runtime.OutOfMemory":
             error_type = "Runtime.OutOfMemory"
             max_memory_used_mb = spec.memory_mb
+        was_disturbed = core_wait_ms > max(DISTURBED_RATIO * duration_ms, DISTURBED_MS)
         report = Report(
             request_id=request_id,
             status=status,
@@ -600,6 +603,8 @@ class ExecutionEnvironment:
             error_type=error_type,
             cpu_ms=cpu_ms if spec.tells_cpu_time else None,
             thread_count=thread_count if spec.tells_cpu_time else None,
+            core_wait_ms=core_wait_ms if was_disturbed else None,
+            core_wait_error_ms=core_wait_error_ms if was_disturbed else None,
             platform_error=failure is not None,
         )
         self._log.add(
@@ -631,7 +636,8 @@ class ExecutionEnvironment:
             log_stream=self._log.stream,
             cpu_ms=cpu_ms,
             thread_count=thread_count,
-            machine_busy_ratio=busy_ratio,
+            core_wait_ms=core_wait_ms,
+            core_wait_error_ms=core_wait_error_ms,
         )
 
     def _freeze(self) -> None:

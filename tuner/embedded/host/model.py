@@ -60,7 +60,7 @@ class InvocationResult:
     """What became of one invocation.
 
     ``duration_ms`` runs from the event's delivery to the response; waiting for
-    a core is not in it. ``max_memory_used_mb`` is the high-water mark of the
+    a core, before or meanwhile, is not in it. ``max_memory_used_mb`` is the high-water mark of the
     whole life of the environment, as on AWS.
     """
 
@@ -88,9 +88,10 @@ class InvocationResult:
     """The most threads that they had at once, as far as it was seen; ``None`` where there is no CPU time."""
     queued_ms: float = 0.0
     """How long the invocation waited for cores of this machine."""
-    machine_busy_ratio: float | None = None
-    """Time the worker was ready to run but did not get a core, over the duration.
+    core_wait_ms: float = 0.0
+    """How long it stood still because other work had the cores of this machine; not in ``duration_ms``.
 
-    Above about 0.1 the duration says more about this machine than about the
-    function. ``None`` where the system does not tell.
+    0 too where the system does not tell.
     """
+    core_wait_error_ms: float = 0.0
+    """How far off ``duration_ms`` may be for it."""

@@ -41,6 +41,9 @@ class Report:
     cpu_ms: float | None = None
     """Written where it is there, which it is never on AWS."""
     thread_count: int | None = None
+    core_wait_ms: float | None = None
+    """Written where other work of this machine disturbed the invocation, which it never does on AWS."""
+    core_wait_error_ms: float | None = None
     platform_error: bool = False
     """Whether the platform ended the invocation (crash, memory, time), not the handler with an exception."""
 
@@ -69,6 +72,9 @@ def report_record(report: Report, log_format: LogFormat) -> str:
             metrics["cpuTimeMs"] = round(report.cpu_ms, 3)
         if report.thread_count is not None:
             metrics["maxThreads"] = report.thread_count
+        if report.core_wait_ms is not None and report.core_wait_error_ms is not None:
+            metrics["coreWaitMs"] = round(report.core_wait_ms, 3)
+            metrics["coreWaitErrorMs"] = round(report.core_wait_error_ms, 3)
         record: dict[str, object] = {"requestId": report.request_id, "metrics": metrics, "status": report.status}
         if report.error_type is not None and report.status == "error":
             record["errorType"] = report.error_type
@@ -89,6 +95,9 @@ def report_record(report: Report, log_format: LogFormat) -> str:
         fields.append(f"CPU Time: {report.cpu_ms:.3f} ms")
     if report.thread_count is not None:
         fields.append(f"Max Threads: {report.thread_count} threads")
+    if report.core_wait_ms is not None and report.core_wait_error_ms is not None:
+        fields.append(f"Core Wait: {report.core_wait_ms:.3f} ms")
+        fields.append(f"Core Wait Error: {report.core_wait_error_ms:.3f} ms")
     if report.platform_error:  # a handler's exception leaves no Status in the text form
         fields.append(f"Status: {report.status}")
         if report.status == "error":

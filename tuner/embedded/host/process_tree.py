@@ -27,6 +27,7 @@ _CHILDREN_EVERY_S = 0.01
 _STOP_PATIENCE_S = 0.02
 _STOP_LOOK_S = 0.00005
 _MOST_THREADS_LOOKED_AT = 32
+_MANY_DELAYS_EVERY_S = 0.02
 _KILL_ROUNDS = 20
 _KILL_LOOK_S = 0.001
 _CHILDREN_KNOWN_FOR_S = 1.0
@@ -54,7 +55,7 @@ class ProcessTree(Protocol):
         """The most memory that was in use since the worker began, as far as it was seen."""
 
     def run_delay_s(self) -> float | None:
-        """Seconds that the threads were ready to run but had no core; ``None`` where unknown."""
+        """Seconds that the threads, each for itself, were ready to run but had no core; ``None`` where unknown."""
 
     def kill(self) -> None:
         """End every process, those that have left the process group too; returns when the worker is reaped."""
@@ -153,6 +154,9 @@ class LinuxProcessTree(_SignalledTree):
         self._children: list[int] = []
         self._core_count = os.cpu_count() or 1
         self._lock = threading.Lock()
+        self._delay_ns = 0
+        self._delay_of_ns: dict[str, int] = {}
+        self._delays_read_at_s = 0.0
 
     def children(self) -> list[int]:
         """Every descendant's pid, read at most every 10 ms."""
@@ -275,17 +279,30 @@ class LinuxProcessTree(_SignalledTree):
         return self.peak_bytes
 
     def run_delay_s(self) -> float | None:
-        """Sum of the threads' waiting time (second field of ``schedstat``); ended threads drop out."""
-        delay_ns = 0
+        """Sum of the threads' run delay, that of ended ones as far as it was seen.
+
+        It is the second field of ``schedstat``: nanoseconds on a run queue
+        (Linux, Documentation/scheduler/sched-stats.rst). A wait is added when
+        it is over; a stopped or sleeping thread waits for no core.
+        """
+        now_s = time.monotonic()
+        if len(self._delay_of_ns) > _MOST_THREADS_LOOKED_AT and now_s < self._delays_read_at_s + _MANY_DELAYS_EVERY_S:
+            return self._delay_ns / 1e9
+        self._delays_read_at_s = now_s
         for pid in (self.pid, *self.children()):
             with contextlib.suppress(OSError):
                 for task in _names(f"/proc/{pid}/task"):
                     try:
-                        delay_ns += int(_read(f"/proc/{pid}/task/{task}/schedstat").split()[1])
-                    except FileNotFoundError:
+                        delay_ns = int(_read(f"/proc/{pid}/task/{task}/schedstat").split()[1])
+                    except OSError:
                         if not Path("/proc/self/schedstat").exists():
-                            return None
-        return delay_ns / 1e9
+                            return None  # a kernel without CONFIG_SCHED_INFO
+                        continue
+                    before_ns = self._delay_of_ns.get(task, 0)
+                    # Less than before: the number is another thread's now.
+                    self._delay_ns += delay_ns - before_ns if delay_ns >= before_ns else delay_ns
+                    self._delay_of_ns[task] = delay_ns
+        return self._delay_ns / 1e9
 
 
 class PortableProcessTree(_SignalledTree):
