@@ -163,9 +163,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"cores": core_count, "load": os.getloadavg()[0], "ratios": table}))
         return
-    print(
-        f"Measured over expected duration; median [5th-95th percentile of {arguments.rounds}]; d = disturbed"
-    )
+    print(f"Measured over expected duration; median [5th-95th percentile of {arguments.rounds}]; d = disturbed")
     print(f"{core_count} cores, load average {os.getloadavg()[0]:.1f}\n")
     print("| handler | " + " | ".join(f"{size:,} MB" for size in sizes_mb) + " |")
     print("|---|" + "---|" * len(sizes_mb))

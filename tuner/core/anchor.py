@@ -60,4 +60,6 @@ def _scaled(invocation: Invocation, factor: float) -> Invocation:
         init_ms=init_ms,
         billed_ms=math.ceil(duration_ms + (init_ms or 0.0)),
         cpu_ms=None if invocation.cpu_ms is None else invocation.cpu_ms * factor,
+        core_wait_ms=None if invocation.core_wait_ms is None else invocation.core_wait_ms * factor,
+        core_wait_error_ms=None if invocation.core_wait_error_ms is None else invocation.core_wait_error_ms * factor,
     )

@@ -375,6 +375,7 @@ def _observation_fields(observation: Observation, invocation: Invocation) -> dic
         **({"errorFrames": list(invocation.error_frames)} if invocation.error_frames else {}),
         **({"logTail": list(invocation.log_tail)} if invocation.log_tail else {}),
         **_cpu_fields(invocation),
+        **_core_wait_fields(invocation),
     }
 
 
@@ -382,3 +383,9 @@ def _cpu_fields(invocation: Invocation) -> dict[str, Any]:
     if invocation.cpu_ms is None:
         return {}
     return {"cpuMs": invocation.cpu_ms, "threadCount": invocation.thread_count}
+
+
+def _core_wait_fields(invocation: Invocation) -> dict[str, Any]:
+    if invocation.core_wait_ms is None:
+        return {}
+    return {"coreWaitMs": invocation.core_wait_ms, "coreWaitErrorMs": invocation.core_wait_error_ms}

@@ -84,6 +84,11 @@ class Surroundings:
     load: float | None = None
     """How many processes wanted a core in the last minute, before the run began."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether other work of the user's own machine competes with what is measured."""
+        return self.cores is not None and self.load is not None and self.load > self.cores * _CALM_LOAD_SHARE
+
 
 def plan_run(
     artifacts: RunArtifacts,
@@ -179,6 +184,7 @@ def plan_run(
         parallel_batches=concurrency.batches,
         outside=outside,
         warnings=(*warnings, *_machine_warnings(request, target, surroundings)),
+        busy=surroundings.is_busy,
         assumptions=(
             *_traffic_assumptions(problem, why_unknown),
             *_price_assumptions(request, problem, request.prices_region or surroundings.region),
@@ -427,11 +433,10 @@ def _machine_warnings(request: TuningRequest, target: TargetFunction, surroundin
         for architecture in request.architectures or ()
         if architecture != target.architecture
     ]
-    cores, load = surroundings.cores, surroundings.load
-    if cores is not None and load is not None and load > cores * _CALM_LOAD_SHARE:
+    if surroundings.is_busy:
         found.append(
-            f"This machine was busy when the run began (load {load:.1f} on {cores} cores): durations are longer and "
-            "noisier than on a calm one."
+            f"This machine was busy when the run began (load {surroundings.load:.1f} on {surroundings.cores} cores): "
+            "durations are noisier than on a calm one, and no later run starts from them."
         )
     return tuple(found)
 

@@ -11,6 +11,7 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchor_factor, anchored
 from tuner.core.codec import from_json
+from tuner.core.disturbance import disturbance_sentence
 from tuner.core.error_rates import error_sentences
 from tuner.core.errors import REPORT_LINE, StudyBusy
 from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
@@ -212,7 +213,12 @@ def _document(
     if failure is not None or status is not None:
         # An answer that its execution did not live to give is none.
         return {**document, "error": failure or _ENDED_FROM_OUTSIDE.get(status or "", _ENDED_FROM_OUTSIDE["FAILED"])}
-    document["warnings"] = [*document["warnings"], *error_sentences(observations)]
+    disturbed = disturbance_sentence(observations)
+    document["warnings"] = [
+        *document["warnings"],
+        *([] if disturbed is None else [disturbed]),
+        *error_sentences(observations),
+    ]
     if record.request.dry_run:
         # The request's own bounds: what cold starts take is in them.
         whole = replace(record.problem, budget=record.request.budget)

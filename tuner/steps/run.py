@@ -73,6 +73,8 @@ class RunRecord:
     """Names the study of everything that this run measures: see ``tuner.core.study_key``."""
     assumed_size: bool = False
     """Whether today's size is a guess, as for a handler that was never deployed."""
+    busy: bool = False
+    """Whether the user's own machine, which measures, did other work when the run began."""
 
 
 @dataclass(frozen=True, slots=True)

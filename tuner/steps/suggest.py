@@ -102,7 +102,7 @@ def _suggestion(
             anchored(observations, record.request.observed),
             elapsed_minutes=elapsed_minutes,
             facts=Facts(memory_cap_mb=memory_caps(artifacts), stop_requested=stop_requested, earlier=earlier.runs),
-            run=StudyRun(record.run_id, record.started_at),
+            run=StudyRun(record.run_id, record.started_at, busy=record.busy),
         )
 
 

@@ -16,7 +16,8 @@ MISS_LOSS = 0.6
 FAR_MISS_LOSS = 0.4
 """Added where it is missed by more than FAR_MISS_RATIO."""
 FAR_MISS_RATIO = 0.05
-_NEAR_FASTEST_RATIO = 0.02
+NEAR_FASTEST_RATIO = 0.02
+"""A size that is slower by no more is as fast as the fastest."""
 
 
 def losses(outlook: Outlook, goal: LatencyGoal | None, allowed: BoolArray) -> FloatArray:
@@ -54,9 +55,9 @@ def _goal_losses(cost: FloatArray, percentile_ms: FloatArray, limit_ms: float, a
     if not possible.all():
         fastest = np.where(allowed, percentile_ms, np.inf).min(axis=1, keepdims=True)
         slower = percentile_ms / fastest - 1
-        cheapest_fast = np.where(slower <= _NEAR_FASTEST_RATIO, masked, np.inf).min(axis=1, keepdims=True)
+        cheapest_fast = np.where(slower <= NEAR_FASTEST_RATIO, masked, np.inf).min(axis=1, keepdims=True)
         dearer = np.maximum(cost / np.where(np.isfinite(cheapest_fast), cheapest_fast, 1.0) - 1, 0.0)
-        unreachable = 4 * np.maximum(slower - _NEAR_FASTEST_RATIO, 0.0) + 0.25 * dearer
+        unreachable = 4 * np.maximum(slower - NEAR_FASTEST_RATIO, 0.0) + 0.25 * dearer
         loss = np.where(possible, loss, unreachable)
     return np.asarray(np.where(allowed, loss, np.inf))
 
@@ -114,6 +115,7 @@ def judge(
     estimate_ms: float | None,
     within_tolerance: float,
     provable: bool = True,
+    fastest_seen: bool = True,
 ) -> Judgement:
     """The verdict: met or out of reach with the asked confidence, else uncertain.
 
@@ -126,11 +128,12 @@ def judge(
             never comes with one over the limit.
         within_tolerance: Probability that the pick's cost is within the tolerance of the best.
         provable: False where the percentile is so far out that only the assumed tail speaks of it.
+        fastest_seen: Whether the fastest size ran warm in this run; ``GOAL_NOT_MET`` is never said without.
     """
     if goal is None or met is None or estimate_ms is None:
         return Judgement("NO_GOAL", within_tolerance)
     if met >= confidence and estimate_ms <= goal.limit_ms and provable:
         return Judgement("GOAL_MET", met)
-    if unreachable >= confidence and estimate_ms > goal.limit_ms:
+    if unreachable >= confidence and estimate_ms > goal.limit_ms and fastest_seen:
         return Judgement("GOAL_NOT_MET", unreachable)
     return Judgement("UNCERTAIN", max(met, unreachable))

@@ -58,6 +58,7 @@ def decide(problem: SearchProblem, belief: Belief) -> Decision:
         estimate_ms=estimate_ms,
         within_tolerance=within_tolerance,
         provable=_is_provable(problem, belief),
+        fastest_seen=unseen_fastest(belief) is None,
     )
     safer = None
     if met is not None and judgement.verdict == "UNCERTAIN":
@@ -79,6 +80,17 @@ def decide(problem: SearchProblem, belief: Belief) -> Decision:
             "within10Percent": within[0.10],
         },
     )
+
+
+def unseen_fastest(belief: Belief) -> int | None:
+    """The candidate that is fastest at the goal's percentile, unless one as fast ran warm in this run."""
+    percentile_ms = belief.outlook.percentile_ms
+    if percentile_ms is None:
+        return None
+    estimate_ms = np.where(belief.allowed, np.median(percentile_ms, axis=0), np.inf)
+    as_fast = estimate_ms <= estimate_ms.min() * (1 + choice.NEAR_FASTEST_RATIO)
+    seen = belief.evidence.own_warm_counts(len(estimate_ms)) > 0
+    return None if (as_fast & seen).any() else int(np.argmin(estimate_ms))
 
 
 def _is_provable(problem: SearchProblem, belief: Belief) -> bool:

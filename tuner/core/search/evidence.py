@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuner.core.disturbance import error_ratio, is_left_out
 from tuner.core.errors import InvalidRequest
 from tuner.core.model import EarlierRun, Invocation, Observation, SearchProblem
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
@@ -29,6 +30,8 @@ class Evidence:
     """Which of the run's payloads each invocation got."""
     cpu_ratio: FloatArray
     """CPU time over duration; -1 where no CPU time was measured."""
+    error: FloatArray
+    """How far off each may be, in log, because other work of the machine disturbed it; 0 where none did."""
     environment_candidate: IntArray
     """The candidate that each environment belongs to."""
     environment_run: IntArray
@@ -91,7 +94,8 @@ def read_evidence(
     Raises:
         InvalidRequest: A duration is negative, infinite or not a number; it is named.
     """
-    rows: list[tuple[int, int, str, bool, int, float, float]] = []
+    rows: list[tuple[int, int, str, bool, int, float, float, float]] = []
+    left_out = is_left_out(observations)
     for run, seen in enumerate([observations, *(run.observations for run in earlier)]):
         for observation in seen:
             if run and observation.candidate not in space.candidates:
@@ -100,10 +104,12 @@ def read_evidence(
             for invocation in observation.invocations:
                 if invocation.outcome != "ok" or invocation.duration_ms is None:
                     continue
+                if not run and left_out(invocation):
+                    continue
                 duration_ms = checked_duration_ms(observation, invocation)
                 cpu_ratio = -1.0 if invocation.cpu_ms is None else invocation.cpu_ms / duration_ms
                 place = (run, index, invocation.environment or "", invocation.cold, invocation.payload_index)
-                rows.append((*place, math.log(duration_ms), cpu_ratio))
+                rows.append((*place, math.log(duration_ms), cpu_ratio, error_ratio(invocation)))
     rows.sort()
     environments: dict[tuple[int, int, str], int] = {}
     for run, index, environment, *_ in rows:
@@ -115,6 +121,7 @@ def read_evidence(
         cold=np.array([row[3] for row in rows], dtype=np.bool_),
         payload=np.array([row[4] for row in rows], dtype=np.int64),
         cpu_ratio=np.array([row[6] for row in rows]),
+        error=np.array([row[7] for row in rows]),
         environment_candidate=np.array([index for _, index, _ in environments], dtype=np.int64),
         environment_run=np.array([run for run, _, _ in environments], dtype=np.int64),
         run_covariance=np.zeros((1, 1)) if run_covariance is None else run_covariance,

@@ -51,6 +51,8 @@ class Groups(Places):
     mean: FloatArray
     count: FloatArray
     cold: BoolArray
+    error: FloatArray
+    """How far off the means may be, in log, because other work of the machine disturbed the invocations."""
     of_row: IntArray
     """The group of each row of the evidence; -1 where it was left out."""
     within: float
@@ -58,6 +60,11 @@ class Groups(Places):
     within_count: int
     between: FloatArray
     """One row a size whose environments were merged: sum of squares of their means, how many are free, mean 1/count."""
+
+    @property
+    def error_covariance(self) -> FloatArray:
+        """Of the means, for what other work did to them: half in common, half each for itself."""
+        return np.asarray((np.outer(self.error, self.error) + np.diag(self.error**2)) / 2)
 
 
 def sites_of(space: Space, evidence: Evidence) -> Sites:
@@ -119,6 +126,7 @@ def group(evidence: Evidence, kept: BoolArray, sites: Sites) -> Groups:
     firsts = [keys[members[0]] for members in merged.values()]
     mean, count = np.zeros(len(merged)), np.zeros(len(merged))
     share = np.zeros((len(merged), len(evidence.environment_run)))
+    error = np.zeros(len(merged))
     of_row = np.full(len(evidence.log_ms), -1)
     for index, members in enumerate(merged.values()):
         count[index] = counts[members].sum()
@@ -126,6 +134,7 @@ def group(evidence: Evidence, kept: BoolArray, sites: Sites) -> Groups:
             weight = counts[number] / count[index]
             mean[index] += weight * means[number]
             share[index, keys[number][1]] += weight
+            error[index] += weight * float(evidence.error[rows_of[keys[number]]].mean())
             of_row[rows_of[keys[number]]] = index
     warm = [(each, mean) for each, mean, key in zip(durations, means, keys, strict=True) if not key[2]]
     site = [key[0] if sites.place is None else sites.place[key[0]] for key in firsts]
@@ -137,6 +146,7 @@ def group(evidence: Evidence, kept: BoolArray, sites: Sites) -> Groups:
         mean=mean,
         count=count,
         cold=np.array([key[2] for key in firsts], dtype=np.bool_),
+        error=error,
         of_row=of_row,
         within=float(sum(sum((value - mean) ** 2 for value in each) for each, mean in warm)),
         within_count=sum(len(each) - 1 for each, _ in warm),

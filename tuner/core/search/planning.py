@@ -13,6 +13,7 @@ from tuner.core.model import Candidate, Facts, Observation, SearchProblem
 from tuner.core.payload_mix import next_payload
 from tuner.core.search.belief import ENVIRONMENTS_WANTED, FINAL_DRAW_COUNT, Belief, believe, generator_of
 from tuner.core.search.bounded import bounded
+from tuner.core.search.decision import unseen_fastest
 from tuner.core.search.evidence import is_single_payload, round_number
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.next_batch import REFERENCE_MONTHLY, Option, choose_batches
@@ -27,6 +28,8 @@ OTHER_ARCHITECTURE_SIZES_MB = (256, ONE_VCPU_MB)
 MIX_LIMIT = 8
 REPEATED_SHARE = 9.0
 """By so much less traffic profits from an invocation where the run is repeated before long."""
+FASTEST_LOOKS = 3
+"""After so many batches without a warm sample the fastest size is asked for no more."""
 OUT_OF_REACH = 0.99
 """So probable must it be that no size meets the goal before the search for one ends."""
 
@@ -90,6 +93,7 @@ def plan_round(
     # The answer is chosen from more draws than a batch is: what is confirmed must be what will be recommended.
     final = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
     confirming = _confirmation(problem, observations, purse, final)
+    confirming = confirming or _look_at_the_fastest(problem, observations, purse, final)
     return RoundPlan((confirming,)) if confirming else RoundPlan(stop_reason=stop_reason)
 
 
@@ -278,6 +282,22 @@ def _confirmation(
     if purse.affordable_count(problem, belief.space, candidate, wanted) < count:
         return None
     return PlannedBatch(candidate, count, wanted, "confirms the recommendation where it will run")
+
+
+def _look_at_the_fastest(
+    problem: SearchProblem, observations: Sequence[Observation], purse: Purse, belief: Belief
+) -> PlannedBatch | None:
+    """Where no size seems to meet the goal: that is said of no fastest size that did not run warm in this run."""
+    fastest = unseen_fastest(belief)
+    if fastest is None or belief.unreachable is None or float(belief.unreachable.mean()) < problem.confidence:
+        return None
+    candidate = belief.space.candidates[fastest]
+    if sum(observation.candidate == candidate for observation in observations) >= FASTEST_LOOKS:
+        return None
+    count = 1 + _cold_count(problem, known=len(belief.known_environments[fastest]) > 0)
+    if purse.affordable_count(problem, belief.space, candidate) < count:
+        return None
+    return PlannedBatch(candidate, count, 1, "the fastest size: checks that even this one misses the goal")
 
 
 def stopped_by_budget(problem: SearchProblem, purse: Purse) -> str:

@@ -284,6 +284,7 @@ class Posterior:
         cold = groups.cold.astype(np.float64)
         fixed, kernel, shared = self._between(groups, groups)
         fixed = fixed + COLD_OFFSET_VARIANCE * np.outer(cold, cold) + COLD_NOISE_VARIANCE * np.diag(cold)
+        fixed = fixed + groups.error_covariance
         return np.asarray(
             fixed[None]
             + (grid.misfit[combinations] ** 2)[:, None, None] * kernel[None]
@@ -419,6 +420,9 @@ class Posterior:
                 + cold_offset[:, None] * cold
                 + scatter * generator.standard_normal((count, len(groups.mean)))
             )
+            if groups.error.any():
+                both = generator.standard_normal((count, 1)) + generator.standard_normal((count, len(groups.mean)))
+                simulated = simulated + math.sqrt(0.5) * groups.error * both
             residual = groups.mean - self._centre - self._shapes[shape][:, groups.site] - COLD_OFFSET * cold - simulated
             weight = self._weights(groups, combination, residual)
             kernel = self._kernel[:, groups.site]

@@ -14,6 +14,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from tuner.core.disturbance import is_disturbed
 from tuner.core.errors import InvalidRequest
 from tuner.core.model import Batch, EarlierRun, Facts, Observation, SearchProblem
 from tuner.core.search.earlier import recent
@@ -27,6 +28,7 @@ FORMAT = "lambda-tuner-format"
 FORMAT_VERSION = 1
 RUN = "run"
 STARTED = "run-started"
+BUSY = "run-on-busy-machine"
 ROUND = "round"
 BEGINS = "begins"
 """Attribute of the study: the run that found the function changed, and its start; older ones say nothing any more."""
@@ -39,6 +41,8 @@ class StudyRun:
     run_id: str = "run"
     started_at: str = "1970-01-01T00:00:00+00:00"
     """ISO 8601 with time zone."""
+    busy: bool = False
+    """Whether the machine that measured it did other work when it began."""
 
 
 class StudySetAside(UserWarning):
@@ -96,8 +100,9 @@ def _set_aside(storage_path: Path) -> Path:
 def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
     """What other runs observed before *run* began and a warm start may use, the latest first.
 
-    A record that cannot be read, or holds a duration that no clock can have
-    measured, is left out: it must not end a run that could do without it.
+    A run is left out where its machine was busy, or other work disturbed it.
+    So is a record that cannot be read, or holds a duration that no clock can
+    have measured: it must not end a run that could do without it.
     """
     began = datetime.fromisoformat(run.started_at)
     first, begins = study.user_attrs.get(BEGINS, (None, None))
@@ -105,7 +110,7 @@ def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
     found: dict[tuple[str, datetime], list[Observation]] = {}
     for trial in study.get_trials(deepcopy=False):
         owner = trial.user_attrs.get(RUN)
-        if owner is None or owner == run.run_id:
+        if owner is None or owner == run.run_id or trial.user_attrs.get(BUSY):
             continue
         try:
             started_at = datetime.fromisoformat(trial.user_attrs[STARTED])
@@ -122,6 +127,7 @@ def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
         [
             EarlierRun(owner, (began - started_at).total_seconds() / 86_400, tuple(observations))
             for (owner, started_at), observations in found.items()
+            if not is_disturbed(observations)
         ]
     )
 
@@ -190,6 +196,8 @@ def ask_batches(
         trial.set_user_attr(RUN, run.run_id)
         trial.set_user_attr(STARTED, run.started_at)
         trial.set_user_attr(ROUND, round_number)
+        if run.busy:
+            trial.set_user_attr(BUSY, value=True)
         trial.set_user_attr("reason", planned.reason)
         assert (trial.params[MEMORY], trial.params[ARCHITECTURE], trial.params[COUNT]) == (
             planned.candidate.memory_mb,
