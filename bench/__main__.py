@@ -1,4 +1,4 @@
-"""``python -m bench`` (most of them), or one of ``search frontier nights examples cost logs report cpu``."""
+"""``python -m bench`` (most of them), or one of ``search frontier nights examples busy cost logs report cpu``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main() -> int:
         return logs.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from bench import examples, frontier, nights, report, search
+    from bench import busy, examples, frontier, nights, report, search
 
     search.add_arguments(commands.add_parser("search", help="the search against its peers, on measured curves"))
     frontier.add_arguments(commands.add_parser("frontier", help="our search's quality against invocations, as a plot"))
@@ -39,6 +39,7 @@ def main() -> int:
     examples.add_arguments(
         commands.add_parser("examples", help="the picks on real examples against all sizes measured")
     )
+    busy.add_arguments(commands.add_parser("busy", help="known functions tuned on an idle and on a busy machine"))
     report.add_arguments(commands.add_parser("report", help="the report's size, and how soon it can be used"))
     commands.add_parser("logs", help="how many records of a log are read a second", add_help=False)
     commands.add_parser("cost", help="what one run takes besides the invocations", add_help=False)
@@ -48,7 +49,13 @@ def main() -> int:
     parsed = parser.parse_args(arguments or ["all"])
     if parsed.command == "all":
         return _run_all(quick=parsed.quick)
-    runs = {"examples": examples.run, "frontier": frontier.run, "nights": nights.run, "report": report.run}
+    runs = {
+        "busy": busy.run,
+        "examples": examples.run,
+        "frontier": frontier.run,
+        "nights": nights.run,
+        "report": report.run,
+    }
     return runs.get(parsed.command, search.run)(parsed)
 
 

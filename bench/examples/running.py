@@ -40,15 +40,22 @@ def run_product(
         request["goal"] = {"percentile": goal.percentile, "limitMs": goal.limit_ms}
     if cpu_time:
         request["cpuTime"] = True
-    states = client(aws, "stepfunctions")
     began_s = time.monotonic()
+    report, reason = tune(aws, request, name)
+    wall_s = time.monotonic() - began_s
+    if report is None:
+        return RunAnswer(example.name, goal, cpu_time, wall_s, error=reason)
+    return answer_of(report, example=example.name, goal=goal, cpu_time=cpu_time, wall_s=wall_s)
+
+
+def tune(aws: EmbeddedAws, request: dict[str, Any], name: str) -> tuple[dict[str, Any] | None, str]:
+    """Run one request to its end; gives its ``report.json``, or the reason why there is none."""
+    states = client(aws, "stepfunctions")
     execution = states.start_execution(stateMachineArn=aws.tune_arn, name=name, input=json.dumps(request))
     while (end := states.describe_execution(executionArn=execution["executionArn"]))["status"] == "RUNNING":
         time.sleep(_POLL_S)
-    wall_s = time.monotonic() - began_s
     if end["status"] != "SUCCEEDED":
-        reason = f"{end.get('error', end['status'])}: {end.get('cause', 'no reason was given')}"
-        return RunAnswer(example.name, goal, cpu_time, wall_s, error=reason)
+        return None, f"{end.get('error', end['status'])}: {end.get('cause', 'no reason was given')}"
     run_id = json.loads(end["output"])["runId"]
     written = client(aws, "s3").get_object(Bucket=aws.bucket, Key=f"runs/{run_id}/report.json")["Body"].read()
-    return answer_of(json.loads(written), example=example.name, goal=goal, cpu_time=cpu_time, wall_s=wall_s)
+    return json.loads(written), ""
