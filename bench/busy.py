@@ -215,8 +215,10 @@ def _print_table(functions: Sequence[Known], answers: dict[tuple[str, bool], lis
             good[busy] = sum(known.is_good(each.pick_mb) for each in told)
             invocations = sum(each.invocations for each in told)
             verdicts = _counts(each.verdict or "failed" for each in of_it)
+            picks = _counts(each.pick_mb for each in told)
             print(
-                f"| {known.name} | {'busy' if busy else 'idle'} | {verdicts} | {_counts(each.pick_mb for each in told)} | {wrong} of {len(of_it)} | {good[busy]} of {len(of_it)} "
+                f"| {known.name} | {'busy' if busy else 'idle'} | {verdicts} | {picks} "
+                f"| {wrong} of {len(of_it)} | {good[busy]} of {len(of_it)} "
                 f"| {invocations / max(1, len(told)):.1f} | {sum(each.disturbed for each in told)} of {invocations} |"
             )
             worse += bool(wrong and busy)

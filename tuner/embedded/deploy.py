@@ -128,7 +128,7 @@ def transform(
         elif resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = upload(properties.get("ContentUri"))
         elif resource["Type"] == "AWS::Serverless::StateMachine" and isinstance(properties.get("DefinitionUri"), str):
-            properties["Definition"] = _definition(root / properties.pop("DefinitionUri"))
+            properties["Definition"] = _one_run_at_a_time(_definition(root / properties.pop("DefinitionUri")))
     policies = {name.rpartition("/")[2]: f"arn:aws:iam::aws:policy/{name}" for name in _MANAGED_POLICIES}
     pseudo = {"AWS::AccountId": ACCOUNT_ID, "AWS::StackName": stack}
     translator = Translator(policies, Parser(), boto_session=boto3.Session(region_name=REGION))
@@ -149,6 +149,14 @@ def _definition(path: Path) -> dict[str, Any]:
         raise DeploymentFailed(
             f"The definition {path} cannot be read: {error}.", hint="Install lambda-tuner again."
         ) from error
+
+
+def _one_run_at_a_time(definition: dict[str, Any]) -> dict[str, Any]:
+    """Let a night tune one function after the other: on one machine several runs at once measure each other."""
+    for state in definition["States"].values():
+        if "MaxConcurrency" in state:  # of tune's own Map the run's plan says it
+            state["MaxConcurrency"] = 1
+    return definition
 
 
 def deployment_parameters(parameters: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
-from tuner.core.errors import TunerError
+from tuner.core.errors import Throttled, TunerError
 from tuner.embedded.identity import STEERING_PREFIX
 from tuner.embedded.log_filter import matches_filter
 from tuner.embedded.schedule_expression import InvalidSchedule, check_schedule
@@ -581,6 +581,8 @@ def mend_invoke(hooks: Hooks) -> None:
         with _one_of_reserved_concurrency(function), _idle_limit(function):
             try:
                 result = hooks.invoke(function, body or b"{}", context, trace_id)
+            except Throttled as error:
+                raise _lambda_error("TooManyRequestsException", str(error), 429) from error
             except TunerError as error:
                 LOG.warning("%s could not be invoked: %s", function.function_arn, error)
                 raise _lambda_error("ServiceException", str(error), 500) from error
@@ -608,7 +610,7 @@ def mend_invoke(hooks: Hooks) -> None:
     def invoke_record(self: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
         """Serve moto's own callers (SQS, SNS, subscriptions), which invoke the record directly."""
         payload = body.encode() if isinstance(body, str) else bytes(body or b"{}")
-        result = hooks.invoke(self, payload, None, _own_trace(self))
+        result = _invoke_when_possible(hooks, self, payload, None, _own_trace(self))
         if result.function_error:
             response_headers["x-amz-function-error"] = result.function_error
         return result.payload
@@ -720,9 +722,18 @@ def _idle_limit(function: Any) -> Iterator[None]:
 
 def _invoke_unattended(hooks: Hooks, function: Any, body: bytes, context: str | None, trace_id: str | None) -> None:
     try:
-        hooks.invoke(function, body or b"{}", context, trace_id)
+        _invoke_when_possible(hooks, function, body or b"{}", context, trace_id)
     except Exception:
         LOG.exception("asynchronous invocation of %s failed", function.function_arn)
+
+
+def _invoke_when_possible(
+    hooks: Hooks, function: Any, payload: bytes, context: str | None, trace_id: str | None
+) -> Invocation:
+    """Invoke for a caller who does not wait for the answer: throttled, Lambda's own queue asks again."""
+    while True:
+        with contextlib.suppress(Throttled):
+            return hooks.invoke(function, payload, context, trace_id)
 
 
 def mend_function_policy(hooks: Hooks) -> None:

@@ -134,6 +134,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     sandbox = NO_SANDBOX if options.no_sandbox else find_sandbox()
     measured = make_host(
         work_dir=work_dir / "measured",
+        cores_lock=options.home / "cores.lock",
         access_key=key_of_functions,
         real_aws=users_environment,
         sandbox=sandbox,

@@ -13,9 +13,9 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from tuner.core.errors import ServiceError
+from tuner.core.errors import ServiceError, Throttled
 from tuner.embedded.access import AccessKey
-from tuner.embedded.host.core_queue import CoreQueue
+from tuner.embedded.host.core_queue import QUEUE_LIMIT_S, CoreQueue, OtherServers
 from tuner.embedded.host.environment import ExecutionEnvironment, HostSettings
 from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
 from tuner.embedded.host.sandbox import Sandbox, find_sandbox
@@ -70,6 +70,7 @@ class ExecutionHost:
         log_sink: Takes the log lines, from any thread.
         work_dir: Where environments have their temporary folders.
         cores: Cores of this machine that functions may use together.
+        cores_lock: A file by which the hosts of several processes take turns; without one they do not.
         force_bootstrap: Use our own runtime client where AWS's is there, too.
         sandbox: What keeps the functions from this machine; by default the
             best that the system has.
@@ -98,6 +99,7 @@ class ExecutionHost:
         work_dir: Path,
         cores: float,
         *,
+        cores_lock: Path | None = None,
         force_bootstrap: bool = False,
         sandbox: Sandbox | None = None,
         left_behind: Path | None = None,
@@ -125,7 +127,7 @@ class ExecutionHost:
             force_bootstrap=force_bootstrap,
             sandbox=sandbox or find_sandbox(),
         )
-        self._cores = CoreQueue(cores)
+        self._cores = CoreQueue(cores, other_servers=OtherServers(cores_lock) if cores_lock else None)
         self._idle_limit_s = idle_limit_s
         self._most_idle_count = most_idle_count
         self._changed = threading.Condition()
@@ -160,6 +162,7 @@ class ExecutionHost:
         Raises:
             InvalidRequest: the interpreter chosen for the function does not work.
             ServiceError: the worker could not be started, or the host is closed.
+            Throttled: others have had the cores for too long.
         """
         request_id = str(uuid.uuid4())
         environment = self._take(spec)
@@ -171,7 +174,7 @@ class ExecutionHost:
             # An init runs at full speed, so it takes a whole core from the others.
             wanted = spec.cpu_share if environment.is_warm else max(1.0, spec.cpu_share)
             queued_at_s = time.monotonic()
-            with self._cores.hold(wanted, used_cpu_s=environment.cpu_s) as ticket:
+            with self._cores.hold(wanted, used_cpu_s=environment.cpu_s, limit_s=QUEUE_LIMIT_S) as ticket:
                 queued_ms = (time.monotonic() - queued_at_s) * 1e3
                 result = environment.invoke(
                     event,
@@ -181,6 +184,8 @@ class ExecutionHost:
                     on_init_done=lambda: ticket.shrink_to(spec.cpu_share),
                 )
             return dataclasses.replace(result, queued_ms=queued_ms)
+        except Throttled:
+            raise  # nothing ran: the environment is as it was
         except BaseException:
             environment.is_usable = False
             raise
