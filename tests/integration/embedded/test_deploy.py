@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.embedded.conftest import APPLICATION
+from tuner.application import application_root
 from tuner.embedded.deploy import DeploymentFailed, own_code_archive, read_template, transform
 from tuner.embedded.log_filter import matches_filter
 
@@ -37,6 +38,14 @@ def test_local_files_go_into_the_template() -> None:
     assert machine["DefinitionSubstitutions"]["EchoArn"] == {"Fn::GetAtt": ["Echo", "Arn"]}
     assert "${EchoArn}" in json.dumps(machine["DefinitionString"])
     assert result["Resources"]["EchoRole"]["Type"] == "AWS::IAM::Role"
+
+
+def test_a_night_tunes_one_function_after_the_other() -> None:
+    """On one machine several runs at once would measure each other; an account's own definition is left as it is."""
+    result = transform(read_template(application_root()), application_root(), {}, upload=lambda _: "s3://code/own.zip")
+    nightly = json.dumps(result["Resources"]["NightlyStateMachine"]["Properties"]["DefinitionString"])
+    assert '\\"MaxConcurrency\\": 1' in nightly
+    assert '\\"MaxConcurrency\\": 3' not in nightly
 
 
 def test_an_invalid_template_lists_its_reasons(tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_what_cannot_be_shown_is_uncertain() -> None:
     assert result.verdict == "UNCERTAIN"
 
 
+def test_no_goal_is_out_of_reach_of_a_size_that_did_not_run() -> None:
+    """Without a warm sample of this run at the fastest size the verdict is uncertain."""
+    result = judge(
+        GOAL, confidence=0.9, met=0.02, unreachable=0.99, estimate_ms=350.0, within_tolerance=1.0, fastest_seen=False
+    )
+    assert (result.verdict, result.confidence) == ("UNCERTAIN", 0.99)
+
+
 def test_samples_that_show_a_percentile() -> None:
     """45 and 59 for p95, 230 and 299 for p99, at 90 and 95 % confidence."""
     shown = [samples_to_show(p, c) for p in (95, 99) for c in (0.9, 0.95)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.unit.search.simulated import SimulatedFunction, problem_of
-from tuner.core.model import Facts, LatencyGoal, Observation, TuningBudget
+from tuner.core.model import Batch, EarlierRun, Facts, LatencyGoal, Observation, SearchProblem, TuningBudget
 from tuner.core.search import conclude, open_study, recommend, suggest
+from tuner.core.search.planning import plan_round
 
 
 def test_goal_out_of_reach_ends_the_search_early(tmp_path: Path) -> None:
@@ -24,3 +25,29 @@ def test_goal_out_of_reach_ends_the_search_early(tmp_path: Path) -> None:
     answer = recommend(conclude(problem, observations, Facts()), stop_reason=suggestion.stop_reason)
     assert answer.verdict == "GOAL_NOT_MET"
     assert answer.recommended.samples > 0
+
+
+def test_a_goal_that_only_earlier_runs_call_out_of_reach_is_measured_at_the_fastest_size() -> None:
+    """A night that starts from an earlier one says GOAL_NOT_MET only of what it saw itself."""
+    problem = problem_of((128, 512, 1769, 3008), goal=LatencyGoal(95, 5))
+    function = SimulatedFunction()
+    facts = Facts(earlier=(EarlierRun("night-1", 0.5, tuple(_measured(problem, function, Facts()))),))
+    observations = _measured(problem, function, facts)
+    answer = recommend(conclude(problem, observations, facts), stop_reason="")
+    assert answer.verdict == "GOAL_NOT_MET"
+    assert max(row.samples for row in answer.configurations if row.candidate.memory_mb >= 1769) > 0
+    small = [observation for observation in observations if observation.candidate.memory_mb < 1769]
+    unseen = recommend(conclude(problem, small, facts), stop_reason="")
+    assert unseen.verdict == "UNCERTAIN"
+
+
+def _measured(problem: SearchProblem, function: SimulatedFunction, facts: Facts) -> list[Observation]:
+    """All that a run measures."""
+    observations: list[Observation] = []
+    while batches := plan_round(problem, observations, elapsed_minutes=0.0, facts=facts).batches:
+        number = len(observations) + 1
+        observations += [
+            function.measure(Batch(number, number, b.candidate, b.invocation_count, b.environment_count, b.reason))
+            for b in batches
+        ]
+    return observations

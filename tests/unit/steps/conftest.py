@@ -40,6 +40,7 @@ class FakeRun:
     memory_cap_mb: int = 10_240
     where: str = "aws"
     machine_architecture: str | None = None
+    load: float | None = None
 
     def __post_init__(self) -> None:
         self.aws.s3 = self.s3
@@ -57,6 +58,8 @@ class FakeRun:
             NOW,
             "/lambda-tuner/clones",
             architecture=self.machine_architecture,  # type: ignore[arg-type]
+            cores=2 if self.where == "local" else None,
+            load=self.load,
         )
         record = plan_run(
             self.artifacts,

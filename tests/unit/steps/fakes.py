@@ -114,6 +114,8 @@ class FakeLambda:
         self.cold: set[str] = set()
         self.started: dict[str, int] = {}
         """Environments of each function."""
+        self.core_wait = ""
+        """What REPORT says of the wait for a core of the embedded AWS's machine."""
         self.unreserved = 1_000
         self.pending_looks = 1
         """How often a version with SnapStart is still pending when it is looked at."""
@@ -292,7 +294,7 @@ class FakeLambda:
         tail = (
             f"START RequestId: {request_id} Version: {Qualifier}\nEND RequestId: {request_id}\n"
             f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed_ms} ms\t"
-            f"Memory Size: {configuration['MemorySize']} MB\tMax Memory Used: 60 MB\t{init}\n"
+            f"Memory Size: {configuration['MemorySize']} MB\tMax Memory Used: 60 MB\t{init}{self.core_wait}\n"
         )
         return {
             "StatusCode": 200,

@@ -63,6 +63,31 @@ def test_the_second_night_starts_from_the_first(run: FakeRun) -> None:
     assert len(studies(run)) == 1
 
 
+@pytest.mark.parametrize("disturbance", ["load", "waits"])
+def test_no_run_starts_from_one_that_other_work_disturbed(run: FakeRun, disturbance: str) -> None:
+    """On the user's own machine: neither from a run that began on a busy one, nor from one that waited for cores."""
+    small: dict[str, Any] = {"memory": [256, 1024], "budget": {"maxInvocations": 6}}
+    run.where, run.load = "local", 4.0 if disturbance == "load" else 0.1
+    run.aws.core_wait = "Core Wait: 20.000 ms\tCore Wait Error: 2.000 ms\t" if disturbance == "waits" else ""
+    begin(run, "night-1", **small)
+    first = finish(run)
+    run.load, run.aws.core_wait = 0.1, ""
+    begin(run, "night-2", **small)
+    run.suggest()
+    earlier = load_earlier(run.artifacts)
+    assert earlier.runs == ()
+    assert "did not disturb" in earlier.reason
+    (warning,) = first["warnings"]
+    count = first["invocations"]
+    assert warning.startswith(
+        "This machine was busy when the run began"
+        if disturbance == "load"
+        else f"Other work on this machine disturbed {count} of {count} invocations."
+    )
+    waits_ms = {row.get("coreWaitMs") for row in first["observations"]}
+    assert waits_ms == ({None} if disturbance == "load" else {20.0})
+
+
 def test_a_slower_function_is_noticed_and_later_nights_start_from_there(run: FakeRun) -> None:
     """The run that notices says so and starts cold; the next one starts from it alone."""
     begin(run, "night-1")

@@ -182,7 +182,7 @@ class CpuShare:
         cpu_s = self._tree.cpu_s()
         used_s = max(0.0, cpu_s - self._cpu_s)
         self._cpu_s = max(cpu_s, self._cpu_s)
-        waited_s = self._take_off_wait(now_s, used_s)
+        waited_s = self._take_off_wait(now_s, used_s, is_exact=is_exact)
         if self._running_count and not (self._stopped or is_exact or used_s or waited_s):
             return  # it may wait for a core, and how long is told when it has one: no period passes meanwhile
         period = int((now_s - self.core_wait_s - self._phase_s) / PERIOD_S)
@@ -195,7 +195,7 @@ class CpuShare:
             kept_s = _TOO_LITTLE_S if self._stopped else 0.0
             self._left_s = min(self._quota_s + kept_s, self._left_s)
 
-    def _take_off_wait(self, now_s: float, used_s: float) -> float:
+    def _take_off_wait(self, now_s: float, used_s: float, *, is_exact: bool) -> float:
         """Add what the threads waited for a core since the last look; returns it."""
         passed_s, self._looked_at_s = now_s - self._looked_at_s, now_s
         before_s, self._run_delay_s = self._run_delay_s, self._tree.run_delay_s()
@@ -209,7 +209,8 @@ class CpuShare:
         if not self._stopped:
             self._lost_s += passed_s - used_s / at_once
         # Threads that wait for each other while all cores are theirs have lost nothing to others.
-        self.core_wait_s = max(self.core_wait_s, min(self._waited_s, self._lost_s))
+        unseen_s = CLOCK_LAG_S if at_once > 1 and not is_exact else 0.0
+        self.core_wait_s = max(self.core_wait_s, min(self._waited_s, self._lost_s - unseen_s))
         return waited_s
 
     def _go_on(self, now_s: float) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tuner.core.errors import ServiceError
-from tuner.embedded.host.core_queue import CoreQueue, CoreTicket
+from tuner.core.errors import ServiceError, Throttled
+from tuner.embedded.host.core_queue import CoreQueue, CoreTicket, OtherServers
 
 
 class Holder:
@@ -150,3 +151,46 @@ def test_closed_queue_lets_nobody_wait(queue: CoreQueue) -> None:
 
     assert isinstance(second.error, ServiceError)
     first.go()
+
+
+def test_who_waits_for_too_long_is_throttled(queue: CoreQueue) -> None:
+    """As by Lambda; the turn is given up, so that nobody waits behind it."""
+    first = Holder(queue, 2)
+    assert first.has_begun.wait(30)
+
+    with pytest.raises(Throttled), queue.hold(1, limit_s=0.02):
+        pass
+
+    first.go()
+    with queue.hold(2, limit_s=0.02) as ticket:
+        assert ticket.core_count == 2
+
+
+def test_servers_of_one_home_take_turns(tmp_path: Path) -> None:
+    """While one runs an invocation the other waits; several of the same do not wait for each other."""
+    one, other = (
+        CoreQueue(2, patience_s=60, other_servers=OtherServers(tmp_path / "cores.lock", limit_s=60)) for _ in range(2)
+    )
+    here = [Holder(one, 1) for _ in range(2)]
+    assert all(each.has_begun.wait(30) for each in here)
+    there = Holder(other, 1)
+    assert there.waits()
+
+    for each in here:
+        each.go()
+
+    assert there.has_begun.wait(30)
+    there.go()
+
+
+def test_a_server_that_holds_the_machine_for_long_is_passed(tmp_path: Path) -> None:
+    """A function that sleeps for minutes does not stop the other server's run."""
+    one, other = (CoreQueue(2, other_servers=OtherServers(tmp_path / "cores.lock", limit_s=0.05)) for _ in range(2))
+    here = Holder(one, 1)
+    assert here.has_begun.wait(30)
+
+    there = Holder(other, 1)
+
+    assert there.has_begun.wait(30)
+    there.go()
+    here.go()

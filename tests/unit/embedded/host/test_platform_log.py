@@ -105,6 +105,18 @@ def test_tuner_reads_what_is_written(log_format: Literal["Text", "JSON"], init_m
     assert (read.memory_size_mb, read.max_memory_used_mb) == (128, 31)
     assert read.init_ms == (None if init_ms is None else pytest.approx(init_ms, abs=0.005))
     assert (read.cpu_ms, read.thread_count) == (None, None)
+    assert (read.core_wait_ms, read.core_wait_error_ms) == (None, None)
+
+
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+def test_wait_for_a_core_is_written_where_there_was_one(log_format: Literal["Text", "JSON"]) -> None:
+    """A disturbed invocation's report says how long it waited, and how far off its duration may be for it."""
+    report = Report(REQUEST_ID, "success", 10.25, 11, 128, 31, core_wait_ms=7.5, core_wait_error_ms=0.75)
+
+    read = log_records.find_report(report_record(report, log_format), REQUEST_ID)
+
+    assert read is not None
+    assert (read.core_wait_ms, read.core_wait_error_ms, read.duration_ms) == (7.5, 0.75, 10.25)
 
 
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
