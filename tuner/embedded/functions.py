@@ -132,6 +132,7 @@ class FunctionRunner:
             interpreter=self._interpreter_of(function.code_digest),
             code_sha256=function.code_sha_256,
             tells_cpu_time=CPU_TIME_TAG in function.tags,
+            tells_core_wait=function.function_name.startswith(CLONE_PREFIX),
             snap_start=function.snap_start == "PublishedVersions" and str(function.version) != "$LATEST",
             revision=function.revision_id,
         )

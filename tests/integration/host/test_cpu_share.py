@@ -249,7 +249,7 @@ def test_failed_init_has_no_cpu_time(one_bench: Workbench) -> None:
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel tells no wait for a core")
 def test_other_work_is_not_in_the_duration(one_bench: Workbench) -> None:
     """Beside two busy loops a core, the record says how long the worker waited, and the duration is the work's own."""
-    spec = one_bench.function(BURN, memory_mb=1769)
+    spec = one_bench.function(BURN, memory_mb=1769, tells_core_wait=True)
     one_bench.invoke(spec, {"cpu_s": 0})
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
     try:

@@ -345,7 +345,9 @@ def test_daemon_of_a_worker_that_ends_by_itself_ends(sandboxed: Workbench) -> No
         """
         import os, subprocess
         def handler(event, context):
-            subprocess.run("setsid -f env -i sh -c 'echo daemon $$; exec sleep 600'", shell=True)
+            subprocess.run("setsid -f env -i sh -c 'echo daemon $$; touch /tmp/told; exec sleep 600'", shell=True)
+            while not os.path.exists("/tmp/told"):
+                pass
             os._exit(3)
         """,
         name="exit",

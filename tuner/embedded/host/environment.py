@@ -355,13 +355,17 @@ class ExecutionEnvironment:
         assert self._worker is not None
         assert self._tree is not None
         assert self._output is not None
+        delayed_before_s = self._tree.run_delay_s() or 0.0
         too_much_memory = False
         while True:
             with api.changed:
                 if not (api.is_polling or api.awaits_restore) and api.init_error is None:
                     api.changed.wait(_MEMORY_LOOK_S)
                 if api.is_polling or api.awaits_restore:
-                    return None, api.polled_at_s - started_s
+                    init_s = api.polled_at_s - started_s
+                    # At full speed what it waited for a core is in it whole, but what it computed was no wait.
+                    waited_s = (self._tree.run_delay_s() or 0.0) - delayed_before_s
+                    return None, max(init_s - waited_s, min(init_s, self._tree.cpu_s()))
                 init_error = api.init_error
             init_s = time.monotonic() - started_s
             if init_error is not None:
@@ -589,7 +593,7 @@ class ExecutionEnvironment:
         if out_of_memory or error_type == "Runtime.OutOfMemory":
             error_type = "Runtime.OutOfMemory"
             max_memory_used_mb = spec.memory_mb
-        was_disturbed = core_wait_ms > max(DISTURBED_RATIO * duration_ms, DISTURBED_MS)
+        tells_core_wait = spec.tells_core_wait and core_wait_ms > max(DISTURBED_RATIO * duration_ms, DISTURBED_MS)
         report = Report(
             request_id=request_id,
             status=status,
@@ -603,8 +607,8 @@ class ExecutionEnvironment:
             error_type=error_type,
             cpu_ms=cpu_ms if spec.tells_cpu_time else None,
             thread_count=thread_count if spec.tells_cpu_time else None,
-            core_wait_ms=core_wait_ms if was_disturbed else None,
-            core_wait_error_ms=core_wait_error_ms if was_disturbed else None,
+            core_wait_ms=core_wait_ms if tells_core_wait else None,
+            core_wait_error_ms=core_wait_error_ms if tells_core_wait else None,
             platform_error=failure is not None,
         )
         self._log.add(

@@ -44,6 +44,8 @@ class FunctionSpec:
     code_sha256: str = ""
     tells_cpu_time: bool = False
     """Whether its REPORT records say how much CPU time an invocation took, and over how many threads."""
+    tells_core_wait: bool = False
+    """Whether its REPORT records say how long other work of this machine kept an invocation from a core."""
     snap_start: bool = False
     """Whether its environments are restored: they wait after their init, and an invocation finds it made."""
     revision: str = ""
