@@ -8,7 +8,6 @@ import pytest
 from tests.unit.search.simulated import problem_of
 from tuner.core.model import LatencyGoal
 from tuner.core.search.choice import choose_cheapest_meeting, judge
-from tuner.core.search.decision import samples_to_show
 from tuner.core.search.next_batch import price_per_invocation
 from tuner.core.search.noise import TAIL_FACTORS, log_quantile, normal_cdf, normal_quantile
 from tuner.core.search.space import space_of
@@ -61,12 +60,6 @@ def test_no_goal_is_out_of_reach_of_a_size_that_did_not_run() -> None:
         GOAL, confidence=0.9, met=0.02, unreachable=0.99, estimate_ms=350.0, within_tolerance=1.0, fastest_seen=False
     )
     assert (result.verdict, result.confidence) == ("UNCERTAIN", 0.99)
-
-
-def test_samples_that_show_a_percentile() -> None:
-    """45 and 59 for p95, 230 and 299 for p99, at 90 and 95 % confidence."""
-    shown = [samples_to_show(p, c) for p in (95, 99) for c in (0.9, 0.95)]
-    assert shown == [45, 59, 230, 299]
 
 
 def test_an_invocation_is_cheaper_to_a_busy_function() -> None:
