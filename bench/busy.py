@@ -90,7 +90,7 @@ class Known:
 
 FUNCTIONS = (
     Known("computes", 0, 60, 150, 1024),
-    Known("computes-and-waits", 60, 20, 150, 1024),
+    Known("computes-and-waits", 60, 20, 160, 1024),
     Known("waits", 80, 3, 150, 512),
 )
 
