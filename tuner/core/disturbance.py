@@ -52,11 +52,11 @@ def disturbance_sentence(observations: Sequence[Observation]) -> str | None:
     )
     if not left_out_count:
         return what
-    return (
-        f"{what} For {left_out_count} of them that was not possible with enough certainty: "
-        f"{'it was' if left_out_count == 1 else 'they were'} left out, and measured again as far as it was worth it "
-        "and the budget allowed."
-    )
+    return f"{what} {left_out_count} could not be corrected well enough and {_was(left_out_count)} left out."
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _counted(count: int) -> str:

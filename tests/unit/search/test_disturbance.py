@@ -54,7 +54,10 @@ def test_disturbed_samples_widen_the_intervals() -> None:
     [
         (_seen(None), None),
         (_seen(3.0), ("24 of 24 invocations", "taken out of their durations")),
-        ([*_seen(None)[:1], *_seen(40.0, count=2)[1:]], ("4 of 12 invocations", "For 4 of them", "left out")),
+        (
+            [*_seen(None)[:1], *_seen(40.0, count=2)[1:]],
+            ("4 of 12 invocations", "4 could not be corrected well enough and were left out"),
+        ),
     ],
 )
 def test_the_reader_is_told_how_many_were_disturbed(
