@@ -6,7 +6,9 @@ import heapq
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
@@ -25,16 +27,49 @@ _CONTENT_TYPES = {
 }
 
 
-class Artifacts:
-    """Objects of the artifact bucket, by key."""
+_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+"""The console's host in each partition ("AWS Management Console endpoints", AWS General Reference; seen 2026-11-28)."""
 
-    def __init__(self, s3: Any, bucket: str) -> None:
+
+class Artifacts:
+    """Objects of the artifact bucket, by key.
+
+    Args:
+        s3: A client of the bucket's Region.
+        bucket: Its name.
+        folder: Where the embedded AWS keeps the bucket; ``None`` in an account.
+    """
+
+    def __init__(self, s3: Any, bucket: str, *, folder: Path | None = None) -> None:
         self._s3 = s3
         self.bucket = bucket
+        self._folder = folder
 
     def uri(self, key: str) -> str:
         """The object's ``s3://`` address."""
         return f"s3://{self.bucket}/{key}"
+
+    def place(self, key: str) -> str:
+        """Where a reader finds the object: its file where the bucket is a folder, else its ``s3://`` address."""
+        return self.uri(key) if self._folder is None else str(self._folder / key)
+
+    def console_url(self, key: str) -> str | None:
+        """The object's page in the S3 console; ``None`` where the bucket is a folder or the console unknown."""
+        console = _CONSOLES.get(self._s3.meta.partition) if self._folder is None else None
+        if console is None:
+            return None
+        region = self._s3.meta.region_name
+        asked = urlencode({"region": region, "prefix": key}, safe="/")
+        return f"https://{region}.{console}/s3/object/{self.bucket}?{asked}"
+
+    def presigned_url(self, key: str, *, holds_s: int) -> str:
+        """A link that opens the object for everybody who has it, as long as the credentials that sign it hold."""
+        asked = {"Bucket": self.bucket, "Key": key}
+        return str(self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=holds_s))
 
     def in_bucket(self, bucket: str) -> Artifacts:
         """The same adapter on another bucket, such as the one that a payload lies in."""
@@ -145,6 +180,14 @@ class RunArtifacts:
     def uri(self, name: str) -> str:
         """The ``s3://`` address of one of the run's objects."""
         return self.all.uri(self.key(name))
+
+    def place(self, name: str) -> str:
+        """Where a reader finds one of the run's objects: a file on this machine, or an ``s3://`` address."""
+        return self.all.place(self.key(name))
+
+    def console_url(self, name: str) -> str | None:
+        """One of the run's objects in the S3 console; ``None`` where it is a file, or the console is not known."""
+        return self.all.console_url(self.key(name))
 
     def read(self, name: str) -> Any:
         """One of the run's JSON objects.

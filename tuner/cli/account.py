@@ -32,8 +32,8 @@ class Account:
     tune_arn: str
     restore_arn: str
     bucket: str
-    client: Callable[[str], Any]
-    """Gives a boto3 client for a service."""
+    client: Callable[..., Any]
+    """Gives a boto3 client for a service, with options of botocore's ``Config`` where one needs them."""
     has_ended: Callable[[], bool] = lambda: False
     """Whether the account itself is gone, and every execution with it: an embedded AWS that died."""
     flags: str = ""
@@ -96,8 +96,8 @@ def account_names(
         retries={"mode": "standard", "total_max_attempts": 4},
     )
 
-    def client(service: str) -> Any:
-        return session.client(service, config=configuration)  # type: ignore[call-overload]
+    def client(service: str, **options: Any) -> Any:
+        return session.client(service, config=configuration.merge(Config(**options)))  # type: ignore[call-overload]
 
     caller = _caller(client("sts"))
     partition = caller["Arn"].split(":")[1]

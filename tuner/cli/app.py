@@ -785,6 +785,15 @@ def try_command(
 @expected_errors
 def report(
     run_id: Annotated[str, RunIdArgument],
+    link_hours: Annotated[
+        float | None,
+        typer.Option(
+            "--link",
+            metavar="HOURS",
+            help="Print a link to the page instead, which opens for everybody who has it, for so long.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     out: OutFlag = None,
     json_output: JsonFlag = False,
     region: RegionFlag = None,
@@ -795,9 +804,12 @@ def report(
     """Show an earlier run's report again; the exit code is that of the run."""
     from tuner.cli.execute import prepare_out
     from tuner.cli.reading import show_report
-    from tuner.cli.tune_function import AccountFlags, artifacts_of
+    from tuner.cli.tune_function import AccountFlags, artifacts_of, run_link
 
-    artifacts, where = artifacts_of(AccountFlags(region, profile, stack, state_machine, local=False))
+    account = AccountFlags(region, profile, stack, state_machine, local=False)
+    if link_hours is not None:
+        _end(run_link(account, run_id, hours=link_hours, json_output=json_output))
+    artifacts, where = artifacts_of(account)
     prepare_out(out)
     _end(show_report(artifacts, run_id, where, out=out, json_output=json_output))
 

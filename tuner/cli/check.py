@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.cli.console import error_console
 from tuner.cli.failures import EXIT_CHEAPER, EXIT_COST_LIMIT, EXIT_MISSES_GOAL, EXIT_OK, UsageProblem
+from tuner.cli.github import Level, annotate, append_summary, is_github
 from tuner.report import document as doc
 from tuner.report import formats, tables
 from tuner.report.change import VERDICTS_TO_ACT_ON
-from tuner.report.sentences import failure_sentence
+from tuner.report.markdown import render_markdown
+from tuner.report.sentences import failure_sentence, plain, verdict_message
+
+CHECKED = "Today's configuration is right."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,35 @@ def judge_with(max_cost_per_million_usd: float | None) -> Callable[[Mapping[str,
         return [finding for finding in found if finding is not None]
 
     return judge
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check leaves for others to read: report.md with what was found, and annotations of the job."""
+
+    markdown: bytes | None
+    annotations: Sequence[tuple[Level, str]]
+
+
+def checked_run(document: Mapping[str, Any], findings: Sequence[Finding], code: int) -> Checked:
+    """The report of a run that was checked; an annotation for each finding, or for a verdict that stops the job."""
+    annotations: list[tuple[Level, str]] = [
+        ("warning" if finding.code in (EXIT_OK, EXIT_CHEAPER) else "error", finding.sentence) for finding in findings
+    ]
+    if code not in (EXIT_OK, *(finding.code for finding in findings)):
+        message = verdict_message(document)
+        annotations.insert(0, ("error", f"{message.label}: {plain(message.headline)}"))
+    found = [finding.sentence for finding in findings] or ([CHECKED] if code == EXIT_OK else [])
+    return Checked(render_markdown(document, checked=found).encode(), annotations)
+
+
+def tell_github(checked: Checked, *, title: str) -> None:
+    """Show a check where GitHub Actions shows one; nothing happens elsewhere."""
+    problem = None if checked.markdown is None else append_summary(checked.markdown.decode())
+    if problem:
+        error_console().print(problem, markup=False, soft_wrap=True)
+    if is_github():
+        annotate(checked.annotations, title=title, stream=sys.stderr)
 
 
 def exit_code_of(verdict_code: int, findings: list[Finding]) -> int:

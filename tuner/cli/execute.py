@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.cli.account import Account
-from tuner.cli.check import Finding, exit_code_of
+from tuner.cli.check import CHECKED, Checked, Finding, checked_run, exit_code_of, tell_github
 from tuner.cli.console import error_console, result_console
 from tuner.cli.display import Display
 from tuner.cli.failures import (
@@ -32,6 +32,7 @@ _POLL_S = {"local": 1.0, "aws": 2.0}
 """On this machine every question takes CPU time from what is being measured."""
 _LARGE_OBJECT_BYTES = 1_000_000
 """More than a run's largest object usually has."""
+_MARKDOWN = REPORT_FILES["markdown"]
 _DEFAULT_BUDGET = {"maxInvocations": 50, "maxCostUsd": 1.0, "maxMinutes": 60}
 
 
@@ -146,6 +147,7 @@ def show_end(
         code = show_failure(run_id, name, message, hint, json_output=presentation.json_output)
         if name == PayloadFailed.__name__:
             show_log_tail(runs.report_document(run_id) or {})
+        checked = Checked(runs.report_file(run_id, _MARKDOWN), [("error", f"{name}: {message} {hint}".strip())])
     else:
         unused = presentation.json_output and presentation.judge is None
         document = output if unused else runs.report_document(run_id) or output
@@ -153,6 +155,7 @@ def show_end(
         code = exit_code_of(exit_code_of_verdict(str(output.get("verdict"))), findings)
         if presentation.json_output:
             print_json(output if presentation.judge is None else {**output, "check": check_fields(code, findings)})
+        checked = checked_run(document, findings, code)
     files = report_files(runs, run_id, presentation, bucket_folder=bucket_folder)
     aside = error_console(quiet=presentation.quiet)
     if output is not None and not presentation.json_output:
@@ -162,15 +165,20 @@ def show_end(
         for finding in findings:
             result_console().print(finding.sentence, style="bold yellow", markup=False, soft_wrap=True)
         if presentation.judge is not None and code == EXIT_OK:
-            aside.print("Checked: today's configuration is right.", style="green")
+            aside.print(f"Checked. {CHECKED}", style="green")
     elif files:
-        aside.print(f"Report: {files.get('html') or files['json']}", markup=False, soft_wrap=True)
+        place = files.get("console") or files.get("html") or files["json"]
+        aside.print(f"Report: {place}", markup=False, soft_wrap=True)
     if files and presentation.out is None and bucket_folder is None:
         aside.print(
             f"Copy it here: lambda-tuner report {run_id} --out DIR {runs.account.flags}",
             markup=False,
             soft_wrap=True,
         )
+    if presentation.judge is not None:
+        if presentation.out is not None and checked.markdown is not None:
+            (presentation.out / _MARKDOWN).write_bytes(checked.markdown)
+        tell_github(checked, title=f"Lambda Tuner, run {run_id}")
     return EXIT_INTERRUPTED if end.interrupted else code
 
 
@@ -243,7 +251,8 @@ def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_
 
     Returns:
         Paths on this machine, or ``s3://`` addresses, under the names that the
-        report's own ``report`` field has; without those that the run did not write.
+        report's own ``report`` field has, without those that the run did not write;
+        of a run in an account also the page's address in the S3 console.
     """
     places: dict[str, str] = {}
     for kind, name in REPORT_FILES.items():
@@ -258,4 +267,7 @@ def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_
                 places[kind] = str(path)
         elif runs.artifacts.exists(f"runs/{run_id}/{name}"):
             places[kind] = runs.artifacts.uri(f"runs/{run_id}/{name}")
+    if places and bucket_folder is None:
+        console = runs.artifacts.console_url(f"runs/{run_id}/{REPORT_FILES['html']}")
+        places |= {} if console is None else {"console": console}
     return places

@@ -199,6 +199,9 @@ def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path
             if body is not None:
                 (out / name).write_bytes(body)
                 files[kind] = str(out / name)
+    written = document.get("report")
+    if isinstance(written, Mapping) and written.get("console"):
+        files["console"] = str(written["console"])
     if json_output:
         print_json(document)
     else:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tuner.aws.artifacts import Artifacts
-from tuner.cli.account import account_names, deployed_account, embedded_account
+from tuner.cli.account import Account, account_names, deployed_account, embedded_account
 from tuner.cli.console import error_console, result_console
 from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepare_out
 from tuner.cli.failures import EXIT_OK, NotConfirmed, UsageProblem
+from tuner.cli.link import check_hours, show_link
 from tuner.cli.local import bucket_of_store, local_aws
 from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.settings import Subject
@@ -59,9 +60,7 @@ def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentati
         with local_aws(function=_name_of(function), quiet=presentation.quiet) as aws:
             offer_examples(aws, function)
             return execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
-    account = deployed_account(
-        region=where.region, profile=where.profile, stack=where.stack, state_machine=where.state_machine
-    )
+    account = _deployed(where)
     confirm_side_effects(function, request, account.name, yes=yes)
     return execute(account, function, request, presentation)
 
@@ -111,10 +110,29 @@ def artifacts_of(where: AccountFlags) -> tuple[ArtifactReader, str]:
     if not where.named:
         folder = bucket_of_store()
         return FolderArtifacts(folder), f"the store {folder}"
-    account = deployed_account(
+    account = _deployed(where)
+    return Artifacts(account.client("s3"), account.bucket), account.name
+
+
+def run_link(where: AccountFlags, run_id: str, *, hours: float, json_output: bool) -> int:
+    """Print a link to a run's report; gives the exit code.
+
+    Raises:
+        UsageProblem: The run is one of this machine, or no link can hold for so long.
+    """
+    check_hours(hours)
+    if not where.named:
+        raise UsageProblem(
+            "--link is for a run in an account: name it with --region, --profile or --stack.",
+            hint=f"`lambda-tuner open {run_id}` opens a report of this machine; report.html may be sent as it is.",
+        )
+    return show_link(_deployed(where), run_id, hours=hours, json_output=json_output)
+
+
+def _deployed(where: AccountFlags) -> Account:
+    return deployed_account(
         region=where.region, profile=where.profile, stack=where.stack, state_machine=where.state_machine
     )
-    return Artifacts(account.client("s3"), account.bucket), account.name
 
 
 def run_uninstall(where: AccountFlags, *, yes: bool) -> int:

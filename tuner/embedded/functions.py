@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -51,6 +51,7 @@ class FunctionRunner:
         code: Where their code lies.
         forget_output: Drops what a function printed, by log group and stream.
         interpreter_of: Tells which Python was chosen for a package, by its digest.
+        own_variables: Environment variables of the stack's own functions alone.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class FunctionRunner:
         code: CodeStore,
         forget_output: Callable[[str, str], None],
         interpreter_of: Callable[[str], str | None],
+        own_variables: Mapping[str, str],
     ) -> None:
         self._own = own
         self._measured = measured
         self._code = code
         self._forget_output = forget_output
         self._interpreter_of = interpreter_of
+        self._own_variables = own_variables
         self._streams_of_clones: dict[str, set[tuple[str, str]]] = {}
 
     def invoke(
@@ -114,6 +117,9 @@ class FunctionRunner:
 
     def _spec_of(self, function: Any) -> FunctionSpec:
         environment = {name: str(value) for name, value in (function.environment_vars or {}).items()}
+        is_own = is_own_function(function.function_name)
+        if is_own:
+            environment |= self._own_variables
         log_format: Literal["Text", "JSON"] = "JSON" if function.logging_config.get("LogFormat") == "JSON" else "Text"
         return FunctionSpec(
             arn=function.function_arn,
@@ -126,7 +132,7 @@ class FunctionRunner:
             environment=environment,
             log_format=log_format,
             log_group=function.logs_group_name,
-            cpu_limited=not is_own_function(function.function_name),
+            cpu_limited=not is_own,
             layers_dir=self._layers_dir(function),
             ephemeral_storage_mb=int(function.ephemeral_storage),
             interpreter=self._interpreter_of(function.code_digest),

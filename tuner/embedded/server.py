@@ -152,7 +152,14 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         return packages if key.startswith(_PACKAGES) else folder
 
     try:
-        runner = FunctionRunner(own, measured, code, moto_account.forget_output, moto_account.chosen_interpreter)
+        runner = FunctionRunner(
+            own,
+            measured,
+            code,
+            moto_account.forget_output,
+            moto_account.chosen_interpreter,
+            {"TUNER_BUCKET_FOLDER": str((options.home / "bucket").resolve())},
+        )
         moto_patches.apply(
             moto_patches.Hooks(
                 invoke=runner.invoke,

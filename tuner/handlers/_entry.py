@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -27,8 +28,9 @@ metrics = Metrics()
 
 @cache
 def artifacts() -> Artifacts:
-    """The artifact bucket."""
-    return Artifacts(client("s3"), os.environ["TUNER_BUCKET"])
+    """The artifact bucket, which the embedded AWS keeps in a folder."""
+    folder = os.environ.get("TUNER_BUCKET_FOLDER")
+    return Artifacts(client("s3"), os.environ["TUNER_BUCKET"], folder=None if folder is None else Path(folder))
 
 
 def run_artifacts(run_id: str) -> RunArtifacts:

@@ -23,4 +23,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     logger.warning("run failed", error=failure.name, failure=failure.message)
     if event.get("keep", True):
         record_failure(artifacts, failure)
-    return {"name": failure.name, "cause": f"{failure.cause}{REPORT_LINE}{artifacts.uri('report.html')}"}
+    report = artifacts.console_url("report.html") or artifacts.place("report.html")
+    return {"name": failure.name, "cause": f"{failure.cause}{REPORT_LINE}{report}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 from tuner.core.foreign_text import visible
 from tuner.report import change, evidence, formats, tables
@@ -22,7 +23,7 @@ MOST_REQUEST_CHARACTERS = 4000
 SIGNS = {"good": "✅", "caution": "⚠️", "bad": "❌", "neutral": "ℹ️"}
 
 
-def render_markdown(document: doc.Document) -> str:
+def render_markdown(document: doc.Document, *, checked: Sequence[str] = ()) -> str:
     """The report as GitHub-flavoured Markdown, under 60 KB whatever the run did.
 
     Names and error texts come from users' functions: whatever Markdown or HTML
@@ -30,6 +31,7 @@ def render_markdown(document: doc.Document) -> str:
 
     Args:
         document: The content of report.json; a failed run's holds what is known.
+        checked: What ``check`` found, a sentence each; empty where the run was not checked.
     """
     message = verdict_message(document)
     here = " (on this machine)" if document.get("where") == "local" else ""
@@ -41,6 +43,8 @@ def render_markdown(document: doc.Document) -> str:
     if message.next_step:
         parts.append(f"**Next:** {escape(_short(message.next_step))}")
     parts.extend(_failure(document))
+    if checked:
+        parts.append("**Check:**\n\n" + "\n".join(f"- {escape(_short(sentence))}" for sentence in checked))
     parts.extend(_line(document))
     parts.extend(_change(document))
     parts.extend(_comparison(document))
@@ -72,6 +76,11 @@ def _short(text: str) -> str:
 def _code(text: str) -> str:
     """Text that may stand between backticks, also inside a table."""
     return " ".join(text.split()).translate(str.maketrans("`|<>", "'¦‹›"))
+
+
+def _address(text: str) -> str:
+    """An address that cannot end the link that it stands in."""
+    return quote(text, safe="%/:?=&+-._~")
 
 
 def _marked(sentence: Sentence) -> str:
@@ -272,6 +281,9 @@ def _evidence(document: doc.Document) -> list[str]:
             ]
     versions = document.get("versions") or {}
     run = f"Run `{_code(str(document.get('runId')))}`"
+    console = str((document.get("report") or {}).get("console") or "")
+    if console.startswith("https://"):
+        lines += [f"[This report in the S3 console](<{_address(console)}>), for those who may read the bucket.", ""]
     lines.append(", ".join([run, *(f"{escape(str(name))} {escape(str(value))}" for name, value in versions.items())]))
     return ["<details><summary>How we know</summary>\n\n" + "\n".join(lines) + "\n\n</details>"]
 

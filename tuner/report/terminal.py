@@ -238,6 +238,6 @@ def _files(document: doc.Document, console: Console) -> None:
         cost = doc.at_most(document) + formats.money(spent, document.get("currency") or "USD")
         console.print(Text(f"{formats.count(invocations, 'invocation')}, {cost}, {goal_text(document)}", style="dim"))
     files = document.get("report") or {}
-    for name in ("html", "markdown", "json", "svg"):
+    for name in ("html", "markdown", "json", "svg", "console"):
         if files.get(name):
             console.print(Text(visible(f"{name:<9} {files[name]}")), soft_wrap=True)

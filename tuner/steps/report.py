@@ -186,15 +186,17 @@ def _keep_latest(artifacts: RunArtifacts, document: Mapping[str, Any]) -> None:
 def _document(
     artifacts: RunArtifacts, finished_at: str, status: str | None, reason: Mapping[str, Any] | None
 ) -> dict[str, Any]:
+    console = artifacts.console_url("report.html")
     document: dict[str, Any] = {
         "schemaVersion": SCHEMA_VERSION,
         "runId": artifacts.run_id,
         "finishedAt": finished_at,
         "report": {
-            "html": artifacts.uri("report.html"),
-            "markdown": artifacts.uri("report.md"),
-            "json": artifacts.uri("report.json"),
-            "svg": artifacts.uri("report.svg"),
+            "html": artifacts.place("report.html"),
+            "markdown": artifacts.place("report.md"),
+            "json": artifacts.place("report.json"),
+            "svg": artifacts.place("report.svg"),
+            **({} if console is None else {"console": console}),
         },
         "restored": _restored_fields(artifacts),
     }

@@ -113,6 +113,11 @@ class EndedRun:
             """None is there."""
             return False
 
+        @staticmethod
+        def console_url(key: str) -> str | None:
+            """There is no console."""
+            return None
+
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
 
@@ -135,7 +140,7 @@ def test_the_findings_are_shown_with_their_code(capsys: pytest.CaptureFixture[st
     output = json.loads(capsys.readouterr().out)
     assert (output["check"]["exitCode"], output["verdict"]) == (10, "GOAL_MET")
     assert shown(documents.one_size(), Presentation(judge=judge_with(None))) == 0
-    assert "today's configuration is right" in capsys.readouterr().err
+    assert "Today's configuration is right" in capsys.readouterr().err
 
 
 def test_quiet_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

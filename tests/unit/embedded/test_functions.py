@@ -60,7 +60,7 @@ def test_output_of_a_deleted_clone_is_dropped(tmp_path: Path, name: str, forgott
     """What a clone printed goes with it; a function of the user's keeps its log, as on AWS."""
     dropped: list[tuple[str, str]] = []
     code = CodeStore(tmp_path)
-    runner = FunctionRunner(FakeHost(), FakeHost(), code, lambda *stream: dropped.append(stream), lambda _: None)
+    runner = FunctionRunner(FakeHost(), FakeHost(), code, lambda *stream: dropped.append(stream), lambda _: None, {})
     (tmp_path / "code").mkdir()
     record = function(name, "code")
     runner.invoke(record, b"{}", None)

@@ -41,6 +41,12 @@ class FakePaginator:
 class FakeS3:
     """Objects in a dict, with entity tags, conditional writes and times; versions by ``bucket/key@version``."""
 
+    class meta:  # noqa: N801 - botocore's name
+        """What clients know of themselves."""
+
+        partition = "aws"
+        region_name = "eu-central-1"
+
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.now = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

@@ -54,6 +54,9 @@ def test_run_ends_with_an_answer_and_nothing_left(run: FakeRun) -> None:
     assert list(run.aws.functions) == ["theirs"]
     assert run.aws.functions["theirs"] == before
     assert {"runs/run-1/report.html", "runs/run-1/report.md", "runs/run-1/report.json"} <= set(run.s3.objects)
+    assert output["report"]["console"] == (
+        "https://eu-central-1.console.aws.amazon.com/s3/object/bucket?region=eu-central-1&prefix=runs/run-1/report.html"
+    )
 
 
 def test_live_function_is_only_read(run: FakeRun) -> None:
