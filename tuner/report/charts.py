@@ -30,13 +30,16 @@ from tuner.report.drawing import (
     memory_axis,
     position,
     scale_over,
+    text_at,
 )
+from tuner.report.labels import Align, Box, Plan, Spot, text_width
 
 MOST_DOTS = 2000
 """Above this many invocations a size shows its quantiles in place of every dot."""
 MOST_MODELLED_POINTS = 28
 MOST_MARKED_POINTS = 24
 DEAREST_RATIO = 1.3
+_NARROW = 400
 PICKS = ("recommended", "best", "best guess")
 
 
@@ -88,9 +91,7 @@ def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
     layers.extend(_interval_layers(measured, x, y))
     layers.append(_points_layer([p for p in measured if not p["role"]], x, y, size=64, filled=True))
     layers.extend(_role_layers([p for p in shown if p["role"]], x, y))
-    layers.extend(_label_layers(shown, x, y, frame))
-    if goal:
-        layers.extend(_goal_label(goal["limitMs"], x_scale, frame))
+    layers.extend(_name_layers(shown, x, y, goal["limitMs"] if goal else None, frame))
     return chart(layers, frame)
 
 
@@ -128,10 +129,17 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     y_values = [bound for row in band for bound in (row["low"], row["high"])]
     y_values += [row["percentile"] for row in band if row["percentile"]] + [dot["ms"] for dot in dots]
     y_values += [goal["limitMs"]] if goal else []
-    x, sizes = memory_axis([row["mb"] for row in band] + [row["mb"] for row in infeasible])
+    x, _ = memory_axis([row["mb"] for row in band] + [row["mb"] for row in infeasible])
     y_scale, y_axis = scale_over(y_values, frame.height / 60)
     y_axis = {**y_axis, **axis_title("warm duration, ms", "top")}
     y: Layer = {"field": "ms", "type": "quantitative", "scale": y_scale, "axis": y_axis}
+
+    def across(mb: float) -> float:
+        return position(mb, x["scale"]) * frame.width
+
+    def down(ms: float) -> float:
+        return (1 - position(ms, y_scale)) * frame.height
+
     detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(document)) > 1 else {}
     layers: list[Layer] = [
         {
@@ -150,11 +158,7 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
             "encoding": {"x": x, "y": {**y, "field": "percentile"}, **detail},
         },
     ]
-    if detail:
-        last = {row["architecture"]: {**row, "ms": row["mean"], "text": row["architecture"]} for row in band}
-        layers.append(halo_text(list(last.values()), {"x": x, "y": y}, CURVE, {"align": "right", "dy": -9}))
     if goal:
-        goal_label = {"ms": goal["limitMs"], "text": f"goal {formats.milliseconds(goal['limitMs'])}"}
         layers.append(
             {
                 "data": {"values": [{"ms": goal["limitMs"]}]},
@@ -162,15 +166,31 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
                 "encoding": {"y": y},
             }
         )
-        layers.append(
-            halo_text([{"mb": sizes[1], **goal_label}], {"x": x, "y": y}, LIMIT, {"align": "right", "dy": -8})
-        )
     layers.extend(_dot_layers(dots, x, y))
-    layers.extend(_size_markers(document, x))
+    plan = Plan(frame.width, frame.height)
+    layers.extend(_size_markers(document, x, plan))
+    drawn = [*((dot["mb"], dot["ms"]) for dot in dots), *((row["mb"], row["mean"]) for row in band)]
+    drawn += [(row["mb"], row["percentile"]) for row in band if row["percentile"]]
+    plan.points = [Box(across(mb) - 4, down(ms) - 4, across(mb) + 4, down(ms) + 4) for mb, ms in drawn]
+    if goal:
+        limit_y = down(goal["limitMs"])
+        text = f"goal {formats.milliseconds(goal['limitMs'])}"
+        ends: tuple[tuple[Align, float], ...] = (("right", frame.width - 2.0), ("left", 2.0))
+        spots = [Spot(at_x, limit_y + side * 10, align) for align, at_x in ends for side in (-1, 1)]
+        layers += text_at(plan.choose(spots, text_width(text, 12)), text, LIMIT, {})
+        plan.lines = [*plan.lines, Box(0, limit_y - 2, frame.width, limit_y + 2)]
     if infeasible:
         top = [{**row, "ms": y_scale["domain"][1], "text": "×"} for row in infeasible]
         layers.append(halo_text(top, {"x": x, "y": y}, LIMIT, {"fontSize": 20, "fontWeight": 700, "dy": 6}))
-    return chart(layers, frame)
+    spec = chart(layers, frame)
+    if detail:
+        lowest = -math.inf
+        heights = {row["architecture"]: down(row["mean"]) for row in band}
+        for architecture, end_y in sorted(heights.items(), key=lambda end: end[1]):
+            lowest = max(end_y, lowest + 14)
+            spec["layer"] += text_at(Spot(frame.width + 4, lowest, "left"), architecture, CURVE, {})
+        spec["padding"]["right"] = 56
+    return spec
 
 
 def drawn_dots(document: doc.Document) -> list[dict[str, Any]]:
@@ -270,7 +290,7 @@ def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
                 ]
             }
         )
-    markers: Layer = {"layer": _size_markers(document, x)}
+    markers: Layer = {"layer": _size_markers(document, x, Plan(frame.width, frame.height))}
     spec = chart([markers, *sides] if markers["layer"] else sides, frame)
     spec["resolve"] = {"scale": {"y": "independent"}}
     return spec
@@ -407,57 +427,57 @@ def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[L
     return layers
 
 
-def _label_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer, frame: Frame) -> list[Layer]:
-    """Names of the points: those with a role always, measured ones where there is room."""
-    placed: list[tuple[float, float, float]] = []
-    several = len({point["architecture"] for point in points}) > 1
-    distance = 15 if sum(1 for point in points if point["measured"]) <= MOST_MARKED_POINTS else 44
+def _name_layers(
+    shown: Sequence[dict[str, Any]], x: Layer, y: Layer, goal_ms: float | None, frame: Frame
+) -> list[Layer]:
+    """Names of the goal and of the points: those with a role always, measured ones where there is room."""
+
+    def across(ms: float) -> float:
+        return position(ms, x["scale"]) * frame.width
+
+    def down(cost: float) -> float:
+        return (1 - position(cost, y["scale"])) * frame.height
+
+    points: list[Box] = []
+    for point in shown:
+        at_x, at_y = across(point["ms"]), down(point["cost"])
+        room = 10.0 if point["role"] in PICKS else 7.0 if point["role"] or point["measured"] else 4.0
+        points.append(Box(at_x - room, at_y - room, at_x + room, at_y + room))
+        if point["measured"]:
+            points.append(Box(across(point["msLow"]), at_y - 1, across(point["msHigh"]), at_y + 1))
+            points.append(Box(at_x - 1, down(point["costHigh"]), at_x + 1, down(point["costLow"])))
+    plan = Plan(frame.width, frame.height, points)
     layers: list[Layer] = []
-    for point in sorted(points, key=lambda point: (point["role"] not in PICKS, not point["role"])):
-        if not point["role"] and not point["measured"]:
-            continue
-        across = position(point["ms"], x["scale"]) * frame.width
-        down = (1 - position(point["cost"], y["scale"])) * frame.height
+    if goal_ms is not None:
+        at_x, text = across(goal_ms), f"goal {formats.milliseconds(goal_ms)}"
+        spots = (
+            Spot(at_x + 7 * side, at_y, "left" if side > 0 else "right") for at_y, side in _ends_of_the_goal(frame)
+        )
+        spot = plan.choose(spots, text_width(text, 12, bold=True))
+        layers += text_at(spot, text, LIMIT, {"fontWeight": 600}, name="limit_name")
+        plan.lines = [Box(at_x - 3, 0, at_x + 3, frame.height)]
+    several = len({point["architecture"] for point in shown}) > 1
+    named = [point for point in shown if point["role"] or point["measured"]]
+    for point in sorted(named, key=lambda point: (point["role"] not in PICKS, not point["role"])):
         main = bool(point["role"])
-        text = formats.megabytes(point["mb"]) if main else f"{point['mb']:,}"
-        text += f" {point['architecture']}" if several and main else ""
-        width = 8.8 * len(f"{text} {point['role']}") if main else 7.4 * len(text)
-        right = across + width + 16 > frame.width
-        start = across - width - 10 if right else across + 10
-        # Below and left of a point nothing can lie on a falling curve; above and right only what is dominated.
-        middle = down + 18 if right and down < frame.height - 24 else max(down - 14, 8)
-        if not main and any(
-            abs(middle - other_down) < distance and start < other_right and other_left < start + width
-            for other_left, other_right, other_down in placed
-        ):
-            continue
+        text = f"{point['mb']:,}"
         if main:
-            while any(abs(middle - d) < 16 and start < r and left < start + width for left, r, d in placed):
-                middle -= 17
-        placed.append((start, start + width, middle))
-        colour = ACCENT if point["role"] in PICKS else (INK if main else MUTED)
-        placing = {
-            "align": "right" if right else "left",
-            "dx": -10 if right else 10,
-            "dy": middle - down,
-            "fontSize": 13 if main else 11.5,
-            "fontWeight": 600 if main else 400,
-        }
-        label = f"{text} {point['role']}" if main else text
-        name = f"{'named' if main else 'label'}_{len(layers)}"
-        layers.append(halo_text([{**point, "text": label}], {"x": x, "y": y}, colour, placing, name=name))
+            architecture = f" {point['architecture']}" if several else ""
+            text = f"{formats.megabytes(point['mb'])}{architecture} {point['role']}"
+            if frame.width < _NARROW:  # the key below says which colour is the pick's
+                text = f"{formats.megabytes(point['mb'])}{architecture}"
+                text = text if point["role"] in PICKS else f"{point['mb']:,}{architecture} {point['role']}"
+        size = 11.5 if not main else 12 if frame.width < _NARROW else 13
+        spot = plan.beside(across(point["ms"]), down(point["cost"]), text_width(text, size, bold=main), must=main)
+        colour = ACCENT if point["role"] in PICKS else INK if main else MUTED
+        type_ = {"fontSize": size, "fontWeight": 600 if main else 400}
+        layers += text_at(spot, text, colour, type_, name=f"{'named' if main else 'label'}_{len(layers)}")
     return layers
 
 
-def _goal_label(limit_ms: float, x_scale: Mapping[str, Any], frame: Frame) -> list[Layer]:
-    right = position(limit_ms, x_scale) > 0.8
-    placing = {"align": "right" if right else "left", "dx": -7 if right else 7, "fontWeight": 600}
-    encoding = {
-        "x": {"field": "ms", "type": "quantitative", "scale": dict(x_scale)},
-        "y": {"value": frame.height - 12},
-    }
-    text = f"goal {formats.milliseconds(limit_ms)}"
-    return [halo_text([{"ms": limit_ms, "text": text}], encoding, LIMIT, placing, name="limit_name")]
+def _ends_of_the_goal(frame: Frame) -> list[tuple[float, int]]:
+    """Heights at which the goal is named, and on which side of its line."""
+    return [(at_y, side) for at_y in (frame.height - 12.0, 12.0) for side in (1, -1)]
 
 
 def _dot_layers(dots: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
@@ -498,9 +518,8 @@ def _quantile_layer(warm: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer
     }
 
 
-def _size_markers(document: doc.Document, x: Layer) -> list[Layer]:
-    """Thin upright lines at today's and the recommended size, with their names."""
-    layers: list[Layer] = []
+def _size_markers(document: doc.Document, x: Layer, plan: Plan) -> list[Layer]:
+    """Thin upright lines at today's and the recommended size, with their names; the plan learns of both."""
     current, recommended = document.get("current"), document.get("recommended")
     named: list[tuple[doc.Configuration, str, str]] = []
     if recommended:
@@ -508,20 +527,16 @@ def _size_markers(document: doc.Document, x: Layer) -> list[Layer]:
     if current and not doc.same_configuration(current, recommended):
         named.append((current, doc.current_word(document), MUTED))
     low, high = x["scale"]["domain"]
-    for configuration, word, colour in named:
-        size = configuration["memoryMb"]
-        if not low <= size <= high:
-            continue
-        data = [{"mb": size, "text": word}]
-        right = position(size, x["scale"]) > 0.72
-        layers.append(
-            {
-                "data": {"values": data},
-                "mark": {"type": "rule", "color": colour, "strokeWidth": 1, "opacity": 0.7},
-                "encoding": {"x": x},
-            }
-        )
-        line = 8 if colour == ACCENT else 24
-        placing = {"align": "right" if right else "left", "dx": -6 if right else 6}
-        layers.append(halo_text(data, {"x": x, "y": {"value": line}}, colour, placing))
+    named = [row for row in named if low <= row[0]["memoryMb"] <= high]
+    places = [position(row[0]["memoryMb"], x["scale"]) * plan.width for row in named]
+    plan.lines = [Box(at_x - 2, 0, at_x + 2, plan.height) for at_x in places]
+    layers: list[Layer] = []
+    for (configuration, word, colour), at_x in zip(named, places, strict=True):
+        rule: Layer = {
+            "data": {"values": [{"mb": configuration["memoryMb"]}]},
+            "mark": {"type": "rule", "color": colour, "strokeWidth": 1, "opacity": 0.7},
+            "encoding": {"x": x},
+        }
+        spots = (Spot(at_x + 6 * side, at_y, "left" if side > 0 else "right") for at_y in (8, 24) for side in (1, -1))
+        layers += [rule, *text_at(plan.choose(spots, text_width(word, 12)), word, colour, {})]
     return layers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +25,13 @@ from tuner.report.drawing import (
     halo_text,
     position,
     scale_over,
+    text_at,
 )
+from tuner.report.labels import Box, Plan, Spot, text_width
 from tuner.report.tables import Cell, duration_cell
 
-_ROW_HEIGHT = 118
+_NAME_HEIGHT, _PERCENTILE_HEIGHT, _DOTS_HEIGHT = 34, 14, 46
+"""Of a size's name, of each percentile below it, and of its dots."""
 _JITTER = (0.0, 0.5, -0.5, 0.25, -0.25, 0.75, -0.75)
 """Where dots lie above and below their line, so that equal durations do not hide each other."""
 
@@ -107,14 +109,21 @@ def distribution_spec(document: doc.Document, frame: Frame) -> Spec | None:
         layers.append(
             {**limit, "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]}},
         )
-    height = _ROW_HEIGHT * len(rows)
+    row_height = _NAME_HEIGHT + _PERCENTILE_HEIGHT * len(keys) + _DOTS_HEIGHT
+    height = row_height * len(rows)
     many = sum(len(dots) for _, _, dots in rows) > MOST_DOTS
+    plan = Plan(frame.width, height)
+    if goal and low <= goal["limitMs"] <= high:
+        goal_x = position(goal["limitMs"], x_scale) * frame.width
+        plan.lines = [Box(goal_x - 2, 0, goal_x + 2, height)]
     for row, (_, name, dots) in enumerate(rows):
-        top = row * _ROW_HEIGHT
+        top = row * row_height
         colour = ACCENT if row == len(rows) - 1 else INK
         layers.append(halo_text([{"text": name}], {"x": {"value": 0}, "y": {"value": top + 10}}, colour, _NAME))
-        layers.extend(_percentile_layers([mark for mark in marks if mark["row"] == row], x, top + 46))
-        layers.extend(_dot_layers(dots, x, row, height=height, many=many))
+        own = [mark for mark in marks if mark["row"] == row]
+        layers.extend(_percentile_layers(own, x, top + _NAME_HEIGHT, plan))
+        level = top + _NAME_HEIGHT + _PERCENTILE_HEIGHT * len(keys) + 10
+        layers.extend(_dot_layers(dots, x, row, level=level, height=height, many=many))
     return chart(layers, Frame(frame.width, height))
 
 
@@ -174,51 +183,33 @@ def _in_samples(warm_ms: list[float], key: str) -> Cell:
     return Cell(formats.milliseconds(estimate_ms), formats.milliseconds_range(interval))
 
 
-def _percentile_layers(marks: list[dict[str, Any]], x: Layer, level: float) -> list[Layer]:
-    """The model's percentiles: a line from bound to bound, a tick at the estimate, its name above."""
-    # One below the other, so that intervals that overlap can be told apart.
-    lines = [{"data": {"values": [mark]}, "y": {"value": level + 5 * number}} for number, mark in enumerate(marks)]
-    named = [{**mark, "text": mark["key"], "ms": mark["estimate"]} for mark in marks]
-    shown: list[dict[str, Any]] = []
-    for mark in named:
-        if not shown or _apart(shown[-1], mark, x["scale"]):
-            shown.append(mark)
-    return [
-        *(
+def _percentile_layers(marks: list[dict[str, Any]], x: Layer, top: float, plan: Plan) -> list[Layer]:
+    """The model's percentiles, one below the other: a line from bound to bound, a tick at the estimate, its name."""
+    layers: list[Layer] = []
+    for number, mark in enumerate(marks):
+        level = top + _PERCENTILE_HEIGHT * number
+        y = {"value": level}
+        band = {"type": "rule", "color": CURVE, "strokeWidth": 4, "opacity": 0.35}
+        tick = {"type": "tick", "color": CURVE, "thickness": 2, "size": 10, "orient": "vertical", "opacity": 1}
+        layers += [
             {
-                "data": line["data"],
-                "mark": {"type": "rule", "color": CURVE, "strokeWidth": 4, "opacity": 0.35},
-                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": line["y"]},
-            }
-            for line in lines
-        ),
-        *(
-            {
-                "data": line["data"],
-                "mark": {
-                    "type": "tick",
-                    "color": CURVE,
-                    "thickness": 2,
-                    "size": 10,
-                    "orient": "vertical",
-                    "opacity": 1,
-                },
-                "encoding": {"x": {**x, "field": "estimate"}, "y": line["y"]},
-            }
-            for line in lines
-        ),
-        halo_text(shown, {"x": x, "y": {"value": level - 13}}, CURVE, {"fontSize": 11.5}),
-    ]
+                "data": {"values": [mark]},
+                "mark": band,
+                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y},
+            },
+            {"data": {"values": [mark]}, "mark": tick, "encoding": {"x": {**x, "field": "estimate"}, "y": y}},
+        ]
+        low, high = (position(mark[bound], x["scale"]) * plan.width for bound in ("low", "high"))
+        spots = (Spot(high + 8, level, "left"), Spot(low - 8, level, "right"))
+        spot = plan.choose(spots, text_width(mark["key"], 11.5))
+        layers += text_at(spot, mark["key"], CURVE, {"fontSize": 11.5})
+    return layers
 
 
-def _apart(one: Mapping[str, Any], other: Mapping[str, Any], scale: Mapping[str, Any]) -> bool:
-    """Whether two names have room beside each other."""
-    return abs(position(one["ms"], scale) - position(other["ms"], scale)) > 0.03
-
-
-def _dot_layers(dots: list[dict[str, Any]], x: Layer, row: int, *, height: float, many: bool) -> list[Layer]:
+def _dot_layers(
+    dots: list[dict[str, Any]], x: Layer, row: int, *, level: float, height: float, many: bool
+) -> list[Layer]:
     """The invocations of one size on the line of its row."""
-    level = row * _ROW_HEIGHT + 88
     warm = sorted(dot["ms"] for dot in dots if not dot["cold"])
     if many and warm:
         span = [{"low": percentile(warm, 5), "high": percentile(warm, 95)}]

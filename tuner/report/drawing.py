@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.report.labels import Spot
+
 Spec = dict[str, Any]
 Layer = dict[str, Any]
 
@@ -180,6 +182,24 @@ def halo_text(
         "encoding": {**encoding, "text": {"field": "text", "type": "nominal"}},
         "layer": [{"name": f"{name}_halo", **halo}, {"name": f"{name}_text", **text}] if name else [halo, text],
     }
+
+
+def text_at(spot: Spot | None, text: str, colour: str, type_: Mapping[str, Any], *, name: str = "") -> list[Layer]:
+    """A text at its spot, with a line to its point where it has one; nothing where it has no room."""
+    if spot is None:
+        return []
+    placing = {"align": spot.align, **type_}
+    encoding = {"x": {"value": spot.x}, "y": {"value": spot.y}}
+    layers = [halo_text([{"text": text}], encoding, colour, placing, name=name)]
+    if spot.way is not None and spot.drawn:
+        x, y, end_x, end_y = spot.way
+        leader: Layer = {
+            "data": {"values": [{}]},
+            "mark": {"type": "rule", "color": colour, "strokeWidth": 1},
+            "encoding": {"x": {"value": x}, "y": {"value": y}, "x2": {"value": end_x}, "y2": {"value": end_y}},
+        }
+        layers.insert(0, leader)
+    return layers
 
 
 def with_titles(svg: str, name: str, titles: Sequence[str]) -> str:
