@@ -50,7 +50,9 @@ def shown(path: str, value: Any, currency: str) -> set[str]:
     """How a field's value may be written on the page."""
     if path.endswith(("memoryMb", "maxMemoryUsedMb")):
         return {formats.megabytes(value)}
-    if "durationMs" in path or "coldStartMs" in path or path == "goal.limitMs":
+    if path == "goal.limitMs":
+        return {formats.limit(value)}
+    if "durationMs" in path or "coldStartMs" in path:
         return {formats.milliseconds(value)}
     if "Usd" in path:
         return {formats.money(value, currency)}

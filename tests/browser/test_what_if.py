@@ -57,7 +57,7 @@ def expected_sentence(run: FakeRun, document: dict[str, Any], percentile: float,
     row = next(row for row in document["configurations"] if row["memoryMb"] == candidate.memory_mb)
     duration, cost = row["durationMs"][f"p{percentile:g}"], row["costPerMillionUsd"]["estimate"]
     size = formats.megabytes(candidate.memory_mb)
-    limit = formats.milliseconds(limit_ms)
+    limit = formats.limit(limit_ms)
     own = bool(document["goal"]) and document["goal"]["limitMs"] == limit_ms
     opening = f"With this run’s goal of {limit}" if own else f"If the limit were {limit}"
     modelled = "modelled " if row["samples"] < 45 else ""
@@ -94,7 +94,7 @@ def test_the_sliders_sentence_is_the_choice_at_two_hundred_goals(goal: Any, open
     opened = open_report(document)
     for place, step in enumerate(steps):
         sentence, limit = opened.page.evaluate(MOVE, place)
-        assert limit == formats.milliseconds(step["limitMs"])
+        assert limit == formats.limit(step["limitMs"])
         assert sentence == expected_sentence(run, document, 95, step["limitMs"]), step
     assert opened.complaints == []
 
@@ -119,8 +119,8 @@ def test_the_slider_moves_by_keyboard_and_back(open_report: Open) -> None:
     assert int(slider.input_value()) == int(start) + 1
     page.keyboard.press("End")
     last = document["goalAlternatives"]["steps"][-1]
-    assert slider.get_attribute("aria-valuetext") == formats.milliseconds(last["limitMs"])
-    assert page.locator("#limit-text").inner_text() == formats.milliseconds(last["limitMs"])
+    assert slider.get_attribute("aria-valuetext") == formats.limit(last["limitMs"])
+    assert page.locator("#limit-text").inner_text() == formats.limit(last["limitMs"])
     page.keyboard.press("Home")
     assert "no memory size meets it" in page.locator("#what-if-answer").inner_text()
     page.locator("#limit-back").click()

@@ -174,7 +174,7 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     plan.points = [Box(across(mb) - 4, down(ms) - 4, across(mb) + 4, down(ms) + 4) for mb, ms in drawn]
     if goal:
         limit_y = down(goal["limitMs"])
-        text = f"goal {formats.milliseconds(goal['limitMs'])}"
+        text = f"goal {formats.limit(goal['limitMs'])}"
         ends: tuple[tuple[Align, float], ...] = (("right", frame.width - 2.0), ("left", 2.0))
         spots = [Spot(at_x, limit_y + side * 10, align) for align, at_x in ends for side in (-1, 1)]
         layers += text_at(plan.choose(spots, text_width(text, 12)), text, LIMIT, {})
@@ -449,7 +449,7 @@ def _name_layers(
     plan = Plan(frame.width, frame.height, points)
     layers: list[Layer] = []
     if goal_ms is not None:
-        at_x, text = across(goal_ms), f"goal {formats.milliseconds(goal_ms)}"
+        at_x, text = across(goal_ms), f"goal {formats.limit(goal_ms)}"
         spots = (
             Spot(at_x + 7 * side, at_y, "left" if side > 0 else "right") for at_y, side in _ends_of_the_goal(frame)
         )

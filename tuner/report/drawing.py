@@ -55,12 +55,13 @@ class Frame:
 WIDE, HALF, PHONE = Frame(840, 360), Frame(410, 290), Frame(292, 260)
 
 
-def draw_svg(spec: Spec, *, identifier: str) -> str:
+def draw_svg(spec: Spec, *, identifier: str, name: str) -> str:
     """Draw a specification as an SVG element that scales with the page.
 
     Args:
         spec: A Vega-Lite specification.
         identifier: Prefix that keeps this picture's ids apart from those of others in the page.
+        name: What the picture shows, for those who do not see it.
     """
     import vl_convert  # 90 MB and half a second: only where a picture is drawn
 
@@ -73,7 +74,7 @@ def draw_svg(spec: Spec, *, identifier: str) -> str:
     # A tenth of a pixel is enough, and a third of the bytes.
     svg = COORDINATES.sub(lambda attribute: FRACTION.sub(r"\1", attribute[0]), svg)
     svg = re.sub(r' font-family="[^"]*"', "", svg)
-    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(name)}" ', 1)
 
 
 def chart(layers: Sequence[Layer], frame: Frame) -> Spec:

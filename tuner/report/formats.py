@@ -35,13 +35,13 @@ def megabytes(memory_mb: float) -> str:
 
 
 def milliseconds(duration_ms: float) -> str:
-    """A duration, in seconds from ten seconds on.
+    """A duration: without decimals from 50 ms on, in seconds from ten seconds on.
 
     Example:
-        >>> milliseconds(201.4), milliseconds(12345)
-        ('201 ms', '12.3 s')
+        >>> milliseconds(201.4), milliseconds(99.4), milliseconds(41.26), milliseconds(12345)
+        ('201 ms', '99 ms', '41.3 ms', '12.3 s')
     """
-    return f"{significant(duration_ms / 1000)} s" if duration_ms >= 10_000 else f"{significant(duration_ms)} ms"
+    return f"{significant(duration_ms / 1000)} s" if duration_ms >= 10_000 else f"{_milliseconds(duration_ms)} ms"
 
 
 def milliseconds_range(interval: Mapping[str, float]) -> str:
@@ -51,8 +51,23 @@ def milliseconds_range(interval: Mapping[str, float]) -> str:
         >>> milliseconds_range({"estimate": 201.4, "low": 196.0, "high": 207.1})
         '196–207'
     """
-    scale = 1000 if interval["estimate"] >= 10_000 else 1
-    return f"{significant(interval['low'] / scale)}–{significant(interval['high'] / scale)}"
+    if interval["estimate"] >= 10_000:
+        return f"{significant(interval['low'] / 1000)}–{significant(interval['high'] / 1000)}"
+    return f"{_milliseconds(interval['low'])}–{_milliseconds(interval['high'])}"
+
+
+def _milliseconds(duration_ms: float) -> str:
+    return f"{duration_ms:,.0f}" if duration_ms >= 50 else significant(duration_ms)
+
+
+def limit(limit_ms: float) -> str:
+    """A limit of a goal, as exactly as it was given.
+
+    Example:
+        >>> limit(300), limit(62.5), limit(12500)
+        ('300 ms', '62.5 ms', '12.5 s')
+    """
+    return f"{limit_ms / 1000:,.6g} s" if limit_ms >= 10_000 else f"{limit_ms:,.6g} ms"
 
 
 def money(amount_usd: float, currency: str = "USD") -> str:

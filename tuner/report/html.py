@@ -28,6 +28,7 @@ from tuner.report.sentences import (
 )
 
 MOST_OBSERVATION_ROWS = 2000
+_IN_TABLE = "The same numbers are in the table of measured sizes below."
 MARK_SCRIPT = 'document.documentElement.classList.add("js");'
 """Before anything is drawn: what only a script can use is shown where one runs."""
 TEMPLATES = Path(__file__).parent / "templates"
@@ -94,6 +95,7 @@ def environment() -> jinja2.Environment:
 
 def _context(document: doc.Document) -> dict[str, Any]:
     recommended, current = document.get("recommended"), document.get("current")
+    key = doc.latency_key(document)
     observations = list(document.get("observations") or [])
     all_rows = list(enumerate(doc.configurations_of(document))) if document.get("configurations") else []
     tried = tables.measured_rows(document) if document.get("configurations") else []
@@ -107,7 +109,7 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "facts": _facts(document),
         "currency": document.get("currency") or "USD",
         "at_most": doc.at_most(document),
-        "key": doc.latency_key(document),
+        "key": key,
         "keys": doc.percentile_keys(document),
         "goal": goal_text(document),
         "comparison": tables.comparison(document),
@@ -125,23 +127,47 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "alternatives": alternatives,
         "what_if_json": json.dumps(alternatives.data).replace("<", "\\u003c") if alternatives else "",
         "limit_range": what_if.limit_range,
+        "console_url": _console_url(document),
         "tried": tried,
+        "all_modelled": all(doc.is_modelled(row, key) for _, row in tried if doc.duration_of(row, key)),
         "modelled": [(index, row) for index, row in all_rows if index not in tried_indexes],
-        "tradeoff": _picture("cost", charts.tradeoff_spec, document, drawing.WIDE),
+        "tradeoff": _picture(
+            "cost",
+            charts.tradeoff_spec,
+            document,
+            drawing.WIDE,
+            f"Cost of a million invocations against {key} of the warm duration, for each memory size. {_IN_TABLE}",
+        ),
         "architectures": doc.architectures_of(document),
         "left_out": charts.left_out_of_tradeoff(document),
-        "curve": _picture("curve", charts.curve_spec, document, drawing.HALF, titles=_curve_titles(document)),
-        "crossing": _picture("crossing", charts.crossing_spec, document, drawing.HALF),
+        "curve": _picture(
+            "curve",
+            charts.curve_spec,
+            document,
+            drawing.HALF,
+            f"Duration over memory size. {_IN_TABLE}",
+            titles=_curve_titles(document),
+        ),
+        "crossing": _picture(
+            "crossing",
+            charts.crossing_spec,
+            document,
+            drawing.HALF,
+            f"Mean duration and cost of a million invocations over memory size. {_IN_TABLE}",
+        ),
         "distribution": _picture(
             "distribution",
             distribution.distribution_spec,
             document,
             drawing.WIDE,
+            "The durations of each invocation, and the modelled percentiles above them. The percentiles are in the "
+            "table below, the invocations in the list of every invocation.",
             titles=distribution.dot_titles(document),
         ),
         "distributions": distribution.distributions(document),
         "many_dots": len(observations) > charts.MOST_DOTS,
         "snippets": change.snippets(document),
+        "patch_command": change.patch_command(document),
         "architecture_changes": change.architecture_changes(document),
         "observations": observations[:MOST_OBSERVATION_ROWS],
         "observation_count": len(observations),
@@ -166,6 +192,7 @@ def _picture(
     spec: Callable[[doc.Document, drawing.Frame], drawing.Spec | None],
     document: doc.Document,
     wide: drawing.Frame,
+    about: str,
     *,
     titles: Mapping[str, Sequence[str]] | None = None,
 ) -> Picture | None:
@@ -178,6 +205,7 @@ def _picture(
         spec: Builds the specification.
         document: What it shows.
         wide: The larger of its two sizes.
+        about: What it shows, for those who do not see it.
         titles: For each named layer of dots what a dot says where it is pointed at; a phone has no pointer.
     """
     drawn = spec(document, wide)
@@ -185,13 +213,19 @@ def _picture(
     if drawn is None or on_phone is None:
         return None
     try:
-        wide_svg = drawing.draw_svg(drawn, identifier=name)
+        wide_svg = drawing.draw_svg(drawn, identifier=name, name=about)
         for layer, texts in (titles or {}).items():
             wide_svg = drawing.with_titles(wide_svg, layer, texts)
-        return Picture(wide_svg, drawing.draw_svg(on_phone, identifier=f"{name}-phone"))
+        return Picture(wide_svg, drawing.draw_svg(on_phone, identifier=f"{name}-phone", name=about))
     except (ImportError, ValueError) as error:  # what vl-convert raises
         logging.getLogger(__name__).warning("The chart %r could not be drawn: %s", name, error)
         return None
+
+
+def _console_url(document: doc.Document) -> str:
+    """The report's address in the S3 console; empty where the document names none."""
+    address = str((document.get("report") or {}).get("console") or "")
+    return address if address.startswith("https://") else ""
 
 
 def _curve_titles(document: doc.Document) -> dict[str, list[str]]:

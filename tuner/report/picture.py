@@ -16,7 +16,9 @@ from tuner.report.sentences import goal_text, plain, verdict_message
 
 _WIDTH, _MARGIN = 960, 32
 _SENTENCE_CHARACTERS, _SENTENCE_LINE = 92, 25
+_SOURCE_CHARACTERS = 120
 _TONES = {"good": LIGHT["accent"], "caution": LIGHT["limit"], "bad": "#b3261e", "neutral": LIGHT["muted"]}
+_NAME = "Cost of a million invocations against the duration, a point for each memory size"
 _EXPLANATION = "Each point is a memory size: further left is faster, lower is cheaper. Filled ones were measured."
 
 
@@ -38,7 +40,14 @@ def render_svg(document: doc.Document) -> str:
     explained = 72 + _SENTENCE_LINE * len(lines)
     top = explained + 22
     chart, chart_height = _placed(chart, top) if chart else ("", 0.0)
-    height = (top + chart_height if chart else explained) + 44
+    source = textwrap.wrap(_source(document), _SOURCE_CHARACTERS, break_on_hyphens=False)
+    bottom = (top + chart_height if chart else explained) + 26
+    height = bottom + 18 * len(source)
+    source_lines = "".join(
+        f'<text x="{_MARGIN}" y="{bottom + 18 * number:.0f}" font-size="12" fill="{LIGHT["muted"]}">'
+        f"{_text(line)}</text>"
+        for number, line in enumerate(source)
+    )
     name, sentence = _text(doc.function_name(document)), _text(plain(message.headline))
     sentence_lines = "".join(
         f'<text x="{_MARGIN}" y="{76 + _SENTENCE_LINE * number}" font-size="17" fill="{LIGHT["ink"]}">'
@@ -59,8 +68,7 @@ def render_svg(document: doc.Document) -> str:
         f'<text x="{_MARGIN}" y="{explained}" font-size="13" fill="{LIGHT["muted"]}">'
         f"{_EXPLANATION if chart else ''}</text>"
         f"{chart}"
-        f'<text x="{_MARGIN}" y="{height - 18:.0f}" font-size="12" fill="{LIGHT["muted"]}">'
-        f"{_text(_source(document))}</text>"
+        f"{source_lines}"
         "</svg>\n"
     )
 
@@ -71,7 +79,7 @@ def _drawn(document: doc.Document) -> str:
     if spec is None:
         return ""
     try:
-        return _with_colours(draw_svg(spec, identifier="cost"))
+        return _with_colours(draw_svg(spec, identifier="cost", name=_NAME))
     except (ImportError, ValueError) as error:  # what vl-convert raises
         logging.getLogger(__name__).warning("The picture could not be drawn: %s", error)
         return ""
@@ -84,7 +92,7 @@ def _placed(chart: str, top: float) -> tuple[str, float]:
     width = _WIDTH - 2 * _MARGIN
     height = width * float(found[2]) / float(found[1])
     start = f'<svg x="{_MARGIN}" y="{top:.0f}" width="{width}" height="{height:.0f}" '
-    return chart.replace('<svg aria-hidden="true" focusable="false" ', start, 1), height
+    return chart.replace("<svg ", start, 1), height
 
 
 def _with_colours(svg: str) -> str:
@@ -102,4 +110,5 @@ def _source(document: doc.Document) -> str:
     parts = [goal_text(document), f"{formats.count(document.get('invocations') or 0, 'invocation')} {where}"]
     if document.get("finishedAt"):
         parts.append(formats.moment(str(document["finishedAt"])))
-    return f"Lambda Tuner · {' · '.join(parts)} · run {document.get('runId')}"
+    whole = ["Lambda Tuner", *parts, f"run {document.get('runId')}"]
+    return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in whole)

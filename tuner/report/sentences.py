@@ -144,7 +144,7 @@ def size_text(document: doc.Document, configuration: doc.Configuration) -> str:
 def goal_text(document: doc.Document) -> str:
     """``p95 ≤ 300 ms``, or that there is none."""
     goal = doc.goal_of(document)
-    return f"p{goal['percentile']:g} ≤ {formats.milliseconds(goal['limitMs'])}" if goal else "no latency goal"
+    return f"p{goal['percentile']:g} ≤ {formats.limit(goal['limitMs'])}" if goal else "no latency goal"
 
 
 def restored_sentence(document: doc.Document) -> str:
@@ -216,7 +216,7 @@ def _cost(document: doc.Document, which: str, *, strong: bool = False) -> Figure
 
 def _limit(document: doc.Document) -> Figure:
     goal = document["goal"]
-    return Figure(formats.milliseconds(goal["limitMs"]), "goal.limitMs", goal["limitMs"])
+    return Figure(formats.limit(goal["limitMs"]), "goal.limitMs", goal["limitMs"])
 
 
 def _here(document: doc.Document) -> str:

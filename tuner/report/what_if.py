@@ -8,11 +8,13 @@ in the picture.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from tuner.core.model import DEFAULT_TOLERANCE
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.charts import tradeoff_spec
@@ -38,6 +40,22 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """Neighbouring limits whose answers are the same but for the tolerance.
+
+    ``index`` is that of the answer that most of these limits have, ``choice`` the answer itself,
+    ``others_mb`` what the rest of them recommend. ``last`` is the index of the last of its answers.
+    """
+
+    index: int
+    choice: Mapping[str, Any]
+    from_limit_ms: float
+    to_limit_ms: float
+    others_mb: tuple[int, ...]
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class WhatIf:
     """All that the slider and its table show.
 
@@ -46,7 +64,7 @@ class WhatIf:
     page's script: numbers and our own words, no text of users.
     """
 
-    choices: tuple[Mapping[str, Any], ...]
+    rows: tuple[Row, ...]
     last: int
     start: int
     start_text: str
@@ -68,6 +86,7 @@ def what_if(document: doc.Document) -> WhatIf | None:
     goal = doc.goal_of(document)
     own = next((index for index, step in enumerate(steps) if goal and step["limitMs"] == goal["limitMs"]), None)
     start = len(steps) - 1 if own is None else own
+    rows = _rows(document, alternatives)
     sentences = [sentence_of(document, choice) for choice in alternatives["choices"]]
     own_sentence = (
         None if own is None else sentence_of(document, alternatives["choices"][steps[own]["choice"]], own=True)
@@ -77,15 +96,15 @@ def what_if(document: doc.Document) -> WhatIf | None:
         for verdict, group in groupby(alternatives["choices"][step["choice"]]["verdict"] for step in steps)
     )
     return WhatIf(
-        choices=tuple(alternatives["choices"]),
+        rows=tuple(rows),
         last=len(steps) - 1,
         start=start,
-        start_text=formats.milliseconds(steps[start]["limitMs"]),
+        start_text=formats.limit(steps[start]["limitMs"]),
         sentence=filled(document, own_sentence or sentences[steps[start]["choice"]], steps[start]),
         zones=zones,
         zone_names={verdict: label for verdict, label in ZONES.items() if any(z.verdict == verdict for z in zones)},
-        lowest=formats.milliseconds(steps[0]["limitMs"]),
-        highest=formats.milliseconds(steps[-1]["limitMs"]),
+        lowest=formats.limit(steps[0]["limitMs"]),
+        highest=formats.limit(steps[-1]["limitMs"]),
         has_goal=own is not None,
         data={
             "start": start,
@@ -94,7 +113,7 @@ def what_if(document: doc.Document) -> WhatIf | None:
             "steps": [
                 [
                     step["limitMs"],
-                    formats.milliseconds(step["limitMs"]),
+                    formats.limit(step["limitMs"]),
                     step["choice"],
                     opening(document, step),
                     formats.probability(step["goalProbability"]),
@@ -110,15 +129,44 @@ def what_if(document: doc.Document) -> WhatIf | None:
                 ]
                 for choice in alternatives["choices"]
             ],
+            "rows": [row.last for row in rows],
             "charts": [chart for frame in (WIDE, PHONE) if (chart := _chart(document, frame)) is not None],
         },
     )
 
 
+def _rows(document: doc.Document, alternatives: Mapping[str, Any]) -> list[Row]:
+    """The answers under every limit; neighbours that differ by no more than the tolerance are one row."""
+    tolerance = (document.get("request") or {}).get("tolerance", DEFAULT_TOLERANCE)
+    limits = Counter(step["choice"] for step in alternatives["steps"])
+    groups: list[list[int]] = []
+    choices = alternatives["choices"]
+    for index, choice in enumerate(choices):
+        if groups and all(_alike(choices[other], choice, tolerance) for other in groups[-1]):
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    rows = []
+    for group in groups:
+        main = max(group, key=lambda index: limits[index])
+        sizes = {choices[index]["memoryMb"] for index in group} - {choices[main]["memoryMb"]}
+        first, last = choices[group[0]], choices[group[-1]]
+        rows.append(Row(main, choices[main], first["fromLimitMs"], last["toLimitMs"], tuple(sorted(sizes)), group[-1]))
+    return rows
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any], tolerance: float) -> bool:
+    """Whether two answers come to the same: verdict, architecture, and cost and duration within the tolerance."""
+    if (one["verdict"], one["architecture"]) != (other["verdict"], other["architecture"]):
+        return False
+    pairs = ((one[field]["estimate"], other[field]["estimate"]) for field in ("costPerMillionUsd", "durationMs"))
+    return all(abs(a - b) <= tolerance * min(a, b) for a, b in pairs)
+
+
 def opening(document: doc.Document, step: Mapping[str, Any]) -> str:
     """How the sentence of a limit begins."""
     goal = doc.goal_of(document)
-    limit = formats.milliseconds(step["limitMs"])
+    limit = formats.limit(step["limitMs"])
     if goal and goal["limitMs"] == step["limitMs"]:
         return f"With this run’s goal of {limit}"
     return f"If the limit were {limit}"
@@ -224,15 +272,13 @@ def _chart(document: doc.Document, frame: Frame) -> dict[str, Any] | None:
     }
 
 
-def limit_range(choice: Mapping[str, Any], *, first: bool, last: bool) -> str:
-    """The limits under which a choice is made: ``below 90 ms``, ``200 to 240 ms``, ``from 980 ms``."""
-    low, high = formats.milliseconds(choice["fromLimitMs"]), formats.milliseconds(choice["toLimitMs"])
+def limit_range(row: Row, *, first: bool, last: bool) -> str:
+    """The limits of a row: ``up to 90 ms``, ``200 ms to 240 ms``, ``from 980 ms``."""
+    low, high = formats.limit(row.from_limit_ms), formats.limit(row.to_limit_ms)
     if first and last:
         return "any"
     if first:
         return f"up to {high}"
     if last:
         return f"from {low}"
-    if math.isclose(choice["fromLimitMs"], choice["toLimitMs"]):
-        return low
-    return f"{low} to {high}"
+    return low if math.isclose(row.from_limit_ms, row.to_limit_ms) else f"{low} to {high}"

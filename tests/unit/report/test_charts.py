@@ -121,9 +121,9 @@ def test_nothing_measured_has_no_picture() -> None:
 def test_a_drawn_picture_keeps_the_pages_colours_and_needs_nothing(make: Any, frame: drawing.Frame) -> None:
     """Colours stay variables, the size is the page's, ids have their prefix."""
     svg = drawing.draw_svg(
-        tradeoff(make()) if frame is drawing.WIDE else charts.tradeoff_spec(make(), frame) or {}, identifier="t"
+        charts.tradeoff_spec(make(), frame) or {}, identifier="t", name='Cost against "p95"'
     )
-    assert svg.startswith('<svg aria-hidden="true" focusable="false"')
+    assert svg.startswith('<svg role="img" aria-label="Cost against &quot;p95&quot;"')
     assert "var(--accent)" in svg
     assert ' width="' not in svg.split(">", 1)[0]
     assert "viewBox" in svg.split(">", 1)[0]
@@ -135,7 +135,7 @@ def test_dots_say_their_request_id_where_they_are_pointed_at() -> None:
     spec = charts.curve_spec(documents.goal_met(), drawing.HALF)
     assert spec is not None
     titles = [f"<{number}>" for number in range(7)]
-    svg = drawing.with_titles(drawing.draw_svg(spec, identifier="t"), "cold_dots", titles)
+    svg = drawing.with_titles(drawing.draw_svg(spec, identifier="t", name="What it shows"), "cold_dots", titles)
     root = ET.fromstring(svg)
     assert [each.text for each in root.iter("{http://www.w3.org/2000/svg}title")] == titles
 
@@ -144,7 +144,7 @@ def test_titles_that_do_not_fit_the_dots_are_left_out() -> None:
     """A dot never gets another invocation's request id."""
     spec = charts.curve_spec(documents.goal_met(), drawing.HALF)
     assert spec is not None
-    svg = drawing.draw_svg(spec, identifier="t")
+    svg = drawing.draw_svg(spec, identifier="t", name="What it shows")
     assert drawing.with_titles(svg, "cold_dots", ["one too few"]) == svg
     assert drawing.with_titles(svg, "no_such_layer", []) == svg
 
@@ -185,7 +185,7 @@ def test_strange_numbers_are_drawn_too(document: dict[str, Any]) -> None:
     for build in (charts.tradeoff_spec, charts.curve_spec, charts.crossing_spec):
         spec = build(document, drawing.PHONE)
         if spec is not None:
-            svg = drawing.draw_svg(spec, identifier="t")
+            svg = drawing.draw_svg(spec, identifier="t", name="What it shows")
             assert "NaN" not in svg
 
 

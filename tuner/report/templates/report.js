@@ -10,7 +10,7 @@
   const source = document.getElementById("what-if-data");
   const slider = document.getElementById("limit");
   if (source && slider) {
-    const { start, sentences, own, steps, choices, charts } = JSON.parse(source.textContent);
+    const { start, sentences, own, steps, choices, rows: ends, charts } = JSON.parse(source.textContent);
     const sentence = document.getElementById("what-if-answer");
     const text = document.getElementById("limit-text");
     const back = document.getElementById("limit-back");
@@ -67,7 +67,8 @@
       }));
       text.textContent = limitText;
       slider.setAttribute("aria-valuetext", limitText);
-      rows.forEach((row, index) => row.classList.toggle("here", index === choice));
+      const here = ends.findIndex(last => choice <= last);
+      rows.forEach((row, index) => row.classList.toggle("here", index === here));
       const moved = at !== start;
       if (figure) figure.classList.toggle("exploring", moved);
       if (back) back.hidden = !moved;
@@ -79,6 +80,31 @@
     show();
     const limits = document.getElementById("what-if-limits");
     if (limits) { limits.open = false; limits.classList.add("foldable"); }
+  }
+
+  // A button copies a command; where the browser lets no page use the clipboard, the text is selected instead.
+  for (const code of document.querySelectorAll(".code")) {
+    const text = code.querySelector("pre");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    const told = document.createElement("span");
+    told.className = "unseen";
+    told.setAttribute("role", "status");
+    const tell = words => {
+      button.textContent = told.textContent = words;
+      setTimeout(() => { button.textContent = "Copy"; told.textContent = ""; }, 2000);
+    };
+    const select = () => {
+      getSelection().selectAllChildren(text);
+      tell(document.execCommand("copy") ? "Copied" : "Selected");
+    };
+    button.addEventListener("click", () => {
+      if (!navigator.clipboard) select();
+      else navigator.clipboard.writeText(text.textContent).then(() => tell("Copied"), select);
+    });
+    code.append(button, told);
   }
 
   // Tables sort by the column whose heading is pressed; what is unknown stays at the end.
