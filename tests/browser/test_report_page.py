@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,6 +199,84 @@ def test_a_phone_gets_its_own_pictures(open_report: Open) -> None:
         ".filter(height => height)"
     )
     assert min(heights) >= 11
+
+
+TEXTS_AND_LINES = """() => [...document.querySelectorAll('figure svg')].filter(e => e.checkVisibility()).map(svg => {
+    const box = each => { const r = each.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; };
+    const texts = new Map();
+    for (const each of svg.querySelectorAll('text')) {
+        const text = each.textContent;
+        if (text && getComputedStyle(each).fontSize) texts.set(text + box(each).map(Math.round), [text, ...box(each)]);
+    }
+    const dashed = [...svg.querySelectorAll('line')].filter(each => each.getAttribute('stroke-dasharray'));
+    return [[...texts.values()], dashed.map(box)];
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", sorted({*documents.EXAMPLES} - {"failed", "dry-run"}))
+def test_no_name_in_a_picture_lies_on_another_or_on_the_goals_line(name: str, width: int, open_report: Open) -> None:
+    """Neither on a phone nor on a screen, however wide this system's font is."""
+    page = open_report(documents.EXAMPLES[name](), viewport={"width": width, "height": 900}).page
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    pictures = page.evaluate(TEXTS_AND_LINES)
+    assert pictures
+    for texts, lines in pictures:
+        for index, (text, left, top, right, bottom) in enumerate(texts):
+            for other, *box in texts[index + 1 :]:
+                apart = right <= box[0] or box[2] <= left or bottom - 3 <= box[1] or box[3] <= top + 3
+                assert apart, (text, other)
+            for x, y, end_x, end_y in lines:
+                assert end_x <= left or right <= x or end_y <= top + 3 or bottom - 3 <= y, (text, "goal")
+
+
+def test_a_command_is_copied(open_report: Open) -> None:
+    """By its button, which says so; it is in the clipboard as it stands."""
+    page = open_report(documents.goal_met(), permissions=["clipboard-read", "clipboard-write"]).page
+    code = page.locator(".code").first
+    code.get_by_role("button", name="Copy").click()
+    code.get_by_role("button", name="Copied").wait_for()
+    command = "aws lambda update-function-configuration --function-name thumbnail-api --region eu-central-1"
+    assert page.evaluate("navigator.clipboard.readText()") == f"{command} --memory-size 1024"
+    assert code.locator("pre").inner_text() == f"{command} --memory-size 1024"
+
+
+def test_a_command_is_selected_where_no_page_may_copy(open_report: Open) -> None:
+    """So that the keyboard copies it."""
+    page = open_report(documents.goal_met()).page
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.locator(".code button").first.click()
+    assert page.evaluate("getSelection().toString()").startswith("aws lambda update-function-configuration")
+
+
+def test_without_scripts_there_is_no_button(open_report: Open) -> None:
+    """A button that does nothing is not shown."""
+    page = open_report(documents.goal_met(), java_script_enabled=False).page
+    assert page.locator(".code pre").first.is_visible()
+    assert page.locator(".code button").count() == 0
+
+
+def test_each_picture_has_a_role_and_a_name(open_report: Open) -> None:
+    """Who does not see a picture is told what it shows, once."""
+    page = open_report(documents.goal_met()).page
+    names = [picture.get_attribute("aria-label") for picture in page.get_by_role("img").all()]
+    assert len(names) == len(set(names)) == 3
+    assert all(name and "measured sizes below" in name for name in names)
+
+
+def test_a_tables_head_is_repeated_on_every_sheet(open_report: Open, tmp_path: Path) -> None:
+    """Rows on a second sheet have the names of their columns above them."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext of poppler-utils is not installed")
+    document = documents.two_architectures()
+    path = tmp_path / "report.pdf"
+    path.write_bytes(open_report(document).page.pdf(format="A5"))
+    text = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True).stdout
+    sheets = [
+        sheet for sheet in text.split("\f") if re.search(r"(?m)^ *[\d,]+ MB .*over 99%|^ *[\d,]+ MB .*under 1%", sheet)
+    ]
+    assert len(sheets) > 1
+    assert all("samples" in sheet for sheet in sheets)
 
 
 def test_on_paper_the_folds_are_open(open_report: Open) -> None:

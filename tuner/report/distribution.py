@@ -104,11 +104,6 @@ def distribution_spec(document: doc.Document, frame: Frame) -> Spec | None:
     }
     low, high = x_scale["domain"]
     layers: list[Layer] = []
-    if goal and low <= goal["limitMs"] <= high:
-        limit = {"data": {"values": [{"ms": goal["limitMs"]}]}, "encoding": {"x": x}}
-        layers.append(
-            {**limit, "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]}},
-        )
     row_height = _NAME_HEIGHT + _PERCENTILE_HEIGHT * len(keys) + _DOTS_HEIGHT
     height = row_height * len(rows)
     many = sum(len(dots) for _, _, dots in rows) > MOST_DOTS
@@ -116,6 +111,15 @@ def distribution_spec(document: doc.Document, frame: Frame) -> Spec | None:
     if goal and low <= goal["limitMs"] <= high:
         goal_x = position(goal["limitMs"], x_scale) * frame.width
         plan.lines = [Box(goal_x - 2, 0, goal_x + 2, height)]
+        for top in range(0, height, row_height):  # beside a size's name there is no line
+            ends = {"y": {"value": top + _NAME_HEIGHT - 12}, "y2": {"value": top + row_height}}
+            layers.append(
+                {
+                    "data": {"values": [{"ms": goal["limitMs"]}]},
+                    "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
+                    "encoding": {"x": x, **ends},
+                }
+            )
     for row, (_, name, dots) in enumerate(rows):
         top = row * row_height
         colour = ACCENT if row == len(rows) - 1 else INK
@@ -200,7 +204,8 @@ def _percentile_layers(marks: list[dict[str, Any]], x: Layer, top: float, plan: 
             {"data": {"values": [mark]}, "mark": tick, "encoding": {"x": {**x, "field": "estimate"}, "y": y}},
         ]
         low, high = (position(mark[bound], x["scale"]) * plan.width for bound in ("low", "high"))
-        spots = (Spot(high + 8, level, "left"), Spot(low - 8, level, "right"))
+        beyond = (Spot(high + far, level, "left") for far in (20, 32, 44))  # of the goal's line
+        spots = (Spot(high + 8, level, "left"), Spot(low - 8, level, "right"), *beyond)
         spot = plan.choose(spots, text_width(mark["key"], 11.5))
         layers += text_at(spot, mark["key"], CURVE, {"fontSize": 11.5})
     return layers

@@ -120,9 +120,7 @@ def test_nothing_measured_has_no_picture() -> None:
 @pytest.mark.parametrize("frame", [drawing.WIDE, drawing.PHONE])
 def test_a_drawn_picture_keeps_the_pages_colours_and_needs_nothing(make: Any, frame: drawing.Frame) -> None:
     """Colours stay variables, the size is the page's, ids have their prefix."""
-    svg = drawing.draw_svg(
-        charts.tradeoff_spec(make(), frame) or {}, identifier="t", name='Cost against "p95"'
-    )
+    svg = drawing.draw_svg(charts.tradeoff_spec(make(), frame) or {}, identifier="t", name='Cost against "p95"')
     assert svg.startswith('<svg role="img" aria-label="Cost against &quot;p95&quot;"')
     assert "var(--accent)" in svg
     assert ' width="' not in svg.split(">", 1)[0]

@@ -46,8 +46,11 @@ def test_the_picture_says_the_verdict_by_itself(make: Any) -> None:
     assert document["function"]["name"] in texts
     assert plain(message.headline) in " ".join(texts)
     assert root.findtext(f"{SVG}desc") == plain(message.headline)
-    assert document["runId"] in texts[-1]
-    assert ("this machine" in texts[-1]) == (document["where"] == "local")
+    footer = " ".join(texts[-2:]).replace("\N{NO-BREAK SPACE}", " ")
+    assert footer.endswith(f"run {document['runId']}")
+    assert ("this machine, not in AWS · " in footer) == (document["where"] == "local")
+    # Nothing of the footer is cut: no line is wider than the picture.
+    assert max(map(len, texts[-2:])) * 12 * 0.6 < 960 - 2 * 32
 
 
 @pytest.mark.parametrize("make", WITH_A_PICTURE)
