@@ -60,13 +60,17 @@ class BudgetInput(_Input):
     """The bounds of a run."""
 
     maxInvocations: _Whole = _field(  # noqa: N815
-        50, "Most invocations of the function.", "it must be a whole number between 2 and 10,000", ge=2, le=10_000
+        50,
+        "Maximum number of invocations of the function.",
+        "it must be a whole number between 2 and 10,000",
+        ge=2,
+        le=10_000,
     )
     maxCostUsd: float = _field(  # noqa: N815
-        1.0, "Most dollars for invocations.", "it must be above 0 and at most 10,000", gt=0, le=10_000
+        1.0, "Maximum dollars for invocations.", "it must be above 0 and at most 10,000", gt=0, le=10_000
     )
     maxMinutes: float = _field(  # noqa: N815
-        60.0, "Most minutes.", "it must be above 0 and at most 240", gt=0, le=240
+        60.0, "Maximum run time, in minutes.", "it must be above 0 and at most 240", gt=0, le=240
     )
 
 
@@ -116,7 +120,11 @@ class ExecutionInput(_Input):
         None, "How often production invokes the function in a month.", "it must be a number of at least 0", ge=0
     )
     savingsPlanDiscount: float | None = _field(  # noqa: N815
-        None, "By which share a savings plan lowers compute time.", "it must lie between 0 and 0.9", ge=0, le=0.9
+        None,
+        "Share by which a savings plan lowers the price of compute time.",
+        "it must lie between 0 and 0.9",
+        ge=0,
+        le=0.9,
     )
     accountGbSecondsPerMonth: float | None = _field(  # noqa: N815
         None, "The account's use of compute time, for its price tier.", "it must be a number of at least 0", ge=0

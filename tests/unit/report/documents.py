@@ -21,6 +21,13 @@ def mean_ms(memory_mb: int, *, fixed_ms: float, scaling_ms: float, exponent: flo
     return fixed_ms + scaling_ms * max((1024 / memory_mb) ** exponent, (1024 / saturation_mb) ** exponent)
 
 
+def console_of(folder: str) -> str:
+    """Where the S3 console shows the report that lies in a folder of the bucket."""
+    bucket, _, key = folder.removeprefix("s3://").partition("/")
+    region = "eu-central-1"
+    return f"https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}/report.html"
+
+
 def interval(estimate: float, relative: float) -> dict[str, float]:
     """A 90 % interval that is wider above than below."""
     return {
@@ -236,6 +243,7 @@ def finished_run(
             "markdown": f"{folder}/report.md",
             "json": f"{folder}/report.json",
             "svg": f"{folder}/report.svg",
+            **({} if where == "local" else {"console": console_of(folder)}),
         },
         "currency": "USD",
         "request": {

@@ -183,6 +183,17 @@ def test_a_document_may_lack_almost_everything(data: st.DataObject) -> None:
     assert "<h1>" in page
 
 
+def test_the_console_is_linked_and_nothing_else() -> None:
+    """A run in an account has a link that a browser opens; what is no such address is no link."""
+    document = documents.goal_met()
+    address = document["report"]["console"]
+    assert f'<a href="{address.replace("&", "&amp;")}" rel="noreferrer">' in without_pictures(document)
+    for other in ("javascript:alert(1)", "http://example.org", None, ""):
+        document["report"]["console"] = other
+        assert "<a href" not in without_pictures(document).replace('<a class="skip" href', "")
+    assert "<a href" not in without_pictures(documents.local_run())
+
+
 def test_the_command_to_do_it_again_is_there() -> None:
     """The run can be repeated from the page alone."""
     page = without_pictures(documents.goal_met())

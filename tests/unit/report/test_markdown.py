@@ -34,6 +34,24 @@ def test_it_fits_a_comment_with_long_texts() -> None:
     assert "The rest is in report.html" in text
 
 
+def test_the_console_is_linked() -> None:
+    """A run in an account has a link that a browser opens, and no text can end it early."""
+    document = documents.goal_met()
+    address = document["report"]["console"]
+    assert f"(<{address}>)" in render_markdown(document)
+    assert "S3 console" not in render_markdown(documents.local_run())
+    document["report"]["console"] = "https://a>) <b>\n[x](javascript:alert(1))"
+    assert "(<https://a%3E%29%20%3Cb%3E%0A%5Bx%5D%28javascript:alert%281%29%29>)" in render_markdown(document)
+    document["report"]["console"] = "javascript:alert(1)"
+    assert "javascript" not in render_markdown(document)
+
+
+def test_what_a_check_found_is_above_the_tables() -> None:
+    """In the words of the command, as text."""
+    text = render_markdown(documents.goal_met(), checked=["<b>too dear</b>", "A size is cheaper."])
+    assert text.index("**Check:**\n\n- &lt;b&gt;too dear&lt;/b&gt;\n- A size is cheaper.") < text.index("| function |")
+
+
 def test_fees_of_snapstart_are_named() -> None:
     """Where the copies had it, and nowhere else."""
     document = documents.goal_met()

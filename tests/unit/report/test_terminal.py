@@ -36,8 +36,10 @@ def test_it_begins_with_the_verdict_and_ends_with_the_files() -> None:
     lines = printed(documents.goal_met()).strip().splitlines()
     assert lines[0] == "Goal met  thumbnail-api"
     assert lines[1].startswith("Change the memory size from 3,008 MB to 1,024 MB")
-    assert [line.split()[0] for line in lines[-4:]] == ["html", "markdown", "json", "svg"]
-    assert lines[-2].endswith("report.json")
+    assert [line.split()[0] for line in lines[-5:]] == ["html", "markdown", "json", "svg", "console"]
+    assert lines[-3].endswith("report.json")
+    assert lines[-1].split() == ["console", documents.goal_met()["report"]["console"]]
+    assert printed(documents.local_run()).strip().splitlines()[-1].startswith("svg")
 
 
 def test_without_a_terminal_there_are_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:

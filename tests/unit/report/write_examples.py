@@ -25,9 +25,11 @@ KEPT_STEPS = 5
 def shortened(document: dict[str, Any]) -> dict[str, Any]:
     """The document with the sizes that were invoked, those with a role, and a few modelled ones.
 
-    Without the decision: the published examples are of the first version and stay as they are.
+    Without the decision and the console: the published examples are of the first version and stay as they are.
     """
     document = {key: value for key, value in document.items() if key != "decision"}
+    if "report" in document:
+        document["report"] = {kind: place for kind, place in document["report"].items() if kind != "console"}
     if "configurations" not in document:
         return document
     named = {document[which]["memoryMb"] for which in ("recommended", "current", "safer") if document[which]}
