@@ -40,6 +40,7 @@ MOST_MODELLED_POINTS = 28
 MOST_MARKED_POINTS = 24
 DEAREST_RATIO = 1.3
 _NARROW = 400
+_NAMED_OF_MANY = 8
 PICKS = ("recommended", "best", "best guess")
 
 
@@ -457,8 +458,11 @@ def _name_layers(
         layers += text_at(spot, text, LIMIT, {"fontWeight": 600}, name="limit_name")
         plan.lines = [Box(at_x - 3, 0, at_x + 3, frame.height)]
     several = len({point["architecture"] for point in shown}) > 1
-    named = [point for point in shown if point["role"] or point["measured"]]
-    for point in sorted(named, key=lambda point: (point["role"] not in PICKS, not point["role"])):
+    roles = [point for point in shown if point["role"]]
+    measured = [point for point in shown if point["measured"] and not point["role"]]
+    if len(measured) > MOST_MARKED_POINTS:
+        measured = measured[:: len(measured) // _NAMED_OF_MANY]
+    for point in sorted([*roles, *measured], key=lambda point: (point["role"] not in PICKS, not point["role"])):
         main = bool(point["role"])
         text = f"{point['mb']:,}"
         if main:

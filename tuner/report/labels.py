@@ -120,10 +120,11 @@ def _meet(some: Sequence[Box], others: Sequence[Box]) -> bool:
     return any(one.overlaps(other) for one in some for other in others)
 
 
-def _along(line: tuple[float, float, float, float] | None, steps: int = 8) -> list[Box]:
+def _along(line: tuple[float, float, float, float] | None) -> list[Box]:
     """A slanted line as small boxes; its beginning, where its point is, left out."""
     if line is None:
         return []
     x, y, end_x, end_y = line
+    steps = max(4, round(math.hypot(end_x - x, end_y - y) / 4))
     at = [(x + (end_x - x) * step / steps, y + (end_y - y) * step / steps) for step in range(2, steps + 1)]
     return [Box(one - 1, other - 1, one + 1, other + 1) for one, other in at]
