@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Align = Literal["left", "center", "right"]
@@ -16,7 +16,7 @@ LINE_HEIGHT = 16.0
 _NEAR = 12.0
 """From a point to its name."""
 _DISTANCES = (0.0, 14.0, 26.0, 40.0, 58.0, 80.0, 110.0, 145.0)
-"""How much further away a name may go; from the third on, a line leads to its point."""
+"""How much further away a name may go; from the third on, or over a line, a line leads to its point."""
 _DIRECTIONS: tuple[tuple[int, int, Align], ...] = (
     *((1, -1, "left"), (-1, -1, "right"), (1, 1, "left"), (-1, 1, "right"), (1, 0, "left"), (-1, 0, "right")),
     *((0, -1, "center"), (0, 1, "center"), (0, -1, "right"), (0, 1, "right"), (0, -1, "left"), (0, 1, "left")),
@@ -24,8 +24,8 @@ _DIRECTIONS: tuple[tuple[int, int, Align], ...] = (
 """From a point, in the order of preference: right and above it first, above or below it and to one side last."""
 _OVER = 14.0
 """How far a name above or below a point reaches to the point's other side."""
-_ON_A_LINE, _ON_A_POINT, _OVER_A_LINE = 1000.0, 40.0, 60.0
-"""What it costs to stand on a line or a name, to cover a point, to stand on the other side of a line than the point."""
+_ON_A_LINE, _THROUGH_A_NAME, _OVER_A_LINE, _ON_A_POINT = 3000.0, 1000.0, 60.0, 40.0
+"""What it costs to stand on a line or a name, to lead through a name or over a line, to cover a point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,12 @@ class Plan:
                 continue
             cost = float(order) + _ON_A_POINT * sum(map(box.overlaps, self.points))
             way = _along(spot.way)
+            beyond = _meet(way, self.lines)
+            drawn = spot.drawn or beyond
             cost += _ON_A_LINE * any(map(box.overlaps, (*self._taken, *self.lines)))
-            cost += _ON_A_LINE * (spot.drawn and _meet(way, self._taken))
-            cost += _OVER_A_LINE * _meet(way, self.lines)
+            cost += _THROUGH_A_NAME * (drawn and _meet(way, self._taken)) + _OVER_A_LINE * beyond
             if cost < least:
-                best, least = spot, cost
+                best, least = replace(spot, drawn=drawn), cost
         if best is not None:
             self._taken += [best.box(width), *(_along(best.way) if best.drawn else ())]
         return best
