@@ -24,14 +24,14 @@ from tuner.report.picture import render_svg
 ROOT = Path(__file__).parents[2]
 PICTURES = (
     # name, example, width, height, colour scheme, media
-    ("report-light", "goal-met", 1200, 1180, "light", "screen"),
-    ("report-dark", "goal-met", 1200, 1180, "dark", "screen"),
+    ("report-light", "goal-met", 1200, 1300, "light", "screen"),
+    ("report-dark", "goal-met", 1200, 1300, "dark", "screen"),
     ("report-phone", "goal-met", 390, 844, "light", "screen"),
     ("report-print", "goal-met", 794, 1123, "light", "print"),
-    ("report-goal-not-met", "goal-not-met", 1200, 1180, "light", "screen"),
+    ("report-goal-not-met", "goal-not-met", 1200, 1300, "light", "screen"),
     ("report-failed", "failed", 1200, 0, "light", "screen"),
-    ("report-one-size", "one-size", 1200, 1180, "light", "screen"),
-    ("report-hundred-sizes", "hundred-sizes", 1200, 1180, "light", "screen"),
+    ("report-one-size", "one-size", 1200, 1300, "light", "screen"),
+    ("report-hundred-sizes", "hundred-sizes", 1200, 1300, "light", "screen"),
 )
 DOCUMENTS = {**EXAMPLES, "one-size": one_size, "hundred-sizes": hundred_sizes}
 WHAT_IF = """() => {
