@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code
+from tuner.core.bucket_layout import run_key
 from tuner.core.errors import RunNotFound, StudyBusy
 from tuner.core.run_id import check_run_id
 
@@ -175,7 +176,7 @@ class RunArtifacts:
 
     def key(self, name: str) -> str:
         """The full key of one of the run's objects."""
-        return f"runs/{self.run_id}/{name}"
+        return run_key(self.run_id, name)
 
     def uri(self, name: str) -> str:
         """The ``s3://`` address of one of the run's objects."""

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from tuner.aws.code import code_key
 from tuner.aws.failures import aws_call, error_code, error_text
+from tuner.core.bucket_layout import code_key
 from tuner.core.clone import clone_request, way_out
 from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone, PermissionDenied
 from tuner.core.model import Candidate

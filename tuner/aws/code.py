@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tuner.aws.failures import aws_call, error_code
+from tuner.core.bucket_layout import code_key
 from tuner.core.errors import CloneFailed, FunctionNotTunable, ServiceError
 
 _CHUNK_BYTES = 1024 * 1024
@@ -31,11 +32,6 @@ class _Body(Protocol):
 
 _Source = Callable[[], AbstractContextManager[tuple[_Body, int | None]]]
 """Opens a package from its beginning: its bytes, and how many are announced."""
-
-
-def code_key(code_sha256: str) -> str:
-    """The key of a package in our bucket, by the hash that Lambda gives it (base64)."""
-    return f"clones/{base64.b64decode(code_sha256).hex()}.zip"
 
 
 def handed_out(location: str) -> _Source:

@@ -24,7 +24,8 @@ from tuner.cli.failures import (
     show_failure,
 )
 from tuner.cli.follow import RunEnd, caught_interrupts, follow
-from tuner.cli.runs import REPORT_FILES, Runs, new_run_id
+from tuner.cli.runs import Runs, new_run_id
+from tuner.core.bucket_layout import COMMAND, REPORT_FILES, run_key
 from tuner.core.errors import REPORT_LINE, PayloadFailed
 from tuner.core.foreign_text import visible
 
@@ -120,10 +121,8 @@ def execute(
     console = error_console(quiet=presentation.quiet)
     with caught_interrupts() as interrupts:
         if presentation.command is not None:
-            from tuner.steps.run import COMMAND
-
             started = {"command": presentation.command, "tried": presentation.tried}
-            runs.artifacts.write_json(f"runs/{run_id}/{COMMAND}", started)
+            runs.artifacts.write_json(run_key(run_id, COMMAND), started)
         runs.start(run_id, request)
         console.print(
             f"Started run {run_id}: an execution of the state machine {account.stack}-tune in {account.name}.",
@@ -265,9 +264,9 @@ def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_
             path = bucket_folder / "runs" / run_id / name
             if path.is_file():
                 places[kind] = str(path)
-        elif runs.artifacts.exists(f"runs/{run_id}/{name}"):
-            places[kind] = runs.artifacts.uri(f"runs/{run_id}/{name}")
+        elif runs.artifacts.exists(run_key(run_id, name)):
+            places[kind] = runs.artifacts.uri(run_key(run_id, name))
     if places and bucket_folder is None:
-        console = runs.artifacts.console_url(f"runs/{run_id}/{REPORT_FILES['html']}")
+        console = runs.artifacts.console_url(run_key(run_id, REPORT_FILES["html"]))
         places |= {} if console is None else {"console": console}
     return places

@@ -7,7 +7,7 @@ from tuner.cli.account import Account
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, UsageProblem, print_json
 from tuner.cli.reading import find_run
-from tuner.cli.runs import REPORT_FILES
+from tuner.core.bucket_layout import REPORT_FILES, run_key
 from tuner.core.errors import RunNotFound
 
 _MOST_HOURS = 168.0
@@ -35,7 +35,7 @@ def show_link(account: Account, wanted: str, *, hours: float, json_output: bool)
     s3 = account.client("s3", signature_version="s3v4", s3={"addressing_style": "virtual"})
     artifacts = Artifacts(s3, account.bucket)
     run_id = find_run(artifacts, wanted, account.name)
-    key = f"runs/{run_id}/{REPORT_FILES['html']}"
+    key = run_key(run_id, REPORT_FILES["html"])
     if not artifacts.exists(key):
         raise RunNotFound(f"The run {run_id} in {account.name} left no {REPORT_FILES['html']}.")
     link = artifacts.presigned_url(key, holds_s=round(hours * 3600))

@@ -11,8 +11,8 @@ from pathlib import Path
 from tuner.cli.console import error_console
 from tuner.cli.failures import EXIT_OK, UsageProblem
 from tuner.cli.reading import find_run
-from tuner.cli.runs import REPORT_FILES
 from tuner.cli.store import ArtifactReader, FolderArtifacts, store_home
+from tuner.core.bucket_layout import REPORT_FILES, run_key
 from tuner.core.errors import RunNotFound
 
 
@@ -44,7 +44,7 @@ def can_open(environment: Mapping[str, str], platform: str) -> bool:
 
 def _page(artifacts: ArtifactReader, run_id: str, where: str) -> Path:
     """The page as a file: the store's own, or fetched into the store from a bucket."""
-    key = f"runs/{run_id}/{REPORT_FILES['html']}"
+    key = run_key(run_id, REPORT_FILES["html"])
     body = artifacts.read(key)
     if body is None:
         raise RunNotFound(

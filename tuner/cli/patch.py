@@ -15,6 +15,7 @@ from tuner.cli.failures import EXIT_OK, PatchRefused, exit_code_of_verdict, prin
 from tuner.cli.reading import RunRow, find_run, latest_runs, read_document, reading_report
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, function_finder, patch_template
+from tuner.core.bucket_layout import COMMAND, run_key
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
 from tuner.report import document as doc
@@ -111,10 +112,8 @@ def _tried_in(artifacts: ArtifactReader, row: RunRow, file: Path) -> str | None:
 
 def _tried(artifacts: ArtifactReader, run_id: str) -> dict[str, str]:
     """Template and logical id that a run of ``try`` was given; empty for every other run."""
-    from tuner.steps.run import COMMAND
-
     try:
-        tried = artifacts.read_json(f"runs/{run_id}/{COMMAND}")
+        tried = artifacts.read_json(run_key(run_id, COMMAND))
     except ValueError:
         return {}
     found = tried.get("tried") if isinstance(tried, dict) else None

@@ -13,16 +13,15 @@ from typing import Any
 
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict, print_json
-from tuner.cli.runs import REPORT_FILES
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.cli.unreported import what_is_known
+from tuner.core.bucket_layout import INDEX, REPORT_FILES, index_key, run_key
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
 from tuner.core.result import SCHEMA_VERSION
 from tuner.core.run_id import is_run_id
 
 _MOST_COMPLETIONS = 30
-_INDEX = "index/"
 """Each reported run has a small object here, so that listing reads no large one."""
 _WINDOW = 200
 """Rows that are read besides those that are shown: a report may be written anew after the run has ended."""
@@ -76,12 +75,12 @@ class RunRow:
 
 def run_ids(artifacts: ArtifactReader) -> list[str]:
     """Ids of the runs that have a report, by name: ids of executions that somebody else named tell no time."""
-    return [run_id for key in artifacts.keys(_INDEX) if (run_id := _run_id_of(key)) is not None]
+    return [run_id for key in artifacts.keys(INDEX) if (run_id := _run_id_of(key)) is not None]
 
 
 def latest_runs(artifacts: ArtifactReader, count: int) -> list[RunRow]:
     """The *count* runs that ended last, latest first; a damaged row ends no list."""
-    keys = artifacts.latest_keys(_INDEX, count + _WINDOW)
+    keys = artifacts.latest_keys(INDEX, count + _WINDOW)
     ids = [run_id for key in keys if (run_id := _run_id_of(key)) is not None]
     with ThreadPoolExecutor(_READERS) as pool:
         rows = list(pool.map(lambda run_id: _run_row(artifacts, run_id), ids))
@@ -90,7 +89,7 @@ def latest_runs(artifacts: ArtifactReader, count: int) -> list[RunRow]:
 
 def _run_id_of(key: str) -> str | None:
     """The run's id; ``None`` for what is no row, such as a file that was never finished."""
-    run_id = key.removeprefix(_INDEX).removesuffix(".json")
+    run_id = key.removeprefix(INDEX).removesuffix(".json")
     return run_id if key.endswith(".json") and is_run_id(run_id) else None
 
 
@@ -100,7 +99,7 @@ def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
     Raises:
         RunNotFound: There is none, or more than one that begins so.
     """
-    if is_run_id(wanted) and artifacts.read(f"runs/{wanted}/report.json") is not None:
+    if is_run_id(wanted) and artifacts.read(run_key(wanted, REPORT_FILES["json"])) is not None:
         return wanted
     if wanted == LATEST and (rows := latest_runs(artifacts, 1)):
         return rows[0].run_id
@@ -137,7 +136,7 @@ def complete_run_ids(incomplete: str) -> list[tuple[str, str]]:
 def _run_row(artifacts: ArtifactReader, run_id: str) -> RunRow:
     """The run's row in the index; only its id where a field is not what it may be."""
     try:
-        row = artifacts.read_json(f"{_INDEX}{run_id}.json")
+        row = artifacts.read_json(index_key(run_id))
     except ValueError:
         row = None
     if not isinstance(row, dict) or not all(
@@ -171,7 +170,7 @@ def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
         RunNotFound: It is not there, is damaged, or was written by a later or an earlier version.
     """
     try:
-        document = artifacts.read_json(f"runs/{run_id}/report.json")
+        document = artifacts.read_json(run_key(run_id, REPORT_FILES["json"]))
     except ValueError as error:
         raise RunNotFound(f"The report of the run {run_id} is damaged: it is not JSON.") from error
     if not isinstance(document, dict):
@@ -191,11 +190,11 @@ def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path
     """Show one run's report again; the exit code is the one that the run had."""
     run_id = find_run(artifacts, wanted, where)
     document = read_document(artifacts, run_id)
-    files = {kind: artifacts.uri(f"runs/{run_id}/{name}") for kind, name in REPORT_FILES.items()}
+    files = {kind: artifacts.uri(run_key(run_id, name)) for kind, name in REPORT_FILES.items()}
     if out is not None:
         files = {}
         for kind, name in REPORT_FILES.items():
-            body = artifacts.read(f"runs/{run_id}/{name}")
+            body = artifacts.read(run_key(run_id, name))
             if body is not None:
                 (out / name).write_bytes(body)
                 files[kind] = str(out / name)

@@ -14,11 +14,11 @@ from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.failures import aws_call
 from tuner.cli.account import Account
 from tuner.core.aws_limits import LONGEST_EXECUTION_NAME
+from tuner.core.bucket_layout import FAILURE, GIVEN_PAYLOAD, PROGRESS, REPORT_FILES, STOP, run_key
 from tuner.core.errors import TunerError
 from tuner.core.function_reference import read_function_reference
 
 ExecutionState = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
-REPORT_FILES = {"html": "report.html", "markdown": "report.md", "json": "report.json", "svg": "report.svg"}
 
 # Step Functions takes 262,144 bytes of input; the rest of the request needs little of it.
 _LARGEST_INLINE_PAYLOAD_BYTES = 200_000
@@ -76,8 +76,6 @@ class Runs:
         if "payload" in body:
             payload = json.dumps(body["payload"]).encode()
             if len(payload) > _LARGEST_INLINE_PAYLOAD_BYTES:
-                from tuner.steps.run import GIVEN_PAYLOAD
-
                 run = self._run(run_id)
                 run.all.write(run.key(GIVEN_PAYLOAD), payload)
                 del body["payload"]
@@ -113,7 +111,7 @@ class Runs:
 
     def progress(self, run_id: str) -> dict[str, Any] | None:
         """What the run wrote about itself last, with the best size so far; ``None`` while it has not begun to."""
-        found = self._run(run_id).find("progress.json")
+        found = self._run(run_id).find(PROGRESS)
         if not isinstance(found, dict):
             return None
         if "best" not in found:
@@ -134,21 +132,21 @@ class Runs:
 
     def failure(self, run_id: str) -> dict[str, Any] | None:
         """Why the run failed, as the run itself worded it: name, message, hint."""
-        found = self._run(run_id).find("failure.json")
+        found = self._run(run_id).find(FAILURE)
         return found if isinstance(found, dict) else None
 
     def report_document(self, run_id: str) -> dict[str, Any] | None:
         """The run's ``report.json``; ``None`` where it has none."""
-        found = self._run(run_id).find("report.json")
+        found = self._run(run_id).find(REPORT_FILES["json"])
         return found if isinstance(found, dict) else None
 
     def report_file(self, run_id: str, name: str) -> bytes | None:
         """One of the report's files; ``None`` where the run has none."""
-        return self.artifacts.read(f"runs/{run_id}/{name}")
+        return self.artifacts.read(run_key(run_id, name))
 
     def ask_to_end(self, run_id: str) -> None:
         """Ask the run to end at its next step, to restore and to report what it has."""
-        self._run(run_id).write("stop.json", {"reason": "The user asked the run to end."})
+        self._run(run_id).write(STOP, {"reason": "The user asked the run to end."})
 
     def stop(self, run_id: str) -> None:
         """Stop the execution where it is. It cleans nothing up: ``restore`` does."""

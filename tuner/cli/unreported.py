@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuner.cli.store import ArtifactReader, FolderArtifacts
+from tuner.core.bucket_layout import OBSERVATIONS, RECORD, run_key
 from tuner.core.foreign_text import visible
 
 
 def what_is_known(artifacts: ArtifactReader, run_id: str) -> tuple[str, str] | None:
     """Say what a run without a report has written, and what to do; ``None`` where it has written nothing."""
-    keys = list(artifacts.keys(f"runs/{run_id}/"))
+    keys = list(artifacts.keys(run_key(run_id)))
     if not keys:
         return None
-    record = _object(artifacts, f"runs/{run_id}/request.json")
+    record = _object(artifacts, run_key(run_id, RECORD))
     target = record.get("target")
     name = target.get("name") if isinstance(target, Mapping) else None
     subject = f"The run {run_id}" + (f" of {visible(str(name))}" if name else "")
     begun = f", started {visible(str(record['started_at']))}," if record.get("started_at") else ""
-    journals = [_object(artifacts, key) for key in keys if key.startswith(f"runs/{run_id}/observations/")]
+    journals = [_object(artifacts, key) for key in keys if key.startswith(run_key(run_id, OBSERVATIONS))]
     count = sum(started for each in journals if isinstance(started := each.get("started"), int))
     made = f"It had made {count:,} invocation{'' if count == 1 else 's'}."
     if isinstance(artifacts, FolderArtifacts) and not _is_home_in_use(artifacts):

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner import __version__
+from tuner.core.bucket_layout import CODE_COPIES
 from tuner.embedded import identity
 from tuner.embedded.bucket_folder import BucketFolder, sweep
 from tuner.embedded.locks import IN_USE, shared, sweep_working_folders, working_folder
@@ -40,7 +41,6 @@ LOG = logging.getLogger("tuner.embedded.server")
 
 STATUS_PATH = "/_lambda-tuner/status"
 _CODE_PATH = "/_lambda-tuner/code/"
-_PACKAGES = "clones/"
 """The bucket's objects with functions' code: kept beside the server and not in the home, gone with the server."""
 
 _MOST_IDLE_OWN_ENVIRONMENTS = 6
@@ -149,7 +149,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     )
 
     def place_of(key: str) -> BucketFolder:
-        return packages if key.startswith(_PACKAGES) else folder
+        return packages if key.startswith(CODE_COPIES) else folder
 
     try:
         runner = FunctionRunner(

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
+from tuner.core.bucket_layout import SEARCH, STOP
 from tuner.core.cold_starts import FIRST_TRIAL, cold_start_batches
 from tuner.core.drift import DRIFT_INVOCATIONS, estimate_drift
 from tuner.core.errors import NothingMeasured
@@ -15,7 +16,7 @@ from tuner.core.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_u
 from tuner.core.search import conclude, recommend
 from tuner.core.spending import spent_usd
 from tuner.steps.earlier import load_earlier
-from tuner.steps.run import SEARCH, STOP, RunRecord, compared, memory_caps
+from tuner.steps.run import RunRecord, compared, memory_caps
 
 _LEAST_INVOCATIONS = 12
 """A run of fewer is too short for a drift to be worth three more."""

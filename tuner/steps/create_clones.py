@@ -9,15 +9,15 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S
 from tuner.aws.clones import Clones, MemoryCapReached
-from tuner.aws.code import code_key
 from tuner.aws.target import TargetReader
+from tuner.core.bucket_layout import FACTS, code_key
 from tuner.core.codec import to_json
 from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone
 from tuner.core.model import Batch, Candidate, Observation
 from tuner.core.plan import CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG, clone_name
 from tuner.core.run_id import run_tag
 from tuner.core.target import TargetFunction
-from tuner.steps.run import FACTS, Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
+from tuner.steps.run import Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
 
 _COPIED_AGAIN = 2
 """How often a package that vanished is copied again: the bucket's own rule removes none within a day."""

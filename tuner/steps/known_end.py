@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.failures import aws_call, error_code
+from tuner.core.bucket_layout import COMMAND, GIVEN_PAYLOAD, STOP
 from tuner.core.errors import RunNotFound, TunerError
 from tuner.steps.overdue import is_open
-from tuner.steps.run import COMMAND, GIVEN_PAYLOAD, STOP
 
 UNKNOWN = "UNKNOWN"
 """Nobody told how the run ended: an answer that is there stands."""

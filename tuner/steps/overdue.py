@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tuner.aws.artifacts import Artifacts, RunArtifacts
+from tuner.core.bucket_layout import OPEN_MARKS, open_mark_key
 from tuner.core.run_id import is_run_id
-
-_PREFIX = "open/"
 
 
 def mark_open(artifacts: RunArtifacts, *, expires_at: str, function_name: str | None = None) -> None:
@@ -24,17 +23,19 @@ def mark_open(artifacts: RunArtifacts, *, expires_at: str, function_name: str | 
         expires_at: ISO 8601, UTC: after this moment somebody else ends the run.
         function_name: What it tunes, as soon as that is known.
     """
-    artifacts.all.write_json(_key(artifacts.run_id), {"function_name": function_name, "expires_at": expires_at})
+    artifacts.all.write_json(
+        open_mark_key(artifacts.run_id), {"function_name": function_name, "expires_at": expires_at}
+    )
 
 
 def mark_closed(artifacts: RunArtifacts) -> None:
     """Say that nothing of a run is left, and that its report tells how it ended."""
-    artifacts.all.delete(_key(artifacts.run_id))
+    artifacts.all.delete(open_mark_key(artifacts.run_id))
 
 
 def is_open(artifacts: RunArtifacts) -> bool:
     """Whether a run's end is still to be told, by the bucket's listing: not everybody may read the mark."""
-    key = _key(artifacts.run_id)
+    key = open_mark_key(artifacts.run_id)
     return key in artifacts.all.keys(key)
 
 
@@ -45,9 +46,9 @@ def overdue_runs(artifacts: Artifacts, *, now: str) -> Iterator[tuple[str, str |
         artifacts: The artifact bucket.
         now: The time, ISO 8601 in UTC.
     """
-    for key in artifacts.keys(_PREFIX):
+    for key in artifacts.keys(OPEN_MARKS):
         mark = artifacts.read_json(key)
-        run_id = key.removeprefix(_PREFIX).removesuffix(".json")
+        run_id = key.removeprefix(OPEN_MARKS).removesuffix(".json")
         if mark is not None and mark["expires_at"] <= now and is_run_id(run_id):
             yield run_id, mark["function_name"]
 
@@ -70,7 +71,3 @@ def restore_overdue(
     for run_id in overdue:
         start_restore(run_id)
     return overdue
-
-
-def _key(run_id: str) -> str:
-    return f"{_PREFIX}{run_id}.json"

@@ -16,6 +16,7 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import VERSIONS
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
+from tuner.core.bucket_layout import GIVEN_PAYLOAD, PROGRESS, RECORD, USERS_PAYLOADS
 from tuner.core.clone import check_service_model
 from tuner.core.codec import to_json
 from tuner.core.concurrency import Concurrency, Reserve, plan_concurrency
@@ -44,7 +45,7 @@ from tuner.core.tuning_request import (
 )
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
-from tuner.steps.run import GIVEN_PAYLOAD, PROGRESS, RECORD, Outside, RunRecord, save_payloads, save_plan
+from tuner.steps.run import Outside, RunRecord, save_payloads, save_plan
 from tuner.steps.traffic import read_traffic
 
 LEAST_INVOCATIONS = 2
@@ -53,7 +54,6 @@ LEAST_INVOCATIONS = 2
 ASSUMED_SIZE_TAG = "lambda-tuner:assumed-size"
 """Of functions on the embedded AWS where a handler was never deployed and its size is a guess."""
 
-_PAYLOADS_PREFIX = "payloads/"
 """Where whoever may start runs keeps payloads in the artifact bucket."""
 
 _LONGEST_RUN = timedelta(hours=6)
@@ -246,13 +246,13 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
     if location is None:
         return request.payloads
     bucket, key = location
-    if bucket == artifacts.all.bucket and not (key.startswith(_PAYLOADS_PREFIX) or key == artifacts.key(GIVEN_PAYLOAD)):
+    if bucket == artifacts.all.bucket and not (key.startswith(USERS_PAYLOADS) or key == artifacts.key(GIVEN_PAYLOAD)):
         raise InvalidRequest(
             [
                 f"payloadS3 names {request.payload_s3}, and of the artifact bucket a run reads nothing but what is "
-                f"under {_PAYLOADS_PREFIX}: other runs' payloads are not its own"
+                f"under {USERS_PAYLOADS}: other runs' payloads are not its own"
             ],
-            hint=f"Upload the payload under s3://{bucket}/{_PAYLOADS_PREFIX} and name it there.",
+            hint=f"Upload the payload under s3://{bucket}/{USERS_PAYLOADS} and name it there.",
         )
     body = artifacts.all.in_bucket(bucket).read(key, most_bytes=MAX_MIX_BYTES + 1)
     if body is None:

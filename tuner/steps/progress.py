@@ -7,9 +7,10 @@ from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
+from tuner.core.bucket_layout import PROGRESS
 from tuner.core.model import Batch, Observation
 from tuner.core.spending import spent_usd
-from tuner.steps.run import PROGRESS, RunRecord
+from tuner.steps.run import RunRecord
 
 
 def report_progress(artifacts: RunArtifacts, **fields: Any) -> None:

@@ -7,23 +7,14 @@ from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchored
+from tuner.core.bucket_layout import ALTERNATIVES, DECISION, EXPLANATION, SEARCH
 from tuner.core.codec import to_json
 from tuner.core.drift import estimate_drift, with_drift
 from tuner.core.model import Facts, WarmStart
 from tuner.core.search import conclude, explain, goal_alternatives, recommend
 from tuner.steps.earlier import load_earlier
 from tuner.steps.progress import report_progress
-from tuner.steps.run import (
-    ALTERNATIVES,
-    DECISION,
-    EXPLANATION,
-    SEARCH,
-    compared,
-    load_journals,
-    load_record,
-    memory_caps,
-    observations_of,
-)
+from tuner.steps.run import compared, load_journals, load_record, memory_caps, observations_of
 
 
 def recommend_for(artifacts: RunArtifacts) -> str:

@@ -10,6 +10,20 @@ from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.anchor import anchor_factor, anchored
+from tuner.core.bucket_layout import (
+    ALTERNATIVES,
+    COMMAND,
+    DECISION,
+    EXPLANATION,
+    FAILURE,
+    PLAN,
+    RECORD,
+    RESTORED,
+    ROUNDS,
+    SEARCH,
+    function_key,
+    index_key,
+)
 from tuner.core.codec import from_json
 from tuner.core.disturbance import disturbance_sentence
 from tuner.core.error_rates import error_sentences
@@ -48,25 +62,7 @@ from tuner.steps.earlier import load_earlier
 from tuner.steps.overdue import mark_closed, mark_open
 from tuner.steps.progress import report_progress
 from tuner.steps.restore import Restored
-from tuner.steps.run import (
-    ALTERNATIVES,
-    COMMAND,
-    DECISION,
-    EXPLANATION,
-    FAILURE,
-    PLAN,
-    RECORD,
-    RESTORED,
-    ROUNDS,
-    SEARCH,
-    RunRecord,
-    load_journals,
-    load_plan,
-    load_record,
-    load_round,
-    memory_caps,
-    observations_of,
-)
+from tuner.steps.run import RunRecord, load_journals, load_plan, load_record, load_round, memory_caps, observations_of
 
 _ENDED_FROM_OUTSIDE = {
     "ABORTED": {
@@ -135,7 +131,7 @@ def report(
         artifacts.write_text("report.md", render_markdown(document))
         artifacts.write_text("report.html", render_html(document))
         artifacts.write_text("report.svg", render_svg(document))
-        artifacts.all.write_json(f"index/{artifacts.run_id}.json", _index_row(document))
+        artifacts.all.write_json(index_key(artifacts.run_id), _index_row(document))
         _keep_latest(artifacts, document)
         try:
             artifacts.all.write_unchanged(artifacts.key("report.json"), _json_of(document), entity_tag)
@@ -175,7 +171,7 @@ def _keep_latest(artifacts: RunArtifacts, document: Mapping[str, Any]) -> None:
     """Keep the answer as the function's latest, or take back what a run that then failed had kept."""
     if "function" not in document:
         return
-    key = f"functions/{document['function']['name']}/latest.json"
+    key = function_key(document["function"]["name"], "latest.json")
     if "error" not in document:
         if document["verdict"] != "DRY_RUN":
             artifacts.all.write_json(key, execution_output(document))

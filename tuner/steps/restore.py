@@ -10,6 +10,7 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clones import Clones
 from tuner.aws.target import TargetReader
+from tuner.core.bucket_layout import PLAN, RESTORED
 from tuner.core.codec import to_json
 from tuner.core.errors import (
     CloneNotReady,
@@ -33,7 +34,7 @@ from tuner.core.snapshot import (
     fingerprint,
     foreign_changes,
 )
-from tuner.steps.run import PLAN, RESTORED, load_plan
+from tuner.steps.run import load_plan
 
 _MOST_REWRITINGS = 5
 

@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Any, Literal
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.core.bucket_layout import FACTS, OBSERVATIONS, PAYLOAD_SIZES, PAYLOADS, PLAN, RECORD, ROUNDS
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import RunNotFound
 from tuner.core.model import Batch, Observation, SearchProblem
@@ -17,29 +18,6 @@ from tuner.core.plan import Plan
 from tuner.core.target import TargetFunction
 from tuner.core.traffic import Traffic
 from tuner.core.tuning_request import TuningRequest, WeightedPayload
-
-RECORD = "request.json"
-PLAN = "plan.json"
-PAYLOADS = "payloads.json"
-"""The events, one after the other as they are sent."""
-PAYLOAD_SIZES = "payload-sizes.json"
-"""How many bytes each of them has, so that one can be read without the others."""
-PROGRESS = "progress.json"
-EARLIER = "earlier.json"
-EXPLANATION = "explanation.json"
-SEARCH = "search.json"
-DECISION = "decision.json"
-ALTERNATIVES = "alternatives.json"
-COMMAND = "command.json"
-"""The command line that started the run, where the command wrote it down: runs without an account."""
-FAILURE = "failure.json"
-RESTORED = "restore.json"
-STOP = "stop.json"
-GIVEN_PAYLOAD = "payload.json"
-"""A payload that is too large for the execution's input; whoever starts the run puts it there."""
-FACTS = "facts.json"
-OBSERVATIONS = "observations/"
-ROUNDS = "rounds/"
 
 
 @dataclass(frozen=True, slots=True)

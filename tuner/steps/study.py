@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.core.bucket_layout import EARLIER, function_key
 from tuner.core.codec import from_json, to_json
 from tuner.core.search import Study, StudyRun, StudySetAside, earlier_runs, open_study
 from tuner.steps.earlier import Earlier
-from tuner.steps.run import EARLIER, RunRecord
+from tuner.steps.run import RunRecord
 
 
 @contextmanager
@@ -27,9 +28,9 @@ def study_of(artifacts: RunArtifacts, record: RunRecord) -> Iterator[tuple[Study
         StudyBusy: Another run wrote the same study at this moment; what this
             step asked for was not written, so that it can be repeated.
     """
-    folder_key = f"functions/{record.target.name}"
+    folder_key = function_key(record.target.name)
     name = f"study-{record.study_key}.log"
-    body, entity_tag = artifacts.all.read_tagged(f"{folder_key}/{name}")
+    body, entity_tag = artifacts.all.read_tagged(f"{folder_key}{name}")
     with tempfile.TemporaryDirectory() as folder:
         journal = Path(folder) / name
         if body is not None:
@@ -40,14 +41,14 @@ def study_of(artifacts: RunArtifacts, record: RunRecord) -> Iterator[tuple[Study
             study = open_study(journal, record.target.arn)
         warning = None
         for damaged in Path(folder).glob(f"{name}.set-aside-*"):
-            kept = f"{folder_key}/{artifacts.run_id}.{damaged.name}"
+            kept = f"{folder_key}{artifacts.run_id}.{damaged.name}"
             artifacts.all.write(kept, damaged.read_bytes())
             warning = (
                 "The study of the earlier runs could not be read, so this run did without it; "
                 f"it was kept as {artifacts.all.uri(kept)}."
             )
         yield study, _earlier(artifacts, record, study, warning)
-        artifacts.all.write_unchanged(f"{folder_key}/{name}", journal.read_bytes(), entity_tag)
+        artifacts.all.write_unchanged(f"{folder_key}{name}", journal.read_bytes(), entity_tag)
 
 
 def _earlier(artifacts: RunArtifacts, record: RunRecord, study: Study, warning: str | None) -> Earlier:

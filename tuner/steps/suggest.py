@@ -8,6 +8,7 @@ from datetime import datetime
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.advice import advise
 from tuner.core.anchor import anchored
+from tuner.core.bucket_layout import ROUNDS, SEARCH, STOP
 from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
@@ -16,9 +17,6 @@ from tuner.core.traceback_frames import own_frames
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress, used
 from tuner.steps.run import (
-    ROUNDS,
-    SEARCH,
-    STOP,
     Journal,
     RunRecord,
     load_journals,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.aws.artifacts import Artifacts
+from tuner.core.bucket_layout import digest_key
 from tuner.report.digest import render_digest_html
 
 
@@ -29,8 +30,8 @@ def write_digest(
         "functions": [dict(row) for row in results],
         "skipped": [dict(row) for row in skipped],
     }
-    key = f"fleet/{started_at[:10]}"
-    artifacts.write_json(f"{key}.json", digest)
-    artifacts.write(f"{key}.html", render_digest_html(digest).encode())
+    page_key = digest_key(started_at[:10], "html")
+    artifacts.write_json(digest_key(started_at[:10], "json"), digest)
+    artifacts.write(page_key, render_digest_html(digest).encode())
     failed = sum(1 for row in results if row.get("error"))
-    return {"key": f"{key}.html", "tuned": len(results) - failed, "failed": failed, "skipped": len(skipped)}
+    return {"key": page_key, "tuned": len(results) - failed, "failed": failed, "skipped": len(skipped)}

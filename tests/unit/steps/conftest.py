@@ -12,10 +12,10 @@ import pytest
 from tests.unit.steps.fakes import ACCOUNT, REGION, FakeCloudWatch, FakeIam, FakeLambda, FakeLogs, FakeS3
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.clones import Clones
-from tuner.aws.code import code_key
 from tuner.aws.invoker import Invoker
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
+from tuner.core.bucket_layout import code_key
 from tuner.core.model import Batch
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import measure

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
+from tuner.core.bucket_layout import RECORD, STOP
 from tuner.core.codec import to_json
 from tuner.core.errors import InvalidRequest
 from tuner.steps.create_clones import create_clones
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
-from tuner.steps.run import RECORD, STOP, load_plan, load_record
+from tuner.steps.run import load_plan, load_record
 
 
 def finished(run: FakeRun, **request: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.steps.conftest import FakeRun
 from tests.unit.steps.fakes import client_error
-from tuner.aws.code import code_key
+from tuner.core.bucket_layout import code_key
 from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone, FunctionNotTunable, PermissionDenied
 from tuner.steps.copy_code import copy_code
 from tuner.steps.create_clones import create_clones

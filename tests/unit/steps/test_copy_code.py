@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.unit.steps.conftest import FakeRun
-from tuner.aws.code import code_key
+from tuner.core.bucket_layout import code_key
 from tuner.core.errors import CloneFailed, ServiceError
 from tuner.steps.copy_code import copy_code
 

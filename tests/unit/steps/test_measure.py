@@ -19,6 +19,7 @@ from tests.unit.steps.conftest import FakeRun
 from tests.unit.steps.fakes import client_error
 from tuner.aws import failures, invoker
 from tuner.aws.invoker import LOG_WAITS_S
+from tuner.core.bucket_layout import RECORD
 from tuner.core.codec import to_json
 from tuner.core.errors import (
     BatchUnfinished,
@@ -34,7 +35,7 @@ from tuner.core.processors import PROCESSOR_TIMEOUT_S
 from tuner.core.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import TASK_S, measure
-from tuner.steps.run import RECORD, load_payloads, load_record, round_name, save_payloads
+from tuner.steps.run import load_payloads, load_record, round_name, save_payloads
 
 BEFORE, AFTER = "arn:aws:lambda:eu-west-1:123456789012:function:before", "arn:aws:lambda:eu-west-1:1:function:after"
 

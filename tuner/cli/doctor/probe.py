@@ -19,13 +19,13 @@ from typing import Any
 from botocore.exceptions import ClientError, WaiterError
 
 from tuner.aws.clones import REFUSED_CAP
-from tuner.aws.code import code_key
 from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.cli.account import Account
 from tuner.cli.doctor.checks import Check
 from tuner.cli.follow import Interrupts, follow
 from tuner.cli.runs import Runs, new_run_id
 from tuner.cli.uninstall import PROBE_DESCRIPTION, is_probe, probe_name
+from tuner.core.bucket_layout import code_key, function_key, index_key, open_mark_key, run_key
 from tuner.core.errors import ServiceError, TunerError
 from tuner.core.plan import clone_prefix
 
@@ -389,7 +389,7 @@ def _functions_left(account: Account, run_ids: list[str]) -> list[str]:
 def _keys(runs: Runs, run_ids: list[str]) -> list[str]:
     """Every object of the probe's runs, of its history, and the copy of its code."""
     code = base64.b64encode(hashlib.sha256(package()).digest()).decode()
-    prefixes = [f"functions/{probe_name(runs.account.stack)}/", code_key(code)]
+    prefixes = [function_key(probe_name(runs.account.stack)), code_key(code)]
     for run_id in run_ids:
-        prefixes += [f"runs/{run_id}/", f"index/{run_id}.json", f"open/{run_id}.json"]
+        prefixes += [run_key(run_id), index_key(run_id), open_mark_key(run_id)]
     return [key for prefix in prefixes for key in runs.artifacts.keys(prefix)]
