@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,11 @@ from playwright.sync_api import Locator
 from tests.browser.conftest import OpenPage
 from tests.unit.report import documents
 from tests.unit.report.test_real_documents import noisy_curve
+from tests.unit.search.simulated import remembering_posterior
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import FakeLambda
-from tuner.core.model import Facts, LatencyGoal
+from tuner.core.model import Facts, LatencyGoal, Observation, SearchProblem
+from tuner.core.search import belief as believing
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
 from tuner.core.search.decision import decide
 from tuner.report import formats
@@ -48,11 +50,16 @@ def finished(**request: Any) -> tuple[dict[str, Any], FakeRun]:
     return json.loads(run.s3.objects["runs/run-1/report.json"]), run
 
 
-def expected_sentence(run: FakeRun, document: dict[str, Any], percentile: float, limit_ms: float) -> str:
+def expected_sentence(
+    problem: SearchProblem,
+    observations: Sequence[Observation],
+    document: dict[str, Any],
+    percentile: float,
+    limit_ms: float,
+) -> str:
     """What the search chooses where this limit is the goal, in the page's words."""
-    record = load_record(run.artifacts)
-    asked = replace(record.problem, goal=LatencyGoal(percentile, limit_ms))
-    belief = believe(asked, observations_of(load_journals(run.artifacts)), Facts(), draw_count=FINAL_DRAW_COUNT)
+    asked = replace(problem, goal=LatencyGoal(percentile, limit_ms))
+    belief = believe(asked, observations, Facts(), draw_count=FINAL_DRAW_COUNT)
     decision = decide(asked, belief)
     candidate = asked.candidates[decision.pick]
     row = next(row for row in document["configurations"] if row["memoryMb"] == candidate.memory_mb)
@@ -66,7 +73,7 @@ def expected_sentence(run: FakeRun, document: dict[str, Any], percentile: float,
         f"a {modelled}p{percentile:g} of {formats.milliseconds(duration['estimate'])} "
         f"({formats.milliseconds_range(duration)})"
     )
-    if candidate == record.problem.current:
+    if candidate == problem.current:
         compared = ", as today"
     else:
         change = formats.change(1 - cost / document["current"]["costPerMillionUsd"]["estimate"])
@@ -87,16 +94,20 @@ def expected_sentence(run: FakeRun, document: dict[str, Any], percentile: float,
 
 
 @pytest.mark.parametrize("goal", [{"percentile": 95, "limitMs": 400}, None])
-def test_the_sliders_sentence_is_the_choice_at_two_hundred_goals(goal: Any, open_report: Open) -> None:
+def test_the_sliders_sentence_is_the_choice_at_two_hundred_goals(
+    goal: Any, open_report: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At every limit the page says, word for word, what the search answers where that limit is the goal."""
     document, run = finished(**({"goal": goal} if goal else {}))
+    problem, observations = load_record(run.artifacts).problem, observations_of(load_journals(run.artifacts))
+    monkeypatch.setattr(believing, "Posterior", remembering_posterior())
     steps = document["goalAlternatives"]["steps"]
     assert len(steps) >= 200
     opened = open_report(document)
     for place, step in enumerate(steps):
         sentence, limit = opened.page.evaluate(MOVE, place)
         assert limit == formats.limit(step["limitMs"])
-        assert sentence == expected_sentence(run, document, 95, step["limitMs"]), step
+        assert sentence == expected_sentence(problem, observations, document, 95, step["limitMs"]), step
     assert opened.complaints == []
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import pickle
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from tuner.core.model import (
     Architecture,
@@ -24,6 +27,7 @@ from tuner.core.model import (
     TuningBudget,
 )
 from tuner.core.search import conclude, open_study, recommend, suggest
+from tuner.core.search.posterior import Draws, Posterior
 
 PRICES: dict[Architecture, ArchitecturePrices] = {
     "x86_64": ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309),
@@ -137,3 +141,23 @@ def measure_until_stop(
             return suggestions, observations
         observations.extend(function.measure(batch) for batch in suggestions[-1].batches)
         assert len(suggestions) < 200, "the search does not end"
+
+
+def remembering_posterior() -> Callable[..., object]:
+    """A stand-in for ``Posterior`` that draws once from the same evidence, however many goals are asked about.
+
+    What goes into a posterior decides which one it is, to the byte: were the goal part of it, each would be its own.
+    """
+    known: dict[bytes, Draws] = {}
+
+    @dataclass
+    class Remembered:
+        fitted_to: tuple[object, ...]
+
+        def draw(self, count: int, generator: np.random.Generator) -> Draws:
+            key = pickle.dumps((self.fitted_to, count, generator.bit_generator.state))
+            if key not in known:
+                known[key] = Posterior(*self.fitted_to).draw(count, generator)  # type: ignore[arg-type]
+            return known[key]
+
+    return lambda *fitted_to: Remembered(fitted_to)

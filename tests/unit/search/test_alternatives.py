@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.search.simulated import SimulatedFunction, problem_of, search
-from tuner.core.model import Candidate, Facts, LatencyGoal, Outcome, SearchProblem
+from tests.unit.search.simulated import SimulatedFunction, problem_of, remembering_posterior, search
+from tuner.core.model import Candidate, Facts, GoalAlternatives, LatencyGoal, Observation, Outcome, SearchProblem
+from tuner.core.search import belief as believing
 from tuner.core.search import conclude, goal_alternatives, recommend
 from tuner.core.search.alternatives import MOST_STEPS, limits_to_try
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
+from tuner.core.search.conclusion import Conclusion
 from tuner.core.search.decision import decide
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024, 1536, 1769, 2048, 3008)
@@ -44,17 +48,28 @@ PROBLEMS: dict[str, tuple[SearchProblem, SimulatedFunction]] = {
 }
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
-def test_every_step_is_the_choice_of_a_run_with_that_goal(name: str, tmp_path: Path) -> None:
-    """Size, verdict and probabilities at each limit are what the search answers where that limit is the goal."""
+@cache
+def ended(name: str) -> tuple[list[Observation], Conclusion, GoalAlternatives]:
+    """What one search on a problem saw, what follows from it, and the answers under other limits."""
     problem, function = PROBLEMS[name]
-    run = search(problem, function, tmp_path)
-    found = goal_alternatives(conclude(problem, run.observations, Facts()))
+    with tempfile.TemporaryDirectory() as folder:
+        observations = search(problem, function, Path(folder)).observations
+    conclusion = conclude(problem, observations, Facts())
+    found = goal_alternatives(conclusion)
     assert found is not None
+    return observations, conclusion, found
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_every_step_is_the_choice_of_a_run_with_that_goal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Size, verdict and probabilities at each limit are what the search answers where that limit is the goal."""
+    problem, _ = PROBLEMS[name]
+    observations, _, found = ended(name)
+    monkeypatch.setattr(believing, "Posterior", remembering_posterior())
     assert found.percentile == (problem.goal.percentile if problem.goal else 95)
     for step in found.steps:
         asked = replace(problem, goal=LatencyGoal(found.percentile, step.limit_ms))
-        belief = believe(asked, run.observations, Facts(), draw_count=FINAL_DRAW_COUNT)
+        belief = believe(asked, observations, Facts(), draw_count=FINAL_DRAW_COUNT)
         decision = decide(asked, belief)
         choice = found.choices[step.choice]
         assert choice.candidate == problem.candidates[decision.pick], step
@@ -64,16 +79,14 @@ def test_every_step_is_the_choice_of_a_run_with_that_goal(name: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", [name for name, (problem, _) in PROBLEMS.items() if problem.goal])
-def test_the_runs_own_limit_has_the_runs_own_answer(name: str, tmp_path: Path) -> None:
+def test_the_runs_own_limit_has_the_runs_own_answer(name: str) -> None:
     """What the slider says at the goal is what the report recommends, with the same figures."""
-    problem, function = PROBLEMS[name]
+    problem, _ = PROBLEMS[name]
     assert problem.goal is not None
-    run = search(problem, function, tmp_path)
-    found = goal_alternatives(conclude(problem, run.observations, Facts()))
-    assert found is not None
+    _, conclusion, found = ended(name)
     own = next(step for step in found.steps if step.limit_ms == problem.goal.limit_ms)
     choice = found.choices[own.choice]
-    recommended = recommend(conclude(problem, run.observations, Facts()), stop_reason="").recommended
+    recommended = recommend(conclusion, stop_reason="").recommended
     assert choice.candidate == recommended.candidate
     assert choice.duration_ms == recommended.duration_ms[f"p{problem.goal.percentile:g}"]
     assert choice.cost_per_million_usd == recommended.cost_per_million_usd
@@ -81,12 +94,9 @@ def test_the_runs_own_limit_has_the_runs_own_answer(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_choices_and_steps_cover_each_other(name: str, tmp_path: Path) -> None:
+def test_choices_and_steps_cover_each_other(name: str) -> None:
     """Every step lies within its choice's bounds, ascending, and neighbouring choices differ."""
-    problem, function = PROBLEMS[name]
-    run = search(problem, function, tmp_path)
-    found = goal_alternatives(conclude(problem, run.observations, Facts()))
-    assert found is not None
+    _, _, found = ended(name)
     limits = [step.limit_ms for step in found.steps]
     assert limits == sorted(set(limits))
     for step in found.steps:
@@ -97,12 +107,9 @@ def test_choices_and_steps_cover_each_other(name: str, tmp_path: Path) -> None:
         assert (one.candidate, one.verdict) != (other.candidate, other.verdict)
 
 
-def test_the_limits_reach_from_out_of_reach_to_anything_goes(tmp_path: Path) -> None:
+def test_the_limits_reach_from_out_of_reach_to_anything_goes() -> None:
     """The lowest limit is met by no size, the highest by the cheapest one."""
-    problem, function = PROBLEMS["met"]
-    run = search(problem, function, tmp_path)
-    found = goal_alternatives(conclude(problem, run.observations, Facts()))
-    assert found is not None
+    _, _, found = ended("met")
     assert found.choices[0].verdict == "GOAL_NOT_MET"
     assert found.choices[-1].verdict == "GOAL_MET"
     cheapest = min(choice.cost_per_million_usd.estimate for choice in found.choices)
