@@ -117,12 +117,12 @@ def test_tests_without_a_browser_say_so(tmp_path: Path) -> None:
         )
 
     without = run()
-    assert (without.returncode, without.stdout) == (0, "ran: -m pytest -n 2 --dist worksteal -m not browser -q\n")
+    assert (without.returncode, without.stdout) == (0, "ran: -m pytest -n 2 --dist loadscope -m not browser -q\n")
     assert "the browser tests did not run" in without.stderr
     required = run(LAMBDA_TUNER_REQUIRE_BROWSER="1")
     assert (required.returncode, required.stdout) == (1, "")
     named = run(LAMBDA_TUNER_CHROMIUM="/opt/chromium")
-    assert (named.returncode, named.stdout) == (0, "ran: -m pytest -n 2 --dist worksteal -q\n")
+    assert (named.returncode, named.stdout) == (0, "ran: -m pytest -n 2 --dist loadscope -q\n")
 
 
 def test_scripts_can_be_run() -> None:
