@@ -1,6 +1,6 @@
 # make           sets everything up in .venv/ (the command is .venv/bin/lambda-tuner)
 # make demo      tunes a real function on this machine, without an AWS account; the report lands in out/demo/
-# make test      runs the tests             (ARGS="-k template -x" goes to pytest); ARGS="-m 'not slow'" takes two minutes
+# make test      runs the tests             (ARGS="-k template -x" goes to pytest; ARGS="-m 'not slow'" leaves out the slow ones)
 # make check     runs every static check
 # make faults    puts every fault into every place of a run: what is left, who cleaned up (ARGS="'well/step/*'" for some)
 # make mutants   plants bugs, and sees whether each makes what should notice it fail (ARGS="--room restore" for some)

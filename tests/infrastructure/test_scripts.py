@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SLOW, STARTED_ONCE
 from tests.infrastructure.deployed import ROOT
 
 LOCK_INPUTS = (
@@ -89,6 +90,11 @@ def test_setup_without_a_python_says_what_to_install(copy: Path, tmp_path_factor
     )
     assert ended.returncode == 1
     assert "needs Python 3.11, 3.12 or 3.13" in ended.stderr
+
+
+def test_what_is_started_once_and_what_is_slow_is_there() -> None:
+    """A folder or file that moved would be shared out and run like any other, and nobody would see it."""
+    assert [place for place in (*STARTED_ONCE, *SLOW) if not (ROOT / place).exists()] == []
 
 
 def test_tests_without_a_browser_say_so(tmp_path: Path) -> None:
