@@ -30,13 +30,13 @@ STARTED_ONCE = (
 
 SLOW = (
     "tests/browser/",
-    "tests/faults/test_matrix.py",
-    "tests/faults/test_privileges.py",
+    "tests/faults/",
     "tests/infrastructure/test_packages.py",
     "tests/infrastructure/test_wheel.py",
     "tests/infrastructure/test_worst_cases.py",
     "tests/integration/application/",
     "tests/integration/cli/",
+    "tests/integration/embedded/test_server.py",
     "tests/integration/host/",
     "tests/mutants/",
     "tests/unit/cli/test_template_edit.py",
