@@ -29,13 +29,13 @@ def _answer(call: Any, status: int, code: str) -> Any:
 
 
 def _answer_so(call: Any, status: int, code: str, message: str) -> Any:
-    from tuner.embedded.seam import refusal
+    from tests.faults.seam import refusal
 
     return refusal(call, status, code, message)
 
 
 def _lose(call: Any) -> None:
-    from tuner.embedded.seam import connection_lost
+    from tests.faults.seam import connection_lost
 
     raise ConnectionResetError("made to fail") if call.service == "package" else connection_lost(call)
 
@@ -101,7 +101,7 @@ def never_ready(world: World, caller: Caller, call: Any, go: Go) -> Any:
 
 def accepted_only(world: World, caller: Caller, call: Any, go: Go) -> Any:
     """AWS accepts the call, and what it asks for is not done yet."""
-    from tuner.embedded.seam import Answer
+    from tests.faults.seam import Answer
 
     return Answer(202, {"content-type": "application/json"}, b"{}")
 

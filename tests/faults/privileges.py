@@ -37,8 +37,8 @@ NARROW = {"FunctionPattern": f"{TARGET}*", "PassableRoles": f"{TARGET}*"}
 
 def play(built: World, story: Story) -> dict[str, Any]:
     """Play a story under the roles' policies, then repeat its calls elsewhere."""
-    from tuner.embedded.permissions import enforce, needs_of, role_of
-    from tuner.embedded.seam import Answer, Call
+    from tests.faults.permissions import enforce, needs_of, role_of
+    from tests.faults.seam import Answer, Call
 
     asked: dict[tuple[str, str, str], Call] = {}
     refused: list[str] = []
@@ -116,7 +116,7 @@ def _elsewhere(call: Any, built: World) -> Iterator[Any]:
 
 def main() -> int:
     """Play all stories, and the night."""
-    from tuner.embedded.permissions import granted_actions
+    from tests.faults.permissions import granted_actions
 
     stories = [*STORIES, NIGHT]
     with world(parameters=NARROW) as built:

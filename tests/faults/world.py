@@ -133,8 +133,9 @@ class World:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        from tests.faults import interpreter, seam
         from tuner.application import application_root
-        from tuner.embedded import identity, moto_patches, seam
+        from tuner.embedded import identity, moto_patches
         from tuner.embedded.access import new_access_key
         from tuner.embedded.code_store import CodeStore
         from tuner.embedded.deploy import deploy_template
@@ -168,12 +169,12 @@ class World:
                 object_deleted=lambda bucket, key: None,
             )
         )
-        moto_patches.watch_interpreter(
+        interpreter.watch_interpreter(
             entered=self._entered,
             time_out_s=lambda state, seconds: self.time_out_s(state, seconds),
             pause=_short_sleep,
         )
-        moto_patches.use_interpreter_clients(lambda service, role: self.client(service, role))
+        interpreter.use_interpreter_clients(lambda service, role: self.client(service, role))
         boto3.client = lambda service, **options: _ForCaller(self, service, options)
         seam.open_packages(application, self._through_seam)
         source = folder / "target"
@@ -551,7 +552,7 @@ class World:
 
     def end_time_of(self, execution_arn: str) -> None:
         """Let the time that an execution may take be over."""
-        from tuner.embedded.moto_patches import end_time_of
+        from tests.faults.interpreter import end_time_of
 
         end_time_of(execution_arn)
 

@@ -1,6 +1,6 @@
 """The embedded AWS as one process: ``python -m tuner.embedded.server --home DIR --port N --ready-file F``.
 
-Holds the account (moto, mended), runs its functions (the execution host),
+Holds the account (moto, patched), runs its functions (the execution host),
 brings events to their rules, fires schedules, and keeps the artifact bucket
 in a folder. Listens on loopback only. Ends on SIGTERM, SIGINT, or with the
 process named by ``--parent-pid``, and takes every worker with it.

@@ -1,5 +1,5 @@
 # ruff: noqa: D103 - the names of helpers and probes say what they do
-"""Each mend of moto: it works, and moto without it is still wrong (else the mend can go)."""
+"""Each patch of moto: it works, and moto without it is still wrong (else the patch can go)."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ Probe = Callable[[Account], None]
 PROBES: list[tuple[str, Probe]] = []
 
 WITHOUT_PROBE = {
-    "mend_concurrent_reads": "shows only by chance; see test_readers_and_writers_meet and test_moto_is_not_for_threads",
-    "mend_interpreter_clients": "shows only in time; see test_interpreter_clients_are_made_once",
-    "mend_interpreter_memory": "shows only in memory; see test_threads_are_still_kept",
-    "mend_interpreter_noise": "shows only in the log; see test_failures_print_no_syntax_tree",
-    "mend_object_store": "is an addition; see test_bucket_folder.py",
-    "mend_start": "shows only in time and memory; see test_the_catalogues_are_still_loaded",
+    "patch_concurrent_reads": "shows only by chance; see test_readers_and_writers_meet, test_moto_is_not_for_threads",
+    "patch_interpreter_clients": "shows only in time; see test_interpreter_clients_are_made_once",
+    "patch_interpreter_memory": "shows only in memory; see test_threads_are_still_kept",
+    "patch_interpreter_noise": "shows only in the log; see test_failures_print_no_syntax_tree",
+    "patch_object_store": "is an addition; see test_bucket_folder.py",
+    "patch_start": "shows only in time and memory; see test_the_catalogues_are_still_loaded",
 }
 
 
-def probe(mend: str) -> Callable[[Probe], Probe]:
+def probe(patch: str) -> Callable[[Probe], Probe]:
     def register(function: Probe) -> Probe:
-        PROBES.append((mend, function))
+        PROBES.append((patch, function))
         return function
 
     return register
@@ -56,7 +56,7 @@ def refused(code: str, text: str = "") -> Any:
 # --- Lambda ---------------------------------------------------------------------------------------------------------
 
 
-@probe("mend_function_settings")
+@probe("patch_function_settings")
 def settings_are_kept(account: Account) -> None:
     name = account.function(
         LoggingConfig={"LogFormat": "JSON", "LogGroup": "/shared"},
@@ -76,7 +76,7 @@ def settings_are_kept(account: Account) -> None:
     assert kept["LastUpdateStatus"] == "Successful"
 
 
-@probe("mend_function_settings")
+@probe("patch_function_settings")
 def tags_that_aws_does_not_take_are_refused(account: Account) -> None:
     for tags in ({"run": "it's(me)!"}, {"a" * 129: ""}, {"run": "a" * 257}, {"aws:run": "a"}):
         with refused("ValidationException", "at 'tags' failed to satisfy constraint: Map"):
@@ -84,7 +84,7 @@ def tags_that_aws_does_not_take_are_refused(account: Account) -> None:
     account.function(Tags={"lambda-tuner:run": "it=27=s", "team": "größe 7 @ a/b+c=d"})
 
 
-@probe("mend_function_settings")
+@probe("patch_function_settings")
 def updates_are_kept(account: Account) -> None:
     name = account.function()
     updated = account.client("lambda").update_function_configuration(
@@ -93,14 +93,14 @@ def updates_are_kept(account: Account) -> None:
     assert (updated["TracingConfig"]["Mode"], updated["EphemeralStorage"]["Size"]) == ("Active", 1024)
 
 
-@probe("mend_function_settings")
+@probe("patch_function_settings")
 def a_creation_takes_as_long_as_it_says(account: Account) -> None:
     began = time.monotonic()
     account.function(Environment={"Variables": {"LAMBDA_TUNER_LOCAL_CREATION_S": "0.5"}})
     assert time.monotonic() - began >= 0.5
 
 
-@probe("mend_function_settings")
+@probe("patch_function_settings")
 def revisions_are_named_and_checked(account: Account) -> None:
     functions = account.client("lambda")
     name = account.function()
@@ -111,26 +111,26 @@ def revisions_are_named_and_checked(account: Account) -> None:
         functions.update_function_configuration(FunctionName=name, MemorySize=512, RevisionId=first)
 
 
-@probe("mend_function_settings")
+@probe("patch_function_settings")
 def memory_above_the_limit_is_refused(account: Account) -> None:
     with refused("ValidationException", "less than or equal to 10240"):
         account.function(MemorySize=20_000)
 
 
-@probe("mend_function_settings")
+@probe("patch_function_settings")
 def memory_above_this_machine_is_refused(account: Account) -> None:
     cap = min(memory_cap_mb(), 10_239)
     with refused("InvalidParameterValueException", "'MemorySize' value failed to satisfy constraint: Member must have"):
         account.function(MemorySize=cap + 1)
 
 
-@probe("mend_function_settings")
+@probe("patch_function_settings")
 def long_names_are_refused(account: Account) -> None:
     with refused("ValidationException", "length less than or equal to 64"):
         account.function(FunctionName="x" * 65)
 
 
-@probe("mend_function_code_location")
+@probe("patch_function_code_location")
 def code_can_be_downloaded(account: Account) -> None:
     answer = account.client("lambda").get_function(FunctionName=account.function())
     assert answer["Code"]["Location"].startswith("http://127.0.0.1:")
@@ -139,14 +139,14 @@ def code_can_be_downloaded(account: Account) -> None:
     assert base64.b64encode(hashlib.sha256(content).digest()).decode() == answer["Configuration"]["CodeSha256"]
 
 
-@probe("mend_function_code_location")
+@probe("patch_function_code_location")
 def a_concurrency_of_zero_is_named(account: Account) -> None:
     name = account.function()
     account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     assert account.client("lambda").get_function(FunctionName=name)["Concurrency"]["ReservedConcurrentExecutions"] == 0
 
 
-@probe("mend_function_code")
+@probe("patch_function_code")
 def code_that_is_not_there_is_refused(account: Account) -> None:
     bucket = account.bucket()
     text = (
@@ -156,7 +156,7 @@ def code_that_is_not_there_is_refused(account: Account) -> None:
         account.function(Code={"S3Bucket": bucket, "S3Key": "clones/0.zip"})
 
 
-@probe("mend_function_code")
+@probe("patch_function_code")
 def code_that_is_no_archive_is_refused(account: Account) -> None:
     bucket = account.bucket()
     account.client("s3").put_object(Bucket=bucket, Key="half.zip", Body=code_archive()[:-30])
@@ -165,7 +165,7 @@ def code_that_is_no_archive_is_refused(account: Account) -> None:
             account.function(Code=code)
 
 
-@probe("mend_function_code")
+@probe("patch_function_code")
 def code_by_reference_is_named_by_its_place(account: Account) -> None:
     bucket, functions = account.bucket(), account.client("lambda")
     s3 = account.client("s3")
@@ -182,7 +182,7 @@ def code_by_reference_is_named_by_its_place(account: Account) -> None:
     assert functions.get_function(FunctionName=name)["Code"].keys() == {"RepositoryType", "Location"}
 
 
-@probe("mend_function_code")
+@probe("patch_function_code")
 def images_are_taken_by_their_digest(account: Account) -> None:
     digest, functions = "ab" * 32, account.client("lambda")
     uri = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/theirs@sha256:{digest}"
@@ -192,7 +192,7 @@ def images_are_taken_by_their_digest(account: Account) -> None:
     assert functions.get_function(FunctionName=created["FunctionName"])["Code"]["ResolvedImageUri"] == uri
 
 
-@probe("mend_function_code")
+@probe("patch_function_code")
 def images_of_another_account_are_refused(account: Account) -> None:
     uri = "210987654321.dkr.ecr.us-east-1.amazonaws.com/theirs:latest"
     with refused("AccessDeniedException", "Lambda does not have permission to access the ECR image."):
@@ -205,7 +205,7 @@ def _sha256(package: bytes) -> str:
     return base64.b64encode(hashlib.sha256(package).digest()).decode()
 
 
-@probe("mend_function_from_cloudformation")
+@probe("patch_function_from_cloudformation")
 def templates_reach_the_function(account: Account) -> None:
     name = unique("function")
     account.stack(
@@ -233,7 +233,7 @@ def templates_reach_the_function(account: Account) -> None:
     assert answer["Tags"]["team"] == "tuning"
 
 
-@probe("mend_function_versions")
+@probe("patch_function_versions")
 def a_version_number_is_given_once(account: Account) -> None:
     functions = account.client("lambda")
     name = account.function()
@@ -244,7 +244,7 @@ def a_version_number_is_given_once(account: Account) -> None:
     assert functions.publish_version(FunctionName=name)["Version"] == "3"
 
 
-@probe("mend_function_versions")
+@probe("patch_function_versions")
 def a_version_with_snapstart_is_initialised_first(account: Account) -> None:
     functions = account.client("lambda")
     code = code_archive("raise RuntimeError('no table')")
@@ -258,21 +258,21 @@ def a_version_with_snapstart_is_initialised_first(account: Account) -> None:
     functions.delete_function(FunctionName=name)
 
 
-@probe("mend_function_lookup")
+@probe("patch_function_lookup")
 def another_region_is_refused(account: Account) -> None:
     name = account.function()
     with refused("ResourceNotFoundException", "not reachable in this region"):
         account.client("lambda").get_function(FunctionName=f"arn:aws:lambda:eu-west-1:123456789012:function:{name}")
 
 
-@probe("mend_function_lookup")
+@probe("patch_function_lookup")
 def another_account_is_refused(account: Account) -> None:
     name = account.function()
     with refused("AccessDeniedException", "lambda:GetFunction"):
         account.client("lambda").get_function(FunctionName=f"arn:aws:lambda:us-east-1:999999999999:function:{name}")
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def a_qualifier_is_run(account: Account) -> None:
     functions = account.client("lambda")
     name = account.function(MemorySize=128, Environment={"Variables": {"COLOUR": "red"}})
@@ -285,7 +285,7 @@ def a_qualifier_is_run(account: Account) -> None:
         assert (payload["colour"], payload["version"], answer["ExecutedVersion"]) == (colour, version, version)
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def the_request_id_is_the_logs(account: Account) -> None:
     functions, logs = account.client("lambda"), account.client("logs")
     name = account.function()
@@ -297,7 +297,7 @@ def the_request_id_is_the_logs(account: Account) -> None:
     assert [event["message"].split()[0] for event in found] == ["START", "END", "REPORT"]
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def errors_are_unhandled(account: Account) -> None:
     answer = account.client("lambda").invoke(FunctionName=account.function(), Payload=b'{"fail": true}')
     payload = json.load(answer["Payload"])
@@ -305,7 +305,7 @@ def errors_are_unhandled(account: Account) -> None:
     assert (payload["errorType"], payload["errorMessage"]) == ("Wrong", "on purpose")
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def a_concurrency_of_zero_throttles(account: Account) -> None:
     name = account.function()
     account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -313,7 +313,7 @@ def a_concurrency_of_zero_throttles(account: Account) -> None:
         account.client("lambda").invoke(FunctionName=name)
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def reserved_concurrency_is_a_limit(account: Account) -> None:
     name = account.function(MemorySize=1024)
     functions = account.client("lambda")
@@ -326,7 +326,7 @@ def reserved_concurrency_is_a_limit(account: Account) -> None:
     assert json.load(functions.invoke(FunctionName=name, Payload=b"{}")["Payload"])["event"] == {}
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def what_cannot_run_is_said(account: Account) -> None:
     functions = account.client("lambda")
     node = account.function()
@@ -335,7 +335,7 @@ def what_cannot_run_is_said(account: Account) -> None:
         functions.invoke(FunctionName=node)
 
 
-@probe("mend_start_execution")
+@probe("patch_start_execution")
 def deep_inputs_are_carried_or_refused(account: Account) -> None:
     machine = account.machine({"A": {"Type": "Pass", "End": True}})
     deep = account.finish(account.start(machine, json.loads('{"a":' * 900 + "1" + "}" * 900)))
@@ -344,7 +344,7 @@ def deep_inputs_are_carried_or_refused(account: Account) -> None:
         account.client("stepfunctions").start_execution(stateMachineArn=machine, input="[" * 90_000 + "]" * 90_000)
 
 
-@probe("mend_function_lookup")
+@probe("patch_function_lookup")
 def partial_arns_are_understood(account: Account) -> None:
     name = account.function()
     for partial in (f"123456789012:function:{name}", f"function:{name}"):
@@ -352,7 +352,7 @@ def partial_arns_are_understood(account: Account) -> None:
         assert answer["Configuration"]["FunctionName"] == name
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def payloads_are_checked(account: Account) -> None:
     name = account.function()
     with refused("InvalidRequestContentException"):
@@ -361,7 +361,7 @@ def payloads_are_checked(account: Account) -> None:
         account.client("lambda").invoke(FunctionName=name, Payload=json.dumps("x" * 6_300_000).encode())
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def a_trace_is_sampled_as_its_header_says(account: Account) -> None:
     functions = account.client("lambda")
     header = "Root=1-66666666-111111111111111111111111;Sampled=0"
@@ -384,7 +384,7 @@ def a_trace_is_sampled_as_its_header_says(account: Account) -> None:
     assert trace(passing, X_Amzn_Trace_Id=header.replace("=0", "=1")) == header.replace("=0", "=1")
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def a_function_may_not_be_ready(account: Account) -> None:
     functions = account.client("lambda")
     codes = "ENINotReadyException,EFSMountTimeoutException"
@@ -397,7 +397,7 @@ def a_function_may_not_be_ready(account: Account) -> None:
     assert functions.invoke(FunctionName=name)["StatusCode"] == 200
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def a_connection_that_waits_too_long_is_cut(account: Account) -> None:
     functions, logs = account.client("lambda"), account.client("logs")
     name = account.function(Environment={"Variables": {"LAMBDA_TUNER_LOCAL_IDLE_S": "0.1"}})
@@ -412,7 +412,7 @@ def a_connection_that_waits_too_long_is_cut(account: Account) -> None:
     wait_for(report)
 
 
-@probe("mend_invoke")
+@probe("patch_invoke")
 def streams_of_a_shared_log_group_bear_the_functions_name(account: Account) -> None:
     group = unique("/shared")
     name = account.function(LoggingConfig={"LogGroup": group})
@@ -421,7 +421,7 @@ def streams_of_a_shared_log_group_bear_the_functions_name(account: Account) -> N
     assert f"/{name}[$LATEST]" in stream["logStreamName"]
 
 
-@probe("mend_function_policy")
+@probe("patch_function_policy")
 def a_policy_belongs_to_its_qualifier(account: Account) -> None:
     functions = account.client("lambda")
     name = account.function()
@@ -436,7 +436,7 @@ def a_policy_belongs_to_its_qualifier(account: Account) -> None:
     assert policy["Statement"][0]["Resource"].endswith(f":function:{name}:live")
 
 
-@probe("mend_function_listing")
+@probe("patch_function_listing")
 def functions_are_paged(account: Account) -> None:
     names = {account.function() for _ in range(3)}
     pages = list(account.client("lambda").get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2}))
@@ -444,7 +444,7 @@ def functions_are_paged(account: Account) -> None:
     assert names <= {function["FunctionName"] for page in pages for function in page["Functions"]}
 
 
-@probe("mend_reserved_concurrency")
+@probe("patch_reserved_concurrency")
 def a_reserve_leaves_others_a_hundred(account: Account) -> None:
     functions = account.client("lambda")
     first, second = account.function(), account.function()
@@ -467,7 +467,7 @@ def a_reserve_leaves_others_a_hundred(account: Account) -> None:
     assert free() == spare + 100
 
 
-@probe("mend_layer_lookup")
+@probe("patch_layer_lookup")
 def a_layer_version_is_found_by_its_arn(account: Account) -> None:
     functions = account.client("lambda")
     archive = code_archive()
@@ -481,7 +481,7 @@ def a_layer_version_is_found_by_its_arn(account: Account) -> None:
         functions.get_layer_version_by_arn(Arn=arn.removesuffix(":1") + ":2")
 
 
-@probe("mend_function_questions")
+@probe("patch_function_questions")
 def questions_about_a_function_are_answered(account: Account) -> None:
     functions = account.client("lambda")
     name = account.function()
@@ -495,7 +495,7 @@ def questions_about_a_function_are_answered(account: Account) -> None:
 # --- Step Functions -------------------------------------------------------------------------------------------------
 
 
-@probe("mend_state_machines_from_cloudformation")
+@probe("patch_state_machines_from_cloudformation")
 def a_templates_state_machine_runs(account: Account) -> None:
     definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${Colour}", "End": True}}}
     properties = {
@@ -512,7 +512,7 @@ def a_templates_state_machine_runs(account: Account) -> None:
     assert json.loads(described["output"]) == 'r"ed'
 
 
-@probe("mend_start_execution")
+@probe("patch_start_execution")
 def executions_without_a_name_get_one(account: Account) -> None:
     machine = account.machine({"A": {"Type": "Pass", "End": True}})
     first, second = account.start(machine), account.start(machine)
@@ -520,19 +520,19 @@ def executions_without_a_name_get_one(account: Account) -> None:
     assert account.finish(second)["status"] == "SUCCEEDED"
 
 
-@probe("mend_start_execution")
+@probe("patch_start_execution")
 def wrong_names_are_refused(account: Account) -> None:
     with refused("InvalidName"):
         account.start(account.machine({"A": {"Type": "Pass", "End": True}}), name="a b")
 
 
-@probe("mend_execution_times")
+@probe("patch_execution_times")
 def the_start_time_is_text(account: Account) -> None:
     states = {"A": {"Type": "Pass", "Parameters": {"at.$": "$$.Execution.StartTime"}, "End": True}}
     assert account.output(states)["at"].endswith("Z")
 
 
-@probe("mend_execution_end")
+@probe("patch_execution_end")
 def a_stop_keeps_error_and_cause(account: Account) -> None:
     execution = account.start(account.machine({"A": {"Type": "Wait", "Seconds": 60, "End": True}}), name=unique("run"))
     account.client("stepfunctions").stop_execution(executionArn=execution, error="Enough", cause="by hand")
@@ -541,7 +541,7 @@ def a_stop_keeps_error_and_cause(account: Account) -> None:
     assert described["stopDate"]
 
 
-@probe("mend_execution_end")
+@probe("patch_execution_end")
 def a_stop_right_after_the_start_stops(account: Account) -> None:
     states = {"A": {"Type": "Wait", "Seconds": 1, "Next": "B"}, "B": {"Type": "Pass", "End": True}}
     machine = account.machine(states)
@@ -558,7 +558,7 @@ def a_stop_right_after_the_start_stops(account: Account) -> None:
     wait_for(aborted, within_s=5)
 
 
-@probe("mend_execution_end")
+@probe("patch_execution_end")
 def a_status_change_is_an_event(account: Account) -> None:
     group = f"/events/{unique('status')}"
     machine = account.machine({"A": {"Type": "Fail", "Error": "Planned", "Cause": "to see it"}})
@@ -576,7 +576,7 @@ def a_status_change_is_an_event(account: Account) -> None:
     assert json.loads(detail["input"]) == {"a": 1}
 
 
-@probe("mend_execution_answers")
+@probe("patch_execution_answers")
 def the_history_is_paged_and_turned(account: Account) -> None:
     execution = account.start(account.machine({"A": {"Type": "Pass", "End": True}}), name=unique("run"))
     account.finish(execution)
@@ -587,7 +587,7 @@ def the_history_is_paged_and_turned(account: Account) -> None:
     assert page["nextToken"]
 
 
-@probe("mend_execution_answers")
+@probe("patch_execution_answers")
 def a_timed_out_execution_has_a_stop_date(account: Account) -> None:
     definition = {
         "StartAt": "A",
@@ -613,7 +613,7 @@ def nested(child: str, action: str = "startExecution.sync:2", **parameters: Any)
     }
 
 
-@probe("mend_nested_executions")
+@probe("patch_nested_executions")
 def a_child_gives_its_output(account: Account) -> None:
     child = account.machine({"A": {"Type": "Pass", "End": True}})
     name = unique("child")
@@ -621,14 +621,14 @@ def a_child_gives_its_output(account: Account) -> None:
     assert (output["Name"], output["Status"], output["Output"]) == (name, "SUCCEEDED", {"a": 1})
 
 
-@probe("mend_nested_executions")
+@probe("patch_nested_executions")
 def a_started_child_is_named(account: Account) -> None:
     child = account.machine({"A": {"Type": "Pass", "End": True}})
     output = account.output(nested(child, action="startExecution"))
     assert output["ExecutionArn"].startswith(child.replace(":stateMachine:", ":execution:"))
 
 
-@probe("mend_nested_executions")
+@probe("patch_nested_executions")
 def a_child_is_stopped_with_its_parent(account: Account) -> None:
     states = account.client("stepfunctions")
     child = account.machine({"A": {"Type": "Wait", "Seconds": 60, "End": True}})
@@ -640,7 +640,7 @@ def a_child_is_stopped_with_its_parent(account: Account) -> None:
     )
 
 
-@probe("mend_nested_executions")
+@probe("patch_nested_executions")
 def dates_in_answers_are_text(account: Account) -> None:
     s3 = account.client("s3")
     bucket = unique("bucket")
@@ -655,7 +655,7 @@ def dates_in_answers_are_text(account: Account) -> None:
     assert account.output({"A": task})["Contents"][0]["LastModified"].endswith("Z")
 
 
-@probe("mend_error_names")
+@probe("patch_error_names")
 def states_all_does_not_catch_runtime_errors(account: Account) -> None:
     task = {
         "Type": "Task",
@@ -668,7 +668,7 @@ def states_all_does_not_catch_runtime_errors(account: Account) -> None:
     assert (described["status"], described["error"]) == ("FAILED", "States.Runtime")
 
 
-@probe("mend_error_names")
+@probe("patch_error_names")
 def a_branchs_time_out_can_be_caught(account: Account) -> None:
     child = account.machine({"A": {"Type": "Wait", "Seconds": 60, "End": True}})
     slow = nested(child, "startExecution.waitForTaskToken", Input={"token.$": "$$.Task.Token"})["A"]
@@ -684,7 +684,7 @@ def a_branchs_time_out_can_be_caught(account: Account) -> None:
     assert json.loads(described["output"]) == "caught"
 
 
-@probe("mend_task_errors")
+@probe("patch_task_errors")
 def a_refusal_of_lambda_has_its_own_name(account: Account) -> None:
     task = {
         "Type": "Task",
@@ -697,7 +697,7 @@ def a_refusal_of_lambda_has_its_own_name(account: Account) -> None:
     assert json.loads(described["output"]) == "caught"
 
 
-@probe("mend_json_paths")
+@probe("patch_json_paths")
 def an_index_gives_one_value(account: Account) -> None:
     states = {"A": {"Type": "Pass", "Parameters": {"b.$": "$.x[0].b", "all.$": "$.x[*].b"}, "End": True}}
     assert account.output(states, {"x": [{"b": 1}]}) == {"b": 1, "all": [1]}
@@ -706,7 +706,7 @@ def an_index_gives_one_value(account: Account) -> None:
 # --- Events, schedules, logs ----------------------------------------------------------------------------------------
 
 
-@probe("mend_event_targets")
+@probe("patch_event_targets")
 def an_event_starts_a_state_machine(account: Account) -> None:
     events, states = account.client("events"), account.client("stepfunctions")
     machine = account.machine({"A": {"Type": "Pass", "End": True}})
@@ -720,7 +720,7 @@ def an_event_starts_a_state_machine(account: Account) -> None:
     assert json.loads(described["input"]) == {"runId": 'a"b', "note": 'of a"b'}
 
 
-@probe("mend_event_targets")
+@probe("patch_event_targets")
 def an_event_invokes_a_function(account: Account) -> None:
     events, logs = account.client("events"), account.client("logs")
     name = account.function()
@@ -737,7 +737,7 @@ def an_event_invokes_a_function(account: Account) -> None:
     assert wait_for(logged, within_s=5)
 
 
-@probe("mend_schedules")
+@probe("patch_schedules")
 def a_template_makes_schedules(account: Account) -> None:
     name = unique("schedule")
     properties = {
@@ -757,7 +757,7 @@ def a_template_makes_schedules(account: Account) -> None:
     assert schedule["Arn"] == outputs["Arn"]
 
 
-@probe("mend_schedules")
+@probe("patch_schedules")
 def a_schedule_needs_its_group(account: Account) -> None:
     target = {"Arn": "arn:aws:lambda:us-east-1:123456789012:function:x", "RoleArn": account.role_arn}
     with refused("ResourceNotFoundException", "none"):
@@ -770,7 +770,7 @@ def a_schedule_needs_its_group(account: Account) -> None:
         )
 
 
-@probe("mend_schedules")
+@probe("patch_schedules")
 def a_schedule_needs_an_expression_that_aws_takes(account: Account) -> None:
     scheduler, name = account.client("scheduler"), unique("schedule")
     settings: dict[str, Any] = {
@@ -789,7 +789,7 @@ def a_schedule_needs_an_expression_that_aws_takes(account: Account) -> None:
         account.client("events").put_rule(Name=name, ScheduleExpression="cron(0 3 * * * *)")
 
 
-@probe("mend_schedules")
+@probe("patch_schedules")
 def a_template_makes_schedule_groups(account: Account) -> None:
     group, name = unique("group"), unique("schedule")
     properties = {
@@ -808,7 +808,7 @@ def a_template_makes_schedule_groups(account: Account) -> None:
     assert account.client("scheduler").get_schedule(Name=name, GroupName=group)["State"] == "ENABLED"
 
 
-@probe("mend_bucket_policies")
+@probe("patch_bucket_policies")
 def a_template_puts_bucket_policies(account: Account) -> None:
     bucket = unique("bucket")
     policy = {"Version": "2012-10-17", "Statement": []}
@@ -824,7 +824,7 @@ def a_template_puts_bucket_policies(account: Account) -> None:
     assert json.loads(account.client("s3").get_bucket_policy(Bucket=bucket)["Policy"]) == policy
 
 
-@probe("mend_bucket_policies")
+@probe("patch_bucket_policies")
 def a_denial_of_plain_http_does_not_close_the_bucket(account: Account) -> None:
     s3 = account.client("s3")
     bucket = unique("bucket")
@@ -838,7 +838,7 @@ def a_denial_of_plain_http_does_not_close_the_bucket(account: Account) -> None:
         s3.put_object(Bucket=bucket, Key="k", Body=b"2")
 
 
-@probe("mend_bucket_rules")
+@probe("patch_bucket_rules")
 def buckets_have_the_rules_of_their_template(account: Account) -> None:
     name = unique("bucket")
     rules = [
@@ -852,7 +852,7 @@ def buckets_have_the_rules_of_their_template(account: Account) -> None:
     assert "Expiration" not in second
 
 
-@probe("mend_stack_contents")
+@probe("patch_stack_contents")
 def a_stack_with_an_alarm_can_be_described(account: Account) -> None:
     name = unique("stack")
     template = {
@@ -869,7 +869,7 @@ def a_stack_with_an_alarm_can_be_described(account: Account) -> None:
     cloudformation.delete_stack(StackName=name)
 
 
-@probe("mend_role_policies")
+@probe("patch_role_policies")
 def a_policy_of_a_stacks_role_is_json_without_gaps(account: Account) -> None:
     name = unique("stack")
     read, gap = ({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}, {"Ref": "AWS::NoValue"})
@@ -884,7 +884,7 @@ def a_policy_of_a_stacks_role_is_json_without_gaps(account: Account) -> None:
     assert answer["PolicyDocument"] == {"Version": "2012-10-17", "Statement": [read]}
 
 
-@probe("mend_log_filter")
+@probe("patch_log_filter")
 def filters_are_applied(account: Account) -> None:
     logs = account.client("logs")
     group = f"/filter/{unique('group')}"
@@ -908,26 +908,26 @@ def filters_are_applied(account: Account) -> None:
     assert found('{ $.type = "platform.report" }') == messages[2:]
 
 
-@pytest.mark.parametrize(("mend", "works"), PROBES, ids=[function.__name__ for _, function in PROBES])
-def test_the_mend_works(mend: str, works: Probe, account: Account) -> None:
-    """With the mend the embedded AWS answers as AWS does."""
+@pytest.mark.parametrize(("patch", "works"), PROBES, ids=[function.__name__ for _, function in PROBES])
+def test_the_patch_works(patch: str, works: Probe, account: Account) -> None:
+    """With the patch the embedded AWS answers as AWS does."""
     works(account)
 
 
-@pytest.mark.parametrize(("mend", "works"), PROBES, ids=[function.__name__ for _, function in PROBES])
-def test_moto_still_needs_the_mend(mend: str, works: Probe, plain_account: Account) -> None:
-    """Without the mend the same question gets another answer; else the mend can go."""
+@pytest.mark.parametrize(("patch", "works"), PROBES, ids=[function.__name__ for _, function in PROBES])
+def test_moto_still_needs_the_patch(patch: str, works: Probe, plain_account: Account) -> None:
+    """Without the patch the same question gets another answer; else the patch can go."""
     with pytest.raises(
         (AssertionError, ResponseParserError, ClientError, KeyError, OSError, ValueError, pytest.fail.Exception)
     ):
         works(plain_account)
 
 
-def test_every_mend_is_probed() -> None:
-    """No mend is without a test that fails when moto no longer needs it."""
-    mends = {mend.__name__ for mend in moto_patches.MENDS}
-    assert {mend for mend, _ in PROBES} | set(WITHOUT_PROBE) == mends
-    assert not {mend for mend, _ in PROBES} & set(WITHOUT_PROBE)
+def test_every_patch_is_probed() -> None:
+    """No patch is without a test that fails when moto no longer needs it."""
+    patches = {patch.__name__ for patch in moto_patches.PATCHES}
+    assert {patch for patch, _ in PROBES} | set(WITHOUT_PROBE) == patches
+    assert not {patch for patch, _ in PROBES} & set(WITHOUT_PROBE)
 
 
 def test_interpreter_clients_are_made_once() -> None:

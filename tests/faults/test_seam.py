@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from tuner.embedded.seam import Answer, Call, connect, connection_lost, open_packages, refusal
+from tests.faults.seam import Answer, Call, connect, connection_lost, open_packages, refusal
 
 
 class Application:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.faults.seam import Answer, Call, refusal
 from tuner.core.errors import TunerError
 from tuner.embedded.identity import ACCOUNT_ID, REGION
-from tuner.embedded.seam import Answer, Call, refusal
 
 _LAMBDA_ACTIONS = {"Invoke": "InvokeFunction", "GetLayerVersionByArn": "GetLayerVersion"}
 _S3_ACTIONS = {
@@ -70,7 +70,7 @@ def needs_of(call: Call) -> list[Need]:
         case _:
             raise UnknownCall(
                 f"What {call.service}:{call.operation} needs is not known to the embedded AWS.",
-                hint="Tell it in tuner/embedded/permissions.py.",
+                hint="Tell it in tests/faults/permissions.py.",
             )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tuner.embedded.permissions import Need, UnknownCall, needs_of
-from tuner.embedded.seam import Call
+from tests.faults.permissions import Need, UnknownCall, needs_of
+from tests.faults.seam import Call
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function"
 LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:tools:3"

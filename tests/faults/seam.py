@@ -171,7 +171,7 @@ def ask(application: Wsgi, call: Call) -> Answer:
 class _Raw(io.BytesIO):
     """A body as urllib3 would hand it to botocore."""
 
-    def stream(self, amt: int = 65536, decode_content: bool | None = None) -> Iterable[bytes]:  # noqa: ARG002
+    def stream(self, amt: int = 65536, decode_content: bool | None = None) -> Iterable[bytes]:
         while chunk := self.read(amt):
             yield chunk
 
