@@ -206,7 +206,7 @@ def test_every_copy_has_a_name_of_its_own() -> None:
     [
         ("Source image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/a@sha256:0 does not exist.", "push the image"),
         ("Layer version arn:aws:lambda:eu-west-1:123456789012:layer:tools:3 does not exist.", "layer versions that"),
-        ("The runtime parameter of nodejs14.x is no longer supported for creating functions.", "runtime of today"),
+        ("The runtime parameter of nodejs14.x is no longer supported for creating functions.", "a current one"),
         ("The role defined for the function cannot be assumed by Lambda.", "trust policy"),
         ("Lambda was unable to configure access to your environment variables: KMS key is invalid.", "kms:Decrypt"),
         ("Code storage limit exceeded.", "storage"),

@@ -195,7 +195,7 @@ def explained(error: Exception) -> tuple[str, str]:
         if name == "NoRegionError":
             return "No AWS Region is set.", "Name one with --region, or set AWS_REGION."
         return (
-            f"AWS could not be asked: {text}.",
+            f"The call to AWS failed: {text}.",
             "Check the network and the Region; --debug shows more.",
         )
     return (

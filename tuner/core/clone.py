@@ -236,7 +236,7 @@ _WAYS_OUT = (
     ),
     (
         r"runtime parameter of .* no longer supported|runtime .*(deprecated|not supported)",
-        "AWS lets nobody create functions with this runtime: move the function to a runtime of today, and tune that.",
+        "AWS no longer creates functions with this runtime: move the function to a current one, and tune that.",
     ),
     (
         r"cannot be assumed by Lambda",
@@ -272,7 +272,7 @@ def way_out(refusal: str) -> str:
 
     Example:
         >>> way_out("The runtime parameter of ruby2.7 is no longer supported for creating functions.")[:44]
-        'AWS lets nobody create functions with this r'
+        'AWS no longer creates functions with this r'
     """
     for pattern, hint in _WAYS_OUT:
         if re.search(pattern, refusal, re.IGNORECASE):

@@ -143,7 +143,7 @@ def read_function_reference(text: str, *, field: str = "lambdaARN") -> tuple[Fun
             return problem(f"{_shown(text)} names {_named('Region', region)}: {_EXPECTED}")
         if partition != partition_of(region):
             return problem(
-                f'{_shown(text)} is no ARN of this world: Region {region} is in the partition "{partition_of(region)}"'
+                f'{_shown(text)} is not a valid ARN: Region {region} is in the partition "{partition_of(region)}"'
             )
         if not _ACCOUNT.fullmatch(account):
             return problem(f"{_shown(text)} names {_named('account', account)} (an account id has 12 digits)")

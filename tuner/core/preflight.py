@@ -127,7 +127,7 @@ def _not_copied(configuration: Mapping[str, Any], surrounding: Surrounding) -> I
     blocked = create_blocked(runtime)
     if blocked:
         yield (
-            f"since {blocked} AWS lets nobody create functions with its runtime, {runtime}, so it cannot be copied",
+            f"since {blocked} AWS no longer creates functions with its runtime, {runtime}, so it cannot be copied",
             "Move the function to a runtime of today, and tune that.",
         )
     management = surrounding.sections.get(RUNTIME_MANAGEMENT)

@@ -139,7 +139,7 @@ class ExecutionInput(_Input):
     )
     reservedConcurrency: _Whole | None = _field(  # noqa: N815
         None,
-        "Reserve so much of the account's concurrency for each temporary copy.",
+        "Reserve this much of the account's concurrency for each temporary copy.",
         "it must be a whole number between 1 and 5, as no more of a copy are invoked at once",
         ge=1,
         le=MOST_ENVIRONMENTS_AT_ONCE,

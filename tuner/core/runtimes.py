@@ -1,4 +1,4 @@
-"""Runtimes that AWS lets nobody create functions with any more.
+"""Runtimes that AWS no longer creates functions with.
 
 Source: the table "Lambda runtimes" of the Lambda Developer Guide, in the form
 in which cfn-lint 1.58.0 ships it (``LmbdRuntimeLifecycle.json``), seen

@@ -167,7 +167,7 @@ def restored_sentence(document: doc.Document) -> str:
         problems.append(f"could not be removed: {', '.join(map(str, remaining))}")
     if changed:
         problems.append(f"differs from before the run: {', '.join(changed)}")
-    return f"Look at this: {'; '.join(problems)}."
+    return f"Please check: {'; '.join(problems)}."
 
 
 def drift_sentence(document: doc.Document) -> str:

@@ -77,7 +77,7 @@ _ENDED_FROM_OUTSIDE = {
     },
     "UNKNOWN": {
         "name": "ServiceError",
-        "message": "The run did not come to its end, and nothing told why.",
+        "message": "The run did not finish, and nothing says why.",
         "hint": "What it had made was removed when its time was over; the execution's history in Step Functions "
         "shows where it ended.",
     },

@@ -191,7 +191,7 @@ def test_what_could_not_be_restored_is_named() -> None:
     document["restored"]["remaining"] = ["lambda-tuner-clone-1-512-arm"]
     document["restored"]["checks"][0]["same"] = False
     assert restored_sentence(document) == (
-        "Look at this: could not be removed: lambda-tuner-clone-1-512-arm; "
+        "Please check: could not be removed: lambda-tuner-clone-1-512-arm; "
         "differs from before the run: memory size (MB)."
     )
 
