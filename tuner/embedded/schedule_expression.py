@@ -60,7 +60,7 @@ def is_due(
     zone = ZoneInfo(timezone or "UTC")
     if kind == "at":
         try:
-            moment = datetime.fromisoformat(content).replace(tzinfo=zone)
+            moment = datetime.strptime(content, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=zone)
         except ValueError as error:
             raise _invalid(expression) from error
         return after < moment <= until
@@ -98,7 +98,7 @@ def check_schedule(expression: str, timezone: str | None = None) -> None:
 
 def _rate_is_due(expression: str, content: str, after: datetime, until: datetime, created_at: datetime) -> bool:
     # A value over 1 wants the plural ("Rate expressions", EventBridge guide).
-    found = re.fullmatch(r"(\d+)\s+(minute|hour|day)(s?)", content.strip())
+    found = re.fullmatch(r"([0-9]+)\s+(minute|hour|day)(s?)", content.strip())
     if not found or int(found[1]) == 0 or (int(found[1]) > 1 and not found[3]):
         raise _invalid(expression)
     period_s = int(found[1]) * _UNITS_S[found[2]]
@@ -169,7 +169,7 @@ class CronExpression:
         if field == "LW":
             return moment.day == _nearest_weekday(moment, last, last)
         if field.endswith("W"):
-            return moment.day == _nearest_weekday(moment, int(field[:-1]), last)
+            return moment.day == _nearest_weekday(moment, _value(field[:-1], 1, 31), last)
         return moment.day in _numbers(field, 1, 31)
 
     def _week_day_matches(self, moment: datetime) -> bool:
@@ -181,12 +181,11 @@ class CronExpression:
             return day == 7
         if "#" in field:
             wanted, nth = field.split("#")
-            if not 1 <= int(nth) <= 5:
-                raise ValueError(field)
-            return day == _value(wanted, _DAYS) and (moment.day - 1) // 7 + 1 == int(nth)
+            is_day = day == _value(wanted, 1, 7, _DAYS)
+            return (moment.day - 1) // 7 + 1 == _value(nth, 1, 5) and is_day
         if field.endswith("L"):
             last = calendar.monthrange(moment.year, moment.month)[1]
-            return day == _value(field[:-1], _DAYS) and moment.day > last - 7
+            return day == _value(field[:-1], 1, 7, _DAYS) and moment.day > last - 7
         return day in _numbers(field, 1, 7, _DAYS)
 
 
@@ -201,24 +200,26 @@ def _nearest_weekday(moment: datetime, day: int, last: int) -> int:
     return day
 
 
-def _value(text: str, names: dict[str, int] | None = None) -> int:
-    return names[text] if names and text in names else int(text)
+def _value(text: str, low: int, high: int, names: dict[str, int] | None = None) -> int:
+    if names and text in names:
+        return names[text]
+    if not re.fullmatch("[0-9]+", text) or not low <= int(text) <= high:
+        raise ValueError(text)
+    return int(text)
 
 
 def _numbers(field: str, low: int, high: int, names: dict[str, int] | None = None) -> frozenset[int]:
     found: set[int] = set()
     for part in field.split(","):
         span, _, step = part.partition("/")
-        if span in ("*", "?"):
+        if span == "*":
             start, end = low, high
         elif "-" in span:
             left, right = span.split("-")
-            start, end = _value(left, names), _value(right, names)
+            start, end = _value(left, low, high, names), _value(right, low, high, names)
         else:
-            start = _value(span, names)
+            start = _value(span, low, high, names)
             end = high if step else start
-        if not (low <= start <= high and low <= end <= high):
-            raise ValueError(field)
         values = range(start, end + 1) if start <= end else [*range(start, high + 1), *range(low, end + 1)]
         found.update(list(values)[:: int(step) if step else 1])
     return frozenset(found)

@@ -37,7 +37,14 @@ def test_cron_names_its_minutes(expression: str, moments: list[str], others: lis
     "expression",
     ["cron(0 3 * * *)", "cron(60 3 * * ? *)", "cron(0 3 1 * MON *)", "cron(0 3 * FOO ? *)", "rate(0 minutes)",
      "rate(5 parsecs)", "at(soon)", "0 3 * * ? *", "cron(0 3 * * * *)", "cron(0 3 ? * ? *)", "cron(5 17 * * 6L *)",
-     "cron(0 9 ? * 7#6 *)", "rate(5 minute)", "rate(2 hour)"],
+     "cron(0 9 ? * 7#6 *)", "rate(5 minute)", "rate(2 hour)", "rate(\u0665 minutes)",
+     # A ? only in the day fields; plain digits; days and weeks that there are.
+     "cron(? 3 * * ? *)", "cron(0 ? * * ? *)", "cron(0 3 * ? ? *)", "cron(0 3 * * ? ?)", "cron(0 3 ?/2 * ? *)",
+     "cron(1_0 3 * * ? *)", "cron(+5 3 * * ? *)", "cron(0 3 ? * 9#1 *)", "cron(0 3 ? * 8L *)", "cron(0 3 32W * ? *)",
+     "cron(0/0 3 * * ? *)", "cron(0,,30 3 * * ? *)", "cron(@daily)", "cron(0 3 ? * MONDAY *)",
+     # at(yyyy-mm-ddThh:mm:ss) and no other of ISO 8601's forms.
+     "at(2026-01-31)", "at(2026-01-31T08:00)", "at(2026-01-31T08:00:00Z)", "at(2026-01-31T08:00:00+01:00)",
+     "at(2026-01-31 08:00:00)", "at(20260131T080000)"],
 )  # fmt: skip
 def test_wrong_expressions_are_refused(expression: str) -> None:
     """The error names the expression."""
