@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -64,17 +65,24 @@ def parse_observed(text: str) -> dict[str, float]:
 def parse_environment(pairs: Sequence[str], env_file: Path | None) -> dict[str, str]:
     """Read environment variables from ``NAME=value`` flags and a file of such lines; flags win.
 
+    The file is read as python-dotenv reads it, with comments, quotes and
+    values of several lines. A ``${NAME}`` in it stays as it is.
+
     Raises:
         UsageProblem: A line is not of that form, or the file cannot be read.
     """
     variables: dict[str, str] = {}
     if env_file is not None:
-        for number, line in enumerate(read_text(env_file, "--env-file").splitlines(), start=1):
-            stripped = line.strip().removeprefix("export ").strip()
-            if stripped and not stripped.startswith("#"):
-                variables.update([_environment_pair(stripped, f"{env_file}, line {number}", unquote=True)])
+        from dotenv.parser import parse_stream
+
+        for binding in parse_stream(io.StringIO(read_text(env_file, "--env-file"))):
+            if binding.error or binding.key is not None:
+                before = len(binding.original.string) - len(binding.original.string.lstrip())
+                line = binding.original.line + binding.original.string[:before].count("\n")
+                variables.update([_environment_pair(binding.key, binding.value, f"{env_file}, line {line}")])
     for pair in pairs:
-        variables.update([_environment_pair(pair, "--env", unquote=False)])
+        name, equals, value = pair.partition("=")
+        variables.update([_environment_pair(name.strip(), value if equals else None, "--env")])
     return variables
 
 
@@ -209,19 +217,13 @@ def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _environment_pair(text: str, where: str, *, unquote: bool) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    name = name.strip()
-    if not equals or not _ENVIRONMENT_NAME.fullmatch(name):
+def _environment_pair(name: str | None, value: str | None, where: str) -> tuple[str, str]:
+    if name is None or value is None or not _ENVIRONMENT_NAME.fullmatch(name):
         # What stands there may be a secret: it is not repeated.
         raise UsageProblem(
             f"{where} is not of the form NAME=value.",
             hint="A name has letters, digits and underscores, and begins with a letter.",
         )
-    if unquote:
-        value = value.strip()
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
     return name, value
 
 

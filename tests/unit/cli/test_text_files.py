@@ -85,12 +85,36 @@ def test_an_env_file_in_utf_16(tmp_path: Path) -> None:
     assert parse_environment([], file) == {"A": "1", "B": "zwei"}
 
 
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("AA=1 # a comment\n", {"AA": "1"}),
+        ('AA="1" # a comment\n', {"AA": "1"}),
+        ("URL=postgres://u:p#x@h/db\n", {"URL": "postgres://u:p#x@h/db"}),
+        ("AA='x # y'\n", {"AA": "x # y"}),
+        ('KEY="-----BEGIN\nabc=\n-----END"\nBB=2\n', {"KEY": "-----BEGIN\nabc=\n-----END", "BB": "2"}),
+        ('KEY="-----BEGIN\\nabc\\n"\n', {"KEY": "-----BEGIN\nabc\n"}),
+        ("KEY='a\\nb'\n", {"KEY": "a\\nb"}),
+        ('JSON="{\\"a\\": 1}"\n', {"JSON": '{"a": 1}'}),
+        ('JSON={"a": "b"}\n', {"JSON": '{"a": "b"}'}),
+        ("AA=x\u2028y\n", {"AA": "x\u2028y"}),
+        ("AA=C:\\new\nBB=it's\n", {"AA": "C:\\new", "BB": "it's"}),
+        ("AA=${HOME}\n", {"AA": "${HOME}"}),
+    ],
+)
+def test_an_env_file_as_other_tools_read_it(text: str, variables: dict[str, str], tmp_path: Path) -> None:
+    """Comments, quotes, escapes and values of several lines; the machine's own variables stay out of it."""
+    file = tmp_path / ".env"
+    file.write_text(text, encoding="utf-8")
+    assert parse_environment([], file) == variables
+
+
 def test_a_secret_in_a_malformed_line_is_not_repeated(tmp_path: Path) -> None:
     """Errors land in the logs of pipelines."""
     file = tmp_path / ".env"
-    file.write_text("DB PASSWORD=hunter2\n", encoding="utf-8")
-    for pairs, env_file in (([], file), (["DB PASSWORD=hunter2"], None)):
-        with pytest.raises(UsageProblem) as caught:
+    file.write_text("\n\nDB PASSWORD=hunter2\n", encoding="utf-8")
+    for pairs, env_file, where in (([], file, "line 3"), (["DB PASSWORD=hunter2"], None, "--env")):
+        with pytest.raises(UsageProblem, match=where) as caught:
             parse_environment(pairs, env_file)
         assert "hunter2" not in caught.value.message + caught.value.hint
         assert "NAME=value" in caught.value.message
