@@ -110,6 +110,39 @@ def test_events_turned_around_by_other_tools() -> None:
     assert durations_ms("\n".join(f"{insights_time(at)} {message}" for at, message in latest_first)) == TRUTH_MS
 
 
+def test_texts_that_jq_and_browsers_write() -> None:
+    """JSON texts one a line, tables without a header, tabs as two characters, no-break spaces."""
+    texts = [json.dumps(message + "\n") for _, message in EVENTS]
+    assert durations_ms("\n".join(texts)) == TRUTH_MS
+    rows = [(at_ms, message + "\n", "f") for at_ms, message in EVENTS]
+    for delimiter in ",;":
+        table = "".join(delimiter.join(map(json.dumps, row)).replace("\\t", "\t") + "\n" for row in rows)
+        assert durations_ms(table.replace("\\n", "\n")) == TRUTH_MS
+    tabs = [f"{at_ms}\t{text[1:-1]}" for (at_ms, _), text in zip(EVENTS, texts, strict=True)]
+    assert durations_ms("\n".join(tabs)) == TRUTH_MS
+    assert durations_ms("\n".join(reversed(tabs))) == TRUTH_MS
+    assert durations_ms("\n".join(message for _, message in EVENTS).replace("\t", "\xa0\xa0")) == TRUTH_MS
+
+
+def test_one_quoted_line_is_no_form() -> None:
+    """A function's own JSON text in a log with Lambda's lines stays its own."""
+    lines = [message for _, message in EVENTS]
+    forged = [json.dumps("REPORT RequestId: x\tDuration: 1.00 ms\tBilled Duration: 1 ms")] * 5
+    assert durations_ms("\n".join([lines[0], *forged, *lines[1:]])) == TRUTH_MS
+
+
+def test_documents_of_other_sdks() -> None:
+    """Keys with a capital (Go, .NET); pages in a list (``jq -s``)."""
+    events = [{"Timestamp": at_ms, "Message": message, "EventId": "1"} for at_ms, message in EVENTS]
+    assert durations_ms(json.dumps({"Events": events, "NextToken": None})) == TRUTH_MS
+    assert durations_ms(json.dumps(events)) == TRUTH_MS
+    pages = [
+        {"events": [{"timestamp": at_ms, "message": message} for at_ms, message in part], "nextToken": 'a"b'}
+        for part in (EVENTS[:5], EVENTS[5:])
+    ]
+    assert durations_ms(json.dumps(pages)) == durations_ms(json.dumps(pages, indent=1)) == TRUTH_MS
+
+
 def test_a_forged_record_counts_no_more_in_a_log_turned_around() -> None:
     """The function's own line in one millisecond with END is still not the last one after it."""
     request_id = "00000000-1111-4111-8111-111111111111"
@@ -151,6 +184,15 @@ def test_pages_that_overlap() -> None:
         "2026-11-23T10:00:00.1234567Z ",
         "2026-11-23 10:00:00 UTC ",
         "1763890000000\t",
+        "Nov 23 09:26:40 ",
+        "2026-11-23 10:00:00.123 CET ",
+        "2026-11-23 10:00:00 GMT+2 ",
+        "1763890000.012 ",
+        "12:",
+        "export/0001/part-000.gz:",
+        "/tmp/export/part-000.txt:12:2026-11-23T10:00:00.000Z ",
+        "     4\t",
+        "    ",
     ],
 )
 def test_prefixes_of_known_tools(prefix: str) -> None:
@@ -168,7 +210,9 @@ def test_a_record_in_the_middle_of_a_line_is_quoted(before: str) -> None:
 def test_tables_with_any_column_names(delimiter: str) -> None:
     """The column with Lambda's own lines is found; a message in quotes may have several lines."""
     rows = "".join(f'1{delimiter}"{message}\n"{delimiter}f\n' for _, message in EVENTS)
-    assert durations_ms(delimiter.join(["No", "Log entry", "Function name"]) + "\n" + rows) == TRUTH_MS
+    for names in (["No", "Log entry", "Function name"], ["#", "メッセージ", "f"], ["", "message", "名前"]):
+        header = delimiter.join(names) + "\n"
+        assert durations_ms(header + rows) == durations_ms(f"sep={delimiter}\r\n{header}{rows}") == TRUTH_MS
 
 
 def test_tables_of_the_console() -> None:
@@ -233,6 +277,8 @@ def test_a_delivery_is_not_unpacked_for_ever() -> None:
         ("REPORT RequestId: a\tDuration: 1 m", "cut, contradicts itself"),
         ("START\nEND Duration: 3.22 ms\tBilled Duration: 4 ms", "serverless logs"),
         ("@logStream,@timestamp\na,b\n", "@message"),
+        ('{"a": 1, "result": {"_raw": "REPORT RequestId: a"}}', """`jq -r '..|.["_raw"]?//empty'`"""),
+        ('{"hits": [' + '{"a": 1}, ' * 90 + '{"@message": "REPORT RequestId: a"}]}', "under the key '@message'"),
         ('{"results": [[{"field": "@requestId", "value": "a"}]]}', "@message"),
     ],
 )

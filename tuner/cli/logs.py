@@ -15,6 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from tuner.cli.console import error_console
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, UsageProblem, show_error
 from tuner.cli.text_files import BYTE_ORDER_MARKS
 from tuner.core.latency import percentile, samples_needed
@@ -61,6 +62,14 @@ def run_logs(source: str, *, summary: bool) -> int:
             hint="What stands before the damage was read." if found else "",
         )
     if found:
+        left_out = text.record_count - found
+        if left_out > 0:
+            error_console().print(
+                f"{left_out:,} more of what looks like a REPORT record {'was' if left_out == 1 else 'were'} left out: "
+                "cut, repeated, or written by the function.",
+                markup=False,
+                soft_wrap=True,
+            )
         return EXIT_OK
     if not octets.count:
         show_error("NothingMeasured", f"{name} is empty.", "")
@@ -142,11 +151,12 @@ def _opened(source: str) -> BufferedReader:
         ) from error
 
 
-def _print_records(records: Iterable[Record]) -> bool:
-    found = False
+def _print_records(records: Iterable[Record]) -> int:
+    """Print each record; returns how many."""
+    found = 0
     write = sys.stdout.write
     for record in records:
-        found = True
+        found += 1
         write(json.dumps(record_fields(record), separators=(", ", ": ")) + "\n")
     sys.stdout.flush()
     return found
@@ -177,7 +187,8 @@ class _Row:
             self.max_memory_used_mb = max(self.max_memory_used_mb or 0, record.max_memory_used_mb)
 
 
-def _print_summary(records: Iterable[Record]) -> bool:
+def _print_summary(records: Iterable[Record]) -> int:
+    """Print a table of the invocations; returns how many there are."""
     from rich.table import Table
 
     from tuner.cli.console import result_console
@@ -187,7 +198,7 @@ def _print_summary(records: Iterable[Record]) -> bool:
         if isinstance(record, ReportRecord):
             rows.setdefault(record.memory_size_mb or 0, _Row()).add(record)
     if not rows:
-        return False
+        return 0
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("memory", "invocations", "cold", "errors", "p50", "p95", "p99", "mean billed", "max memory used"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -213,7 +224,7 @@ def _print_summary(records: Iterable[Record]) -> bool:
             markup=False,
             soft_wrap=True,
         )
-    return True
+    return sum(len(row.durations_ms) for row in rows.values())
 
 
 def _percentile(row: _Row, percent: int) -> str:

@@ -152,6 +152,17 @@ def test_summary_by_memory_size(tmp_path: Path) -> None:
     assert "p50 4, p95 45, p99 230" in output[3]
 
 
+def test_records_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    """A log of which a part is lost is not passed off as whole; other output stays as it is."""
+    log = tmp_path / "a.log"
+    log.write_text("\n".join([REPORT, REPORT.replace(": a", ": b")[:60], REPORT.replace(": a", ": c")[:70]]))
+    code, records, errors = run(str(log))
+    assert (code, [record["requestId"] for record in records]) == (0, ["a"])
+    assert errors.startswith("2 more of what looks like a REPORT record were left out")
+    log.write_text(REPORT * 30_000)  # more than one piece
+    assert run(str(log))[2] == ""
+
+
 def test_standard_input() -> None:
     """A pipe is read as a file is."""
     result = run_piped(b"\n".join([b"hello", REPORT.encode()]))

@@ -16,14 +16,14 @@ from tuner.core.log_records.json_record import DECODER
 from tuner.core.log_records.order import Event, in_time_order
 from tuner.core.log_records.packed import packed_texts, text_in_base64
 from tuner.core.log_records.pieces import HEAD_CHARACTERS, LONGEST_CHARACTERS, Pieces
-from tuner.core.log_records.prefixes import Prefix, are_tabbed, prefix_of, time_in
+from tuner.core.log_records.prefixes import Prefix, margin_of, prefix_of, time_in
 from tuner.core.log_records.tables import insights_event, table_events
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 _PLAIN_MEMBER = r'"[A-Za-z]+"\s*:\s*(?:"[^"\\]*"|[0-9.]+|null|true|false|\[[^\[\]{}]*\])\s*,\s*'
-_EVENTS_BEGIN = re.compile(rf'\s*\{{\s*(?:{_PLAIN_MEMBER}){{0,20}}"(events|logEvents|results)"\s*:\s*\[')
-_LATER_EVENTS = re.compile(r'(?<!\\)"(events|logEvents|results)"\s*:\s*\[')
+_EVENTS_BEGIN = re.compile(rf'\s*\[?\s*\{{\s*(?:{_PLAIN_MEMBER}){{0,20}}"([Ee]vents|logEvents|results)"\s*:\s*\[')
+_LATER_EVENTS = re.compile(r'(?<!\\)"([Ee]vents|logEvents|results)"\s*:\s*\[')
 _LIST_BEGINS = re.compile(r"\s*\[(?=\s*[\[{\"\]])")
 _ROWS_BEGIN = re.compile(r'\s*\[\s*\{[^{}]{0,400}?"@[A-Za-z]+"\s*:')
 _BETWEEN = re.compile(r"[\s,]*")
@@ -49,7 +49,9 @@ def iter_messages(pieces: Iterable[str]) -> Iterator[str]:
         >>> list(iter_messages(["2026-11-23T10:00:00 REPORT Req", "uestId: a"]))
         ['REPORT RequestId: a']
     """
-    return in_time_order(_events(Pieces(pieces), is_inner=False))
+    # A browser or a chat that a log was copied from may have made no-break spaces of its spaces.
+    plain = (piece.replace("\xa0", " ") for piece in pieces)
+    return in_time_order(_events(Pieces(plain), is_inner=False))
 
 
 def _events(text: Pieces, *, is_inner: bool) -> Iterator[Event]:
@@ -85,12 +87,12 @@ def _line_events(text: Pieces, *, is_inner: bool) -> Iterator[Event]:
     if prefix is not None:
         yield from _prefixed_events(text, prefix)
         return
-    tabbed = are_tabbed(head)
+    margin = margin_of(head)
     for lines in text.line_blocks():
         for whole in lines:
             line = _ANSI.sub("", whole) if "\x1b[" in whole else whole
-            if tabbed:
-                line = line.removeprefix("\t")
+            if margin and line.startswith(margin):
+                line = _json_text(line) if margin[-1] == '"' else line[len(margin) :]
             yield from _json_line_events(line, is_inner=is_inner) or (Event(None, line),)
 
 
@@ -111,6 +113,14 @@ def _prefixed_events(text: Pieces, prefix: Prefix) -> Iterator[Event]:
             size += len(line)
     if current:
         yield Event(time, _one_line("\n".join(current)))
+
+
+def _json_text(line: str) -> str:
+    try:
+        text = DECODER.decode(line.strip().rstrip(","))
+    except ValueError:
+        return line
+    return text.rstrip("\n") if isinstance(text, str) else line
 
 
 def _one_line(message: str) -> str:
@@ -140,12 +150,11 @@ def _json_line_events(line: str, *, is_inner: bool) -> Iterable[Event]:
 
 def _json_documents(text: Pieces) -> Iterator[Event]:
     """Read lists of events, item by item; takes nothing off where there is no such item."""
-    begins = _LIST_BEGINS.match(text.buffer)
-    if begins is not None:
+    begins = _EVENTS_BEGIN.match(text.buffer)
+    if begins is None and (begins := _LIST_BEGINS.match(text.buffer)) is not None:
         read = _insights_row if _ROWS_BEGIN.match(text.buffer) else _list_item
         yield from _items(text, begins.end(), read)
         return
-    begins = _EVENTS_BEGIN.match(text.buffer)
     while begins is not None:
         ended = yield from _items(text, begins.end(), _insights_row if begins[1] == "results" else _event)
         if not ended:
@@ -223,7 +232,7 @@ def _pretty_documents(text: Pieces, *, is_inner: bool) -> Iterator[Event]:
 
 
 def _document_events(document: Any) -> Iterator[Event]:
-    for name, read in (("results", _insights_row), ("events", _event), ("logEvents", _event)):
+    for name, read in (("results", _insights_row), ("events", _event), ("Events", _event), ("logEvents", _event)):
         if isinstance(document.get(name), list):
             return (event for item in document[name] if (event := read(item)) is not None)
     return (event for event in (_list_item(document),) if event is not None)
@@ -250,10 +259,14 @@ def _insights_row(item: Any) -> Event | None:
 
 
 def _event(item: Any) -> Event | None:
-    """Read an event of CloudWatch Logs; a function's own JSON line has a text for its timestamp."""
-    if not isinstance(item, dict) or not isinstance(item.get("message"), str):
+    """Read an event of CloudWatch Logs; a function's own JSON line has a text for its timestamp.
+
+    The SDKs of Go and .NET write their keys with a capital.
+    """
+    if not isinstance(item, dict):
         return None
-    timestamp = item.get("timestamp")
-    if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
+    message = item.get("message", item.get("Message"))
+    timestamp = item.get("timestamp", item.get("Timestamp"))
+    if not isinstance(message, str) or isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         return None
-    return Event(timestamp, item["message"].rstrip("\n"))
+    return Event(timestamp, message.rstrip("\n"))

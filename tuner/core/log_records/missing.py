@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 
 from tuner.core.log_records.pieces import HEAD_CHARACTERS
 
-_RECORD = re.compile(r'^(.{0,200}?)(REPORT RequestId:|"platform\.report")', re.MULTILINE)
+_RECORD = re.compile(r"REPORT RequestId:|platform\.report\b")
+_JSON_KEY = re.compile(r'[\\]?"([\w@.]{1,40})[\\]?"\s*:\s*[\\]?"$')
 _WITHOUT_ID = re.compile(r"^\S{0,20}END[ \t]+Duration: ", re.MULTILINE)
 _INSIGHTS = re.compile(r"@(?:requestId|timestamp|billedDuration|duration|memorySize|logStream)\b")
 _ARCHIVES = {
@@ -19,6 +21,7 @@ _ARCHIVES = {
     "%PDF": "a PDF",
 }
 _CHARACTERS_SHOWN = 60
+_CHARACTERS_KEPT = 400
 
 KNOWN_FORMS = (
     "It has to be a log of AWS Lambda: raw lines, what `aws logs tail` prints, or the JSON of "
@@ -37,15 +40,21 @@ class Witness:
         self._pieces = pieces
         self._head = ""
         self._before_record: str | None = None
+        self.record_count = 0
+        """How many records the text seems to hold, those that do not count among them."""
 
     def __iter__(self) -> Iterator[str]:
         last = ""
         for piece in self._pieces:
             if len(self._head) < HEAD_CHARACTERS:
                 self._head += piece[:HEAD_CHARACTERS]
-            if self._before_record is None and (found := _RECORD.search(last + piece)) is not None:
-                self._before_record = found[1]
-            last = piece[-400:]
+            # A record that is cut between two pieces counts with the second one.
+            text = last + piece
+            seen = len(_RECORD.findall(last))
+            self.record_count += len(_RECORD.findall(text)) - seen
+            if self._before_record is None and (found := _RECORD.search(text)) is not None:
+                self._before_record = text[: found.start()].rpartition("\n")[2]
+            last = text[-_CHARACTERS_KEPT:]
             yield piece
 
     def why_no_record(self) -> str:
@@ -70,6 +79,11 @@ class Witness:
 
     @staticmethod
     def _why_not_read(before: str) -> str:
+        if (key := _JSON_KEY.search(before)) is not None:
+            return (
+                f"There is one inside of JSON that is no form of CloudWatch Logs, under the key {key[1]!r}: "
+                f"write these texts one a line first, for example with `jq -r '..|.[{json.dumps(key[1])}]?//empty'`."
+            )
         shown = before.strip()[-_CHARACTERS_SHOWN:]
         if not shown:
             return (

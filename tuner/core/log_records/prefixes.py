@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 PLATFORM_LINE = re.compile(
@@ -10,23 +11,29 @@ PLATFORM_LINE = re.compile(
 )
 """How a line begins that Lambda itself has written."""
 
+_ZONE = r"(?:UTC|GMT|WES?T|CES?T|EES?T|BST|IST|JST|KST|AE[SD]T|[ECMP][SD]T)(?:[+-][0-9]{1,2})?"
 _TIME = (
-    r"(?:(?:[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ])?[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?"
-    r"(?: [AP]M)?(?:Z|[ ]?[+-][0-9]{2}:?[0-9]{2}|[ ]UTC)?)"
+    r"(?:(?:[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T ]|[A-Z][a-z]{2} [ 0-9][0-9] )?"
+    r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?"
+    rf"(?: [AP]M)?(?:Z|[ ]?[+-][0-9]{{2}}:?[0-9]{{2}}|[ ]{_ZONE})?)"
 )
+_FILE_OR_LINE = r"(?:[^\s\"]+\.[a-z0-9]{1,5}:(?:[0-9]+:)?|[0-9]+:)"
 _STREAM = r"(?:(?![\"{])[^\s]*[0-9]{4}/[0-9]{2}/[0-9]{2}/[^\s]*\[[^\]\s]+\][^\s]*)"
 _GROUP = r"/[^\s\"]+"
 _BY_ITSELF = (rf"(?P<time>{_TIME})", rf"\[(?P<time>{_TIME})\]", _STREAM, _GROUP)
 """Tokens that no function's own line begins with by chance."""
 _BEFORE_A_RECORD = (
+    r"(?P<time>[0-9]{13})",  # in milliseconds, as the API gives it
+    r"[0-9]{1,10}(?:\.[0-9]+)?",  # the line's number (cat -n), seconds
     r"\[[^\]\n]{1,200}\]",  # the function's name (cdk watch), the time in milliseconds (zappa)
     r"\([^)\n]{1,200}\)",  # the stream (saw)
-    r"[0-9a-f]{6,40}",  # a short stream id (chalice), milliseconds
+    r"[0-9a-f]{6,40}",  # a short stream id (chalice)
     r"[\w.-]{1,100}[ \t]*\|",  # the container's name (docker compose)
     r"-",  # between the others (cw)
 )
-_ENDS = r"(?=[\s\[(|])[ \t]*"
+_ENDS = r"(?:(?=[\s\[(|])|(?<=:))[ \t]*"
 _MOST_TOKENS = 8
+_MARGIN = re.compile(r'([ \t]*"?)')
 _TEXT_OUTPUT = re.compile(r"EVENTS\t(?:[0-9]+\t){1,2}(?:[^\s]*\[[^\]\s]+\][^\s]*\t)?")
 """Of ``--output text``."""
 
@@ -69,10 +76,15 @@ def time_in(prefix: re.Match[str]) -> str | None:
     return time if time is not None and time[:4].isdigit() else None
 
 
-def are_tabbed(lines: Sequence[str]) -> bool:
-    """Whether tabs separate the messages, as ``--query 'events[].message' --output text`` writes them."""
-    tabbed = sum(line[:1] == "\t" and PLATFORM_LINE.match(line, 1) is not None for line in lines)
-    return tabbed > 1 and tabbed > sum(PLATFORM_LINE.match(line) is not None for line in lines)
+def margin_of(lines: Sequence[str]) -> str:
+    """What stands before most platform lines where they have no prefix; empty if it is nothing.
+
+    A tab (``--query 'events[].message' --output text``), the blanks of a
+    quoted block, or the quote of a JSON text (``jq '.events[].message'``).
+    """
+    margins = Counter(found[1] for line in lines if (found := _MARGIN.match(line)) and _is_behind(_MARGIN, line))
+    margin, count = next(iter(margins.most_common(1)), ("", 0))
+    return margin if count > 1 else ""
 
 
 def _shape(line: str) -> Prefix | None:
@@ -116,4 +128,4 @@ def _compiled(tokens: Sequence[str]) -> Prefix:
 
 
 _COMPILED = [(token, re.compile(token + _ENDS)) for token in (*_BY_ITSELF, *_BEFORE_A_RECORD)]
-_ALL = _COMPILED
+_ALL = [*_COMPILED[:2], (_FILE_OR_LINE, re.compile(_FILE_OR_LINE)), *_COMPILED[2:]]  # of grep

@@ -12,7 +12,7 @@ from tuner.core.log_records.json_record import read_json_document, read_json_lin
 from tuner.core.log_records.records import InitReport, Record, ReportRecord
 from tuner.core.log_records.text_record import MAX_RECORD_LINES, read_text_phase_report, read_text_report
 
-_MARKER = re.compile(r"(START|END)[ \t]+RequestId:[ \t]*([^\s]+)")
+_MARKER = re.compile(r"(START|END)[ \t]+RequestId:[ \t]*([^\s\\]+)")
 _BLOCK_LINES = 2_000
 
 

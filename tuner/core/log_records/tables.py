@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from tuner.core.log_records.order import Event, Time
@@ -16,7 +17,9 @@ from tuner.core.log_records.prefixes import PLATFORM_LINE
 _MESSAGE_COLUMNS = ("@message", "message")
 _TIME_COLUMNS = ("@timestamp", "timestamp", "time", "date", "_time")
 _HEAD_LINES = 2_000
-_COLUMN_NAME = re.compile(r"@?[A-Za-z_][\w .()/-]{0,60}")
+_COLUMN_NAME = re.compile(r"@?(?:[^\W\d][\w .()/-]{0,60}|#?)")
+_A_TIME = re.compile(r"[0-9]{13}$|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:")
+_EXCEL_DELIMITER = re.compile(r"sep=[,;\t]\r?\n")
 _MARKDOWN_CELLS = re.compile(r"(?<!\\)\|")
 
 Split = Callable[[Iterable[str]], Iterator[list[str]]]
@@ -27,8 +30,12 @@ def table_events(text: Pieces) -> Iterator[Event] | None:
 
     The messages are in the column that holds Lambda's own lines, whatever its
     name, or in one called ``message``. Without one, a row of Logs Insights
-    with ``@requestId`` and ``@duration`` is a record too.
+    with ``@requestId`` and ``@duration`` is a record too. A table without a
+    header (``jq``'s ``@csv``) is one whose platform lines stand in one column,
+    not the first, and nowhere else.
     """
+    if (delimiter := _EXCEL_DELIMITER.match(text.buffer)) is not None:
+        text.take(delimiter.end())
     head = text.buffer.split("\n")[:_HEAD_LINES]
     first = head[0].strip("\r ")
     if not first or first[0] in "{[" or PLATFORM_LINE.match(first):
@@ -38,13 +45,19 @@ def table_events(text: Pieces) -> Iterator[Event] | None:
         header = [name.strip() for name in next(rows, [])]
         names = [name.lower() for name in header]
         if not all(_COLUMN_NAME.fullmatch(name) for name in names):
+            # Tabs stand in a record, too: such lines have a prefix.
+            column = None if "\t" in first else _message_column([""] * len(header), chain([header], rows))
+            if column and not any(PLATFORM_LINE.match(line) for line in head):
+                names = ["timestamp" if _A_TIME.match(cell) else "" for cell in header]
+                return _events(names, column, split(line + "\n" for block in text.line_blocks() for line in block))
             continue
         if len(header) < 2 and not set(names) & set(_MESSAGE_COLUMNS):
             continue
         column = _message_column(names, rows)
         if column is not None or {"@requestid", "@duration"} <= set(names):
-            lines = (line + "\n" for block in text.line_blocks() for line in block)
-            return _events(header, column, split(lines))
+            content = split(line + "\n" for block in text.line_blocks() for line in block)
+            next(content, None)
+            return _events(header, column, content)
     return None
 
 
@@ -78,7 +91,6 @@ def _record_of_fields(cells: Mapping[str, Any]) -> str | None:
 
 
 def _events(header: Sequence[str], column: int | None, rows: Iterator[list[str]]) -> Iterator[Event]:
-    next(rows, None)
     times = [header.index(name) for name in header if name.lower() in _TIME_COLUMNS]
     for row in rows:
         if len(row) < len(header):

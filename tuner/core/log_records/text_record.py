@@ -22,7 +22,7 @@ from tuner.core.log_records.records import (
 MAX_RECORD_LINES = 14
 """Over how many lines a record may be spread, where a viewer wrapped it."""
 
-_HEAD = re.compile(r"REPORT[ \t]+RequestId:[ \t]*([^\s]+)")
+_HEAD = re.compile(r"REPORT[ \t]+RequestId:[ \t]*([^\s\\]+)")
 
 # Longer labels stand before those that they end in.
 _MILLISECONDS = (
@@ -59,6 +59,8 @@ _STATUSES = ("success", "failure", "error", "timeout")
 def read_text_report(lines: Sequence[str], position: int, request_id: str | None) -> ReportRecord | None:
     """Read the ``REPORT`` record that begins on a line, with the lines on which it goes on."""
     line = lines[position]
+    if "\\t" in line:  # jq's @tsv writes a tab so, and a JSON text whose quotes were cut off has it
+        line = line.replace("\\t", "\t")
     head = _HEAD.match(line)
     if head is None or (request_id is not None and head[1] != request_id):
         return None
