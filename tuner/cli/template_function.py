@@ -152,6 +152,7 @@ def _loader() -> Any:
 
         def compose_mapping_node(self, anchor: Any) -> Any:
             node = super().compose_mapping_node(anchor)
+            self.flatten_mapping(node)  # `<<`, which cfn_tools leaves as it is
             for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode) and key.tag == kept[0]:
                     key.tag = "tag:yaml.org,2002:str"
@@ -169,6 +170,8 @@ def _plain(value: Any) -> Any | None:
         if len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::")):
             return None
         return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, str) and "{{resolve:" in value:  # a dynamic reference: of Systems Manager or Secrets Manager
+        return None
     return value
 
 

@@ -114,6 +114,59 @@ def test_a_function_of_cloudformation_has_no_globals(tmp_path: Path) -> None:
     )
 
 
+def test_anchors_and_merges(tmp_path: Path) -> None:
+    """``<<`` takes over what another mapping has; what stands beside it wins, and so does the first of several."""
+    path = tmp_path / "template.yaml"
+    path.write_text(
+        """
+x-small: &small {MemorySize: 256, Timeout: 5, Environment: {Variables: &variables {ON: yes, LEVEL: info}}}
+x-python: &python {Runtime: python3.12, Timeout: 9}
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      <<: [*small, *python]
+      CodeUri: .
+      Handler: app.handler
+      Environment:
+        Variables:
+          <<: *variables
+          LEVEL: debug
+  G: {Type: AWS::Serverless::Function, Properties: {<<: *python, CodeUri: ., Handler: app.other}}
+""",
+        encoding="utf-8",
+    )
+    function = read_template_function(path, "F")
+    assert (function.memory_mb, function.timeout_s, function.runtime) == (256, 5, "python3.12")
+    assert function.environment == {"ON": "true", "LEVEL": "debug"}
+    assert read_template_function(path, "G").timeout_s == 9
+
+
+def test_dynamic_references_are_left_to_aws(tmp_path: Path) -> None:
+    """A secret's reference is not handed to the function as if it were the secret."""
+    path = tmp_path / "template.yaml"
+    path.write_text(
+        """
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: .
+      Handler: app.handler
+      Timeout: "{{resolve:ssm:/timeout}}"
+      Environment:
+        Variables:
+          URL: "https://{{resolve:ssm:/host:1}}/"
+          KEY: "{{resolve:secretsmanager:shop:SecretString:key}}"
+          BRACES: "{{name}}"
+""",
+        encoding="utf-8",
+    )
+    function = read_template_function(path, None)
+    assert (function.environment, function.left_out) == ({"BRACES": "{{name}}"}, ("URL", "KEY"))
+    assert function.unknown == ("Timeout",)
+
+
 def test_settings_that_only_aws_knows_are_named(tmp_path: Path) -> None:
     """A reference that no parameter or mapping answers leaves its setting unset, and is not passed over in silence."""
     path = tmp_path / "template.yaml"
