@@ -119,7 +119,7 @@ def read_settings(subject: Subject, config: Path | None, *, no_config: bool, qui
         for key, value in tables[title].items():
             if key != "names":
                 field_name = KEYS[key][0]
-                fields[field_name] = path.parent / value if key == "payload" else value
+                fields[field_name] = path.parent / Path(value).expanduser() if key == "payload" else value
                 problems += [f"[{title}] {each}" for each in _problems_of(key, fields[field_name])]
     if problems:
         raise UsageProblem(f"{path}: {'; '.join(problems)}.", hint=_HINT)
@@ -165,7 +165,8 @@ def _wrong_type(key: str, value: Any, title: str) -> str:
         are_texts = isinstance(value, list) and all(isinstance(name, str) for name in value)
         return "" if are_texts else f"names is {shown_json(value)}: it must be a list of texts"
     if key not in KEYS:
-        return f"{shown_json(key)[1:-1]} is not a setting{_likely(key, (*KEYS, 'names'))}"
+        known = KEYS if title == "defaults" else (*KEYS, "names")
+        return f"{shown_json(key)[1:-1]} is not a setting{' of [defaults]' * (key == 'names')}{_likely(key, [*known])}"
     wanted = KEYS[key][1]
     kinds: type | tuple[type, ...] = {_TEXT: str, _WHOLE: int, _NUMBER: (int, float)}[wanted]  # type: ignore[assignment]
     if isinstance(value, kinds) and not isinstance(value, bool):

@@ -48,9 +48,24 @@ def _defined(tree: ast.Module) -> dict[str, Any]:
     return {"names": sorted(names), "star": star, "functions": functions}
 
 
+def _walk_what_runs(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every node but those that no import runs: under ``TYPE_CHECKING``, and where ``__name__`` is compared."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If):
+            subject = node.test.left if isinstance(node.test, ast.Compare) else node.test
+            name = getattr(subject, "id", getattr(subject, "attr", None))
+            if name in ("TYPE_CHECKING", "__name__"):
+                waiting.extend(node.orelse)
+                continue
+        waiting.extend(ast.iter_child_nodes(node))
+
+
 def _imports(tree: ast.Module, package: list[str]) -> Iterator[tuple[str, list[str] | None, list[str]]]:
     """Each import: how it is shown, its module's name in parts (``None`` outside the folder), names taken from it."""
-    for node in ast.walk(tree):
+    for node in _walk_what_runs(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, alias.name.split("."), []

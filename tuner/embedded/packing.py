@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,10 +173,14 @@ def _rules_of(folder: Path) -> _Rules:
 
     file = folder / ".gitignore"
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
-        return [(folder, GitIgnoreSpec.from_lines(lines))] if lines else []
-    except (OSError, ValueError):
+        lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines() if file.is_file() else []
+    except OSError:
         return []
+    patterns = []
+    for line in lines:
+        with suppress(ValueError):  # Git passes over a line that is no pattern
+            patterns += GitIgnoreSpec.from_lines([line]).patterns
+    return [(folder, GitIgnoreSpec(patterns))] if patterns else []
 
 
 def _is_ignored(path: Path, is_folder: bool, rules: _Rules) -> bool:

@@ -55,6 +55,9 @@ def package(tmp_path: Path, imports: str) -> Path:
         ("import above, not_there_at_all, sys", "shop/orders", "create.handler"),
         ("from . import in_orders\nimport shop.needs_much", ".", "shop.orders.create.handler"),
         ("import no_code", "shop/orders", "create.handler"),
+        ("import typing\nif typing.TYPE_CHECKING:\n    import shop.orders.in_orders", "shop/orders", "create.handler"),
+        ('if __name__ == "__main__":\n    import in_shop', "shop/orders", "create.handler"),
+        ("if TYPE_CHECKING:\n    import x\nelse:\n    import in_shop", "shop", "orders.create.handler"),
         ("", "shop/orders", "create.handler"),
     ],
 )

@@ -74,6 +74,13 @@ def test_what_gitignore_lists_is_left_out_and_named(tmp_path: Path) -> None:
     assert len(collect_package(src).files) == 10
 
 
+def test_a_gitignore_as_git_reads_it(tmp_path: Path) -> None:
+    """A byte order mark and Windows' line ends count for nothing, nor does a line that is no pattern."""
+    write(tmp_path, "app.py", "a.bin", "b.bin", "d/x", "#c")
+    (tmp_path / ".gitignore").write_bytes("\ufeffa.bin\r\n!\r\n[z-\r\nb.bin  \r\nd/*\r\n\\#c\r\n".encode())
+    assert names(tmp_path) == [".gitignore", "app.py"]
+
+
 def test_what_the_handler_imports_is_packed_whatever_gitignore_says(tmp_path: Path) -> None:
     """Generated modules are often not under version control, and needed: they stay, with what lies beside them."""
     src = project(tmp_path)
