@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuner.core.errors import TunerError
 from tuner.core.foreign_text import visible
@@ -176,7 +176,7 @@ def _rules_of(folder: Path) -> _Rules:
         lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines() if file.is_file() else []
     except OSError:
         return []
-    patterns = []
+    patterns: list[Any] = []
     for line in lines:
         with suppress(ValueError):  # Git passes over a line that is no pattern
             patterns += GitIgnoreSpec.from_lines([line]).patterns
