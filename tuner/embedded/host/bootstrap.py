@@ -330,19 +330,22 @@ def encoded(value: Any, around: set[int]) -> str:
         return json.dumps(value)
     if isinstance(value, decimal.Decimal):
         return "NaN" if value.is_nan() else str(value)
+    given = id(value)
     as_dictionary = getattr(value, "_asdict", None)
-    if isinstance(value, tuple) and callable(as_dictionary):
+    if callable(as_dictionary) and not isinstance(value, type):  # named tuples, rows of SQLAlchemy
         value = as_dictionary()
+        if not isinstance(value, dict):
+            raise TypeError(f"_asdict() must return a dict, not {type(value).__name__}")
     if not isinstance(value, (list, tuple, dict)):
         raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
-    if id(value) in around:
+    if given in around:
         raise ValueError("Circular reference detected")
-    around.add(id(value))
+    around.add(given)
     if isinstance(value, dict):
         text = "{" + ", ".join(f"{as_key(key)}: {encoded(each, around)}" for key, each in value.items()) + "}"
     else:
         text = "[" + ", ".join(encoded(each, around) for each in value) + "]"
-    around.discard(id(value))
+    around.discard(given)
     return text
 
 

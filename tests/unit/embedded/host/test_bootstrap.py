@@ -32,6 +32,16 @@ class Word(str):
     __slots__ = ()
 
 
+class Row:
+    """An object of no tuple's class that knows itself as a dictionary, as a row of SQLAlchemy does."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def _asdict(self) -> Any:
+        return self.value
+
+
 keys = (
     st.none()
     | st.booleans()
@@ -52,6 +62,7 @@ values = st.recursive(
         st.lists(inner, max_size=3)
         | st.tuples(inner, inner)
         | st.builds(Pair, inner, inner)
+        | st.builds(Row, st.dictionaries(keys, inner, max_size=1) | inner)
         | st.dictionaries(keys, inner, max_size=3)
     ),
     max_leaves=8,
@@ -89,6 +100,7 @@ def test_response_is_that_of_awslambdaric(value: Any) -> None:
         ({b"k": 1}, '{"k": 1}'),
         ([decimal.Decimal("1.10"), decimal.Decimal("1E+2")], "[1.10, 1E+2]"),
         ({"at": Pair(1, 2)}, '{"at": {"left": 1, "right": 2}}'),
+        ([Row({"id": 1}), b"x"], '[{"id": 1}, "x"]'),
         (float("nan"), "NaN"),
     ],
 )
@@ -97,7 +109,9 @@ def test_json_of_simplejson(value: Any, body: str) -> None:
     assert answer_of_ours(value) == answer_of_aws(value) == (body.encode(), "application/json")
 
 
-@pytest.mark.parametrize("value", [[b"\xff"], {1, 2}, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), {(1,): 2}])
+@pytest.mark.parametrize(
+    "value", [[b"\xff"], {1, 2}, Pair, Row([1]), dt.datetime(2026, 1, 1, tzinfo=dt.UTC), {(1,): 2}]
+)
 def test_what_has_no_json_is_a_marshal_error(value: Any) -> None:
     """The error's type and text are AWS's."""
     assert answer_of_ours(value) == answer_of_aws(value)
