@@ -219,7 +219,12 @@ def test_tables_of_the_console() -> None:
     """One column alone, and Markdown from the clipboard."""
     assert durations_ms("@message\n" + "".join(f'"{message}\n"\n' for _, message in EVENTS)) == TRUTH_MS
     cells = "".join(f"| {insights_time(at_ms)} | {message} |\n" for at_ms, message in EVENTS)
-    assert durations_ms("| @timestamp | @message |\n| --- | --- |\n" + cells) == TRUTH_MS
+    table = "| @timestamp | @message |\n| --- | --- |\n" + cells
+    query = "**CloudWatch Logs Insights**  \nregion: x  \nquery-string:\n```\nfields @message\n| limit 9\n```\n---\n"
+    assert durations_ms(table) == durations_ms(query + table) == TRUTH_MS
+    grid = "-" * 99 + "\n|   timestamp   |  message |\n|---------------|----|\n"
+    cells = "".join(f"| {at_ms} | {message.replace(chr(9), ' ')} |\n" for at_ms, message in reversed(EVENTS))
+    assert durations_ms(f"{grid}{cells}{'-' * 99}\n") == TRUTH_MS
 
 
 def test_a_raw_log_with_commas_is_no_table() -> None:

@@ -20,6 +20,8 @@ _HEAD_LINES = 2_000
 _COLUMN_NAME = re.compile(r"@?(?:[^\W\d][\w .()/-]{0,60}|#?)")
 _A_TIME = re.compile(r"[0-9]{13}$|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:")
 _EXCEL_DELIMITER = re.compile(r"sep=[,;\t]\r?\n")
+_BEFORE_A_GRID = re.compile(r"(?s:\*\*CloudWatch Logs Insights\*\*.{0,10000}?\n)?-{3,}[ \r]*\n(?=\|)")
+"""What the console copies before a table: the query, a line of dashes."""
 _MARKDOWN_CELLS = re.compile(r"(?<!\\)\|")
 
 Split = Callable[[Iterable[str]], Iterator[list[str]]]
@@ -36,6 +38,8 @@ def table_events(text: Pieces) -> Iterator[Event] | None:
     """
     if (delimiter := _EXCEL_DELIMITER.match(text.buffer)) is not None:
         text.take(delimiter.end())
+    if (before := _BEFORE_A_GRID.match(text.buffer)) is not None:
+        text.take(before.end())
     head = text.buffer.split("\n")[:_HEAD_LINES]
     first = head[0].strip("\r ")
     if not first or first[0] in "{[" or PLATFORM_LINE.match(first):
