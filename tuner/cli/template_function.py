@@ -57,7 +57,10 @@ def read_template_function(template: Path, logical_id: str | None, *, needs_code
     from tuner.embedded.template_values import function_properties
 
     document = _load(template)
-    resources = document.get("Resources") or {}
+    resources = _mapping(template, document, "Resources")
+    _mapping(template, _mapping(template, document, "Globals"), "Function", "Globals.Function")
+    for name in ("Parameters", "Mappings"):
+        _mapping(template, document, name)
     functions = {
         name: resource
         for name, resource in resources.items()
@@ -76,6 +79,7 @@ def read_template_function(template: Path, logical_id: str | None, *, needs_code
         logical_id = next(iter(functions))
     if logical_id not in functions:
         raise UsageProblem(f"{template} has no function {logical_id!r}.", hint=f"It has: {listed}.")
+    _mapping(template, functions[logical_id], "Properties", f"{logical_id}.Properties")
     properties = {name: _plain(value) for name, value in function_properties(document, logical_id).items()}
     if properties.get("PackageType") == "Image" or properties.get("ImageUri"):
         raise UsageProblem(
@@ -130,6 +134,15 @@ def _load(template: Path) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
         raise UsageProblem(f"--template {template} is not a template: it has no Resources.")
     return document
+
+
+def _mapping(template: Path, holder: Mapping[str, Any], name: str, shown: str = "") -> Mapping[str, Any]:
+    value = holder.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise UsageProblem(
+            f"--template {template}: {shown or name} must hold names and values.", hint="Run sam validate."
+        )
+    return value
 
 
 def _loader() -> Any:
@@ -225,7 +238,7 @@ def _text(value: Any) -> str | None:
 def _whole(value: Any) -> int | None:
     try:
         return None if value is None or isinstance(value, bool) else int(value)
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -142,6 +142,15 @@ Resources:
     assert read_template_function(path, "G").timeout_s == 9
 
 
+@pytest.mark.parametrize("value", ["[512]", "{a: 1}", "text", "true", "1e400", '{"Fn::If": 5}'])
+def test_a_number_that_is_none_is_named(value: str, tmp_path: Path) -> None:
+    """Whatever stands there, it is said that the setting is not known."""
+    path = tmp_path / "template.yaml"
+    properties = f"{{Handler: app.handler, MemorySize: {value}, Timeout: {value}}}"
+    path.write_text(f"Resources: {{F: {{Type: AWS::Lambda::Function, Properties: {properties}}}}}", encoding="utf-8")
+    assert read_template_function(path, None).unknown == ("MemorySize", "Timeout")
+
+
 def test_dynamic_references_are_left_to_aws(tmp_path: Path) -> None:
     """A secret's reference is not handed to the function as if it were the secret."""
     path = tmp_path / "template.yaml"
@@ -191,6 +200,25 @@ Resources:
         "Runtime", "Architectures", "MemorySize", "Timeout", "Environment", "EphemeralStorage",
     )  # fmt: skip
     assert (function.memory_mb, function.timeout_s, function.architecture) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Resources: [F]", "Resources"),
+        ("Globals: [a]\nResources: {F: {Type: AWS::Serverless::Function}}", "Globals"),
+        ("Globals: {Function: [a]}\nResources: {F: {Type: AWS::Serverless::Function}}", "Globals.Function"),
+        ("Parameters: [a]\nResources: {F: {Type: AWS::Serverless::Function}}", "Parameters"),
+        ("Mappings: a\nResources: {F: {Type: AWS::Serverless::Function}}", "Mappings"),
+        ("Resources: {F: {Type: AWS::Serverless::Function, Properties: text}}", "F.Properties"),
+    ],
+)
+def test_a_section_of_the_wrong_kind_is_named(text: str, place: str, tmp_path: Path) -> None:
+    """A template that CloudFormation would refuse ends with a sentence."""
+    path = tmp_path / "template.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageProblem, match=f": {re.escape(place)} must hold names and values"):
+        read_template_function(path, None)
 
 
 def test_what_sam_cannot_read_is_refused(tmp_path: Path) -> None:
