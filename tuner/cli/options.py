@@ -101,6 +101,8 @@ def read_payload(path: Path) -> Any:
         ) from error
     except RecursionError as error:
         raise ValueError(f"--payload {path} is nested too deeply to be read") from error
+    except ValueError as error:
+        raise ValueError(f"--payload {path} holds a number with too many digits") from error
 
 
 @dataclass(frozen=True, slots=True)

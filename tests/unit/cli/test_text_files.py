@@ -120,11 +120,14 @@ def test_a_secret_in_a_malformed_line_is_not_repeated(tmp_path: Path) -> None:
         assert "NAME=value" in caught.value.message
 
 
-def test_a_payload_that_is_nested_too_deeply(tmp_path: Path) -> None:
+def test_a_payload_that_is_nested_too_deeply_or_has_too_many_digits(tmp_path: Path) -> None:
     """A sentence, no crash."""
     file = tmp_path / "event.json"
     file.write_text("[" * 100_000 + "]" * 100_000, encoding="utf-8")
     with pytest.raises(ValueError, match="nested too deeply"):
+        read_payload(file)
+    file.write_text("9" * 5_000, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"event\.json holds a number with too many digits"):
         read_payload(file)
 
 
