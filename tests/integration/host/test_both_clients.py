@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.integration.host.conftest import Workbench, workbench
+from tuner.application import application_root
 from tuner.embedded.host.worker import _own_interpreter
 
 HANDLERS = """
-import asyncio, datetime, decimal, json, logging, os, sys, threading, warnings
+import asyncio, datetime, decimal, importlib, json, logging, os, sys, threading, warnings
 warnings.simplefilter("ignore")  # of a coroutine that nobody awaits: it names the client's own line
 
 class Silent(Exception):
@@ -51,10 +53,15 @@ def logged(event): logging.getLogger("a").warning("%s", {"a": 1}); logging.getLo
 def relative(event): return sorted(os.listdir("."))
 
 def handler(event, context):
+    if "module" in event:
+        return getattr(importlib.import_module(event["module"]), event["function"])({}, context)
     return globals()[event["do"]](event)
 """
 
 DONE = re.findall(r"^(?:async )?def (\w+)\(event\)", HANDLERS, re.MULTILINE)
+
+PUBLIC = sorted((application_root() / "tests" / "data" / "handlers").glob("*.txt"))
+"""Handlers that people have published, as ``<module>--<function>.py.txt``."""
 
 EVENTS = [
     {
@@ -93,9 +100,17 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[str
     for ours in (False, True):
         with workbench(tmp_path_factory.mktemp("client"), force_bootstrap=ours) as bench:
             spec = bench.function(HANDLERS, memory_mb=1769)
+            for path in PUBLIC:
+                (spec.code_dir / f"{_called(path)['module']}.py").write_text(path.read_text(encoding="utf-8"))
             events = [{"do": name} for name in DONE] + [{"do": "echo", "event": event} for event in EVENTS]
+            events += map(_called, PUBLIC)
             found.append({json.dumps(event): _answer(bench, spec, event) for event in events})
     return found
+
+
+def _called(path: Path) -> dict[str, object]:
+    module, function = path.name.removesuffix(".py.txt").split("--")
+    return {"module": module, "function": function}
 
 
 def _answer(bench: Workbench, spec: object, event: object) -> list[str | None]:
@@ -110,13 +125,23 @@ def _answer(bench: Workbench, spec: object, event: object) -> list[str | None]:
     ]
 
 
-_VARIES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|repeated \d+ more times")
+_VARIES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=\])[0-9a-f]{32}|<[\w.]+ object at 0x[0-9a-f]+>|repeated \d+ more times")
 
 
 @pytest.mark.parametrize("name", DONE)
 def test_handler_is_answered_as_under_awslambdaric(answers: list[dict[str, list[str | None]]], name: str) -> None:
     """Payload, error type, message, stack trace and log lines are the same."""
     theirs, ours = (of_client[json.dumps({"do": name})] for of_client in answers)
+
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("path", PUBLIC, ids=[path.name.split("--")[0] for path in PUBLIC])
+def test_published_handler_is_answered_as_under_awslambdaric(
+    answers: list[dict[str, list[str | None]]], path: Path
+) -> None:
+    """With an empty event: what it answers or how it fails, its stack trace, what it prints."""
+    theirs, ours = (of_client[json.dumps(_called(path))] for of_client in answers)
 
     assert ours == theirs
 
