@@ -15,6 +15,7 @@ from tuner.cli.failures import EXIT_OK, PatchRefused, exit_code_of_verdict, prin
 from tuner.cli.reading import RunRow, find_run, latest_runs, read_document, reading_report
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, function_finder, patch_template
+from tuner.cli.text_files import UTF16_MARKS
 from tuner.core.bucket_layout import COMMAND, run_key
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
@@ -191,7 +192,8 @@ def _decoded(body: bytes, file: Path) -> str:
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise PatchRefused(f"--file {file} is not UTF-8 text (byte {error.start:,}).") from error
+        reason = "it looks like UTF-16" if body.startswith(UTF16_MARKS) else f"byte {error.start:,}"
+        raise PatchRefused(f"--file {file} is not UTF-8 text: {reason}.", hint="Save it as UTF-8.") from error
 
 
 def _write(file: Path, before: bytes, after: bytes) -> None:

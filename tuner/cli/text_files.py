@@ -9,6 +9,8 @@ from tuner.cli.failures import UsageProblem
 
 BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 
 def read_text(path: Path, flag: str, *, reads_utf16: bool = True) -> str:
     """Read a file as text: UTF-8, also with a byte order mark, or UTF-16 with one, as PowerShell writes it.

@@ -206,7 +206,8 @@ def test_a_write_that_fails_leaves_the_file_and_no_other(template: Path, monkeyp
     ("content", "sentence"),
     [
         (None, "no such file"),
-        (b"\xff\xfe\x00", "not UTF-8"),
+        ("Resources: {}".encode("utf-16"), "not UTF-8 text: it looks like UTF-16"),
+        (b"Description: Zo\xeb", "not UTF-8 text: byte 15"),
         (b"Resources: [", "neither YAML nor JSON"),
         (b"Resources: {A: {Type: AWS::SQS::Queue}}", "no Lambda function"),
     ],

@@ -99,6 +99,15 @@ class _Fields:
         for name in self.names:
             setattr(self, name, fields.get(name))
 
+    def __repr__(self) -> str:
+        return shown_fields(self, self.names)
+
+
+def shown_fields(value: object, names: tuple[str, ...]) -> str:
+    """An object as AWS's client prints it."""
+    fields = ",".join(f"{name}={getattr(value, name)}" for name in names)
+    return f"{type(value).__name__}([{fields}])"
+
 
 class Client(_Fields):
     """The mobile client of a client context."""
@@ -161,8 +170,7 @@ class LambdaContext:
             "aws_request_id log_group_name log_stream_name function_name memory_limit_in_mb function_version "
             "invoked_function_arn client_context identity tenant_id"
         )
-        fields = ",".join(f"{name}={getattr(self, name)}" for name in names.split())
-        return f"LambdaContext([{fields}])"
+        return shown_fields(self, tuple(names.split()))
 
 
 class RequestFilter(logging.Filter):
