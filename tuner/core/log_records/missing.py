@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from tuner.core.log_records.pieces import HEAD_CHARACTERS
 
-_RECORD = re.compile(r"REPORT RequestId:|platform\.report\b")
+_RECORDS = ("REPORT RequestId:", '"platform.report"', '\\"platform.report\\"')
 _JSON_KEY = re.compile(r'[\\]?"([\w@.]{1,40})[\\]?"\s*:\s*[\\]?"$')
 _WITHOUT_ID = re.compile(r"^\S{0,20}END[ \t]+Duration: ", re.MULTILINE)
 _INSIGHTS = re.compile(r"@(?:requestId|timestamp|billedDuration|duration|memorySize|logStream)\b")
@@ -50,10 +50,10 @@ class Witness:
                 self._head += piece[:HEAD_CHARACTERS]
             # A record that is cut between two pieces counts with the second one.
             text = last + piece
-            seen = len(_RECORD.findall(last))
-            self.record_count += len(_RECORD.findall(text)) - seen
-            if self._before_record is None and (found := _RECORD.search(text)) is not None:
-                self._before_record = text[: found.start()].rpartition("\n")[2]
+            self.record_count += sum(text.count(record) - last.count(record) for record in _RECORDS)
+            if self._before_record is None and self.record_count:
+                at = min(at for record in _RECORDS if (at := text.find(record)) >= 0)
+                self._before_record = text[:at].rpartition("\n")[2]
             last = text[-_CHARACTERS_KEPT:]
             yield piece
 
