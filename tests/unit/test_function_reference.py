@@ -24,6 +24,7 @@ ACCOUNT = "123456789012"
         ("resize:$LATEST", FunctionReference("resize", "$LATEST")),
         ("function:resize", FunctionReference("resize")),
         (f"{ACCOUNT}:function:resize", FunctionReference("resize", account=ACCOUNT)),
+        (f"{ACCOUNT}:resize", FunctionReference("resize", account=ACCOUNT)),
         (f"{ACCOUNT}:function:resize:7", FunctionReference("resize", "7", account=ACCOUNT)),
         (f"eu-west-1:{ACCOUNT}:function:f", FunctionReference("f", None, "eu-west-1", ACCOUNT)),
         (f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:f", FunctionReference("f", None, "eu-west-1", ACCOUNT)),

@@ -157,7 +157,7 @@ def read_function_reference(text: str, *, field: str = "lambdaARN") -> tuple[Fun
         if len(rest) > 2 and _REGION.fullmatch(rest[0]) and _ACCOUNT.fullmatch(rest[1]):
             region, rest = rest[0], rest[1:]
             partition = partition_of(region)
-        if len(rest) > 1 and _ACCOUNT.fullmatch(rest[0]) and rest[1] in ("function", "layer"):
+        if len(rest) > 1 and _ACCOUNT.fullmatch(rest[0]):  # as Lambda's own pattern of FunctionName reads it
             account, rest = rest[0], rest[1:]
         if rest[0] == "layer" and account:
             return problem(f"{_shown(text)} names a layer, not a function: {_EXPECTED}")
