@@ -91,7 +91,7 @@ class Plan:
             way = _along(spot.way)
             beyond = _meet(way, self.lines)
             drawn = spot.drawn or beyond
-            cost += _ON_A_LINE * any(map(box.overlaps, (*self._taken, *self.lines)))
+            cost += _ON_A_LINE * (any(map(box.overlaps, self._taken)) + any(map(box.overlaps, self.lines)))
             cost += _THROUGH_A_NAME * (drawn and _meet(way, self._taken)) + _OVER_A_LINE * beyond
             if cost < least:
                 best, least = replace(spot, drawn=drawn), cost

@@ -276,14 +276,15 @@ def _duration_comparison(document: doc.Document, ending: str = "") -> Sentence:
 
 
 def _against_today(document: doc.Document) -> Sentence:
-    """``58% longer than today's modelled 134 ms``; empty where there is nothing to compare."""
+    """``58% longer than today's modelled 134 ms``; empty where there is nothing to compare, or no clear difference."""
     key = doc.latency_key(document)
     current = document.get("current")
     now, then = (doc.duration_of(document.get(which), key) for which in ("current", "recommended"))
     difference = tables.duration_difference(now, then)
-    if not now or not difference or doc.same_configuration(current, document.get("recommended")):
+    same = doc.same_configuration(current, document.get("recommended"))
+    if not now or same or difference in ("", tables.NO_CLEAR_DIFFERENCE):
         return ()
-    than = {"difference": "from", "long": "as"}.get(difference.rpartition(" ")[2], "than")
+    than = "as" if difference.endswith(" long") else "than"
     whose = "the assumed size's" if (current or {}).get("assumed") else "today's"
     modelled = " modelled" if doc.is_modelled(current or {}, key) else ""
     today = Figure(formats.milliseconds(now["estimate"]), f"current.durationMs.{key}.estimate", now["estimate"])

@@ -9,6 +9,8 @@ from typing import Any
 from tuner.report import document as doc
 from tuner.report import formats
 
+NO_CLEAR_DIFFERENCE = "no clear difference"
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -211,7 +213,7 @@ def saving_bounds(document: doc.Document) -> str:
     if bounds:
         return formats.change_bounds(bounds["low"], bounds["high"])
     one, other = ((document.get(which) or {}).get("costPerMillionUsd") for which in ("current", "recommended"))
-    return ", no clear difference" if one and other and _overlap(one, other) else ""
+    return f", {NO_CLEAR_DIFFERENCE}" if one and other and _overlap(one, other) else ""
 
 
 def duration_difference(one: Mapping[str, float] | None, other: Mapping[str, float] | None) -> str:
@@ -219,7 +221,7 @@ def duration_difference(one: Mapping[str, float] | None, other: Mapping[str, flo
     if not one or not other or not one["estimate"]:
         return ""
     if _overlap(one, other):
-        return "no clear difference"
+        return NO_CLEAR_DIFFERENCE
     return formats.duration_change(other["estimate"] / one["estimate"])
 
 

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.report.labels import Box, Plan, Spot
+from tuner.report.labels import Box, Plan, Spot, text_width
 
 WIDTH, HEIGHT = 840.0, 360.0
 
@@ -74,3 +74,16 @@ def test_what_lies_outside_is_no_place() -> None:
     plan = Plan(100, 100)
     assert plan.choose([Spot(50, 50, "left"), Spot(95, 50, "right")], 60) == Spot(95, 50, "right")
     assert plan.choose([Spot(50, 2, "left")], 60) is None
+
+
+def test_a_name_rather_crosses_a_line_than_another_name() -> None:
+    """Two upright lines close to the edge: the second name goes below the first."""
+    lines = [Box(left, 0, left + 2, 200) for left in (10, 55)]
+    plan = Plan(400, 200, lines=lines)
+    boxes = []
+    for at_x, word in ((56, "recommended"), (11, "assumed")):
+        spots = (Spot(at_x + 6 * side, y, "left" if side > 0 else "right") for y in (8, 24) for side in (1, -1))
+        spot = plan.choose(spots, text_width(word, 12))
+        assert spot is not None
+        boxes.append(spot.box(text_width(word, 12)))
+    assert not boxes[0].overlaps(boxes[1])
