@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 from botocore.parsers import ResponseParserError
 
 from tuner.application import application_root
@@ -28,6 +28,7 @@ from tuner.cli.doctor.checks import (
     packaged_definition,
 )
 from tuner.cli.doctor.probe import REQUESTS, Probed, RunSeen, probe_left_out
+from tuner.cli.follow import Interrupts
 from tuner.cli.runs import Runs
 from tuner.cli.tune_function import AccountFlags
 from tuner.cli.uninstall import PROBE_DESCRIPTION, STATE_MACHINE_NAMES
@@ -222,6 +223,22 @@ def test_a_roles_statement_becomes_a_question_on_one_example() -> None:
     assert question.context == {"iam:PassedToService": ["lambda.amazonaws.com"]}
 
 
+def test_a_role_that_a_failed_deployment_never_made_is_named() -> None:
+    """CloudFormation lists such a resource without a physical id."""
+
+    class Failed:
+        """CloudFormation after a deployment that was rolled back."""
+
+        def get_paginator(self, _: str) -> Any:
+            """One page."""
+            row = {"LogicalResourceId": "PlanRole", "ResourceType": "AWS::IAM::Role", "ResourceStatus": "CREATE_FAILED"}
+            return type("Pages", (), {"paginate": lambda _, **__: [{"StackResourceSummaries": [row]}]})()
+
+    policies, arns = permissions.read_policies(account(Failed()))
+    assert (policies, arns) == ({}, {})
+    assert "PlanRole lacks" in permissions.check_policies(policies).sentence
+
+
 def test_a_role_without_its_policy_is_named() -> None:
     """What the template grants and the account has not is listed by role."""
     whole = {
@@ -339,9 +356,27 @@ def test_a_narrowed_stack_does_not_tune_the_probe() -> None:
         outputs = [{"OutputKey": "ProbeRoleArn", "OutputValue": f"arn:aws:iam::{NUMBER}:role/t-ProbeRole-1"}]
         return {"Parameters": rows, "Outputs": outputs}
 
-    assert probe_left_out(account(), stack(FunctionPattern="*", PassableRoles="t-*")) == ""
-    assert "FunctionPattern, shop-*, leaves out t-probe" in probe_left_out(account(), stack(FunctionPattern="shop-*"))
-    assert "PassableRoles" in probe_left_out(account(), stack(PassableRoles="shop/*"))
+    assert probe_left_out(account(), stack(FunctionPattern="*", PassableRoles="t-*")) is None
+    assert (
+        "FunctionPattern, shop-*, leaves out t-probe"
+        in (probe_left_out(account(), stack(FunctionPattern="shop-*")) or ("",))[0]
+    )
+    assert "PassableRoles" in (probe_left_out(account(), stack(PassableRoles="shop/*")) or ("",))[0]
+
+
+def test_a_stack_from_before_the_probe_is_not_asked_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no role for the probe: the doctor says to deploy this version, before anybody agrees to a price."""
+
+    def asked(*_: Any) -> bool:
+        raise AssertionError("nothing could be run")
+
+    monkeypatch.setattr(command, "_agreed", asked)
+    doctor = command.Doctor(json_output=True)
+    command._probe(doctor, account(), {"Parameters": [], "Outputs": []}, probe=True, yes=False)
+    [check] = doctor.found
+    assert (check.name, check.status) == ("Probe", "not checked")
+    assert "no role for the probe" in check.sentence
+    assert "sam deploy" in check.way_out
 
 
 class StubbornAws:
@@ -423,6 +458,48 @@ def test_objects_are_deleted_only_after_the_stacks_own_restore() -> None:
     aws.functions = {"t-probe": PROBE_DESCRIPTION}
     assert removal(aws).status == "ok"
     assert (restoring, aws.objects) == ([], {"runs/other/report.json"})
+
+
+@pytest.mark.parametrize("given", ["5", "null", '["run"]'])
+def test_somebody_elses_restore_with_an_odd_input_does_not_stop_the_removal(given: str) -> None:
+    """Whoever may start ``restore`` gives it any JSON; its list is the whole stack's."""
+    aws = StubbornAws(keeps=False)
+    aws.functions = {"t-probe": PROBE_DESCRIPTION}
+    rows = {"odd": given, "rule": '{"runId": "run"}'}
+
+    def describe(executionArn: str) -> dict[str, Any]:  # noqa: N803
+        return {"status": "FAILED", "input": rows.get(executionArn)}
+
+    aws.describe_execution = describe  # type: ignore[method-assign]
+    aws.list_executions = lambda **_: {"executions": [{"executionArn": n, "name": n} for n in rows]}  # type: ignore[attr-defined]
+    assert removal(aws).status == "ok"
+    assert (aws.functions, aws.objects) == ({}, {"runs/other/report.json"})
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["it began", "it never began"])
+def test_a_run_whose_start_was_not_answered_is_removed_too(begun: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """StartExecution may have worked where its answer got lost: what is there of the run goes all the same."""
+    aws, here = StubbornAws(keeps=False), account()
+    here = replace(here, client=lambda service: aws)
+    aws.functions, aws.objects = {"t-probe": PROBE_DESCRIPTION}, set()
+    describe = aws.describe_execution
+
+    def start_execution(*, name: str, **_: Any) -> None:
+        if begun:
+            aws.objects.add(f"runs/{name}/plan.json")
+        raise EndpointConnectionError(endpoint_url="https://states.eu-west-1.amazonaws.com")
+
+    def described(executionArn: str) -> dict[str, Any]:  # noqa: N803
+        if not begun:
+            raise ClientError({"Error": {"Code": "ExecutionDoesNotExist"}}, "DescribeExecution")
+        return describe(executionArn)
+
+    aws.start_execution = start_execution  # type: ignore[attr-defined]
+    aws.describe_execution = described  # type: ignore[method-assign]
+    monkeypatch.setattr(probe, "_create", lambda *_: None)
+    probed = probe.run_probe(here, {}, Interrupts(), lambda text: None)
+    assert {check.name: check.status for check in probed.checks} == {"Probe": "failed", "Removal": "ok"}
+    assert (aws.functions, aws.objects) == ({}, set())
 
 
 def test_a_removal_is_looked_up_and_not_believed() -> None:

@@ -264,7 +264,7 @@ def _probe(doctor: Doctor, account: Account, stack: Mapping[str, Any], *, probe:
     if any(check.status == "failed" and check.name in {"Stack", "State machines"} for check in doctor.found):
         doctor.add(Check("Probe", "not checked", "The stack is not as it should be.", "Put that right first."))
     elif left_out:
-        doctor.add(Check("Probe", "not checked", left_out, "Tune a function that it names, with --dry-run."))
+        doctor.add(Check("Probe", "not checked", *left_out))
     elif not probe:
         doctor.add(Check("Probe", "not checked", "--no-probe leaves it out."))
     elif not (yes or _agreed(account, price)):

@@ -164,9 +164,9 @@ def read_policies(account: Account) -> tuple[dict[str, Any], dict[str, str]]:
     arns: dict[str, str] = {}
     partition = account.tune_arn.split(":")[1]
     for row in (row for page in pages for row in page["StackResourceSummaries"]):
-        if row["ResourceType"] != "AWS::IAM::Role":
+        role, name = row["LogicalResourceId"], row.get("PhysicalResourceId")
+        if row["ResourceType"] != "AWS::IAM::Role" or not name:  # a deployment that failed may have made no such role
             continue
-        role, name = row["LogicalResourceId"], row["PhysicalResourceId"]
         arns[role] = f"arn:{partition}:iam::{account.account_id}:role/{name}"
         with aws_call("iam:GetRolePolicy", name):
             try:

@@ -98,14 +98,19 @@ def package() -> bytes:
     return packed.getvalue()
 
 
-def probe_left_out(account: Account, stack: Mapping[str, Any]) -> str:
-    """Which parameter of the stack keeps the probe from being tuned; empty if none does."""
+def probe_left_out(account: Account, stack: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What of the stack keeps the probe from being tuned, and the way out; ``None`` if nothing does."""
     outputs, parameters = outputs_of(stack), parameters_of(stack)
-    role = outputs.get("ProbeRoleArn", "").rpartition("/")[2]
+    if "ProbeRoleArn" not in outputs:
+        return f"The stack {account.stack} has no role for the probe.", "Deploy this version: sam deploy."
+    role = outputs["ProbeRoleArn"].rpartition("/")[2]
     for parameter, name in (("FunctionPattern", probe_name(account.stack)), ("PassableRoles", role)):
         if not fnmatchcase(name, parameters.get(parameter, "*")):
-            return f"The stack's {parameter}, {parameters[parameter]}, leaves out {name}."
-    return ""
+            return (
+                f"The stack's {parameter}, {parameters[parameter]}, leaves out {name}.",
+                "Tune a function that it names, with --dry-run.",
+            )
+    return None
 
 
 def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
@@ -136,8 +141,8 @@ def run_probe(account: Account, stack: Mapping[str, Any], interrupts: Interrupts
                 if interrupts.count:
                     break
                 run_id = new_run_id(probe_name(account.stack), datetime.now().astimezone())
+                run_ids.append(run_id)  # first: where the answer gets lost, the run may have begun
                 runs.start(run_id, {"lambdaARN": probe_name(account.stack), "budget": _BUDGET, **request})
-                run_ids.append(run_id)
                 say(f"Tuning the probe, so that it {name}: run {run_id}.")
                 follow(runs, run_id, Quiet(say), interrupts, poll_s=_POLL_S[account.where])
                 if not interrupts.count:
@@ -153,10 +158,6 @@ def _create(account: Account, stack: Mapping[str, Any], probed: Probed) -> None:
     functions, name = account.client("lambda"), probe_name(account.stack)
     outputs = outputs_of(stack)
     cap_mb = int(parameters_of(stack).get("MemoryCapMb", MEMORY_MB))
-    if "ProbeRoleArn" not in outputs:
-        raise ServiceError(
-            f"The stack {account.stack} has no role for the probe.", hint="Deploy this version: sam deploy."
-        )
     settings = {
         "FunctionName": name,
         "Description": PROBE_DESCRIPTION,
@@ -322,7 +323,13 @@ def _end(runs: Runs, run_id: str) -> None:
     for, or they would come back after they were deleted. AWS promises no delivery of such an event, so the wait ends.
     """
     pause, poll_s = Interrupts(), _POLL_S[runs.account.where]
-    if not (status := runs.status(run_id)).ended:
+    try:
+        status = runs.status(run_id)
+    except ServiceError as error:
+        if isinstance(error.__cause__, ClientError) and error_code(error.__cause__) == "ExecutionDoesNotExist":
+            return  # it never began
+        raise
+    if not status.ended:
         runs.stop(run_id)
         runs.start_restore(run_id)
     elif status.state == "SUCCEEDED":
@@ -342,7 +349,8 @@ def _is_restored(runs: Runs, run_id: str) -> bool:
     for row in rows:
         with aws_call("states:DescribeExecution", row["executionArn"]):
             execution = machines.describe_execution(executionArn=row["executionArn"])
-        if json.loads(execution["input"]).get("runId") == run_id:
+        given = json.loads(execution["input"])  # anybody's: it may be no mapping
+        if isinstance(given, dict) and given.get("runId") == run_id:
             if execution["status"] == "RUNNING":
                 return False
             by_rule = by_rule or "-stop-" not in row["name"]
