@@ -12,6 +12,7 @@ import pytest
 
 from tests.infrastructure.deployed import MACHINES, ROOT, definition, states
 from tuner.core import errors
+from tuner.steps.measure import TASK_S
 
 TRANSIENT = {
     # "Handle Lambda service exceptions", Step Functions Developer Guide, seen 2026-11-28: these four, and the fifth is
@@ -138,7 +139,7 @@ def test_waiting_for_a_clone_outlasts_its_making() -> None:
 )
 def test_removing_a_clone_outlasts_its_making(machine: str, name: str) -> None:
     """What is aborted while a SnapStart version is made can be removed afterwards: Restore is called again as long."""
-    (retrier,) = (one for one in dict(tasks(machine))[name]["Retry"] if one["ErrorEquals"] == ["CloneNotReady"])
+    (retrier,) = (one for one in dict(tasks(machine))[name]["Retry"] if "CloneNotReady" in one["ErrorEquals"])
     waits_s = (
         min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
         for attempt in range(retrier["MaxAttempts"])
@@ -150,6 +151,12 @@ def test_measuring_waits_for_what_cannot_be_invoked_yet() -> None:
     """A temporary function that refuses an invocation because it is not ready ends no run: Measure is called again."""
     retried = {each for retrier in dict(tasks("tune"))["Measure"]["Retry"] for each in retrier["ErrorEquals"]}
     assert retried >= {"BatchUnfinished", "CloneNotReady", "Throttled"}
+
+
+def test_a_batch_may_take_as_many_tasks_as_a_run_has_time_for() -> None:
+    """Measure stops in time and is called again: the machine's own time ends a run, not the number of those calls."""
+    (retrier,) = (one for one in dict(tasks("tune"))["Measure"]["Retry"] if "BatchUnfinished" in one["ErrorEquals"])
+    assert retrier["MaxAttempts"] * TASK_S >= definition("tune")["TimeoutSeconds"]
 
 
 def test_what_is_not_ready_gets_the_patience_of_a_throttle() -> None:
@@ -293,11 +300,15 @@ def test_a_failed_execution_ends_with_a_sentence(machine: str, end: str) -> None
 
 @pytest.mark.parametrize("machine", ["tune", "restore"])
 def test_restoring_waits_for_what_is_just_being_made(machine: str) -> None:
-    """A temporary function cannot be deleted while it is pending: each restore is called again for minutes."""
+    """A temporary function cannot be deleted while it is pending: each restore is called again for minutes.
+
+    So it is where others kept writing the proof: nothing of a run with an answer is wrong then.
+    """
     restores = [task for _, task in tasks(machine) if task["Resource"] == "${RestoreFunctionArn}"]
     assert restores
     for task in restores:
-        (retrier,) = (one for one in task["Retry"] if one["ErrorEquals"] == ["CloneNotReady"])
+        (retrier,) = (one for one in task["Retry"] if "CloneNotReady" in one["ErrorEquals"])
+        assert "StudyBusy" in retrier["ErrorEquals"], "two that restore at once write the same proof"
         waits_s = (
             min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
             for attempt in range(retrier["MaxAttempts"])

@@ -55,6 +55,14 @@ def open_batch(run: FakeRun, count: int, *, environments: int = 1, max_parallel:
     return batch
 
 
+def next_batch(run: FakeRun, first: Batch, **changes: Any) -> Batch:
+    """Another batch, in a round of its own."""
+    batch = replace(first, round=2, trial=1, **changes)
+    run.artifacts.write(round_name(2), to_json((batch,)))
+    create_clones(run.artifacts, run.reader, run.clones, 2)
+    return batch
+
+
 def with_request(run: FakeRun, change: Callable[[TuningRequest], TuningRequest]) -> None:
     """Let the run have been asked for something else."""
     record = load_record(run.artifacts)
@@ -213,6 +221,29 @@ def test_a_copy_that_was_invoked_before_is_not_new(run: FakeRun, code: str, erro
     assert (run.slept, len(measured(run))) == ([], 1)
 
 
+def test_a_copy_of_an_earlier_batch_is_not_new(run: FakeRun) -> None:
+    """A batch of a later round goes to the same copy, unless it is to a fresh one."""
+    first = open_batch(run, 1)
+    run.measure(first)
+    batch = next_batch(run, first)
+    refused_with(run, "KMSAccessDeniedException")
+    with pytest.raises(CloneFailed, match="KMSAccessDeniedException"):
+        run.measure(batch)
+    assert run.slept == []
+
+
+def test_a_fresh_copy_at_a_known_size_is_new(run: FakeRun) -> None:
+    """What the size's first copy did says nothing about it: its grant takes its time, its environments are its own."""
+    first = open_batch(run, 1)
+    run.measure(first)
+    batch = next_batch(run, first, copy=1, purpose="cold_start")
+    refused_with(run, "KMSAccessDeniedException")
+    assert run.measure(batch) == 1
+    assert run.slept
+    (row,) = run.artifacts.read("observations/002-0001.json")["observation"]["invocations"]
+    assert row["environment"].endswith("-1#1")
+
+
 @pytest.mark.parametrize("code", sorted(invoker.LASTING - invoker.NOT_READY_AT_FIRST))
 def test_what_does_not_pass_is_not_waited_for(run: FakeRun, code: str) -> None:
     """The run ends at once with AWS's reason, and with what to look at."""
@@ -329,11 +360,11 @@ def test_a_batch_that_takes_long_is_split_over_tasks(run: FakeRun) -> None:
     assert counts == [3, 2]
 
 
-@pytest.mark.parametrize(("timeout_s", "sleep_ms", "processors"), [(840, 0, 0), (500, 60_000, 1)])
+@pytest.mark.parametrize(("timeout_s", "sleep_ms", "processors"), [(840, 0, 0), (500, 60_000, 1), (580, 0, 0)])
 def test_a_function_that_may_take_long_gets_one_invocation_a_task(
     run: FakeRun, timeout_s: int, sleep_ms: int, processors: int
 ) -> None:
-    """The pauses and the processors count into the ten minutes, by their worst case."""
+    """The pauses, the processors and the looks into the log count into the ten minutes, by their worst case."""
     batch = open_batch(run, 2, timeout_s=timeout_s)
     with_request(
         run,
@@ -554,6 +585,79 @@ def test_a_booked_record_is_not_taken_again(run: FakeRun) -> None:
     run.aws.invoke = second_is_cut  # type: ignore[method-assign]
     assert run.measure(batch) == 2
     assert [(row["outcome"], row["source"]) for row in measured(run)] == [("ok", "tail"), ("unmeasured", "none")]
+
+
+def test_a_record_that_an_earlier_batch_booked_is_not_taken_again(run: FakeRun) -> None:
+    """The same, of a batch of an earlier round at the same copy."""
+    first = open_batch(run, 1)
+    answers = LostAnswers(run)
+    run.measure(first)
+    batch = next_batch(run, first)
+
+    def cut(**_: Any) -> dict[str, Any]:
+        for stream, lines in run.logs.streams.items():
+            run.logs.streams[stream] = [(at_ms + 10_000, line) for at_ms, line in lines]
+        raise ConnectionClosedError(endpoint_url="https://lambda")
+
+    run.aws.invoke = cut  # type: ignore[method-assign]
+    assert (answers.count, run.measure(batch)) == (1, 1)
+    (row,) = run.artifacts.read("observations/002-0001.json")["observation"]["invocations"]
+    assert (row["outcome"], row["source"]) == ("unmeasured", "none")
+
+
+def every_invocation_fails(run: FakeRun, *, says: str) -> None:
+    """Let the function raise each time, and log a line before."""
+    invoke = run.aws.invoke
+
+    def fails(**arguments: Any) -> dict[str, Any]:
+        answer = invoke(**arguments)
+        tail = f"{says}\n".encode() + base64.b64decode(answer["LogResult"])
+        body = io.BytesIO(b'{"errorType": "ValueError", "errorMessage": "no"}')
+        return {**answer, "FunctionError": "Unhandled", "LogResult": base64.b64encode(tail).decode(), "Payload": body}
+
+    run.aws.invoke = fails  # type: ignore[method-assign]
+
+
+def test_a_size_that_fails_is_not_invoked_again(run: FakeRun) -> None:
+    """The first failure is a fact about the size: the rest of the batch would cost money and only repeat it."""
+    batch = open_batch(run, 3)
+    every_invocation_fails(run, says="no")
+    assert run.measure(batch) == 1
+    assert [row["outcome"] for row in measured(run)] == ["function_error"]
+
+
+def test_the_pause_is_between_invocations(run: FakeRun) -> None:
+    """Neither before the first nor after the last."""
+    batch = open_batch(run, 3)
+    with_request(run, lambda request: replace(request, sleep_between_invocations_ms=1_500))
+    run.measure(batch)
+    assert run.slept == [1.5, 1.5]
+
+
+def test_a_wave_counts_no_environment_that_never_started(run: FakeRun) -> None:
+    """Four calls at once land on the three environments that have started, whichever is on which."""
+    batch = open_batch(run, 8, environments=4, max_parallel=4)
+    run.measure(batch)
+    rows = measured(run)
+    started = {row["environment"] for row in rows if row["cold"]}
+    assert (len(started), {row["environment"] for row in rows[4:]}) == (3, started)
+
+
+@pytest.mark.parametrize(
+    ("where", "asked", "kept"), [("aws", False, False), ("aws", True, True), ("local", False, True)]
+)
+def test_what_a_failed_invocation_logged_is_kept_only_where_that_was_asked(
+    run: FakeRun, where: str, asked: bool, kept: bool
+) -> None:
+    """Logs may hold secrets: in an account they come into the bucket by includeLogTail alone."""
+    batch = open_batch(run, 1)
+    record = replace(load_record(run.artifacts), where=where)  # type: ignore[arg-type]
+    run.artifacts.write(RECORD, to_json(record))
+    with_request(run, lambda request: replace(request, include_log_tail=asked))
+    every_invocation_fails(run, says="card 4111")
+    run.measure(batch)
+    assert measured(run)[0]["log_tail"] == (["card 4111"] if kept else [])
+    assert any(b"4111" in body for body in run.s3.objects.values()) == kept
 
 
 def test_of_calls_at_once_each_keeps_its_own_record(run: FakeRun) -> None:

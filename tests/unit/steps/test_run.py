@@ -13,8 +13,9 @@ import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import client_error
+from tuner.application import application_root
 from tuner.aws.artifacts import RunArtifacts
-from tuner.aws.clients import CALL_WORST_S
+from tuner.aws.clients import CALL_WORST_S, VERSIONS
 from tuner.core.errors import (
     CloneFailed,
     CloneNotReady,
@@ -26,6 +27,7 @@ from tuner.core.errors import (
     RestoreIncomplete,
     RunInterrupted,
     RunNotFound,
+    ServiceError,
     TooManyUnmeasured,
 )
 from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG
@@ -426,6 +428,16 @@ def test_an_execution_name_that_no_tag_can_hold_is_refused_before_anything_is_re
     assert run.aws.calls == []
 
 
+def test_an_sdk_that_drops_settings_is_refused_before_anything_is_read(
+    run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older one leaves out fields that it does not know: the copies would not be what the function is."""
+    monkeypatch.setitem(VERSIONS, "botocore", "1.40.4")
+    with pytest.raises(ServiceError, match=r"1\.40\.4"):
+        run.plan()
+    assert run.aws.calls == []
+
+
 def test_observed_duration_scales_what_this_machine_measured(run: FakeRun) -> None:
     """One duration known from AWS anchors a local run."""
     run.where = "local"
@@ -475,6 +487,23 @@ def test_mark_of_a_run_stays_until_its_end_is_told(run: FakeRun) -> None:
     assert "open/run-1.json" in run.s3.objects
     report(run.artifacts, finished_at=NOW.isoformat(), status="ABORTED")
     assert "open/run-1.json" not in run.s3.objects
+
+
+def test_mark_outlasts_its_run_and_names_its_function(run: FakeRun) -> None:
+    """Before the plan is there it lasts longer than an execution may; then it is the plan's, found by the function."""
+    machine = json.loads((application_root() / "state_machine" / "tune.asl.json").read_text(encoding="utf-8"))
+    with pytest.raises(FunctionNotFound):
+        run.plan(lambdaARN="missing")
+    first = run.artifacts.all.read_json("open/run-1.json")
+    longest = timedelta(seconds=machine["TimeoutSeconds"])
+    assert first is not None
+    assert datetime.fromisoformat(first["expires_at"]) - NOW > longest
+    run.plan()
+    plan = run.artifacts.read("plan.json")
+    assert run.artifacts.all.read_json("open/run-1.json") == {
+        "function_name": "theirs",
+        "expires_at": plan["expires_at"],
+    }
 
 
 def test_a_step_that_nobody_stopped_does_not_tell_another_end(run: FakeRun) -> None:

@@ -134,6 +134,22 @@ def test_function_that_outlived_its_run_by_a_day_is_removed_here(left_behind: Fa
     assert (swept.restarted, ORPHAN in swept.removed) == (("lost",), True)
 
 
+def test_function_that_outlived_its_run_by_an_hour_is_left_to_restore(left_behind: FakeRun) -> None:
+    """Only ``restore`` writes the proof of what it removed: the sweeper takes nothing away from under it."""
+    left_behind.aws.tags[ORPHAN] = {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-24T02:00:00+00:00"}
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    assert (swept.restarted, swept.removed) == (("lost",), (OTHER,))
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "\x1b[31m"])
+def test_mark_that_can_be_no_runs_starts_nothing(left_behind: FakeRun, name: str) -> None:
+    """Whoever may write to the bucket may write marks; what can be no run is not handed on."""
+    mark = {"function_name": "theirs", "expires_at": "2026-11-01T00:00:00+00:00"}
+    left_behind.artifacts.all.write_json(f"open/{name}.json", mark)
+    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    assert (swept.restarted, swept.failed) == ((), {})
+
+
 def test_runs_that_are_restored_in_the_same_second_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Step Functions takes a name once: two runs have two, the same run asked for twice has one."""
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
