@@ -26,5 +26,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
         machine = f"arn:{partition}:states:{region}:{account}:execution:{os.environ['TUNER_STACK']}-tune"
         status = known_end(run, client("stepfunctions"), execution_arn=f"{machine}:{run.run_id}", told=event["status"])
-    restored = restore(run, target_reader(), clones(), now=now().isoformat())
+    restored = restore(
+        run,
+        target_reader(),
+        clones(),
+        now=now().isoformat(),
+        remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
     return {"removed": len(restored.removed), "status": status}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+import math
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.aws.clients import CALL_WORST_S
 from tuner.aws.clones import Clones
 from tuner.aws.target import TargetReader
 from tuner.core.bucket_layout import PLAN, RESTORED
@@ -58,7 +60,14 @@ class Restored:
         return not self.remaining and all(check.same is not False for check in self.checks)
 
 
-def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, now: str) -> Restored:
+def restore(
+    artifacts: RunArtifacts,
+    reader: TargetReader,
+    clones: Clones,
+    *,
+    now: str,
+    remaining_s: Callable[[], float] = lambda: math.inf,
+) -> Restored:
     """Delete the run's temporary functions and compare the target with its snapshot.
 
     What AWS accepts to delete is looked for afterwards: only what is not
@@ -72,10 +81,12 @@ def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, no
         reader: Reads the target.
         clones: Deletes temporary functions.
         now: The time, ISO 8601.
+        remaining_s: How much time this call has left: in the end it compares and writes the proof.
 
     Raises:
         Throttled: AWS asked to slow down; call again.
-        CloneNotReady: A temporary function is just being made, or its deletion goes on; call again.
+        CloneNotReady: A temporary function is just being made, its deletion goes on, or there was no time for it;
+            call again.
         RestoreIncomplete: Something could not be removed; names it.
         StudyBusy: Others kept rewriting the proof.
     """
@@ -86,6 +97,9 @@ def restore(artifacts: RunArtifacts, reader: TargetReader, clones: Clones, *, no
     gone: set[str] = set()
     problems: dict[str, TunerError] = {}
     for name in dict.fromkeys(step.name for step in plan.steps):
+        if (removed or gone or problems) and remaining_s() < CALL_WORST_S:
+            problems[name] = CloneNotReady("there was no time for it yet; the next call goes on")
+            continue
         problem, was_there = _remove(clones, name)
         if problem is not None:
             problems[name] = problem

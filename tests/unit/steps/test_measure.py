@@ -534,6 +534,54 @@ def test_an_invocation_that_leaves_no_record_is_not_waited_for_beyond_its_time(r
     assert 100 <= sum(run.slept) <= 100 + 15 + sum(LOG_WAITS_S)
 
 
+def test_an_init_that_ran_again_is_cold_where_the_answer_was_lost_too(run: FakeRun) -> None:
+    """Its duration is no warm one, wherever it was read."""
+    batch = open_batch(run, 1)
+    run.aws.cold.clear()
+    LostAnswers(run, 0, says="INIT_REPORT Init Duration: 310.70 ms\tPhase: invoke\n")
+    run.measure(batch)
+    assert [(row["source"], row["cold"], row["init_ms"]) for row in measured(run)] == [("logs", True, None)]
+
+
+def test_a_record_is_found_where_the_logs_clock_is_behind_ours(run: FakeRun) -> None:
+    """Clocks differ by seconds: the request's id tells whose it is, not the time."""
+    batch = open_batch(run, 1)
+    without_report(run)
+    invoke = run.aws.invoke
+
+    def behind(**arguments: Any) -> dict[str, Any]:
+        answer = invoke(**arguments)
+        at_ms = int(time.time() * 1000) - 30_000
+        run.logs.streams["2026/11/28/copy[1]e"] = [(at_ms, line) for line in run.logs.messages]
+        run.logs.messages = []
+        return answer
+
+    run.aws.invoke = behind  # type: ignore[method-assign]
+    run.measure(batch)
+    assert [(row["outcome"], row["source"]) for row in measured(run)] == [("ok", "logs")]
+
+
+@pytest.mark.parametrize("code", ["ServiceException", "500", "502", "503", "504"])
+def test_an_error_of_lambdas_own_may_have_run_and_ends_nothing(run: FakeRun, code: str) -> None:
+    """A proxy in between answers with a status alone: the invocation counts, as unmeasured, and the batch goes on."""
+    batch = open_batch(run, 2)
+    refused_with(run, code)
+    assert run.measure(batch) == 2
+    assert [row["outcome"] for row in measured(run)] == ["unmeasured", "ok"]
+
+
+def test_a_mix_goes_on_over_batches(run: FakeRun) -> None:
+    """A size is invoked with each event by its weight, however its invocations are split."""
+    first = open_batch(run, 1)
+    record = load_record(run.artifacts)
+    run.artifacts.write(RECORD, to_json(replace(record, problem=replace(record.problem, payload_weights=(0.5, 0.5)))))
+    save_payloads(run.artifacts, [WeightedPayload({"number": number}, 0.5) for number in (1, 2)])
+    run.measure(first)
+    run.measure(next_batch(run, first))
+    (row,) = run.artifacts.read("observations/002-0001.json")["observation"]["invocations"]
+    assert (measured(run)[0]["payload_index"], row["payload_index"]) == (0, 1)
+
+
 def test_a_call_that_never_arrived_is_unmeasured(run: FakeRun) -> None:
     """No invocation of this copy began: half a minute is enough to know."""
     batch = open_batch(run, 1)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import client_error
+from tuner.aws.clients import CALL_WORST_S
 from tuner.core.errors import (
     CloneFailed,
     CloneNotReady,
@@ -123,6 +124,24 @@ def test_foreign_deployment_is_named_with_its_revisions(started: FakeRun) -> Non
     assert change["sentence"].endswith(f"(LastModified, MemorySize); it was last modified at {LATER}.")
     assert (change["modifiedAt"], change["revisionAfter"]) == (LATER, "second")
     assert not [key for key in started.s3.objects if key.startswith("open/")]
+
+
+def test_copies_that_one_call_has_no_time_for_are_removed_by_the_next(started: FakeRun) -> None:
+    """A call that is killed writes no proof of what it removed: it stops in time, and is called again."""
+    started.round()
+    copies = {step["name"] for step in started.artifacts.read("plan.json")["steps"]}
+    assert len(copies) > 2
+    times_s = iter([CALL_WORST_S])
+
+    def remaining_s() -> float:
+        return next(times_s, CALL_WORST_S - 1)
+
+    with pytest.raises(CloneNotReady, match="no time"):
+        restore(started.artifacts, started.reader, started.clones, now=LATER, remaining_s=remaining_s)
+    assert len(shown(started)["removed"]) == 2
+    assert len(shown(started)["remaining"]) == len(copies) - 2
+    restored = undo(started)
+    assert (set(restored.removed), restored.complete) == (copies, True)
 
 
 def test_throttled_deletion_is_tried_again(started: FakeRun) -> None:

@@ -16,6 +16,7 @@ from tests.unit.steps.fakes import client_error
 from tuner.application import application_root
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S, VERSIONS
+from tuner.aws.clones import Clones
 from tuner.core.errors import (
     CloneFailed,
     CloneNotReady,
@@ -37,7 +38,7 @@ from tuner.steps.plan import ASSUMED_SIZE_TAG
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
-from tuner.steps.run import load_payloads
+from tuner.steps.run import FACTS, load_payloads
 from tuner.steps.sweep import sweep
 
 
@@ -646,6 +647,36 @@ def test_copies_that_one_call_has_no_time_for_are_made_by_the_next(run: FakeRun)
     created = [name for call, name in run.aws.calls if call == "create_function"]
     assert ready == len(batches) == 46
     assert len(created) == len(set(created))
+
+
+def test_the_deployers_tags_never_replace_our_own(run: FakeRun) -> None:
+    """CloneTags may name any key: a copy without its run's tag would be an orphan, taken away while it is measured."""
+    theirs = {"env": "prod", RUN_TAG: "theirs", EXPIRES_TAG: "2020-01-01T00:00:00+00:00"}
+    run.clones = Clones(run.aws, log_group="/lambda-tuner/clones", tags=theirs)
+    run.plan()
+    run.round()
+    (tags,) = run.aws.tags.values()
+    expires_at = run.artifacts.read("plan.json")["expires_at"]
+    assert tags == {"env": "prod", RUN_TAG: "run-1", EXPIRES_TAG: expires_at}
+
+
+def test_time_is_looked_at_while_copies_are_pending_too(run: FakeRun) -> None:
+    """In an account each copy is pending when it is made: the first is made, and the rest are for the next call."""
+    run.plan(num=2, powerValues="ALL")
+    run.round()
+    number, batches = run.suggest()
+    create = run.aws.create_function
+    run.aws.create_function = lambda **request: {**create(**request), "State": "Pending"}  # type: ignore[method-assign]
+    with pytest.raises(CloneNotReady, match=rf"^1 of {len(batches)} .*the next call goes on"):
+        create_clones(run.artifacts, run.reader, run.clones, number, remaining_s=lambda: CALL_WORST_S - 1)
+
+
+def test_the_largest_size_that_the_account_has_is_measured(run: FakeRun) -> None:
+    """The cap that AWS told is a size that it allows."""
+    run.plan()
+    run.artifacts.write(FACTS, {"memory_cap_mb": 1024})
+    run.round()
+    assert [row["MemorySize"] for name, row in run.aws.functions.items() if name.startswith(CLONE_PREFIX)] == [1024]
 
 
 def test_name_of_an_earlier_run_is_not_taken_again(run: FakeRun) -> None:
