@@ -200,3 +200,12 @@ def test_only_equal_sections_are_called_the_same(before: dict[str, Any], after: 
             told_apart = check.before != check.after or check.differs
             # An empty list is shown as an empty mapping is: AWS never answers now one and now the other.
             assert check.same or told_apart or not (before[check.what] or after.get(check.what))
+
+
+def test_a_change_is_not_dated_by_an_older_one() -> None:
+    """Where the function's own time of change did not move, it says nothing of this change: the run's time does."""
+    before = {"configuration": {"MemorySize": 128, "LastModified": "2026-01-01"}}
+    after = {"configuration": {"MemorySize": 256, "LastModified": "2026-01-01"}}
+    (change,) = foreign_changes(before, after, compare(before, after), since="then", until="now")
+    assert change.modified_at is None
+    assert change.sentence.endswith("(MemorySize), between then and now.")

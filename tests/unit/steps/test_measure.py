@@ -568,6 +568,7 @@ def test_an_error_of_lambdas_own_may_have_run_and_ends_nothing(run: FakeRun, cod
     refused_with(run, code)
     assert run.measure(batch) == 2
     assert [row["outcome"] for row in measured(run)] == ["unmeasured", "ok"]
+    assert run.artifacts.read("progress.json")["invocations"] == 2
 
 
 def test_a_mix_goes_on_over_batches(run: FakeRun) -> None:

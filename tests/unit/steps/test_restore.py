@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -369,6 +370,31 @@ def test_copy_that_aws_refuses_ends_the_run_with_the_way_out(
     assert hint in raised.value.hint
     assert undo(run).complete
     assert not [call for call, _ in run.aws.calls if call == "invoke"]
+
+
+def test_every_page_of_a_list_is_compared(run: FakeRun) -> None:
+    """Lambda answers fifty versions or aliases at a time: a change beyond them is a change."""
+    get_paginator = run.aws.get_paginator
+    rows = [{"Name": "a", "FunctionVersion": "1"}, {"Name": "b", "FunctionVersion": "1"}]
+
+    def one_a_page(operation: str) -> Any:
+        if operation != "list_aliases":
+            return get_paginator(operation)
+        return SimpleNamespace(paginate=lambda **_: [{"Aliases": [dict(row)]} for row in rows])
+
+    run.aws.get_paginator = one_a_page  # type: ignore[method-assign]
+    run.plan()
+    rows[1]["FunctionVersion"] = "2"
+    assert [change.what for change in undo(run).changes] == ["aliases"]
+
+
+def test_log_group_is_the_functions_own_and_no_other(run: FakeRun) -> None:
+    """The one that its settings name; a group whose name only begins so is somebody else's."""
+    run.aws.functions["theirs"]["LoggingConfig"] = {"LogGroup": "/shared"}
+    assert run.reader.snapshot("theirs", None)["log group"]["logGroupName"] == "/shared"
+    describe = run.logs.describe_log_groups
+    run.logs.describe_log_groups = lambda **asked: {"logGroups": describe(**asked)["logGroups"][1:]}  # type: ignore[method-assign]
+    assert run.reader.snapshot("theirs", None)["log group"] is None
 
 
 def test_policies_of_a_hundred_aliases_are_not_all_asked_for(run: FakeRun) -> None:

@@ -671,6 +671,16 @@ def test_time_is_looked_at_while_copies_are_pending_too(run: FakeRun) -> None:
         create_clones(run.artifacts, run.reader, run.clones, number, remaining_s=lambda: CALL_WORST_S - 1)
 
 
+def test_a_copy_that_is_being_changed_is_waited_for(run: FakeRun) -> None:
+    """Lambda answers an invocation by what was before the change."""
+    run.plan()
+    run.round()
+    (copy,) = (name for name in run.aws.functions if name.startswith(CLONE_PREFIX))
+    run.aws.functions[copy]["LastUpdateStatus"] = "InProgress"
+    with pytest.raises(CloneNotReady, match="1 of 1"):
+        create_clones(run.artifacts, run.reader, run.clones, 1)
+
+
 def test_the_largest_size_that_the_account_has_is_measured(run: FakeRun) -> None:
     """The cap that AWS told is a size that it allows."""
     run.plan()
