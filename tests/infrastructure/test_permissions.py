@@ -306,6 +306,26 @@ def test_creator_of_copies_may_what_aws_asks_of_it(by_default: Deployed) -> None
     assert asked - held == NOT_FOR_COPIES.keys()
 
 
+def test_records_of_copies_may_be_searched(by_default: Deployed) -> None:
+    """IAM writes a log group's ARN with a star behind it for this action, CloudWatch Logs' own answers without."""
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/lambda-tuner/clones"
+    assert granted(by_default, "MeasureRole", "logs:FilterLogEvents") == {group, f"{group}:*"}
+
+
+def test_whatever_is_started_by_itself_may_be(by_default: Deployed) -> None:
+    """The rule's and the schedules' roles may start their targets: EventBridge tells nobody where they may not."""
+    rules = [row["Targets"][0] for row in by_default.of_type("AWS::Events::Rule").values()]
+    targets = [*rules, *(row["Target"] for row in by_default.of_type("AWS::Scheduler::Schedule").values())]
+    assert len(targets) == 3
+    by_arn = {by_default.resolve({"Fn::GetAtt": [role, "Arn"]}): role for role in by_default.roles}
+    for target in targets:
+        role, kind = by_arn[target["RoleArn"]], target["Arn"].split(":")[2]
+        action = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}[kind]
+        assert target["Arn"] in granted(by_default, role, action), role
+        service = by_default.roles[role]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+        assert service == ("events.amazonaws.com" if target in rules else "scheduler.amazonaws.com")
+
+
 def test_images_and_runtimes_may_be_another_accounts(by_default: Deployed) -> None:
     """A central registry's own policy decides; images and runtimes come from the same Region."""
     assert granted(by_default, "CreateClonesRole", "ecr:BatchGetImage") == {f"arn:aws:ecr:{REGION}:*:repository/*"}

@@ -154,6 +154,8 @@ def test_every_run_that_did_not_end_well_is_restored(by_default: Deployed) -> No
     (target,) = rule["Targets"]
     assert target["Arn"] == by_default.outputs["RestoreStateMachineArn"]["Value"]
     assert target["InputTransformer"]["InputPathsMap"] == {"runId": "$.detail.name", "status": "$.detail.status"}
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] >= 3, "Step Functions may refuse for a moment"
+    assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] >= 3600, "afterwards the sweeper comes"
     # EventBridge puts the quotation marks around a text itself.
     filled = target["InputTransformer"]["InputTemplate"].replace("<runId>", '"a"').replace("<status>", '"FAILED"')
     assert json.loads(filled) == {"runId": "a", "status": "FAILED"}

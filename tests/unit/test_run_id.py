@@ -68,6 +68,11 @@ def test_a_tag_gives_the_run_back(text: str) -> None:
     assert run_of_tag(tag) == text
 
 
+def test_a_name_that_looks_escaped_stays_itself() -> None:
+    """Another run's name must not come out: the sweeper would restore that one."""
+    assert run_of_tag(run_tag("a=41=b")) == "a=41=b"
+
+
 def test_plain_names_are_tags_as_they_are() -> None:
     """So that a person finds the run by the tag."""
     assert run_tag("20260101-100000-a_b-1f3e") == "20260101-100000-a_b-1f3e"

@@ -96,9 +96,12 @@ def test_what_would_break_the_budget_is_not_asked_for(run: FakeRun) -> None:
         pass
     assert batches
     record = load_record(run.artifacts)
-    tight = replace(record.request, budget=replace(record.request.budget, max_cost_usd=1e-9), cold_starts=50)
-    run.artifacts.write(RECORD, to_json(replace(record, request=tight)))
-    assert run.round() == ()
+    for bound in ({"max_cost_usd": 1e-9}, {"max_minutes": 1e-6}):
+        tight = replace(record.request, budget=replace(record.request.budget, **bound), cold_starts=50)
+        run.artifacts.write(RECORD, to_json(replace(record, request=tight)))
+        assert run.suggest()[1] == (), bound
+    run.artifacts.write(RECORD, to_json(replace(record, request=replace(record.request, cold_starts=50))))
+    assert run.suggest()[1] != ()
 
 
 def test_drift_is_looked_for_where_no_size_was_measured_twice(run: FakeRun) -> None:

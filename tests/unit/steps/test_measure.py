@@ -29,13 +29,15 @@ from tuner.core.errors import (
     ProcessorFailed,
     ServiceError,
     Throttled,
+    TooManyUnmeasured,
 )
 from tuner.core.model import Batch
 from tuner.core.processors import PROCESSOR_TIMEOUT_S
 from tuner.core.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import TASK_S, measure
-from tuner.steps.run import load_payloads, load_record, round_name, save_payloads
+from tuner.steps.run import load_journals, load_payloads, load_record, observations_of, round_name, save_payloads
+from tuner.steps.suggest import _check_trust
 
 BEFORE, AFTER = "arn:aws:lambda:eu-west-1:123456789012:function:before", "arn:aws:lambda:eu-west-1:1:function:after"
 
@@ -571,6 +573,20 @@ def test_an_error_of_lambdas_own_may_have_run_and_ends_nothing(run: FakeRun, cod
     assert run.artifacts.read("progress.json")["invocations"] == 2
 
 
+@pytest.mark.parametrize(("count", "ends"), [(29, True), (30, False)])
+def test_more_than_a_tenth_without_a_record_end_the_run(run: FakeRun, count: int, ends: bool) -> None:
+    """Three lost records of thirty are bad luck, of twenty-nine too many."""
+    batch = open_batch(run, count)
+    refused_with(run, *["ServiceException"] * 3, after=2)
+    run.measure(batch)
+    record = load_record(run.artifacts)
+    if ends:
+        with pytest.raises(TooManyUnmeasured, match="3 of 29"):
+            _check_trust(record, observations_of(load_journals(run.artifacts)))
+    else:
+        _check_trust(record, observations_of(load_journals(run.artifacts)))
+
+
 def test_a_mix_goes_on_over_batches(run: FakeRun) -> None:
     """A size is invoked with each event by its weight, however its invocations are split."""
     first = open_batch(run, 1)
@@ -654,17 +670,26 @@ def test_a_record_that_an_earlier_batch_booked_is_not_taken_again(run: FakeRun) 
     assert (row["outcome"], row["source"]) == ("unmeasured", "none")
 
 
-def every_invocation_fails(run: FakeRun, *, says: str) -> None:
+def every_invocation_fails(run: FakeRun, *, says: str, error: str = "no") -> None:
     """Let the function raise each time, and log a line before."""
     invoke = run.aws.invoke
 
     def fails(**arguments: Any) -> dict[str, Any]:
         answer = invoke(**arguments)
         tail = f"{says}\n".encode() + base64.b64decode(answer["LogResult"])
-        body = io.BytesIO(b'{"errorType": "ValueError", "errorMessage": "no"}')
+        body = io.BytesIO(json.dumps({"errorType": "ValueError", "errorMessage": error}).encode())
         return {**answer, "FunctionError": "Unhandled", "LogResult": base64.b64encode(tail).decode(), "Payload": body}
 
     run.aws.invoke = fails  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("error", ["the child got signal: killed", "Task timed out after 3.00 seconds"])
+def test_what_a_function_says_in_its_own_error_is_not_taken_for_lambdas(run: FakeRun, error: str) -> None:
+    """An exception of the function's own type is its failure, and no lack of memory or time at this size."""
+    batch = open_batch(run, 1)
+    every_invocation_fails(run, says="no", error=error)
+    run.measure(batch)
+    assert [row["outcome"] for row in measured(run)] == ["function_error"]
 
 
 def test_a_size_that_fails_is_not_invoked_again(run: FakeRun) -> None:

@@ -392,6 +392,11 @@ def test_budget_below_the_least_possible_is_refused(run: FakeRun) -> None:
     """Two invocations that run into the time-out must fit."""
     with pytest.raises(InvalidRequest, match="maxCostUsd"):
         run.plan(budget={"maxCostUsd": 0.0000001})
+    run.aws.functions["theirs"]["Timeout"] = 60
+    run.plan(budget={"maxMinutes": 2})
+    run.aws.functions["theirs"]["Timeout"] = 61
+    with pytest.raises(InvalidRequest, match=r"maxMinutes is 2: 2 invocations may take 2\.0 minutes"):
+        run.plan(budget={"maxMinutes": 2})
 
 
 def test_payload_from_s3_is_read_once_and_refused_when_it_is_no_json(run: FakeRun) -> None:
