@@ -366,7 +366,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a run leaves no mark",
         PLAN,
         "tuner/steps/overdue.py",
-        '    artifacts.all.write_json(_key(artifacts.run_id), {"function_name": function_name, "expires_at": expires_at})\n',
+        '    artifacts.all.write_json(\n        open_mark_key(artifacts.run_id), {"function_name": function_name, "expires_at": expires_at}\n    )\n',
         "    return\n",
         (_FOLLOWED,),
     ),

@@ -17,6 +17,7 @@ from tuner.application import application_root
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S, VERSIONS
 from tuner.aws.clones import Clones
+from tuner.core.bucket_layout import FACTS
 from tuner.core.errors import (
     CloneFailed,
     CloneNotReady,
@@ -38,7 +39,7 @@ from tuner.steps.plan import ASSUMED_SIZE_TAG
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
-from tuner.steps.run import FACTS, load_payloads
+from tuner.steps.run import load_payloads
 from tuner.steps.sweep import sweep
 
 
