@@ -128,7 +128,7 @@ def transform(
         elif resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = upload(properties.get("ContentUri"))
         elif resource["Type"] == "AWS::Serverless::StateMachine" and isinstance(properties.get("DefinitionUri"), str):
-            properties["Definition"] = _one_run_at_a_time(_definition(root / properties.pop("DefinitionUri")))
+            properties["Definition"] = one_run_at_a_time(_definition(root / properties.pop("DefinitionUri")))
     policies = {name.rpartition("/")[2]: f"arn:aws:iam::aws:policy/{name}" for name in _MANAGED_POLICIES}
     pseudo = {"AWS::AccountId": ACCOUNT_ID, "AWS::StackName": stack}
     translator = Translator(policies, Parser(), boto_session=boto3.Session(region_name=REGION))
@@ -151,7 +151,7 @@ def _definition(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _one_run_at_a_time(definition: dict[str, Any]) -> dict[str, Any]:
+def one_run_at_a_time(definition: dict[str, Any]) -> dict[str, Any]:
     """Let a night tune one function after the other: on one machine several runs at once measure each other."""
     for state in definition["States"].values():
         if "MaxConcurrency" in state:  # of tune's own Map the run's plan says it

@@ -76,7 +76,7 @@ def check_version(deployed: str | None, installed: str) -> Check:
 
 
 def packaged_definition(machine: str, account: Account) -> Any:
-    """A state machine's definition in this package, with the account's names in it as the template puts them."""
+    """A state machine's definition in this package, with the account's names in it, as it is deployed there."""
     text = (application_root() / "state_machine" / f"{machine}.asl.json").read_text(encoding="utf-8")
     partition = account.tune_arn.split(":")[1]
 
@@ -90,7 +90,12 @@ def packaged_definition(machine: str, account: Account) -> Any:
                 name = re.sub("(?<!^)(?=[A-Z])", "-", function.removesuffix("FunctionArn")).lower()
                 return f"arn:{partition}:lambda:{account.region}:{account.account_id}:function:{account.stack}-{name}"
 
-    return json.loads(re.sub(r"\$\{(\w+)\}", value, text))
+    definition = json.loads(re.sub(r"\$\{(\w+)\}", value, text))
+    if account.where == "local":
+        from tuner.embedded.deploy import one_run_at_a_time
+
+        return one_run_at_a_time(definition)
+    return definition
 
 
 def check_machines(deployed: Mapping[str, Any], account: Account) -> Check:
