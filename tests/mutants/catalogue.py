@@ -772,10 +772,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "tuner/core/spending.py",
         "    return problem.worst_ms\n",
         "    return 0.0\n",
-        (
-            "well/call/measure:1.*/error-after",
-            "tests/unit/test_spending.py::test_the_report_and_the_budget_count_alike",
-        ),
+        ("tests/unit/test_spending.py::test_the_report_and_the_budget_count_alike",),
+    ),
+    Mutant(
+        "the answer rests on the cold starts that were asked for",
+        BOOKING,
+        "tuner/steps/recommend.py",
+        "anchored(compared(observations_of(load_journals(artifacts))), record",
+        "anchored(observations_of(load_journals(artifacts)), record",
+        ("tests/unit/steps/test_closing.py::test_the_answer_does_not_rest_on_cold_starts_asked_for",),
     ),
     Mutant(
         "what was measured is paid instead of what was billed",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
-from tuner.core.bucket_layout import RECORD, STOP
+from tuner.core.bucket_layout import DECISION, RECORD, STOP
 from tuner.core.codec import to_json
 from tuner.core.errors import InvalidRequest
 from tuner.steps.create_clones import create_clones
@@ -49,6 +49,19 @@ def test_cold_starts_are_measured_apart(run: FakeRun, parallel: bool) -> None:
     samples = sum(row["samples"] for row in document["configurations"])
     assert samples == sum(not row["cold"] for row in document["observations"])
     assert list(run.aws.functions) == ["theirs"]
+
+
+def test_the_answer_does_not_rest_on_cold_starts_asked_for(run: FakeRun) -> None:
+    """A batch of cold starts whose environment was warm, and slow, changes nothing of the decision."""
+    finished(run)
+    decided = run.artifacts.read(DECISION)
+    journal = run.artifacts.read("observations/001-0000.json")
+    for row in journal["observation"]["invocations"]:
+        row |= {"cold": False, "duration_ms": 9_999.0, "billed_ms": 9_999}
+    journal["observation"] |= {"trial": 9_000, "purpose": "cold_start"}
+    run.artifacts.write("observations/099-9000.json", journal)
+    recommend_for(run.artifacts)
+    assert run.artifacts.read(DECISION) == decided
 
 
 def test_cold_starts_come_from_fresh_copies_that_are_in_the_plan(run: FakeRun) -> None:
