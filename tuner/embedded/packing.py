@@ -22,6 +22,8 @@ _LEFT_OUT_HIDDEN = frozenset(
         ".aws-sam", ".cache", ".chalice", ".direnv", ".eggs", ".env", ".git", ".hg", ".hypothesis", ".idea",
         ".ipynb_checkpoints", ".mypy_cache", ".nox", ".pytest_cache", ".pyre", ".pytype", ".ruff_cache", ".serverless",
         ".svn", ".terraform", ".tox", ".venv", ".vscode",
+        # Secrets.
+        ".aws", ".docker", ".envrc", ".gnupg", ".kube", ".netrc", ".npmrc", ".pypirc", ".ssh",
     }
 )  # fmt: skip
 """None of these can be imported, so that nothing that a handler needs has such a name. ``build`` and ``dist``, which

@@ -20,7 +20,19 @@ def write(folder: Path, *names: str, text: str = "x") -> None:
 
 def test_secrets_and_caches_are_not_packed(tmp_path: Path) -> None:
     """What lies beside the code and is no code stays where it is; the same files with a comment are another package."""
-    write(tmp_path, "app.py", ".env", ".env.local", ".envelope.py", "sub/.env", "sub/data.json", ".git/config")
+    write(
+        tmp_path,
+        "app.py",
+        ".env",
+        ".env.local",
+        ".envelope.py",
+        "sub/.env",
+        "sub/data.json",
+        ".git/config",
+        ".aws/credentials",
+        ".npmrc",
+        "sub/.ssh/id",
+    )
     write(tmp_path, "sub/.terraform/x", ".serverless/x", "cdk.out/x", ".aws-sam/build/F/app.py", "node_modules/x/x.js")
     write(tmp_path, ".venv311/x.py", "__pycache__/app.pyc", ".tox/py/x.py")
     packed = pack_folder(tmp_path)
