@@ -48,7 +48,7 @@ local_app = typer.Typer(
 )
 app.add_typer(local_app, name="local")
 
-GOAL, SPACE, LIMITS, PLACE, HOW, OUTPUT = "Goal", "Search space", "Limits", "Where", "How", "Output"
+GOAL, SPACE, LIMITS, PLACE, HOW, OUTPUT = "Goal", "Search space", "Limits", "Where", "Execution", "Output"
 
 GoalFlag = Annotated[
     str | None,
@@ -790,7 +790,7 @@ def report(
         typer.Option(
             "--link",
             metavar="HOURS",
-            help="Print a link to the page instead, which opens for everybody who has it, for so long.",
+            help="Print a link to report.html instead. Anyone who has it can open it, for this many hours.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -1009,18 +1009,18 @@ def local_start(
 @local_app.command("status", epilog="Example: lambda-tuner local status --json")
 @expected_errors
 def local_status(json_output: JsonFlag = False) -> None:
-    """Say whether the embedded AWS runs, and where; the exit code is 4 if it does not run."""
+    """Say whether the embedded AWS is running, and where; the exit code is 4 if it is not."""
     from tuner.cli.local import local_status as read_status
 
     status = read_status()
     if json_output:
         print_json(status)
     elif status["running"]:
-        typer.echo(f"The embedded AWS runs at {status['endpointUrl']} (pid {status['pid']}).")
+        typer.echo(f"The embedded AWS is running at {status['endpointUrl']} (pid {status['pid']}).")
         typer.echo(f"Its artifact bucket is kept in {status['bucketFolder']}.")
-        typer.echo(f"It is of version {status['version']}.")
+        typer.echo(f"Its version is {status['version']}.")
     else:
-        typer.echo("The embedded AWS does not run. Start it: lambda-tuner local start")
+        typer.echo("The embedded AWS is not running. Start it: lambda-tuner local start")
     if not status["running"]:
         _end(EXIT_FAILED)
 

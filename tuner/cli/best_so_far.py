@@ -6,10 +6,11 @@ more than what was seen: a size whose slowest warm invocation meets the goal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tuner.core.anchor import anchored
+from tuner.core.disturbance import is_left_out
 from tuner.core.model import Candidate, Invocation, Observation, SearchProblem
 from tuner.core.pricing import cost_per_million_usd
 
@@ -28,10 +29,11 @@ def best_so_far(problem: SearchProblem, observations: Sequence[Observation]) -> 
     seen: dict[Candidate, list[Invocation]] = {}
     for observation in observations:
         seen.setdefault(observation.candidate, []).extend(observation.invocations)
+    too_disturbed = is_left_out(observations)
     found = [
         row
         for candidate, invocations in seen.items()
-        if (row := _row(problem, candidate, invocations)) is not None
+        if (row := _row(problem, candidate, invocations, too_disturbed)) is not None
         and (problem.goal is None or row["slowestMs"] <= problem.goal.limit_ms)
     ]
     return min(found, key=lambda row: row["costPerMillionUsd"], default=None)
@@ -50,13 +52,21 @@ def read_best_so_far(artifacts: Any) -> dict[str, Any] | None:
     return best_so_far(record.problem, anchored(observations, record.request.observed))
 
 
-def _row(problem: SearchProblem, candidate: Candidate, invocations: Sequence[Invocation]) -> dict[str, Any] | None:
+def _row(
+    problem: SearchProblem,
+    candidate: Candidate,
+    invocations: Sequence[Invocation],
+    too_disturbed: Callable[[Invocation], bool],
+) -> dict[str, Any] | None:
     if any(invocation.outcome not in {"ok", "unmeasured"} for invocation in invocations):
         return None
     warm = [
         (invocation.duration_ms, invocation.billed_ms)
         for invocation in invocations
-        if not invocation.cold and invocation.duration_ms is not None and invocation.billed_ms is not None
+        if not invocation.cold
+        and invocation.duration_ms is not None
+        and invocation.billed_ms is not None
+        and not too_disturbed(invocation)
     ]
     if not warm:
         return None

@@ -106,14 +106,14 @@ def progress_line(progress: Mapping[str, Any]) -> str:
 
     Example:
         >>> progress_line({"round": 2, "memoryMb": 128, "invocations": 7, "maxInvocations": 50, "spentUsd": 0.00012})
-        '7 of 50 invocations, $0.00012 · now 128 MB, round 2'
+        '7 of 50 invocations, $0.00012 · measuring 128 MB, round 2'
     """
     parts: list[str] = []
     best = progress.get("best")
     if isinstance(best, Mapping) and best.get("memoryMb"):
         known = f"best so far {formats.megabytes(best['memoryMb'])}"
         if best.get("slowestMs") is not None:
-            known += f", measured up to {formats.milliseconds(float(best['slowestMs']))}"
+            known += f", slowest {formats.milliseconds(float(best['slowestMs']))}"
         if best.get("costPerMillionUsd") is not None:
             known += f", {formats.money(float(best['costPerMillionUsd']))} a million"
         parts.append(known)
@@ -123,6 +123,6 @@ def progress_line(progress: Mapping[str, Any]) -> str:
         parts.append(used + (f", {formats.money(spent_usd)}" if spent_usd else ""))
     phase = _PHASES.get(str(progress.get("state")))
     if phase is None and progress.get("memoryMb"):
-        phase = f"now {formats.megabytes(progress['memoryMb'])}, round {progress.get('round')}"
+        phase = f"measuring {formats.megabytes(progress['memoryMb'])}, round {progress.get('round')}"
     parts.append(phase or "starting")
     return " · ".join(parts)

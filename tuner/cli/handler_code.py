@@ -68,7 +68,10 @@ def locate_handler(target: str, interpreter: str, code_root: Path | None = None)
     fewest = min(seen["roots"], key=lambda row: int(row["misplaced"]))
     code_dir = roots[seen["roots"].index(fewest)]
     if not resolved.is_relative_to(code_dir):
-        raise UsageProblem(f"{path} is not in the folder where its code begins, {code_dir}.")
+        raise UsageProblem(
+            f"{path} is not in the folder where its code begins, {code_dir}.",
+            hint="Name a folder above the file with --code-root.",
+        )
     module = ".".join(resolved.relative_to(code_dir).with_suffix("").parts)
     stem = resolved.parent.name if resolved.stem in _GENERIC_STEMS else resolved.stem
     modules = frozenset(map(Path, fewest["modules"]))

@@ -163,7 +163,7 @@ def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[st
         except InvalidRequest as error:
             problems.extend(error.problems)
         except UsageProblem as error:
-            problems.append(" ".join((error.message.rstrip("."), error.hint)).strip().rstrip("."))
+            problems.append(f"{error.message} {error.hint}".strip().rstrip("."))
         except ValueError as error:
             problems.append(str(error))
         return None
@@ -207,8 +207,47 @@ def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[st
         request["payload"] = payload  # may be null: a payload like any other
     parsed(lambda request: parse_request(request, local=local), request)
     if problems:
-        raise InvalidRequest(problems, hint="The same command with --help shows each flag with its form.")
+        raise InvalidRequest(
+            [_FIELD.sub(lambda found: _FLAGS[found[0]], problem) for problem in problems],
+            hint="The same command with --help shows each flag with its form.",
+        )
     return request
+
+
+_FLAGS = {
+    "goal.percentile": "the percentile of --goal",
+    "goal.limitMs": "the limit of --goal in ms",
+    "memory.min": "the smallest of --sizes",
+    "memory.max": "the largest of --sizes",
+    "memory.step": "the step of --sizes",
+    "memory": "--sizes",
+    "budget.maxInvocations": "--max-invocations",
+    "budget.maxCostUsd": "--max-cost",
+    "budget.maxMinutes": "--max-minutes",
+    "coldStartShare": "--cold-start-share",
+    "monthlyInvocations": "--monthly-invocations",
+    "savingsPlanDiscount": "--savings-plan-discount",
+    "accountGbSecondsPerMonth": "--account-gb-seconds",
+    "parallelInvocation": "--parallel",
+    "sleepBetweenInvocationsMs": "--sleep-between-ms",
+    "reservedConcurrency": "--reserved-concurrency",
+    "preProcessorARN": "--pre-processor",
+    "postProcessorARN": "--post-processor",
+    "coldStarts": "--cold-starts",
+    "snapStart": "--snap-start",
+    "dryRun": "--dry-run",
+    "payloadS3": "--payload-s3",
+    "cpuTime": "--cpu-time",
+    "pricesRegion": "--prices",
+    **{name: f"--{name}" for name in ("architectures", "confidence", "tolerance", "observed")},
+}
+"""A field of the input as the person who typed the flag knows it."""
+
+_FIELD = re.compile(
+    # A name that is also a word of the language is a field only where the sentence begins with it.
+    r"^(?:memory|architectures|confidence|tolerance|observed)(?![\w.])"
+    + "".join(rf"|(?<![\w.-]){re.escape(name)}(?![\w.])" for name in _FLAGS if not name.islower() or "." in name)
+)
 
 
 def _architectures(text: str | None) -> list[str] | None:

@@ -41,12 +41,15 @@ def advise(failure: Invocation, *, local: bool, at_import: bool = False) -> str:
     if _MODULE.search(text):
         if local and _SDK_MODULE.search(text):
             return "Lambda's Python has boto3 and what that needs, this one does not: install boto3 there."
-        place = (
-            "the Python that `try --python` names must have it, or --code-root name the folder where your code begins"
-            if local
-            else "put it into its package or a layer"
+        if local:
+            return (
+                "A module is missing. Install it for the Python that runs the handler, or name another Python with "
+                "--python. If it is a module of yours, name the folder where your code begins with --code-root."
+            )
+        return (
+            "A module is missing: put it into the package or a layer, built for the function's architecture and "
+            "runtime."
         )
-        return f"A module is missing: {place}. Its architecture and Python version must fit as well."
     if _RESOURCE.search(text):
         if local:
             return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tuner.cli.best_so_far import best_so_far
 from tuner.core.model import (
     ArchitecturePrices,
@@ -47,3 +49,12 @@ def test_cold_and_failed_invocations_are_no_samples() -> None:
     seen = [batch(SIZES[0], 10, outcome="out_of_memory"), batch(SIZES[0], 10), batch(SIZES[1], 10, cold=True)]
     assert best_so_far(problem(None), seen) is None
     assert best_so_far(problem(None), []) is None
+
+
+def test_what_other_work_disturbed_too_much_is_no_sample() -> None:
+    """A duration that may be off by half of itself makes no size the best, as it does not at the run's end."""
+    (fast,) = batch(SIZES[0], 0.7).invocations
+    disturbed = replace(fast, core_wait_ms=27.0, core_wait_error_ms=2.7)
+    best = best_so_far(problem(None), [Observation(1, 0, SIZES[0], (disturbed,)), batch(SIZES[1], 20)])
+    assert best is not None
+    assert (best["memoryMb"], best["slowestMs"]) == (512, 20)

@@ -37,12 +37,12 @@ def test_progress_is_worded() -> None:
     """The best size so far, what was used and where the run is are in one line; what is unknown is left out."""
     assert progress_line({}) == "starting"
     assert progress_line({"state": "Plan", "round": 0, "invocations": 0}) == "reading the function"
-    assert progress_line({"round": 2, "memoryMb": 1024, "best": None}) == "now 1,024 MB, round 2"
+    assert progress_line({"round": 2, "memoryMb": 1024, "best": None}) == "measuring 1,024 MB, round 2"
     best = {"memoryMb": 512, "slowestMs": 301.4, "costPerMillionUsd": 2.5}
     progress = {"round": 2, "memoryMb": 448, "invocations": 7, "maxInvocations": 50, "spentUsd": 0.00012, "best": best}
     assert progress_line(progress) == (
-        "best so far 512 MB, measured up to 301 ms, $2.50 a million · 7 of 50 invocations, $0.00012 · "
-        "now 448 MB, round 2"
+        "best so far 512 MB, slowest 301 ms, $2.50 a million · 7 of 50 invocations, $0.00012 · "
+        "measuring 448 MB, round 2"
     )
 
 
@@ -55,7 +55,7 @@ def test_a_narrow_terminal_cuts_the_end_of_the_line_only(monkeypatch: pytest.Mon
         display.update(
             {"round": 12, "memoryMb": 10_240, "invocations": 33, "maxInvocations": 50, "spentUsd": 0.5, "best": best}
         )
-    assert "best so far 10,240 MB, measured up to 12.3 s, $123.45 a million" in stream.getvalue()
+    assert "best so far 10,240 MB, slowest 12.3 s, $123.45 a million" in stream.getvalue()
 
 
 def test_without_a_terminal_progress_is_lines_that_do_not_repeat() -> None:
@@ -67,9 +67,9 @@ def test_without_a_terminal_progress_is_lines_that_do_not_repeat() -> None:
         for time_s in (5.0, 11.0, 12.0, 30.0):
             display.update({"round": 2, "memoryMb": 256, "invocations": int(min(time_s, 12)), "maxInvocations": 50})
     assert stream.getvalue().splitlines() == [
-        "  1 of 50 invocations · now 128 MB, round 1",
-        "  5 of 50 invocations · now 256 MB, round 2",
-        "  12 of 50 invocations · now 256 MB, round 2",
+        "  1 of 50 invocations · measuring 128 MB, round 1",
+        "  5 of 50 invocations · measuring 256 MB, round 2",
+        "  12 of 50 invocations · measuring 256 MB, round 2",
     ]
 
 

@@ -115,7 +115,7 @@ def test_another_file_or_none(tmp_path: Path) -> None:
             [
                 "[defaults] confidence is 2: it must lie between 0.5 and 0.999",
                 '[functions.f] goal is "fast": write it as p95=300ms',
-                "[functions.f] max-invocations: budget.maxInvocations is 1",
+                "[functions.f] max-invocations is 1: it must",
                 "[functions.f] max-cost-per-million is 0: it must be above 0",
                 "none.json cannot be read",
                 "[functions.f] sizes 'big' is neither a range",
