@@ -250,7 +250,9 @@ def _best_without_goal(document: doc.Document) -> Sentence:
 def _cost_comparison(document: doc.Document) -> Sentence:
     """A million invocations now and then; one amount alone where there is nothing to compare."""
     saving = document.get("savingRatio")
-    if saving is None or doc.same_configuration(document.get("current"), document.get("recommended")):
+    current = document.get("current")
+    same = doc.same_configuration(current, document.get("recommended"))
+    if saving is None or same or doc.is_infeasible(current or {}):
         return ("a million invocations cost ", _cost(document, "recommended", strong=True))
     return (
         "a million invocations cost ",
@@ -282,7 +284,7 @@ def _against_today(document: doc.Document) -> Sentence:
     now, then = (doc.duration_of(document.get(which), key) for which in ("current", "recommended"))
     difference = tables.duration_difference(now, then)
     same = doc.same_configuration(current, document.get("recommended"))
-    if not now or same or difference in ("", tables.NO_CLEAR_DIFFERENCE):
+    if not now or same or doc.is_infeasible(current or {}) or difference in ("", tables.NO_CLEAR_DIFFERENCE):
         return ()
     than = "as" if difference.endswith(" long") else "than"
     whose = "the assumed size's" if (current or {}).get("assumed") else "today's"

@@ -130,10 +130,11 @@ def count_cell(configuration: doc.Configuration | None, field: str, path: str) -
 def comparison(document: doc.Document) -> list[ComparisonRow]:
     """Current and recommended configuration side by side: durations, cold start, cost, month, goal.
 
-    Empty where there is nothing recommended.
+    Empty where there is nothing recommended, or today's size cannot be used:
+    what a model says of it is nothing to compare with.
     """
     current, recommended = document.get("current"), document.get("recommended")
-    if not recommended:
+    if not recommended or (current and doc.is_infeasible(current)):
         return []
     currency = document.get("currency") or "USD"
     rows = [

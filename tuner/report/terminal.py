@@ -50,7 +50,13 @@ def render_terminal(document: doc.Document, console: Console) -> None:
         console.print(_styled(sentence))
     if message.next_step:
         console.print(Text.assemble(("Next: ", "bold"), visible(message.next_step)))
-    for table in (_comparison(document), _measured(document)):
+    measured = _measured(document)
+    if (
+        measured is not None
+        and console.measure(measured, options=console.options.update(width=1000)).maximum > console.width
+    ):
+        measured = _measured(document, bars=False)
+    for table in (_comparison(document), measured):
         if table is not None:
             console.print()
             console.print(table)
@@ -126,7 +132,8 @@ def _shown_rows(document: doc.Document) -> list[tuple[int, doc.Configuration]]:
     return [(index, row) for index, row in rows if index in chosen]
 
 
-def _measured(document: doc.Document) -> Table | None:
+def _measured(document: doc.Document, *, bars: bool = True) -> Table | None:
+    """The measured sizes; without *bars* there is more room for what is remarked about them."""
     rows = _shown_rows(document)
     if len(rows) < 2:
         return None
@@ -154,7 +161,7 @@ def _measured(document: doc.Document) -> Table | None:
             _cell(tables.duration_cell(row, key, path), bounds=False),
             strip(doc.duration_of(row, key), limit_ms, largest_ms),
             _cell(tables.cost_cell(row, path, currency), bounds=False),
-            bar(0.0 if cost is None or not dearest else cost / dearest),
+            bar(0.0 if cost is None or not dearest else cost / dearest) if bars else "",
             _cell(tables.count_cell(row, "samples", path)),
             visible(tables.remark(document, row)),
             style="bold" if recommended else "",

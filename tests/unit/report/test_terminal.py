@@ -96,3 +96,25 @@ def test_a_strip_shows_where_a_duration_lies(
 def test_a_strip_without_a_scale_has_its_width() -> None:
     """Where every duration is 0 nothing is divided by it."""
     assert len(strip({"estimate": 0, "low": 0, "high": 0}, None, 0.0)) == len(strip(None, None, 0.0))
+
+
+def test_a_size_that_cannot_be_used_is_not_compared_with() -> None:
+    """What a model would say of a size that ran out of memory is neither a saving nor a price."""
+    document = documents.goal_met()
+    assert "instead of" in printed(document)
+    document["current"]["infeasibleReason"] = "ran out of memory"
+    text = " ".join(printed(document).split())
+    assert "cannot be used: ran out of memory." in text
+    assert "instead of" not in text
+    assert "Duration p95, warm" not in text
+
+
+def test_a_long_remark_takes_the_room_of_the_bars() -> None:
+    """On 80 columns no word of a remark is cut in two; where there is room, the bars stay."""
+    document = documents.goal_met()
+    row = next(row for row in document["configurations"] if row["memoryMb"] == 512)
+    row["infeasibleReason"] = "uses up to 500 MB, more than 90% of it"
+    narrow, wide = printed(document), printed(document, width=140)
+    assert "recommended" in narrow
+    assert "█" not in narrow
+    assert "█" in wide

@@ -78,7 +78,7 @@ def _of_architecture(
         elif failing and not succeeded:
             reasons[candidate] = f"the function does not run on {architecture}: {errors[min(failing)]}"
         elif peak_mb is not None and peak_mb > MEMORY_HEADROOM_RATIO * memory_mb:
-            reasons[candidate] = f"uses up to {peak_mb:,} MB, more than 90 % of this size"
+            reasons[candidate] = f"uses up to {peak_mb:,} MB, more than 90% of it"
     return reasons
 
 
