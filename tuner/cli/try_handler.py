@@ -261,8 +261,8 @@ def run_try(
     console.print(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
-        f"Its memory size today is {'taken to be ' if planned.size_assumed else ''}{planned.memory_mb:,} MB, its "
-        f"time-out {planned.timeout_s} s.",
+        f"{'Assumed memory' if planned.size_assumed else 'Memory'} size today: {planned.memory_mb:,} MB"
+        f"{' (--memory names another)' if planned.size_assumed else ''}. Time-out: {planned.timeout_s} s.",
         markup=False,
         soft_wrap=True,
     )

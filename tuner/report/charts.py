@@ -173,6 +173,8 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     drawn = [*((dot["mb"], dot["ms"]) for dot in dots), *((row["mb"], row["mean"]) for row in band)]
     drawn += [(row["mb"], row["percentile"]) for row in band if row["percentile"]]
     plan.points = [Box(across(mb) - 4, down(ms) - 4, across(mb) + 4, down(ms) + 4) for mb, ms in drawn]
+    bottom_y = float(frame.height)
+    plan.points += [Box(across(row["mb"]) - 6, bottom_y - 14, across(row["mb"]) + 6, bottom_y) for row in infeasible]
     if goal:
         limit_y = down(goal["limitMs"])
         text = f"goal {formats.limit(goal['limitMs'])}"
@@ -181,8 +183,9 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
         layers += text_at(plan.choose(spots, text_width(text, 12)), text, LIMIT, {})
         plan.lines = [*plan.lines, Box(0, limit_y - 2, frame.width, limit_y + 2)]
     if infeasible:
-        top = [{**row, "ms": y_scale["domain"][1], "text": "×"} for row in infeasible]
-        layers.append(halo_text(top, {"x": x, "y": y}, LIMIT, {"fontSize": 20, "fontWeight": 700, "dy": 6}))
+        # At the bottom: such sizes are mostly the small ones, whose curve and whose names are at the top.
+        bottom = [{**row, "ms": y_scale["domain"][0], "text": "×"} for row in infeasible]
+        layers.append(halo_text(bottom, {"x": x, "y": y}, LIMIT, {"fontSize": 20, "fontWeight": 700, "dy": -6}))
     spec = chart(layers, frame)
     if detail:
         lowest = -math.inf

@@ -98,9 +98,9 @@ def cold_start_cell(configuration: doc.Configuration | None, path: str) -> Cell:
 
 
 def probability_cell(configuration: doc.Configuration | None, path: str) -> Cell:
-    """The probability that a configuration meets the goal."""
+    """The probability that a configuration meets the goal; unknown where it cannot be used."""
     probability = (configuration or {}).get("goalProbability")
-    if probability is None:
+    if probability is None or doc.is_infeasible(configuration or {}):
         return UNKNOWN
     return Cell(formats.probability(probability), path=f"{path}.goalProbability", value=probability)
 

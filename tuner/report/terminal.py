@@ -65,7 +65,7 @@ def render_terminal(document: doc.Document, console: Console) -> None:
     found = change.snippets(document)
     if found:
         console.print()
-        console.print(Text(f"To change it ({found[0].tool}):", style="bold"))
+        console.print(Text(f"To set it ({found[0].tool}):", style="bold"))
         # Not wrapped: a command is there to be copied.
         for command in found[0].text.splitlines():
             console.print(Text(f"  {visible(command)}"), soft_wrap=True)

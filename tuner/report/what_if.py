@@ -243,7 +243,7 @@ def sentence_of(document: doc.Document, choice: Mapping[str, Any], *, own: bool 
 def _saving(document: doc.Document, choice: Mapping[str, Any]) -> str:
     if doc.same_configuration(choice, document.get("current")):
         return ", as today"
-    if choice["savingRatio"] is None:
+    if choice["savingRatio"] is None or doc.is_infeasible(document.get("current") or {}):
         return ""
     return f", {formats.change(choice['savingRatio'])} than now".replace("about the same than", "about the same as")
 
