@@ -157,7 +157,7 @@ def expected_errors(command: Callable[Arguments, None]) -> Callable[Arguments, N
         except KeyboardInterrupt as error:
             show_error("Interrupted", "Nothing was started, or what was started has been undone.", "")
             raise typer.Exit(EXIT_INTERRUPTED) from error
-        except (typer.Exit, typer.BadParameter):
+        except (typer.Exit, typer.BadParameter, BrokenPipeError):  # the reader left (`| head`): typer ends quietly, 1
             raise
         except typer.Abort as error:  # Ctrl-C at a question
             show_error("Interrupted", "Nothing was started.", "")

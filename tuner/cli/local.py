@@ -76,7 +76,7 @@ def local_aws(
     with one_at_a_time(lock):
         running = status(home) if sandbox and not real_aws else None
         if running is not None:
-            console.print(f"Using the embedded AWS that runs at {running.endpoint_url}.", markup=False)
+            console.print(f"Using the embedded AWS at {running.endpoint_url}.", markup=False)
             _warn_of(running)
             yield running
             return
@@ -95,8 +95,8 @@ def _warn_of(aws: EmbeddedAws) -> None:
     warnings = [aws.not_isolated]
     if aws.version != __version__:
         warnings.append(
-            f"The embedded AWS that runs is of version {aws.version}, this command of version {__version__}: "
-            "`lambda-tuner local stop` ends it, and the next start is of this version."
+            f"The embedded AWS that is running has version {aws.version}, this command {__version__}: "
+            "stop it with `lambda-tuner local stop`, and the next start will have this version."
         )
     for warning in filter(None, warnings):
         error_console().print(warning, markup=False, soft_wrap=True)
@@ -110,7 +110,7 @@ def start_local(port: int, *, sandbox: bool = True) -> None:
     home, console = store_home(), error_console()
     aws = start(home, port, sandbox=sandbox)
     if aws.already_running:
-        console.print(f"The embedded AWS runs already: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
+        console.print(f"The embedded AWS is already running: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
     else:
         from tuner.cli.examples import deploy_examples
 

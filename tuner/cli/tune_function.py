@@ -100,7 +100,7 @@ def offer_examples(aws: EmbeddedAws, function: str) -> None:
         raise FunctionNotFound(
             f"The embedded AWS has no function {function}.",
             hint=f"It has the examples ({', '.join(example.function_name for example in examples())}). "
-            "Start a lasting one with `lambda-tuner local start` and create yours there, "
+            "Create yours in it (`lambda-tuner local start` keeps it running), "
             "or give the handler itself: lambda-tuner try path/to/app.py:handler.",
         ) from error
 

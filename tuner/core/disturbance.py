@@ -48,7 +48,7 @@ def disturbance_sentence(observations: Sequence[Observation]) -> str | None:
     left_out_count = sum(map(left_out, disturbed))
     what = (
         f"Other work on this machine disturbed {len(disturbed)} of {_counted(len(invocations))}. "
-        "The time they waited for a core was taken out of their durations, and the intervals are wider for it."
+        "The time spent waiting for a core was subtracted from the durations, and the intervals are wider."
     )
     if not left_out_count:
         return what

@@ -92,8 +92,8 @@ def drift_sentence(drift: Drift) -> str:
     low, high = sorted((abs(drift.low - 1), abs(drift.high - 1)))
     return (
         f"Durations {'rose' if drift.ratio > 1 else 'fell'} by {change:.0%} ({low:.0%} to {high:.0%}) while the run "
-        "went on, at sizes that were measured early and late: every interval reaches so much further. "
-        "A run at a calmer time would be surer."
+        "went on, at sizes that were measured early and late: every interval is that much wider. "
+        "A run at a quieter time would be more certain."
     )
 
 

@@ -402,7 +402,7 @@ def _worth(document: doc.Document) -> Sentence:
         return ("A change would be worth nothing.",)
     figure = Figure(formats.percent(worth), "decision.worthRatio", worth)
     if worth > (DEFAULT_TOLERANCE if tolerance is None else tolerance):
-        return ("A change would be worth ", figure, " of the cost, but whether it saves anything is not clear.")
+        return ("A change may be worth ", figure, " of the cost, but it is not clear that it saves anything.")
     return ("A change would be worth ", figure, f" of the cost, no more than {limit}.")
 
 
@@ -489,8 +489,8 @@ def _local(document: doc.Document) -> tuple[Sentence, ...]:
         )
     return (
         (
-            "Measured on this machine, not in AWS: how sizes compare carries over, the milliseconds and what follows "
-            "from them (goal and cost) are this machine's.",
+            "Measured on this machine, not in AWS. How sizes compare carries over; the milliseconds, the cost and "
+            "whether the goal is met are this machine's.",
         ),
     )
 

@@ -436,7 +436,7 @@ def _machine_warnings(request: TuningRequest, target: TargetFunction, surroundin
     if surroundings.is_busy:
         found.append(
             f"This machine was busy when the run began (load {surroundings.load:.1f} on {surroundings.cores} cores): "
-            "durations are noisier than on a calm one, and no later run starts from them."
+            "durations are noisier than on an idle machine, and later runs do not use them."
         )
     return tuple(found)
 

@@ -68,6 +68,6 @@ def _earlier(artifacts: RunArtifacts, record: RunRecord, study: Study, warning: 
         runs = earlier_runs(study, StudyRun(record.run_id, record.started_at))
         earlier = Earlier(runs, warning=warning) if warning is None else Earlier(runs, warning, warning)
         if not runs and warning is None and record.where == "local":
-            earlier = Earlier(reason=f"{earlier.reason[:-1]} that other work on this machine did not disturb.")
+            earlier = Earlier(reason=f"{earlier.reason[:-1]}, undisturbed by other work on this machine.")
     artifacts.write(EARLIER, to_json(earlier))
     return earlier

@@ -50,7 +50,7 @@ def test_an_aws_that_stays(lonely_shell: Shell, free_port: int) -> None:
         }
         again = shell.run("local", "start", "--port", str(free_port))
         assert again.returncode == 0
-        assert "runs already" in again.stderr
+        assert "is already running" in again.stderr
         assert again.stdout == started.stdout
         status = json_of(shell.run("local", "status", "--json"))
         assert (status["running"], status["endpointUrl"]) == (True, words["AWS_ENDPOINT_URL"])

@@ -231,6 +231,18 @@ def test_exit_codes_of_errors() -> None:
     assert exit_code_of_error("PayloadFailed") == 4
 
 
+def test_a_reader_that_left_is_no_error_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    """`| head` may close the pipe: nothing is said of it, and nobody is asked to report it."""
+
+    @expected_errors
+    def broken() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        broken()
+    assert capsys.readouterr().err == ""
+
+
 def test_an_unexpected_error_says_how_to_report_it(capsys: pytest.CaptureFixture[str]) -> None:
     """An error that nobody foresaw is no traceback either; --debug is named."""
 

@@ -53,7 +53,7 @@ def test_disturbed_samples_widen_the_intervals() -> None:
     ("observations", "words"),
     [
         (_seen(None), None),
-        (_seen(3.0), ("24 of 24 invocations", "taken out of their durations")),
+        (_seen(3.0), ("24 of 24 invocations", "subtracted from the durations")),
         (
             [*_seen(None)[:1], *_seen(40.0, count=2)[1:]],
             ("4 of 12 invocations", "4 could not be corrected well enough and were left out"),

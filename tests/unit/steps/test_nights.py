@@ -76,7 +76,7 @@ def test_no_run_starts_from_one_that_other_work_disturbed(run: FakeRun, disturba
     run.suggest()
     earlier = load_earlier(run.artifacts)
     assert earlier.runs == ()
-    assert "did not disturb" in earlier.reason
+    assert "undisturbed" in earlier.reason
     (warning,) = first["warnings"]
     count = first["invocations"]
     assert warning.startswith(

@@ -262,7 +262,7 @@ def _probe(doctor: Doctor, account: Account, stack: Mapping[str, Any], *, probe:
     price = probe_price(account.region)
     left_out = probe_left_out(account, stack)
     if any(check.status == "failed" and check.name in {"Stack", "State machines"} for check in doctor.found):
-        doctor.add(Check("Probe", "not checked", "The stack is not as it should be.", "Put that right first."))
+        doctor.add(Check("Probe", "not checked", "The stack is not as it should be.", "Fix that first."))
     elif left_out:
         doctor.add(Check("Probe", "not checked", *left_out))
     elif not probe:
