@@ -219,7 +219,7 @@ def _write(file: Path, before: bytes, after: bytes) -> None:
         with contextlib.suppress(PermissionError):  # another owner's file in a shared folder
             os.chown(temporary, state.st_uid, state.st_gid)
         if target.read_bytes() != before:
-            raise PatchRefused(f"--file {file} was changed by somebody else meanwhile.", hint="Start again.")
+            raise PatchRefused(f"--file {file} was changed while this command ran.", hint="Start again.")
         temporary.replace(target)
         temporary = None
     except OSError as error:

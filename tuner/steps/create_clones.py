@@ -102,7 +102,7 @@ def create_clones(
         raise CloneNotReady(
             f"{waiting} of {count} temporary functions are not published yet: Lambda initialises each and "
             "takes its SnapStart snapshot.",
-            hint="Where that does not end, the function's init does not end in the copy; leave snapStart out.",
+            hint="If that does not end, the function's init does not end in the copy; leave snapStart out.",
         )
     if waiting:
         raise CloneNotReady(f"{waiting} of {count} temporary functions are still being made.")

@@ -108,7 +108,10 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
     failure = payload_failure(observations)
     if failure is not None and not _is_about_size(record, failure):
         at = observations[0].candidate
-        raise PayloadFailed(_failure_sentence(record, failure, at), hint=advise(failure, local=record.where == "local"))
+        hint = advise(failure, local=record.where == "local")
+        if record.assumed_size:
+            hint += " If it needs more memory, name the size that it has today: --memory 512."
+        raise PayloadFailed(_failure_sentence(record, failure, at), hint=hint)
     invocations = [invocation for observation in observations for invocation in observation.invocations]
     unmeasured = [invocation for invocation in invocations if invocation.outcome == "unmeasured"]
     if len(unmeasured) >= _UNMEASURED_COUNT and len(unmeasured) > _UNMEASURED_SHARE * len(invocations):
@@ -116,7 +119,7 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
         raise TooManyUnmeasured(
             f"{len(unmeasured)} of {len(invocations)} invocations left no REPORT record, in the response or in the "
             f"logs.{why}",
-            hint="The function's role must be allowed to write to the clones' log group; docs/limits.md tells more.",
+            hint="The function's role must be allowed to write to the clones' log group; see docs/limits.md.",
         )
 
 
@@ -127,7 +130,8 @@ def _is_about_size(record: RunRecord, failure: Invocation) -> bool:
 
 
 def _failure_sentence(record: RunRecord, failure: Invocation, candidate: Candidate) -> str:
-    size = "its current size, " if candidate == record.problem.current else ""
+    kind = "the assumed" if record.assumed_size else "its current"
+    size = f"{kind} size, " if candidate == record.problem.current else ""
     at = f"{record.target.name} fails with this payload at {size}{candidate.memory_mb} MB"
     match failure.outcome:
         case "timeout":

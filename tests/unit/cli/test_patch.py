@@ -184,7 +184,7 @@ def test_a_file_that_somebody_else_changed_is_left_to_them(template: Path, monke
     """What was saved in an editor meanwhile is not overwritten."""
     monkeypatch.setattr(os, "fsync", lambda _: template.write_text("theirs", encoding="utf-8"))
     result = RUNNER.invoke(app, ["patch", "goal-met", "--file", str(template)])
-    assert (result.exit_code, "changed by somebody else" in result.stderr) == (2, True)
+    assert (result.exit_code, "was changed while this command ran" in result.stderr) == (2, True)
     assert template.read_text(encoding="utf-8") == "theirs"
 
 

@@ -739,6 +739,18 @@ def test_size_that_is_only_assumed_may_be_too_small(run: FakeRun, error_type: st
     assert output["recommended"]["memoryMb"] >= 256
 
 
+def test_an_error_at_a_size_that_is_only_assumed_says_how_to_name_todays(run: FakeRun) -> None:
+    """A handler that says in its own words that it lacks memory may work at the size that it has."""
+    run.where = "local"
+    run.aws.tags["theirs"] = {ASSUMED_SIZE_TAG: "true"}
+    failing(run, lambda _: True, "ValueError", "I need more room")
+    run.plan()
+    run.round()
+    with pytest.raises(PayloadFailed, match="at the assumed size, ") as failed:
+        run.suggest()
+    assert "--memory" in failed.value.hint
+
+
 def test_size_that_somebody_chose_must_work(run: FakeRun) -> None:
     """And the advice is about memory, not about code that does not start."""
     failing(run, lambda _: True, "Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
