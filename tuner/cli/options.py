@@ -208,7 +208,7 @@ def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[st
     parsed(lambda request: parse_request(request, local=local), request)
     if problems:
         raise InvalidRequest(
-            [_FIELD.sub(lambda found: _FLAGS[found[0]], problem) for problem in problems],
+            [_FIELD.sub(lambda found: _FLAGS[found[0].partition("[")[0]], problem) for problem in problems],
             hint="The same command with --help shows each flag with its form.",
         )
     return request
@@ -245,7 +245,7 @@ _FLAGS = {
 
 _FIELD = re.compile(
     # A name that is also a word of the language is a field only where the sentence begins with it.
-    r"^(?:memory|architectures|confidence|tolerance|observed)(?![\w.])"
+    r"^(?:memory|architectures|confidence|tolerance|observed)(?:\[\d+\])?(?![\w.])"
     + "".join(rf"|(?<![\w.-]){re.escape(name)}(?![\w.])" for name in _FLAGS if not name.islower() or "." in name)
 )
 

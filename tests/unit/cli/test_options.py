@@ -188,3 +188,21 @@ def test_all_problems_come_in_one_answer(tmp_path: Path) -> None:
     assert len(caught.value.problems) == 6
     for part in ("confidence is 9.0", "both given", "not JSON", "line 1", "--goal", "--sizes", "--observed"):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (RequestFlags(sizes="100-256"), "the smallest of --sizes is 100: "),
+        (RequestFlags(sizes="64,512"), "--sizes is 64: "),
+        (RequestFlags(goal="p95=0ms"), "the limit of --goal in ms is 0"),
+        (RequestFlags(max_cost_usd=0, cold_start_share=2), "--max-cost is 0: "),
+        (RequestFlags(cold_start_share=2), "--cold-start-share is 2: "),
+        (RequestFlags(confidence=2), "--confidence is 2: "),
+    ],
+)
+def test_a_refusal_names_the_flag_that_was_typed(flags: RequestFlags, words: str) -> None:
+    """Who types flags need not know the fields of an execution's input."""
+    with pytest.raises(InvalidRequest) as refused:
+        build_request("f", flags, local=False)
+    assert any(problem.startswith(words) for problem in refused.value.problems)
