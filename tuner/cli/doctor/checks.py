@@ -107,7 +107,7 @@ def check_machines(deployed: Mapping[str, Any], account: Account) -> Check:
     """
     changed = []
     for machine in STATE_MACHINE_NAMES:
-        expected, found = _compared(packaged_definition(machine, account)), _compared(deployed.get(machine))
+        expected, found = packaged_definition(machine, account), deployed.get(machine)
         if found is None:
             changed.append(f"{account.stack}-{machine} is not there")
         elif found != expected:
@@ -117,17 +117,6 @@ def check_machines(deployed: Mapping[str, Any], account: Account) -> Check:
     if not changed:
         return Check("State machines", "ok", f"All {len(STATE_MACHINE_NAMES)} are those of this package.")
     return Check("State machines", "failed", f"{'; '.join(changed)}.", "Deploy this version again: sam deploy.")
-
-
-def _compared(definition: Any) -> Any:
-    """A definition without how many runs go on at once: the embedded AWS lowers that to one for its machine's sake."""
-    if definition is None:
-        return None
-    states = {
-        name: {key: value for key, value in state.items() if key != "MaxConcurrency"}
-        for name, state in definition.get("States", {}).items()
-    }
-    return {**definition, "States": states}
 
 
 def check_concurrency(settings: Mapping[str, Any]) -> Check:

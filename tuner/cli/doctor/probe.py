@@ -143,7 +143,7 @@ def run_probe(account: Account, stack: Mapping[str, Any], interrupts: Interrupts
                 run_id = new_run_id(probe_name(account.stack), datetime.now().astimezone())
                 run_ids.append(run_id)  # first: where the answer gets lost, the run may have begun
                 runs.start(run_id, {"lambdaARN": probe_name(account.stack), "budget": _BUDGET, **request})
-                say(f"Tuning the probe, so that it {name}: run {run_id}.")
+                say(f"Tuning the probe in a run that {name}: {run_id}.")
                 follow(runs, run_id, Quiet(say), interrupts, poll_s=_POLL_S[account.where])
                 if not interrupts.count:
                     _look(account, runs, name, run_id, probed, interrupts)
