@@ -147,9 +147,9 @@ def test_wheel_holds_the_package_alone(wheel: Path) -> None:
         (["list"], 0, "no run in the store"),
         (["logs", str(ROOT / "tests" / "data" / "logs" / "chalice-logs--log.txt")], 0, "14.97"),
         (["tune", "f", "--region", "us-east-1", "--goal", "p95"], 2, "--goal"),
-        (["demo"], 2, "pip install 'lambda-tuner[local]'"),
+        (["demo"], 2, "pip install './lambda-tuner[local]'"),
         (["try", "app.py:handler"], 2, ""),
-        (["local", "status"], 2, "pip install 'lambda-tuner[local]'"),
+        (["local", "status"], 2, "pip install './lambda-tuner[local]'"),
     ],
 )
 def test_the_client_needs_no_embedded_aws(

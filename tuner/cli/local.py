@@ -41,7 +41,8 @@ def require_local(platform: str = sys.platform) -> None:
     if missing:
         raise UsageProblem(
             f"The embedded AWS is not installed ({', '.join(missing)} missing).",
-            hint="Install it from your checkout: pip install './lambda-tuner[local]'. Tuning in your account works without it.",
+            hint="Install it from your checkout: pip install './lambda-tuner[local]'. "
+            "Tuning in your account works without it.",
         )
 
 
