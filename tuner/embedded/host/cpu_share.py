@@ -91,6 +91,7 @@ class CpuShare:
         self._waited_s = 0.0
         self._together_s = 0.0
         self._lost_s = 0.0
+        self._overstated_s = 0.0
         self.core_wait_s = 0.0
         """How long the invocation stood still because others had the cores."""
         self.stop_count = 0
@@ -106,12 +107,13 @@ class CpuShare:
     def core_wait_error_s(self) -> float:
         """How far off the duration may be for that wait: all of it, where several threads waited at once.
 
-        Whether the last one to end was among those that waited is not known.
+        Whether the last one to end was among those that waited is not known. A wait that the CPU time spoke against
+        is as doubtful as far as it did.
         """
         if not self.core_wait_s:
-            return 0.0
+            return self._overstated_s
         together = self._together_s / self._waited_s
-        return self.core_wait_s * (together + SINGLE_THREAD_ERROR_RATIO * (1 - together))
+        return self._overstated_s + self.core_wait_s * (together + SINGLE_THREAD_ERROR_RATIO * (1 - together))
 
     def begin(self) -> None:
         """Start with a full quota: the worker has slept until now."""
@@ -161,6 +163,9 @@ class CpuShare:
         """
         thread_count, _ = self._count_threads()
         self._account(ended_at_s, is_exact=True)
+        # One thread may have waited while another ran: what was used was not waited for.
+        self._overstated_s = max(0.0, self.core_wait_s - max(0.0, self._lost_s))
+        self.core_wait_s -= self._overstated_s
         if self._stopped:
             self._stopped = False
             self._tree.resume()

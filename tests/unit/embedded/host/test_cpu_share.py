@@ -173,6 +173,30 @@ def test_threads_that_wait_for_each_other_wait_for_nobody_else() -> None:
     assert bucket.core_wait_s <= 0.002
 
 
+class Onlooker(SimulatedMachine):
+    """A second thread waits for a core all the time, while the first has one; it is not seen to be ready."""
+
+    def threads(self) -> tuple[int, int]:
+        """Two, of which one runs."""
+        return 2, 1
+
+    def run_delay_s(self) -> float:
+        """The second one's wait."""
+        return self.now_s
+
+
+@pytest.mark.parametrize("work_s", [0.003, 0.03])
+def test_what_was_used_was_not_waited_for(work_s: float) -> None:
+    """An invocation never comes out shorter than its CPU time, and says how doubtful it is."""
+    machine = Onlooker(thread_count=1, work_s=work_s, starts_at_s=0.1)
+    bucket = CpuShare(machine, math.inf, machine.clock)
+
+    took_s = duration_of(machine, bucket)
+
+    assert took_s - bucket.core_wait_s >= work_s - 1e-6
+    assert bucket.core_wait_s + bucket.core_wait_error_s >= 0.5 * min(work_s, TICK_S)
+
+
 @given(
     memory_mb=st.integers(128, 3008),
     work_s=st.floats(0.005, 1.0),
