@@ -166,7 +166,7 @@ def comparison(document: doc.Document) -> list[ComparisonRow]:
     if doc.goal_of(document):
         rows.append(
             ComparisonRow(
-                "Chance to meet the goal",
+                "Chance of meeting the goal",
                 probability_cell(current, "current"),
                 probability_cell(recommended, "recommended"),
             )

@@ -93,7 +93,7 @@ def test_each_neighbour_says_what_it_would_have_lost() -> None:
     rows = {row.candidate.memory_mb: row for row in explanation.neighbours}
     assert pick_mb == 1024
     assert set(rows) == {512, 2048}
-    assert "its chance to meet the goal is less than 1%" in rows[512].why
+    assert "its chance of meeting the goal is less than 1%" in rows[512].why
     larger = rows[2048]
     assert larger.extra_cost_ratio is not None
     assert larger.extra_cost_ratio.low <= larger.extra_cost_ratio.estimate <= larger.extra_cost_ratio.high

@@ -120,10 +120,10 @@ def _why_not(problem: SearchProblem, extra: float, met: float | None, at_pick: f
     if met is None or at_pick is None:
         return f"{price}." if extra > SAME_COST_RATIO else f"{price}, within what can be told."
     if met < at_pick - 0.01:
-        return f"{price}, and its chance to meet the goal is {_share(met)}, not {_share(at_pick)}."
+        return f"{price}, and its chance of meeting the goal is {_share(met)}, not {_share(at_pick)}."
     if met > at_pick + 0.01:
-        return f"{price}; its chance to meet the goal would be {_share(met)}, not {_share(at_pick)}."
-    return f"{price}, and its chance to meet the goal is the same, {_share(met)}."
+        return f"{price}; its chance of meeting the goal would be {_share(met)}, not {_share(at_pick)}."
+    return f"{price}, and its chance of meeting the goal is the same, {_share(met)}."
 
 
 def _share(probability: float) -> str:
