@@ -15,7 +15,7 @@ Align = Literal["left", "center", "right"]
 LINE_HEIGHT = 16.0
 _NEAR = 12.0
 """From a point to its name."""
-_DISTANCES = (0.0, 14.0, 26.0, 40.0, 58.0, 80.0, 110.0, 145.0)
+_DISTANCES = (0.0, 14.0, 26.0, 40.0, 58.0, 80.0, 110.0, 145.0, 190.0)
 """How much further away a name may go; from the third on, or over a line, a line leads to its point."""
 _DIRECTIONS: tuple[tuple[int, int, Align], ...] = (
     *((1, -1, "left"), (-1, -1, "right"), (1, 1, "left"), (-1, 1, "right"), (1, 0, "left"), (-1, 0, "right")),

@@ -25,6 +25,8 @@ def test_packing_is_said_when_it_takes_long(size_bytes: float, silence_s: float,
         while said and "Packing" not in text_of(console) and time.monotonic() < deadline:
             time.sleep(0.001)
         progress(30_000_000)
+        while said and terminal and "packed" not in text_of(console) and time.monotonic() < deadline:
+            time.sleep(0.001)
     assert ("Packing 57 MB in 2 files of /src …" in text_of(console)) == said
     assert ("packed" in text_of(console)) == (said and terminal)
     assert bool(text_of(console).strip("\n")) == said
