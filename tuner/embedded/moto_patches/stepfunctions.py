@@ -147,6 +147,8 @@ def patch_execution_end(hooks: Hooks) -> None:
 
             LOG.warning("the interpreter of %s broke: %s", execution.exec_arn, error)
             end_once(execution, conclude)
+        finally:
+            self.lambda_tuner_done = True
 
     def stop_execution_of(self: Any, execution_arn: str, error: str = "", cause: str = "") -> Any:
         execution = next((one for one in self.executions if one.execution_arn == execution_arn), None)
@@ -172,12 +174,13 @@ def patch_execution_end(hooks: Hooks) -> None:
 
 
 def _interrupt(worker: Any, stop_date: datetime, error: str | None, cause: str | None) -> None:
-    """Tell the interpreter to stop, as soon as it can be told: while it still reads its definition it forgets it."""
+    """Tell the interpreter to stop, until it has: while it still reads its definition it forgets what it was told."""
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramRunning
+
     deadline = time.monotonic() + 10.0
-    while time.monotonic() < deadline:
-        if worker.env is not None and worker.env.program_state() is not None:
+    while not getattr(worker, "lambda_tuner_done", False) and time.monotonic() < deadline:
+        if worker.env is not None and isinstance(worker.env.program_state(), ProgramRunning):
             worker.stop(stop_date=stop_date, cause=cause, error=error)
-            return
         time.sleep(0.01)
 
 
