@@ -67,6 +67,10 @@ def _same(
     return Check(name, "ok", f"As on the embedded AWS: {'; '.join(_words(found) for found in seen.values())}.")
 
 
+_ON_A_BUSY_MACHINE = {"Core Wait", "Core Wait Error"}
+"""Fields that the embedded AWS alone has, while other work has the cores."""
+
+
 def _log_records(runs: Mapping[str, RunSeen], expected: Mapping[str, Any]) -> Check:
     name = "Log records"
     found = {one for run in runs.values() for one in run.record_fields}
@@ -75,8 +79,9 @@ def _log_records(runs: Mapping[str, RunSeen], expected: Mapping[str, Any]) -> Ch
         return Check(name, "failed", "No REPORT record of the probe's copies was in their log within 30 s.", _REPORT_IT)
     if lacking := sorted(wanted - found):
         return Check(name, "failed", f"REPORT records lack {', '.join(lacking)}.", _REPORT_IT)
-    more = f"; AWS also has {', '.join(sorted(found - wanted))}" if found - wanted else ""
-    return Check(name, "ok", f"REPORT records have {', '.join(sorted(wanted))}{more}.")
+    more = sorted(found - wanted - _ON_A_BUSY_MACHINE)
+    also = f"; AWS also has {', '.join(more)}" if more else ""
+    return Check(name, "ok", f"REPORT records have {', '.join(sorted(wanted))}{also}.")
 
 
 def _times(run: RunSeen, expected: Mapping[str, Any]) -> Check:
