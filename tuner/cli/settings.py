@@ -69,7 +69,7 @@ class Settings:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def under(self, flags: RequestFlags) -> RequestFlags:
-        """The flags, with the file's settings where none was typed."""
+        """The flags, with the file's settings for those that were not typed."""
         mine = {name: value for name, value in self.fields.items() if name != _LIMIT_OF_CHECK}
         if flags.payload_s3 is not None:
             mine.pop("payload", None)

@@ -64,7 +64,7 @@ class ArchitectureRow:
 
 
 def failure_place(document: doc.Document) -> FailurePlace | None:
-    """Where the last failed invocation failed; ``None`` where none failed, or nothing is known of it."""
+    """Where the last failed invocation failed; ``None`` if none failed or nothing is known of it."""
     asked = bool((document.get("request") or {}).get("includeLogTail"))
     for row in reversed(document.get("observations") or []):
         place = FailurePlace(tuple(row.get("errorFrames") or ()), tuple(row.get("logTail") or ()) if asked else ())

@@ -5,6 +5,7 @@ Plain geometry in the picture's pixels, x to the right and y downwards.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Literal
 Align = Literal["left", "center", "right"]
 
 LINE_HEIGHT = 16.0
+_COLUMN = 20.0
 _NEAR = 12.0
 """From a point to its name."""
 _DISTANCES = (0.0, 14.0, 26.0, 40.0, 58.0, 80.0, 110.0, 145.0, 190.0)
@@ -78,12 +80,25 @@ class Plan:
 
     def beside(self, x: float, y: float, width: float, *, must: bool) -> Spot | None:
         """Find a place for the name of a point; ``None`` for one that need not stand and has no room beside it."""
-        return self.choose(_around(x, y, _DISTANCES if must else _DISTANCES[:1]), width, must=must)
+        elsewhere = self._everywhere(x, y) if must else ()
+        return self.choose(_around(x, y, _DISTANCES if must else _DISTANCES[:1]), width, elsewhere, must=must)
 
-    def choose(self, spots: Iterable[Spot], width: float, *, must: bool = True) -> Spot | None:
-        """Take the first of the best spots for a name so wide; ``None`` where none is inside the picture."""
+    def _everywhere(self, x: float, y: float) -> Iterator[Spot]:
+        """Places all over the picture, with a line from the point, for a name that finds none near it."""
+        for down in range(1, int(self.height / LINE_HEIGHT)):
+            for across in range(1, int(self.width / _COLUMN)):
+                at_x, at_y = across * _COLUMN, down * LINE_HEIGHT
+                yield Spot(at_x, at_y, "left", (x, y, at_x - 3, at_y), drawn=True)
+
+    def choose(
+        self, spots: Iterable[Spot], width: float, elsewhere: Iterable[Spot] = (), *, must: bool = True
+    ) -> Spot | None:
+        """Take the first of the best spots for a name so wide; ``None`` if none lies inside the picture."""
         best, least = None, math.inf if must else _ON_A_POINT
-        for order, spot in enumerate(spots):
+        near = [*spots]
+        for order, spot in enumerate(itertools.chain(near, elsewhere)):
+            if order >= len(near) and least < _ON_A_LINE:
+                break
             box = spot.box(width)
             if box.left < 0 or box.top < 0 or box.right > self.width or box.bottom > self.height:
                 continue

@@ -31,7 +31,7 @@ class Evidence:
     cpu_ratio: FloatArray
     """CPU time over duration; -1 where no CPU time was measured."""
     error: FloatArray
-    """How far off each may be, in log, because other work of the machine disturbed it; 0 where none did."""
+    """How far off each may be, in log, because other work on the machine disturbed it; 0 if it did not."""
     environment_candidate: IntArray
     """The candidate that each environment belongs to."""
     environment_run: IntArray

@@ -189,7 +189,7 @@ class CpuShare:
         self._cpu_s = max(cpu_s, self._cpu_s)
         waited_s = self._take_off_wait(now_s, used_s, is_exact=is_exact)
         if self._running_count and not (self._stopped or is_exact or used_s or waited_s):
-            return  # it may wait for a core, and how long is told when it has one: no period passes meanwhile
+            return  # it may be waiting for a core, which the kernel reports only afterwards: no period passes meanwhile
         period = int((now_s - self.core_wait_s - self._phase_s) / PERIOD_S)
         refill_s = max(0, period - self._period) * self._quota_s
         self._period = max(period, self._period)
