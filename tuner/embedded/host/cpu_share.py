@@ -115,8 +115,13 @@ class CpuShare:
         together = self._together_s / self._waited_s
         return self._overstated_s + self.core_wait_s * (together + SINGLE_THREAD_ERROR_RATIO * (1 - together))
 
-    def begin(self) -> None:
-        """Start with a full quota: the worker has slept until now."""
+    def begin(self) -> float:
+        """Start with a full quota: the worker has slept until now.
+
+        Returns:
+            When the duration begins, by the clock: what is taken off for a wait
+            lies behind this moment, so no duration comes out below zero.
+        """
         self._count_threads()  # first, as it also reads what children that have ended used before
         self._cpu_s = self._first_cpu_s = self._tree.cpu_s()
         self._run_delay_s = self._tree.run_delay_s()
@@ -124,6 +129,7 @@ class CpuShare:
         self._period = int((now_s - self._phase_s) / PERIOD_S)
         self._left_s = self._quota_s
         self._mark_exact(now_s)
+        return now_s
 
     def look(self) -> float:
         """Stop or continue the worker if it is time to; returns the seconds until the next look."""

@@ -477,8 +477,7 @@ class ExecutionEnvironment:
         is_limited = spec.cpu_limited and spec.cpu_share < self._settings.core_count
         phase_s = random.uniform(0, PERIOD_S)  # noqa: S311 - nothing is secret about it
         share = CpuShare(tree, spec.cpu_share if is_limited else math.inf, phase_s=phase_s)
-        share.begin()
-        started_s = time.monotonic()
+        started_s = share.begin()
         deadline_s = started_s + spec.timeout_s - spent_s
         deadline_ms = int((time.time() + deadline_s - time.monotonic()) * 1000)
         headers |= {
@@ -527,7 +526,7 @@ class ExecutionEnvironment:
                 failure = self._timeout_failure(request_id)
         if failure is None or failure.status != "timeout":
             time.sleep(debt_s)
-        duration_s = spent_s + ended_s - started_s + debt_s - core_wait_s
+        duration_s = max(0.0, spent_s + ended_s - started_s + debt_s - core_wait_s)  # a sum of fractions may miss 0
         if failure is not None and failure.status == "timeout":
             duration_s = spec.timeout_s
         return self._conclude(

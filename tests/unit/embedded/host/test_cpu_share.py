@@ -197,6 +197,30 @@ def test_what_was_used_was_not_waited_for(work_s: float) -> None:
     assert bucket.core_wait_s + bucket.core_wait_error_s >= 0.5 * min(work_s, TICK_S)
 
 
+class DelayedObserver(Onlooker):
+    """Whoever looks at the clock loses the core each time, for as long as a short invocation takes."""
+
+    def clock(self) -> float:
+        """The time now, which is past when it is used."""
+        seen_s = self.now_s
+        self.now_s += 0.005
+        return seen_s
+
+
+def test_no_duration_is_below_zero() -> None:
+    """A wait that was over when the duration began is not taken off it."""
+    machine = DelayedObserver(thread_count=1, work_s=0.0, starts_at_s=0.1)
+    bucket = CpuShare(machine, math.inf, machine.clock)
+
+    began_s = bucket.begin()
+    bucket.look()
+    ended_s = machine.now_s
+    debt_s = bucket.settle(ended_s)
+
+    assert bucket.core_wait_s == pytest.approx(ended_s - began_s)
+    assert ended_s - began_s + debt_s - bucket.core_wait_s >= -1e-9
+
+
 @given(
     memory_mb=st.integers(128, 3008),
     work_s=st.floats(0.005, 1.0),
