@@ -147,7 +147,7 @@ class Rehearsal:
         )
         with (folder / "output").open("w+b") as file:
             command = [interpreter.path, *arguments]
-            worker = start_worker(self._sandbox, command, environment, place, output=file.fileno())
+            worker, _ = start_worker(self._sandbox, command, environment, place, output=file.fileno())
             try:
                 code: int | None = worker.wait(limit_s)
             except subprocess.TimeoutExpired:

@@ -35,7 +35,7 @@ def start_ms(sandbox: Sandbox | None, folder: Path) -> float:
         tmp_bytes = 2**20 if sandbox is not None and sandbox.has_own_root else None
         place = Place(folder / str(next(numbers)), folder, None, tmp_bytes, interpreter_paths())
         place.folder.mkdir()
-        workers.append(start_worker(sandbox, ["/bin/true"], {}, place, output=subprocess.DEVNULL))
+        workers.append(start_worker(sandbox, ["/bin/true"], {}, place, output=subprocess.DEVNULL)[0])
 
     workers: list[subprocess.Popen[bytes]] = []
     spent_ms = median_ms(start, 20)

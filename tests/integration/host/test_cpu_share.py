@@ -6,13 +6,16 @@ import concurrent.futures
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.host.conftest import Workbench
 from tuner.core.log_records import ReportRecord, find_report
-from tuner.embedded.host import InvocationResult
+from tuner.embedded.host import InvocationResult, environment
+from tuner.embedded.host.sandbox import start_worker
 
 BURN = """
 import time
@@ -65,6 +68,25 @@ def test_children_share_the_cpu(one_bench: Workbench) -> None:
 
     assert result.function_error is None
     assert result.duration_ms > 350  # 690 by the share
+
+
+def test_init_begins_with_the_worker_however_late_we_look(
+    one_bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the host goes on long after the worker began, and the init is as long all the same."""
+
+    def start_and_sleep(*args: Any, **options: Any) -> Any:
+        started = start_worker(*args, **options)
+        time.sleep(0.4)
+        return started
+
+    monkeypatch.setattr(environment, "start_worker", start_and_sleep)
+    spec = one_bench.function("import time; time.sleep(0.3)\ndef handler(event, context): pass")
+
+    result = one_bench.invoke(spec)
+
+    assert result.init_ms is not None
+    assert result.init_ms >= 300
 
 
 def test_init_is_not_slowed(one_bench: Workbench) -> None:

@@ -350,8 +350,7 @@ class ExecutionEnvironment:
     def _start(self, limit_s: float) -> tuple[_Failure | None, float]:
         api = self._api
         api.reset()
-        self._spawn()
-        started_s = time.monotonic()
+        started_s = self._spawn()
         assert self._worker is not None
         assert self._tree is not None
         assert self._output is not None
@@ -382,7 +381,8 @@ class ExecutionEnvironment:
                 too_much_memory = True
                 self._tree.kill()
 
-    def _spawn(self) -> None:
+    def _spawn(self) -> float:
+        """Start the worker; returns when its program began, by the monotonic clock."""
         spec, settings = self.spec, self._settings
         with self._spawning:
             if self._is_interrupted:
@@ -402,7 +402,7 @@ class ExecutionEnvironment:
             read_end, write_end = os.pipe()
             try:
                 self._dir.mkdir(parents=True)
-                self._worker = start_worker(
+                self._worker, began_s = start_worker(
                     sandbox,
                     worker_command(self._interpreter, spec.handler, force_bootstrap=settings.force_bootstrap),
                     worker_environment(
@@ -435,6 +435,7 @@ class ExecutionEnvironment:
             if not in_memory and spec.cpu_limited:
                 watched = (self._worker, self._tree, place.tmp_folder)
                 threading.Thread(target=self._watch_storage, args=watched, name="storage", daemon=True).start()
+            return began_s
 
     def _watch_storage(self, worker: subprocess.Popen[bytes], tree: ProcessTree, folder: Path) -> None:
         """End a worker that has more on disk than its ephemeral storage holds: no write can be refused there."""

@@ -1,8 +1,9 @@
 """Shuts a process into its sandbox and becomes the worker. Standard library alone; run by its path, on Linux.
 
 The argument is the descriptor of a socket: the plan comes through it as JSON,
-written by ``sandbox.py``. The socket is closed by the start of the worker's
-program; before that, it takes a sentence that says why there is none.
+written by ``sandbox.py``. Back go a line with the monotonic clock, at the start
+of the worker's program, which closes the socket; or a sentence that says why
+there is none.
 
 The process keeps its id, so that whoever started it can stop, time and reap
 the worker. It is the reaper of its descendants: a daemon that has cut its ties
@@ -16,6 +17,7 @@ import marshal
 import os
 import struct
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,6 +216,7 @@ def main() -> None:
             except OSError:
                 if means == "landlock":
                     raise
+        os.write(channel, b"%r\n" % time.monotonic())
         os.execve(plan["command"][0], plan["command"], plan["environment"])
     except OSError as error:
         os.write(channel, str(error).encode())

@@ -24,6 +24,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def find_sandbox(candidates: Sequence[Means] = ALL_MEANS) -> Sandbox:
     for means in candidates:
         sandbox = Sandbox(means)
         with tempfile.TemporaryDirectory(prefix="lambda-tuner-") as folder, contextlib.suppress(ServiceError, OSError):
-            worker = start_worker(
+            worker, _ = start_worker(
                 sandbox,
                 [sys.executable, "-I", "-S", "-c", ""],
                 {},
@@ -133,8 +134,12 @@ class Place:
 
 def start_worker(
     sandbox: Sandbox | None, command: Sequence[str], environment: Mapping[str, str], place: Place, *, output: int
-) -> subprocess.Popen[bytes]:
+) -> tuple[subprocess.Popen[bytes], float]:
     """Start a worker in its sandbox, or without any and as it is (``None``); returns when its program begins.
+
+    Returns:
+        The process, and when its program began, by the monotonic clock: read
+        by the process itself, as this one may go on much later.
 
     Raises:
         ServiceError: The sandbox or the program could not be started.
@@ -147,7 +152,8 @@ def start_worker(
         "start_new_session": True,
     }
     if sandbox is None or sys.platform != "linux":
-        return subprocess.Popen(command, env=environment, cwd=place.code_dir, **options)
+        began_s = time.monotonic()
+        return subprocess.Popen(command, env=environment, cwd=place.code_dir, **options), began_s
     root = place.folder / "root"
     root.mkdir()
     plan = {
@@ -175,11 +181,11 @@ def start_worker(
             ours.sendall(marshal.dumps(plan))
             ours.shutdown(socket.SHUT_WR)
         with ours.makefile("rb") as stream:
-            reason = stream.read().decode(errors="replace")
+            *began, reason = stream.read().decode(errors="replace").split("\n", 1)
     if reason:
         worker.wait()
         raise ServiceError(f"A worker could not be started: {reason}.", hint=_START_HINT)
-    return worker
+    return worker, float(began[0]) if began else time.monotonic()
 
 
 _START_HINT = (
