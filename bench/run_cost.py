@@ -26,7 +26,7 @@ from rich.table import Table
 from tuner.application import application_root
 from tuner.aws.traffic import reading_cost_usd
 from tuner.core.log_records import ReportRecord, parse_log
-from tuner.core.pricing import invocation_cost_usd, prices_for, transition_price_usd
+from tuner.core.money.pricing import invocation_cost_usd, prices_for, transition_price_usd
 from tuner.embedded.account import EmbeddedAws, client, deploy_function, read_ready_file
 
 REGION = "us-east-1"

@@ -24,7 +24,7 @@ STARTED_ONCE = (
     "tests/integration/application/",
     "tests/integration/cli/",
     "tests/integration/embedded/",
-    "tests/unit/search/test_alternatives.py",
+    "tests/unit/core/search/test_alternatives.py",
 )
 """Tests below each of these share something that takes seconds to start: an account, a browser, a whole search."""
 
@@ -41,10 +41,10 @@ SLOW = (
     "tests/mutants/",
     "tests/unit/cli/test_template_edit.py",
     "tests/unit/report/test_real_documents.py",
-    "tests/unit/search/test_alternatives.py",
-    "tests/unit/search/test_bench.py",
-    "tests/unit/search/test_bounded.py",
-    "tests/unit/search/test_whole_search.py",
+    "tests/unit/core/search/test_alternatives.py",
+    "tests/unit/core/search/test_bench.py",
+    "tests/unit/core/search/test_bounded.py",
+    "tests/unit/core/search/test_whole_search.py",
     "tests/unit/steps/test_closing.py",
     "tests/unit/steps/test_nights.py",
 )

@@ -28,7 +28,7 @@ from bench.examples.running import goal_of, run_product
 from bench.search import DATA
 from tuner.cli.examples import Example, example_named, examples
 from tuner.cli.failures import UsageProblem
-from tuner.core.pricing import prices_for
+from tuner.core.money.pricing import prices_for
 from tuner.embedded.account import embedded_aws
 from tuner.embedded.identity import REGION, memory_cap_mb
 

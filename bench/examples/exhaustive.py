@@ -11,9 +11,9 @@ import numpy as np
 
 from bench.curves import monotone_cubic
 from bench.examples.grid import ExampleGrid, SizeSamples, error_ratio
-from tuner.core.latency import percentile
+from tuner.core.measurement.latency import percentile
 from tuner.core.model import ArchitecturePrices, LatencyGoal
-from tuner.core.pricing import invocation_cost_usd
+from tuner.core.money.pricing import invocation_cost_usd
 from tuner.core.search.feasibility import MEMORY_HEADROOM_RATIO
 
 RESAMPLED_COUNT = 200

@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.cpu_share import is_disturbed
 from bench.examples.grid import ExampleGrid, Machine, SizeSamples, code_sha256, error_ratio
 from tuner.cli.examples import Example
-from tuner.core.memory_sizes import memory_space
+from tuner.core.request.memory_sizes import memory_space
 from tuner.embedded.host import ExecutionHost, FunctionSpec
 from tuner.embedded.identity import ACCOUNT_ID, REGION, core_count
 

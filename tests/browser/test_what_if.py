@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.conftest import OpenPage
+from tests.unit.core.search.simulated import remembering_posterior
 from tests.unit.report import documents
 from tests.unit.report.test_real_documents import noisy_curve
-from tests.unit.search.simulated import remembering_posterior
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import FakeLambda
 from tuner.core.model import Facts, LatencyGoal, Observation, SearchProblem

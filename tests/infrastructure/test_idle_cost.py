@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.infrastructure.deployed import EVERYTHING_SET, REGION, ROOT, Deployed
-from tuner.core.pricing import invocation_cost_usd, price_rows, prices_for
+from tuner.core.money.pricing import invocation_cost_usd, price_rows, prices_for
 
 HOURS_A_MONTH = 730
 SWEEP_BILLED_MS = 3_000
@@ -41,7 +41,7 @@ def monthly_usd(deployed: Deployed) -> dict[str, float]:
         "Schedules": sweeps * price("AmazonEventBridge", "scheduler-invocation"),
         "Lambda": compute_usd,
         "Logs": sweeps * SWEEP_LOG_BYTES / 1024**3 * price("AmazonCloudWatch", "logs-ingestion"),
-        "Custom metrics": 0.0,  # only news is sent: tests/unit/test_sweep_handler.py
+        "Custom metrics": 0.0,  # only news is sent: tests/unit/handlers/test_sweep_handler.py
         "Traces": sweeps * price("AWSXRay", "trace-recorded"),
         "S3 requests": sweeps * price("AmazonS3", "list-or-put"),
         "State transitions": 0.0,

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 
 from tests.infrastructure.deployed import ROOT, Deployed
 from tests.infrastructure.test_permissions import packaging
-from tuner.core.clone import CHECKED_WITH
+from tuner.core.function.clone import CHECKED_WITH
 
 FUNCTIONS = sorted(packaging().DEPENDENCIES)
 SET_BRINGS = {

@@ -16,8 +16,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.infrastructure.deployed import ACCOUNT, EVERYTHING_SET, REGION, ROOT, Deployed, definition, states
 from tuner.aws.target import TargetReader
-from tuner.core.bucket_layout import GIVEN_PAYLOAD, PROGRESS
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.run.bucket_layout import GIVEN_PAYLOAD, PROGRESS
+from tuner.core.run.plan import CLONE_PREFIX
 
 CLONES = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{CLONE_PREFIX}*"
 BUCKET = f"arn:aws:s3:::lambda-tuner-artifacts-{ACCOUNT}-{REGION}"

@@ -20,7 +20,7 @@ from tests.infrastructure.deployed import (
 )
 from tuner import __version__
 from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
-from tuner.core.plan import read_tags
+from tuner.core.run.plan import read_tags
 
 
 def test_functions_are_the_handlers(by_default: Deployed) -> None:

@@ -47,7 +47,7 @@ _MEASURED_TWICE = "well/step/measure:1/error-after"
 _RESTORES = "tests/unit/steps/test_restore.py"
 _RUNS = "tests/unit/steps/test_run.py"
 _SWEEPS = "tests/unit/steps/test_sweep.py"
-_SNAPSHOTS = "tests/unit/test_snapshot.py"
+_SNAPSHOTS = "tests/unit/core/function/test_snapshot.py"
 _MEASURES = "tests/unit/steps/test_measure.py"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -306,10 +306,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a name that looks escaped is another run's",
         SWEEP,
-        "tuner/core/run_id.py",
+        "tuner/core/run/run_id.py",
         'each if each != "=" and TAG_VALUE',
         "each if TAG_VALUE",
-        ("tests/unit/test_run_id.py::test_a_name_that_looks_escaped_stays_itself",),
+        ("tests/unit/core/run/test_run_id.py::test_a_name_that_looks_escaped_stays_itself",),
     ),
     # --- plan ---
     Mutant(
@@ -333,7 +333,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "only the first copy of a round is planned",
         PLAN,
-        "tuner/core/plan.py",
+        "tuner/core/run/plan.py",
         "return replace(self, steps=self.steps + added)",
         "return replace(self, steps=self.steps + added[:1])",
         ("reserving/story/all:0/nothing-fails", f"{_RUNS}::test_copy_is_in_the_plan_before_it_is_made"),
@@ -341,7 +341,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "two runs have the same copies",
         PLAN,
-        "tuner/core/plan.py",
+        "tuner/core/run/plan.py",
         "{hashlib.sha256(run_id.encode()).hexdigest()[:12]}",
         "{hashlib.sha256(b'run').hexdigest()[:12]}",
         (_SECOND_RUN,),
@@ -349,10 +349,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "both architectures share a copy",
         PLAN,
-        "tuner/core/plan.py",
+        "tuner/core/run/plan.py",
         'architecture = "arm" if candidate.architecture == "arm64" else "x86"',
         'architecture = "arm"',
-        ("tests/unit/test_clone.py::test_every_copy_has_a_name_of_its_own",),
+        ("tests/unit/core/function/test_clone.py::test_every_copy_has_a_name_of_its_own",),
     ),
     Mutant(
         "copies do not tell their run",
@@ -672,7 +672,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "everything is the same",
         SNAPSHOT,
-        "tuner/core/snapshot.py",
+        "tuner/core/function/snapshot.py",
         "same = None if unknown else value == other",
         "same = None if unknown else True",
         (_RECONFIGURED,),
@@ -680,7 +680,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "what could not be read is the same",
         SNAPSHOT,
-        "tuner/core/snapshot.py",
+        "tuner/core/function/snapshot.py",
         "same = None if unknown else value == other",
         "same = unknown or value == other",
         (f"{_SNAPSHOTS}::test_what_could_not_be_read_is_not_called_the_same",),
@@ -688,7 +688,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "tags and versions are not compared",
         SNAPSHOT,
-        "tuner/core/snapshot.py",
+        "tuner/core/function/snapshot.py",
         '        if section == "revision":\n            continue\n        other',
         '        if section in ("revision", "tags", "versions"):\n            continue\n        other',
         (_WELL,),
@@ -696,7 +696,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a setting is taken for one of AWS's own",
         SNAPSHOT,
-        "tuner/core/snapshot.py",
+        "tuner/core/function/snapshot.py",
         '        "metricFilterCount",\n',
         '        "metricFilterCount",\n        "FileSystemConfigs",\n',
         (f"{_SNAPSHOTS}::test_every_setting_is_compared",),
@@ -712,7 +712,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "secrets stand in the snapshot",
         SNAPSHOT,
-        "tuner/core/snapshot.py",
+        "tuner/core/function/snapshot.py",
         '_SECRET_KEYS = frozenset({"Environment"})',
         "_SECRET_KEYS: frozenset[str] = frozenset()",
         (f"{_SNAPSHOTS}::test_secrets_are_hashes",),
@@ -720,7 +720,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "another environment has the same hash",
         SNAPSHOT,
-        "tuner/core/snapshot.py",
+        "tuner/core/function/snapshot.py",
         'key: f"sha256:{_digest(item)}" if key in _SECRET_KEYS',
         'key: "sha256:…" if key in _SECRET_KEYS',
         (f"{_SNAPSHOTS}",),
@@ -728,7 +728,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a change by somebody else is not told",
         SNAPSHOT,
-        "tuner/core/snapshot.py",
+        "tuner/core/function/snapshot.py",
         "    return tuple(found)\n\n\ndef _modified_at",
         "    return ()\n\n\ndef _modified_at",
         (_RECONFIGURED,),
@@ -760,7 +760,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a change is dated by an older one",
         SNAPSHOT,
-        "tuner/core/snapshot.py",
+        "tuner/core/function/snapshot.py",
         "modified_at = now if now != was else None",
         "modified_at = now",
         (f"{_SNAPSHOTS}::test_a_change_is_not_dated_by_an_older_one",),
@@ -769,10 +769,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "what is unmeasured is free",
         BOOKING,
-        "tuner/core/spending.py",
+        "tuner/core/money/spending.py",
         "    return problem.worst_ms\n",
         "    return 0.0\n",
-        ("tests/unit/test_spending.py::test_the_report_and_the_budget_count_alike",),
+        ("tests/unit/core/money/test_spending.py::test_the_report_and_the_budget_count_alike",),
     ),
     Mutant(
         "the answer rests on the cold starts that were asked for",
@@ -785,7 +785,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "what was measured is paid instead of what was billed",
         BOOKING,
-        "tuner/core/spending.py",
+        "tuner/core/money/spending.py",
         "        return float(invocation.billed_ms)\n",
         "        return float(invocation.duration_ms or invocation.billed_ms)\n",
         (_WELL,),
@@ -793,7 +793,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "requests are free",
         BOOKING,
-        "tuner/core/pricing.py",
+        "tuner/core/money/pricing.py",
         "        + prices.usd_per_request\n",
         "",
         (_WELL,),
@@ -801,7 +801,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "failed invocations are not in the report",
         BOOKING,
-        "tuner/core/result.py",
+        "tuner/core/answer/result.py",
         "            for observation in observations\n            for invocation in observation.invocations\n        ],\n        **({} if anchor",
         "            for observation in observations\n            for invocation in observation.invocations\n"
         '            if invocation.outcome == "ok"\n        ],\n        **({} if anchor',

@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code
-from tuner.core.bucket_layout import run_key
 from tuner.core.errors import RunNotFound, StudyBusy
-from tuner.core.run_id import check_run_id
+from tuner.core.run.bucket_layout import run_key
+from tuner.core.run.run_id import check_run_id
 
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
 _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tuner.aws.failures import aws_call, error_code
-from tuner.core.bucket_layout import code_key
 from tuner.core.errors import CloneFailed, FunctionNotTunable, ServiceError
+from tuner.core.run.bucket_layout import code_key
 
 _CHUNK_BYTES = 1024 * 1024
 _IN_MEMORY_BYTES = 32 * 1024 * 1024

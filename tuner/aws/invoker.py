@@ -25,8 +25,8 @@ from tuner.core.errors import (
 )
 from tuner.core.foreign_text import one_line, visible
 from tuner.core.log_records import ReportRecord, begun_request, find_report, init_ran_again
+from tuner.core.measurement.traceback_frames import frames_of
 from tuner.core.model import Invocation, Outcome
-from tuner.core.traceback_frames import frames_of
 
 LOG_WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Growing waits for CloudWatch Logs to show a record; lags of 5 to 15 s were seen."""

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code
 from tuner.core.errors import PermissionDenied, ServiceError
-from tuner.core.role_policies import RolePolicy
+from tuner.core.function.role_policies import RolePolicy
 
 
 class RolePolicyReader:

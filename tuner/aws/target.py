@@ -12,8 +12,14 @@ from botocore.exceptions import ClientError
 from tuner.aws.failures import aws_call, error_code
 from tuner.aws.role_policies import RolePolicyReader
 from tuner.core.errors import FunctionNotFound, PermissionDenied, ServiceError
-from tuner.core.role_policies import RolePolicy
-from tuner.core.snapshot import CONFIGURATION, NOT_READABLE, PROVISIONED_CONCURRENCY, QUALIFIED, RUNTIME_MANAGEMENT
+from tuner.core.function.role_policies import RolePolicy
+from tuner.core.function.snapshot import (
+    CONFIGURATION,
+    NOT_READABLE,
+    PROVISIONED_CONCURRENCY,
+    QUALIFIED,
+    RUNTIME_MANAGEMENT,
+)
 
 _ABSENT = {
     "ResourceNotFoundException",

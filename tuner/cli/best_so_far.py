@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tuner.core.anchor import anchored
-from tuner.core.disturbance import is_left_out
+from tuner.core.measurement.anchor import anchored
+from tuner.core.measurement.disturbance import is_left_out
 from tuner.core.model import Candidate, Invocation, Observation, SearchProblem
-from tuner.core.pricing import cost_per_million_usd
+from tuner.core.money.pricing import cost_per_million_usd
 
 
 def best_so_far(problem: SearchProblem, observations: Sequence[Observation]) -> dict[str, Any] | None:

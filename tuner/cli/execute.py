@@ -25,9 +25,9 @@ from tuner.cli.failures import (
 )
 from tuner.cli.follow import RunEnd, caught_interrupts, follow
 from tuner.cli.runs import Runs, new_run_id
-from tuner.core.bucket_layout import COMMAND, REPORT_FILES, run_key
 from tuner.core.errors import REPORT_LINE, PayloadFailed
 from tuner.core.foreign_text import visible
+from tuner.core.run.bucket_layout import COMMAND, REPORT_FILES, run_key
 
 _POLL_S = {"local": 1.0, "aws": 2.0}
 """On this machine every question takes CPU time from what is being measured."""

@@ -7,8 +7,8 @@ from tuner.cli.account import Account
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, UsageProblem, print_json
 from tuner.cli.reading import find_run
-from tuner.core.bucket_layout import REPORT_FILES, run_key
 from tuner.core.errors import RunNotFound
+from tuner.core.run.bucket_layout import REPORT_FILES, run_key
 
 _MOST_HOURS = 168.0
 """S3 takes no longer one ("Download and upload objects with presigned URLs", Amazon S3 User Guide; seen 2026-11-28)."""

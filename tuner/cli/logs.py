@@ -18,9 +18,9 @@ from typing import Any
 from tuner.cli.console import error_console
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, UsageProblem, show_error
 from tuner.cli.text_files import BYTE_ORDER_MARKS
-from tuner.core.latency import percentile, samples_needed
 from tuner.core.log_records import InitReport, Record, ReportRecord, RestoreReport, read_records
 from tuner.core.log_records.missing import Witness
+from tuner.core.measurement.latency import percentile, samples_needed
 
 STANDARD_INPUT = "-"
 _PIECE_BYTES = 1_048_576

@@ -12,8 +12,8 @@ from tuner.cli.console import error_console
 from tuner.cli.failures import EXIT_OK, UsageProblem
 from tuner.cli.reading import find_run
 from tuner.cli.store import ArtifactReader, FolderArtifacts, store_home
-from tuner.core.bucket_layout import REPORT_FILES, run_key
 from tuner.core.errors import RunNotFound
+from tuner.core.run.bucket_layout import REPORT_FILES, run_key
 
 
 def open_report(artifacts: ArtifactReader, wanted: str, where: str, *, print_path: bool) -> int:

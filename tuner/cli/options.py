@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from tuner.cli.failures import UsageProblem
 from tuner.cli.text_files import read_text
 from tuner.core.errors import InvalidRequest
-from tuner.core.goal import parse_goal
+from tuner.core.request.goal import parse_goal
 
 Parsed = TypeVar("Parsed")
 
@@ -151,7 +151,7 @@ def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[st
     Raises:
         InvalidRequest: Lists every problem at once.
     """
-    from tuner.core.request import parse_request
+    from tuner.core.request.parsing import parse_request
 
     problems: list[str] = []
 

@@ -16,9 +16,9 @@ from tuner.cli.reading import RunRow, find_run, latest_runs, read_document, read
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, function_finder, patch_template
 from tuner.cli.text_files import UTF16_MARKS
-from tuner.core.bucket_layout import COMMAND, run_key
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
+from tuner.core.run.bucket_layout import COMMAND, run_key
 from tuner.report import document as doc
 from tuner.report.change import VERDICTS_TO_ACT_ON, architecture_changes
 from tuner.report.sentences import keep_sentence

@@ -15,11 +15,11 @@ from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict, print_json
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.cli.unreported import what_is_known
-from tuner.core.bucket_layout import INDEX, REPORT_FILES, index_key, run_key
+from tuner.core.answer.result import SCHEMA_VERSION
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
-from tuner.core.result import SCHEMA_VERSION
-from tuner.core.run_id import is_run_id
+from tuner.core.run.bucket_layout import INDEX, REPORT_FILES, index_key, run_key
+from tuner.core.run.run_id import is_run_id
 
 _MOST_COMPLETIONS = 30
 """Each reported run has a small object here, so that listing reads no large one."""

@@ -14,9 +14,9 @@ from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.failures import aws_call
 from tuner.cli.account import Account
 from tuner.core.aws_limits import LONGEST_EXECUTION_NAME
-from tuner.core.bucket_layout import FAILURE, GIVEN_PAYLOAD, PROGRESS, REPORT_FILES, STOP, run_key
 from tuner.core.errors import TunerError
-from tuner.core.function_reference import read_function_reference
+from tuner.core.function.function_reference import read_function_reference
+from tuner.core.run.bucket_layout import FAILURE, GIVEN_PAYLOAD, PROGRESS, REPORT_FILES, STOP, run_key
 
 ExecutionState = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
 

@@ -17,7 +17,7 @@ from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.text_files import read_text
 from tuner.core.errors import InvalidRequest, TunerError
 from tuner.core.foreign_text import visible
-from tuner.core.tuning_request import shown_json
+from tuner.core.request.tuning_request import shown_json
 
 FILE_NAME = "lambda-tuner.toml"
 

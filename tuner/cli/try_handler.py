@@ -26,11 +26,11 @@ from tuner.cli.options import RequestFlags, build_request
 from tuner.cli.packing_display import shown_packing
 from tuner.cli.settings import Subject
 from tuner.cli.template_function import TemplateFunction, read_template_function
-from tuner.core.advice import advise
+from tuner.core.answer.advice import advise
 from tuner.core.aws_limits import LONGEST_FUNCTION_TIMEOUT_S
 from tuner.core.foreign_text import one_line, visible
+from tuner.core.function.target import MAX_TIMEOUT_S
 from tuner.core.model import Architecture, Invocation, architecture_of
-from tuner.core.target import MAX_TIMEOUT_S
 from tuner.embedded.identity import STEERING_PREFIX
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def subject_of(function: str) -> Subject:
 
 
 def _name_of(function: str) -> str:
-    from tuner.core.function_reference import read_function_reference
+    from tuner.core.function.function_reference import read_function_reference
 
     reference, _ = read_function_reference(function)
     return reference.name if reference else function
@@ -84,7 +84,7 @@ def offer_examples(aws: EmbeddedAws, function: str) -> None:
         FunctionNotFound: It is no example, and the embedded AWS has no such function.
     """
     from tuner.cli.examples import demo_memory_mb, deploy_example, examples
-    from tuner.core.function_reference import read_function_reference
+    from tuner.core.function.function_reference import read_function_reference
     from tuner.embedded.account import client
     from tuner.embedded.identity import memory_cap_mb
 

@@ -16,7 +16,7 @@ from tuner.cli.account import Account, find_stack
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK
 from tuner.core.errors import ServiceError
-from tuner.core.plan import CLONE_PREFIX, is_clone
+from tuner.core.run.plan import CLONE_PREFIX, is_clone
 
 FUNCTION_NAMES = (
     "plan", "copy-code", "suggest", "create-clones", "measure", "recommend", "restore", "report", "explain-failure",

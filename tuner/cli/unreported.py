@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuner.cli.store import ArtifactReader, FolderArtifacts
-from tuner.core.bucket_layout import OBSERVATIONS, RECORD, run_key
 from tuner.core.foreign_text import visible
+from tuner.core.run.bucket_layout import OBSERVATIONS, RECORD, run_key
 
 
 def what_is_known(artifacts: ArtifactReader, run_id: str) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import cattrs
 from cattrs.errors import ClassValidationError
 
-from tuner.core.tuning_request import MemoryRange, MemorySpec
+from tuner.core.request.tuning_request import MemoryRange, MemorySpec
 
 Value = TypeVar("Value")
 

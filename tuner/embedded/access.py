@@ -21,7 +21,7 @@ from hmac import compare_digest
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote
 
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.run.plan import CLONE_PREFIX
 from tuner.embedded.identity import ARTIFACT_BUCKET, CODE_BUCKET, STACK
 
 Caller = Literal["user", "function"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG
+from tuner.core.run.plan import CLONE_PREFIX, CPU_TIME_TAG
 from tuner.embedded.code_store import CodeStore
 from tuner.embedded.host.model import FunctionSpec, InvocationResult
 from tuner.embedded.identity import is_own_function

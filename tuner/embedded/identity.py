@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from tuner.core.memory_sizes import ONE_VCPU_MB
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.core.run.plan import CLONE_PREFIX
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"

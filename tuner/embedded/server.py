@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner import __version__
-from tuner.core.bucket_layout import CODE_COPIES
+from tuner.core.run.bucket_layout import CODE_COPIES
 from tuner.embedded import identity
 from tuner.embedded.bucket_folder import BucketFolder, sweep
 from tuner.embedded.locks import IN_USE, shared, sweep_working_folders, working_folder

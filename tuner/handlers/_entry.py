@@ -19,7 +19,7 @@ from tuner.aws.clones import Clones
 from tuner.aws.failures import aws_call
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
-from tuner.core.plan import read_tags
+from tuner.core.run.plan import read_tags
 
 logger = Logger()
 tracer = Tracer()

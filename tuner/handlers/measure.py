@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tuner.aws.clients import INVOKE_MARGIN_S, client, invoke_client
 from tuner.aws.invoker import Invoker
-from tuner.core.processors import PROCESSOR_TIMEOUT_S
+from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
 from tuner.handlers._entry import logger, metrics, run_artifacts, tracer
 from tuner.steps.measure import measure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.core.latency import percentile, percentile_interval
+from tuner.core.measurement.latency import percentile, percentile_interval
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.charts import MOST_DOTS

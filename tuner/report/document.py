@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuner.core.keep_or_change import KEPT, decision_reason
-from tuner.core.latency import samples_needed
+from tuner.core.answer.keep_or_change import KEPT, decision_reason
+from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import DEFAULT_CONFIDENCE, DEFAULT_TOLERANCE
 
 Document = Mapping[str, Any]

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.anchor import anchored
-from tuner.core.bucket_layout import SEARCH, STOP
-from tuner.core.cold_starts import FIRST_TRIAL, cold_start_batches
-from tuner.core.drift import DRIFT_INVOCATIONS, estimate_drift
 from tuner.core.errors import NothingMeasured
+from tuner.core.measurement.anchor import anchored
+from tuner.core.measurement.cold_starts import FIRST_TRIAL, cold_start_batches
+from tuner.core.measurement.drift import DRIFT_INVOCATIONS, estimate_drift
 from tuner.core.model import Batch, Candidate, Facts, Observation
-from tuner.core.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
+from tuner.core.money.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
+from tuner.core.money.spending import spent_usd
+from tuner.core.run.bucket_layout import SEARCH, STOP
 from tuner.core.search import conclude, recommend
-from tuner.core.spending import spent_usd
 from tuner.steps.earlier import load_earlier
 from tuner.steps.run import RunRecord, compared, memory_caps
 

@@ -9,9 +9,9 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.code import copy_package, handed_out, kept_by_its_owner
 from tuner.aws.target import TargetReader
-from tuner.core.bucket_layout import code_key
 from tuner.core.errors import CloneFailed, FunctionNotTunable, PermissionDenied
-from tuner.core.target import TargetFunction
+from tuner.core.function.target import TargetFunction
+from tuner.core.run.bucket_layout import code_key
 from tuner.steps.run import load_record
 
 _YOUNG = timedelta(days=1)

@@ -10,13 +10,13 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S
 from tuner.aws.clones import Clones, MemoryCapReached
 from tuner.aws.target import TargetReader
-from tuner.core.bucket_layout import FACTS, code_key
 from tuner.core.codec import to_json
 from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone
+from tuner.core.function.target import TargetFunction
 from tuner.core.model import Batch, Candidate, Observation
-from tuner.core.plan import CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG, clone_name
-from tuner.core.run_id import run_tag
-from tuner.core.target import TargetFunction
+from tuner.core.run.bucket_layout import FACTS, code_key
+from tuner.core.run.plan import CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG, clone_name
+from tuner.core.run.run_id import run_tag
 from tuner.steps.run import Journal, journal_name, load_plan, load_record, load_round, memory_caps, save_plan
 
 _COPIED_AGAIN = 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.bucket_layout import EARLIER
 from tuner.core.codec import from_json
 from tuner.core.model import EarlierRun
+from tuner.core.run.bucket_layout import EARLIER
 
 
 @dataclass(frozen=True, slots=True)

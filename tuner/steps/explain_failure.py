@@ -9,9 +9,9 @@ from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core import errors
-from tuner.core.bucket_layout import FAILURE
 from tuner.core.codec import to_json
 from tuner.core.foreign_text import one_line
+from tuner.core.run.bucket_layout import FAILURE
 
 _CAUSE_CHARACTERS = 2_000
 

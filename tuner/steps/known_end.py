@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.failures import aws_call, error_code
-from tuner.core.bucket_layout import COMMAND, GIVEN_PAYLOAD, STOP
 from tuner.core.errors import RunNotFound, TunerError
+from tuner.core.run.bucket_layout import COMMAND, GIVEN_PAYLOAD, STOP
 from tuner.steps.overdue import is_open
 
 UNKNOWN = "UNKNOWN"

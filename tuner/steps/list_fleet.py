@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuner.aws.tagged import tagged_functions
-from tuner.core.fleet import ENABLED_TAG, ENABLED_VALUE, FleetMember, read_member
+from tuner.core.request.fleet import ENABLED_TAG, ENABLED_VALUE, FleetMember, read_member
 
 
 def list_fleet(tagging: Any, *, execution_name: str) -> dict[str, Any]:

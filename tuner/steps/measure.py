@@ -15,12 +15,12 @@ from tuner.aws.clients import INVOKE_MARGIN_S
 from tuner.aws.invoker import LOG_WAITS_S, Invoker
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import BatchUnfinished, CloneNotReady, RunNotFound, Throttled
+from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
+from tuner.core.function.snap_start import COPY_VERSION
 from tuner.core.model import Batch, Invocation, Observation
-from tuner.core.payload_mix import next_payload
-from tuner.core.plan import clone_name
-from tuner.core.power_tuning import accept_allowed
-from tuner.core.processors import PROCESSOR_TIMEOUT_S
-from tuner.core.snap_start import COPY_VERSION
+from tuner.core.request.payload_mix import next_payload
+from tuner.core.request.power_tuning import accept_allowed
+from tuner.core.run.plan import clone_name
 from tuner.steps.progress import report_batch
 from tuner.steps.run import (
     Journal,

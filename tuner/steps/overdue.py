@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tuner.aws.artifacts import Artifacts, RunArtifacts
-from tuner.core.bucket_layout import OPEN_MARKS, open_mark_key
-from tuner.core.run_id import is_run_id
+from tuner.core.run.bucket_layout import OPEN_MARKS, open_mark_key
+from tuner.core.run.run_id import is_run_id
 
 
 def mark_open(artifacts: RunArtifacts, *, expires_at: str, function_name: str | None = None) -> None:

@@ -16,26 +16,22 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import VERSIONS
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
-from tuner.core.bucket_layout import GIVEN_PAYLOAD, PROGRESS, RECORD, USERS_PAYLOADS
-from tuner.core.clone import check_service_model
 from tuner.core.codec import to_json
-from tuner.core.concurrency import Concurrency, Reserve, plan_concurrency
 from tuner.core.errors import InvalidRequest
-from tuner.core.function_reference import parse_function_reference
-from tuner.core.memory_sizes import memory_space
+from tuner.core.function.clone import check_service_model
+from tuner.core.function.concurrency import Concurrency, Reserve, plan_concurrency
+from tuner.core.function.function_reference import parse_function_reference
+from tuner.core.function.preflight import Surrounding, check_tunable
+from tuner.core.function.processors import with_processors
+from tuner.core.function.snap_start import check_snap_start, snap_start_warning, snapshot_prices
+from tuner.core.function.snapshot import fingerprint
+from tuner.core.function.target import TargetFunction, read_target
 from tuner.core.model import Architecture, Candidate, FixedDesign, SearchProblem
-from tuner.core.plan import Plan
-from tuner.core.power_tuning import check_its_payloads, design_budget, read_event
-from tuner.core.preflight import Surrounding, check_tunable
-from tuner.core.pricing import candidate_cost_usd, copy_cost_usd, prices_for, restore_cost_usd, tier_for
-from tuner.core.processors import with_processors
-from tuner.core.request import parse_request
-from tuner.core.run_id import run_tag
-from tuner.core.snap_start import check_snap_start, snap_start_warning, snapshot_prices
-from tuner.core.snapshot import fingerprint
-from tuner.core.study_key import study_key
-from tuner.core.target import TargetFunction, read_target
-from tuner.core.tuning_request import (
+from tuner.core.money.pricing import candidate_cost_usd, copy_cost_usd, prices_for, restore_cost_usd, tier_for
+from tuner.core.request.memory_sizes import memory_space
+from tuner.core.request.parsing import parse_request
+from tuner.core.request.power_tuning import check_its_payloads, design_budget, read_event
+from tuner.core.request.tuning_request import (
     MAX_MIX_BYTES,
     MemoryRange,
     PowerTuning,
@@ -43,6 +39,10 @@ from tuner.core.tuning_request import (
     WeightedPayload,
     check_payloads,
 )
+from tuner.core.run.bucket_layout import GIVEN_PAYLOAD, PROGRESS, RECORD, USERS_PAYLOADS
+from tuner.core.run.plan import Plan
+from tuner.core.run.run_id import run_tag
+from tuner.core.run.study_key import study_key
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
 from tuner.steps.run import Outside, RunRecord, save_payloads, save_plan

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.anchor import anchored
-from tuner.core.bucket_layout import PROGRESS
+from tuner.core.measurement.anchor import anchored
 from tuner.core.model import Batch, Observation
-from tuner.core.spending import spent_usd
+from tuner.core.money.spending import spent_usd
+from tuner.core.run.bucket_layout import PROGRESS
 from tuner.steps.run import RunRecord
 
 

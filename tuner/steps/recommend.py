@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.anchor import anchored
-from tuner.core.bucket_layout import ALTERNATIVES, DECISION, EXPLANATION, SEARCH
 from tuner.core.codec import to_json
-from tuner.core.drift import estimate_drift, with_drift
+from tuner.core.measurement.anchor import anchored
+from tuner.core.measurement.drift import estimate_drift, with_drift
 from tuner.core.model import Facts, WarmStart
+from tuner.core.run.bucket_layout import ALTERNATIVES, DECISION, EXPLANATION, SEARCH
 from tuner.core.search import conclude, explain, goal_alternatives, recommend
 from tuner.steps.earlier import load_earlier
 from tuner.steps.progress import report_progress

@@ -9,8 +9,39 @@ from dataclasses import replace
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.anchor import anchor_factor, anchored
-from tuner.core.bucket_layout import (
+from tuner.core.answer.explained import batch_fields, explanation_fields, warm_start_fields
+from tuner.core.answer.power_tuning_output import (
+    design_notes,
+    input_notes,
+    output_fields,
+    outside_note,
+    transition_count,
+)
+from tuner.core.answer.result import (
+    SCHEMA_VERSION,
+    alternative_fields,
+    answer_fields,
+    cold_start_fields,
+    dry_run_fields,
+    evidence_fields,
+    execution_output,
+    goal_fields,
+    monthly_fields,
+    price_fields,
+    traffic_fields,
+)
+from tuner.core.codec import from_json
+from tuner.core.errors import REPORT_LINE, StudyBusy
+from tuner.core.foreign_text import json_text, one_line
+from tuner.core.function.snap_start import uninvoked_copies
+from tuner.core.function.traffic import unlike_production
+from tuner.core.measurement.anchor import anchor_factor, anchored
+from tuner.core.measurement.disturbance import disturbance_sentence
+from tuner.core.measurement.error_rates import error_sentences
+from tuner.core.model import Batch, Candidate, Explanation, GoalAlternatives, Observation, Recommendation
+from tuner.core.money.spending import spent_usd
+from tuner.core.request.tuning_request import PowerTuning
+from tuner.core.run.bucket_layout import (
     ALTERNATIVES,
     COMMAND,
     DECISION,
@@ -24,37 +55,6 @@ from tuner.core.bucket_layout import (
     function_key,
     index_key,
 )
-from tuner.core.codec import from_json
-from tuner.core.disturbance import disturbance_sentence
-from tuner.core.error_rates import error_sentences
-from tuner.core.errors import REPORT_LINE, StudyBusy
-from tuner.core.explained import batch_fields, explanation_fields, warm_start_fields
-from tuner.core.foreign_text import json_text, one_line
-from tuner.core.model import Batch, Candidate, Explanation, GoalAlternatives, Observation, Recommendation
-from tuner.core.power_tuning_output import (
-    design_notes,
-    input_notes,
-    output_fields,
-    outside_note,
-    transition_count,
-)
-from tuner.core.result import (
-    SCHEMA_VERSION,
-    alternative_fields,
-    answer_fields,
-    cold_start_fields,
-    dry_run_fields,
-    evidence_fields,
-    execution_output,
-    goal_fields,
-    monthly_fields,
-    price_fields,
-    traffic_fields,
-)
-from tuner.core.snap_start import uninvoked_copies
-from tuner.core.spending import spent_usd
-from tuner.core.traffic import unlike_production
-from tuner.core.tuning_request import PowerTuning
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
 from tuner.report.picture import render_svg

@@ -12,7 +12,6 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S
 from tuner.aws.clones import Clones
 from tuner.aws.target import TargetReader
-from tuner.core.bucket_layout import PLAN, RESTORED
 from tuner.core.codec import to_json
 from tuner.core.errors import (
     CloneNotReady,
@@ -24,8 +23,7 @@ from tuner.core.errors import (
     StudyBusy,
     TunerError,
 )
-from tuner.core.plan import Plan, clone_prefix
-from tuner.core.snapshot import (
+from tuner.core.function.snapshot import (
     CONFIGURATION,
     MISSING,
     NOT_READABLE,
@@ -36,6 +34,8 @@ from tuner.core.snapshot import (
     fingerprint,
     foreign_changes,
 )
+from tuner.core.run.bucket_layout import PLAN, RESTORED
+from tuner.core.run.plan import Plan, clone_prefix
 from tuner.steps.run import load_plan
 
 _MOST_REWRITINGS = 5

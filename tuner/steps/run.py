@@ -10,14 +10,14 @@ from itertools import accumulate
 from typing import Any, Literal
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.bucket_layout import FACTS, OBSERVATIONS, PAYLOAD_SIZES, PAYLOADS, PLAN, RECORD, ROUNDS
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import RunNotFound
+from tuner.core.function.target import TargetFunction
+from tuner.core.function.traffic import Traffic
 from tuner.core.model import Batch, Observation, SearchProblem
-from tuner.core.plan import Plan
-from tuner.core.target import TargetFunction
-from tuner.core.traffic import Traffic
-from tuner.core.tuning_request import TuningRequest, WeightedPayload
+from tuner.core.request.tuning_request import TuningRequest, WeightedPayload
+from tuner.core.run.bucket_layout import FACTS, OBSERVATIONS, PAYLOAD_SIZES, PAYLOADS, PLAN, RECORD, ROUNDS
+from tuner.core.run.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RunRecord:
     traffic: Traffic | None = None
     """What CloudWatch says of production; ``None``: unknown."""
     study_key: str = ""
-    """Names the study of everything that this run measures: see ``tuner.core.study_key``."""
+    """Names the study of everything that this run measures: see ``tuner.core.run.study_key``."""
     assumed_size: bool = False
     """Whether today's size is a guess, as for a handler that was never deployed."""
     busy: bool = False

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.bucket_layout import EARLIER, function_key
 from tuner.core.codec import from_json, to_json
+from tuner.core.run.bucket_layout import EARLIER, function_key
 from tuner.core.search import Study, StudyRun, StudySetAside, earlier_runs, open_study
 from tuner.steps.earlier import Earlier
 from tuner.steps.run import RunRecord

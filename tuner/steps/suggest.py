@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tuner.aws.artifacts import RunArtifacts
-from tuner.core.advice import advise
-from tuner.core.anchor import anchored
-from tuner.core.bucket_layout import ROUNDS, SEARCH, STOP
+from tuner.core.answer.advice import advise
 from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
+from tuner.core.measurement.anchor import anchored
+from tuner.core.measurement.traceback_frames import own_frames
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
+from tuner.core.run.bucket_layout import ROUNDS, SEARCH, STOP
 from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
-from tuner.core.traceback_frames import own_frames
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress, used
 from tuner.steps.run import (

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from tuner.aws.artifacts import Artifacts
 from tuner.aws.clones import Clones
 from tuner.core.errors import TunerError
-from tuner.core.plan import EXPIRES_TAG, RUN_TAG
-from tuner.core.run_id import is_run_id, run_of_tag
+from tuner.core.run.plan import EXPIRES_TAG, RUN_TAG
+from tuner.core.run.run_id import is_run_id, run_of_tag
 from tuner.steps.overdue import overdue_runs
 
 _PATIENCE = timedelta(days=1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.aws.artifacts import Artifacts
-from tuner.core.bucket_layout import digest_key
+from tuner.core.run.bucket_layout import digest_key
 from tuner.report.digest import render_digest_html
 
 

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from tests.integration.application.conftest import Application, wait_for
-from tuner.core.pricing import transition_price_usd
+from tuner.core.money.pricing import transition_price_usd
 from tuner.embedded.account import export_lines
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/report.schema.json").read_text())

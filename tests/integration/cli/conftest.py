@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.run.plan import CLONE_PREFIX
 from tuner.embedded import identity
 from tuner.embedded.account import EmbeddedAws, client, start, stop
 

@@ -32,9 +32,9 @@ from tuner.cli.follow import Interrupts
 from tuner.cli.runs import Runs
 from tuner.cli.tune_function import AccountFlags
 from tuner.cli.uninstall import PROBE_DESCRIPTION, STATE_MACHINE_NAMES
-from tuner.core.clone import CHECKED_WITH
-from tuner.core.plan import clone_prefix
-from tuner.core.pricing import price_rows, price_table
+from tuner.core.function.clone import CHECKED_WITH
+from tuner.core.money.pricing import price_rows, price_table
+from tuner.core.run.plan import clone_prefix
 
 NUMBER = "210987654321"
 

@@ -18,7 +18,7 @@ from tuner.cli.options import (
     parse_sizes,
 )
 from tuner.core.errors import InvalidRequest
-from tuner.core.request import parse_request
+from tuner.core.request.parsing import parse_request
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tuner.core.keep_or_change import KEPT, decision_reason
+from tuner.core.answer.keep_or_change import KEPT, decision_reason
 
 X86_USD_PER_GB_SECOND = 0.0000166667
 ARM_USD_PER_GB_SECOND = 0.0000133334

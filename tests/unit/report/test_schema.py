@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 
 from tests.unit.report import documents
-from tuner.core.power_tuning_output import OUTPUT_NAMES
-from tuner.core.result import OUTPUT_FIELDS
+from tuner.core.answer.power_tuning_output import OUTPUT_NAMES
+from tuner.core.answer.result import OUTPUT_FIELDS
 
 ROOT = Path(__file__).parents[3]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/schema/report.schema.json").read_text())

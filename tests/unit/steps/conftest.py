@@ -15,8 +15,8 @@ from tuner.aws.clones import Clones
 from tuner.aws.invoker import Invoker
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
-from tuner.core.bucket_layout import code_key
 from tuner.core.model import Batch
+from tuner.core.run.bucket_layout import code_key
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import measure
 from tuner.steps.plan import Surroundings, plan_run

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
-from tuner.core.bucket_layout import DECISION, RECORD, STOP
 from tuner.core.codec import to_json
 from tuner.core.errors import InvalidRequest
+from tuner.core.run.bucket_layout import DECISION, RECORD, STOP
 from tuner.steps.create_clones import create_clones
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report

@@ -11,8 +11,8 @@ import pytest
 
 from tests.unit.steps.conftest import FakeRun
 from tests.unit.steps.fakes import client_error
-from tuner.core.bucket_layout import code_key
 from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone, FunctionNotTunable, PermissionDenied
+from tuner.core.run.bucket_layout import code_key
 from tuner.steps.copy_code import copy_code
 from tuner.steps.create_clones import create_clones
 

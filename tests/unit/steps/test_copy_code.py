@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.unit.steps.conftest import FakeRun
-from tuner.core.bucket_layout import code_key
 from tuner.core.errors import CloneFailed, ServiceError
+from tuner.core.run.bucket_layout import code_key
 from tuner.steps.copy_code import copy_code
 
 PACKAGE = b"code" * 700_000

@@ -19,7 +19,6 @@ from tests.unit.steps.conftest import FakeRun
 from tests.unit.steps.fakes import client_error
 from tuner.aws import failures, invoker
 from tuner.aws.invoker import LOG_WAITS_S
-from tuner.core.bucket_layout import RECORD
 from tuner.core.codec import to_json
 from tuner.core.errors import (
     BatchUnfinished,
@@ -31,9 +30,10 @@ from tuner.core.errors import (
     Throttled,
     TooManyUnmeasured,
 )
+from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
 from tuner.core.model import Batch
-from tuner.core.processors import PROCESSOR_TIMEOUT_S
-from tuner.core.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload
+from tuner.core.request.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload
+from tuner.core.run.bucket_layout import RECORD
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import TASK_S, measure
 from tuner.steps.run import load_journals, load_payloads, load_record, observations_of, round_name, save_payloads

@@ -13,7 +13,7 @@ import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
 from tuner.core.errors import InvalidRequest, PayloadFailed
-from tuner.core.pricing import invocation_cost_usd, prices_for
+from tuner.core.money.pricing import invocation_cost_usd, prices_for
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore

@@ -20,7 +20,7 @@ from tuner.core.errors import (
     Throttled,
     TunerError,
 )
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.run.plan import CLONE_PREFIX
 from tuner.steps.report import report
 from tuner.steps.restore import Restored, restore
 

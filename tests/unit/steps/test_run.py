@@ -17,7 +17,6 @@ from tuner.application import application_root
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S, VERSIONS
 from tuner.aws.clones import Clones
-from tuner.core.bucket_layout import FACTS
 from tuner.core.errors import (
     CloneFailed,
     CloneNotReady,
@@ -32,7 +31,8 @@ from tuner.core.errors import (
     ServiceError,
     TooManyUnmeasured,
 )
-from tuner.core.plan import CLONE_PREFIX, CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG
+from tuner.core.run.bucket_layout import FACTS
+from tuner.core.run.plan import CLONE_PREFIX, CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG
 from tuner.steps.create_clones import create_clones
 from tuner.steps.overdue import mark_closed, overdue_runs
 from tuner.steps.plan import ASSUMED_SIZE_TAG

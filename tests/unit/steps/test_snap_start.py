@@ -11,7 +11,7 @@ import pytest
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import client_error
 from tuner.core.errors import CloneFailed, CloneNotReady, InvalidRequest, PriceUnknown, Throttled
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.run.plan import CLONE_PREFIX
 from tuner.steps.create_clones import create_clones
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report

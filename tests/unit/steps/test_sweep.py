@@ -12,7 +12,7 @@ from tests.unit.steps.fakes import client_error
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.aws_limits import TAG_VALUE
 from tuner.core.errors import Throttled
-from tuner.core.plan import CLONE_PREFIX
+from tuner.core.run.plan import CLONE_PREFIX
 from tuner.steps.sweep import sweep
 
 ORPHAN, OTHER, BUSY = (f"{CLONE_PREFIX}{number}-128-arm" for number in (1, 2, 3))

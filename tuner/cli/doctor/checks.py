@@ -11,10 +11,10 @@ from typing import Any, Literal
 from tuner.application import application_root
 from tuner.cli.account import Account
 from tuner.cli.uninstall import STATE_MACHINE_NAMES
-from tuner.core.clone import check_service_model
-from tuner.core.concurrency import plan_concurrency
 from tuner.core.errors import ServiceError
-from tuner.core.pricing import known_regions
+from tuner.core.function.clone import check_service_model
+from tuner.core.function.concurrency import plan_concurrency
+from tuner.core.money.pricing import known_regions
 
 LEAST_FREE_CODE_BYTES = 1024**3
 """A copy's package counts; the largest is 250 MB, and a round makes a few."""

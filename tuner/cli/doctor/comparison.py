@@ -12,7 +12,7 @@ from typing import Any
 from tuner.application import application_root
 from tuner.cli.doctor.checks import Check
 from tuner.cli.doctor.probe import REQUESTS, RunSeen
-from tuner.core.pricing import price_rows
+from tuner.core.money.pricing import price_rows
 
 REFERENCE = Path(__file__).with_name("reference.json")
 _REPORT_IT = "Please report it with the output of `lambda-tuner doctor --json`."

@@ -25,9 +25,9 @@ from tuner.cli.doctor.checks import Check
 from tuner.cli.follow import Interrupts, follow
 from tuner.cli.runs import Runs, new_run_id
 from tuner.cli.uninstall import PROBE_DESCRIPTION, is_probe, probe_name
-from tuner.core.bucket_layout import code_key, function_key, index_key, open_mark_key, run_key
 from tuner.core.errors import ServiceError, TunerError
-from tuner.core.plan import clone_prefix
+from tuner.core.run.bucket_layout import code_key, function_key, index_key, open_mark_key, run_key
+from tuner.core.run.plan import clone_prefix
 
 MEMORY_MB = 128
 REQUESTS: Mapping[str, Mapping[str, Any]] = {

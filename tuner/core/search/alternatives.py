@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuner.core.latency import samples_needed
+from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import (
     Alternative,
     GoalAlternatives,

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from statistics import fmean
 
-from tuner.core.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 from tuner.core.model import Candidate, Facts, Observation, SearchProblem
+from tuner.core.request.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 
 MOST_CANDIDATES = 400
 MOST_PAYLOADS = 8

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from tuner.core.memory_sizes import ONE_VCPU_MB
+from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.core.search.evidence import Evidence
 from tuner.core.search.shapes import utilisation
 from tuner.core.search.space import FloatArray, Space

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.disturbance import error_ratio, is_left_out
 from tuner.core.errors import InvalidRequest
+from tuner.core.measurement.disturbance import error_ratio, is_left_out
 from tuner.core.model import EarlierRun, Invocation, Observation, SearchProblem
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuner.core.error_rates import error_rates, sizes_that_fail_more
+from tuner.core.measurement.error_rates import error_rates, sizes_that_fail_more
 from tuner.core.model import Architecture, Candidate, Facts, Observation, SearchProblem
 
 MEMORY_HEADROOM_RATIO = 0.9

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.memory_sizes import ONE_VCPU_MB
 from tuner.core.model import Candidate, Facts, Observation, SearchProblem
-from tuner.core.payload_mix import next_payload
+from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.core.request.payload_mix import next_payload
 from tuner.core.search.belief import ENVIRONMENTS_WANTED, FINAL_DRAW_COUNT, Belief, believe, generator_of
 from tuner.core.search.bounded import bounded
 from tuner.core.search.decision import unseen_fastest

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tuner.core.errors import NothingMeasured, RunInterrupted
-from tuner.core.latency import samples_needed
+from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import (
     Candidate,
     ConfigurationEstimate,

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tuner.core.memory_sizes import ONE_VCPU_MB
+from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.core.search.space import FloatArray
 
 SHAPE_COUNT = 256

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from tuner.core.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 from tuner.core.model import Candidate, SearchProblem
-from tuner.core.pricing import restore_cost_usd
+from tuner.core.money.pricing import restore_cost_usd
+from tuner.core.request.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

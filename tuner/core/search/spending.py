@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tuner.core.function.snap_start import copies_of
 from tuner.core.model import Candidate, Observation, SearchProblem
-from tuner.core.pricing import copy_cost_usd, restore_cost_usd
+from tuner.core.money.pricing import copy_cost_usd, restore_cost_usd
+from tuner.core.money.spending import spent_usd
 from tuner.core.search.evidence import invocation_count
 from tuner.core.search.space import Space
-from tuner.core.snap_start import copies_of
-from tuner.core.spending import spent_usd
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tuner.core.disturbance import is_disturbed
 from tuner.core.errors import InvalidRequest
+from tuner.core.measurement.disturbance import is_disturbed
 from tuner.core.model import Batch, EarlierRun, Facts, Observation, SearchProblem
 from tuner.core.search.earlier import recent
 from tuner.core.search.evidence import checked_duration_ms

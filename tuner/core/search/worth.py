@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tuner.core.keep_or_change import KEPT, decision_reason
+from tuner.core.answer.keep_or_change import KEPT, decision_reason
 from tuner.core.model import Interval, KeepOrChange, SearchProblem
 from tuner.core.search.belief import Belief
 from tuner.core.search.decision import Decision

@@ -1,0 +1,53 @@
+"""A goal that no size can meet is not searched for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.unit.core.search.simulated import SimulatedFunction, problem_of
+from tuner.core.model import Batch, EarlierRun, Facts, LatencyGoal, Observation, SearchProblem, TuningBudget
+from tuner.core.search import conclude, open_study, recommend, suggest
+from tuner.core.search.planning import plan_round
+
+
+def test_goal_out_of_reach_ends_the_search_early(tmp_path: Path) -> None:
+    """Far below the function's floor: the verdict is certain after the first look, and the budget stays unspent."""
+    problem = problem_of(goal=LatencyGoal(95, 5), budget=TuningBudget(60, 10, 1000))
+    function, study = SimulatedFunction(), open_study(tmp_path / "study.log", "function")
+    observations: list[Observation] = []
+    while True:
+        suggestion = suggest(problem, study, observations, elapsed_minutes=1, facts=Facts())
+        if not suggestion.batches:
+            break
+        observations += [function.measure(batch) for batch in suggestion.batches]
+    assert suggestion.stop_reason == "The goal is out of reach."
+    assert sum(len(observation.invocations) for observation in observations) <= 25
+    answer = recommend(conclude(problem, observations, Facts()), stop_reason=suggestion.stop_reason)
+    assert answer.verdict == "GOAL_NOT_MET"
+    assert answer.recommended.samples > 0
+
+
+def test_a_goal_that_only_earlier_runs_call_out_of_reach_is_measured_at_the_fastest_size() -> None:
+    """A night that starts from an earlier one says GOAL_NOT_MET only of what it saw itself."""
+    problem = problem_of((128, 512, 1769, 3008), goal=LatencyGoal(95, 5))
+    function = SimulatedFunction()
+    facts = Facts(earlier=(EarlierRun("night-1", 0.5, tuple(_measured(problem, function, Facts()))),))
+    observations = _measured(problem, function, facts)
+    answer = recommend(conclude(problem, observations, facts), stop_reason="")
+    assert answer.verdict == "GOAL_NOT_MET"
+    assert max(row.samples for row in answer.configurations if row.candidate.memory_mb >= 1769) > 0
+    small = [observation for observation in observations if observation.candidate.memory_mb < 1769]
+    unseen = recommend(conclude(problem, small, facts), stop_reason="")
+    assert unseen.verdict == "UNCERTAIN"
+
+
+def _measured(problem: SearchProblem, function: SimulatedFunction, facts: Facts) -> list[Observation]:
+    """All that a run measures."""
+    observations: list[Observation] = []
+    while batches := plan_round(problem, observations, elapsed_minutes=0.0, facts=facts).batches:
+        number = len(observations) + 1
+        observations += [
+            function.measure(Batch(number, number, b.candidate, b.invocation_count, b.environment_count, b.reason))
+            for b in batches
+        ]
+    return observations

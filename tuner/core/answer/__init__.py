@@ -1,0 +1,1 @@
+"""What a run answers: its result and the words of it."""

@@ -1,0 +1,156 @@
+"""What a run says in AWS Lambda Power Tuning's own terms: its output's fields, and notes on what is done otherwise."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from tuner.core.errors import PriceUnknown
+from tuner.core.model import Candidate, ConfigurationEstimate, Observation, Recommendation, SearchProblem
+from tuner.core.money.pricing import candidate_cost_usd, transition_price_usd
+from tuner.core.request.tuning_request import PowerTuning
+
+OUTPUT_NAMES = ("strategy", "notes", "power", "cost", "duration", "stateMachine", "stats")
+"""What the execution's output has besides ours, for an input with fields of AWS Lambda Power Tuning."""
+
+
+def input_notes(given: PowerTuning) -> list[str]:
+    """What is done in place of fields that are accepted and have no effect of their own, each as a sentence."""
+    notes = []
+    if given.discard_top_bottom is not None:
+        notes.append(
+            "discardTopBottom: no invocation is discarded. A cold start is known by its own record and kept apart; "
+            "slow warm invocations happen in production too, and count."
+        )
+    if given.only_cold_starts:
+        notes.append(
+            "onlyColdStarts: invocations go to the same environments one after the other, and the recommendation is "
+            "for warm ones; the first of each environment is a cold start and shown apart, as coldStartMs. "
+            "Give coldStarts to measure more of them, and coldStartShare to let them count in cost and duration."
+        )
+    return notes
+
+
+def design_notes(
+    problem: SearchProblem, observations: Sequence[Observation], recommendation: Recommendation
+) -> list[str]:
+    """Which sizes of a fixed design were not invoked as often as asked, and why, each as a sentence."""
+    if problem.design is None:
+        return []
+    counts = Counter[Candidate]()
+    for observation in observations:
+        counts[observation.candidate] += len(observation.invocations)
+    asked = problem.design.invocation_count
+    reasons = {row.candidate: row.infeasible_reason for row in recommendation.configurations}
+    notes = []
+    for candidate in problem.design.candidates:
+        made, reason = counts[candidate], reasons.get(candidate)
+        if made < asked:
+            why = f": {reason}" if reason else ", because the run ended before"
+            notes.append(f"{candidate} was invoked {made} of {asked} times{why}.")
+    return notes
+
+
+def outside_note(memory_mb: int, reason: str) -> str:
+    """Say of a size that was asked for that it was not invoked, and why.
+
+    Args:
+        memory_mb: The size.
+        reason: A clause, with or without its subject.
+
+    Example:
+        >>> outside_note(3008, "is above the largest size that can be measured here, 1,024 MB")
+        '3,008 MB was not invoked: it is above the largest size that can be measured here, 1,024 MB.'
+    """
+    return f"{memory_mb:,} MB was not invoked: it {reason.removeprefix('it ')}."
+
+
+def transition_count(round_count: int, batch_count: int) -> int:
+    """State transitions of a run that ended well, without retries; ``docs/state-machine.md`` counts the states."""
+    return 7 + 4 * round_count + batch_count
+
+
+def output_fields(
+    problem: SearchProblem,
+    observations: Sequence[Observation],
+    recommended: ConfigurationEstimate,
+    *,
+    region: str,
+    transitions: int,
+    spent_usd: float,
+    with_stats: bool,
+) -> dict[str, Any]:
+    """The fields that it returns: the chosen size with its averages, what the run cost, and a row for each size.
+
+    Averages are of the warm, successful, measured invocations at a size, so
+    that each can be recomputed from the observations. Only where the chosen
+    size has none are they the model's estimates. Cost holds the request, which
+    its own leaves out.
+
+    Args:
+        problem: The run.
+        observations: All that was measured.
+        recommended: The chosen configuration.
+        region: Whose state machine runs; its price of a transition is used.
+        transitions: State transitions of the run.
+        spent_usd: What the run's invocations of the function cost.
+        with_stats: Whether the rows are asked for.
+    """
+    averages = {candidate: _averages(problem, observations, candidate) for candidate in problem.candidates}
+    average_usd, average_ms = averages[recommended.candidate] or _estimates(recommended)
+    try:
+        # Prices have at most nine decimals: more are the binary fraction's.
+        execution_usd = round(transitions * transition_price_usd(region), 10)
+    except PriceUnknown:
+        execution_usd = None
+    fields: dict[str, Any] = {
+        "power": recommended.candidate.memory_mb,
+        "cost": average_usd,
+        "duration": average_ms,
+        "stateMachine": {
+            "executionCost": execution_usd,
+            "lambdaCost": spent_usd,
+        },
+    }
+    if with_stats:
+        several = len({candidate.architecture for candidate in problem.candidates}) > 1
+        fields["stats"] = [
+            {
+                "value": candidate.memory_mb,
+                **({"architecture": candidate.architecture} if several else {}),
+                "averagePrice": found[0],
+                "averageDuration": found[1],
+            }
+            for candidate, found in averages.items()
+            if found is not None
+        ]
+    return fields
+
+
+def _averages(
+    problem: SearchProblem, observations: Sequence[Observation], candidate: Candidate
+) -> tuple[float, float] | None:
+    """Mean cost and mean duration of the warm invocations at a candidate; ``None`` where there is none."""
+    warm = [
+        (invocation.duration_ms, invocation.billed_ms)
+        for observation in observations
+        if observation.candidate == candidate
+        for invocation in observation.invocations
+        if invocation.outcome == "ok" and not invocation.cold
+    ]
+    measured = [(duration_ms, billed_ms) for duration_ms, billed_ms in warm if duration_ms is not None]
+    if not measured:
+        return None
+    average_usd = fmean(
+        candidate_cost_usd(problem, candidate, math.ceil(duration_ms) if billed_ms is None else billed_ms)
+        for duration_ms, billed_ms in measured
+    )
+    return average_usd, fmean(duration_ms for duration_ms, _ in measured)
+
+
+def _estimates(row: ConfigurationEstimate) -> tuple[float | None, float | None]:
+    cost, duration = row.cost_per_million_usd, row.duration_ms.get("mean")
+    return None if cost is None else cost.estimate / 1e6, None if duration is None else duration.estimate

@@ -1,0 +1,1 @@
+"""The function that is tuned: how it is named, what is known of it, and what its temporary copies need."""

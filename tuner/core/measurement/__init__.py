@@ -1,0 +1,1 @@
+"""What measured durations say, and how far they can be trusted."""

@@ -1,0 +1,1 @@
+"""One run: its id, its plan with undo, and where its objects lie."""
