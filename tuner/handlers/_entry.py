@@ -1,4 +1,4 @@
-"""What every entry point shares: the logger, the tracer, and where the artifacts are."""
+"""What every entry point shares: its logger and tracer, its metrics, and where the artifacts are."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.clients import client
@@ -24,6 +26,24 @@ from tuner.core.run.plan import read_tags
 logger = Logger()
 tracer = Tracer()
 metrics = Metrics()
+
+JsonObject = dict[str, Any]
+"""What an entry point takes and gives; its keys are those of ``state_machine/``."""
+
+Handler = Callable[[JsonObject, LambdaContext], JsonObject]
+
+
+def entry(handler: Handler) -> Handler:
+    """Make a function a Lambda entry point: its log lines have the request id, its trace has a segment of its own."""
+    traced: Handler = tracer.capture_lambda_handler(handler, capture_response=False)
+    logged: Handler = logger.inject_lambda_context(traced, clear_state=True)
+    return logged
+
+
+def count(name: str, value: int) -> None:
+    """Send one of the stack's own metrics."""
+    metrics.add_metric(name=name, unit="Count", value=value)
+    metrics.flush_metrics()
 
 
 @cache

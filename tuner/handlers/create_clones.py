@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tuner.handlers._entry import clones, logger, run_artifacts, target_reader, tracer
+from tuner.handlers._entry import JsonObject, clones, entry, run_artifacts, target_reader
 from tuner.steps.create_clones import create_clones
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+@entry
+def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
     """Take ``runId`` and ``round``; give ``ready``, or raise ``CloneNotReady`` to be called again."""
     ready = create_clones(
         run_artifacts(event["runId"]),

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import time
 from functools import cache
-from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tuner.aws.clients import INVOKE_MARGIN_S, client, invoke_client
 from tuner.aws.invoker import Invoker
 from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
-from tuner.handlers._entry import logger, metrics, run_artifacts, tracer
+from tuner.handlers._entry import JsonObject, count, entry, run_artifacts
 from tuner.steps.measure import measure
 
 
@@ -26,14 +25,12 @@ def _invoker(timeout_s: int) -> Invoker:
     )
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+@entry
+def handler(event: JsonObject, _: LambdaContext) -> JsonObject:
     """Take ``runId`` and ``batch``; give ``measured``, the count of invocations."""
     batch = event["batch"]
     measured = measure(
         run_artifacts(event["runId"]), _invoker, int(batch["round"]), int(batch["trial"]), sleep=time.sleep
     )
-    metrics.add_metric(name="Invocations", unit="Count", value=measured)
+    count("Invocations", measured)
     return {"measured": measured}

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tuner.core.model import architecture_of
 from tuner.handlers._entry import (
+    JsonObject,
+    count,
+    entry,
     is_local,
-    logger,
-    metrics,
     now,
     restorer,
     run_artifacts,
     target_reader,
-    tracer,
     traffic_reader,
 )
 from tuner.steps.plan import Surroundings, plan_run
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+@entry
+def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
     """Take ``input``, ``runId``, ``executionArn`` and ``startedAt``; give its id and what the machine needs."""
     region, account = context.invoked_function_arn.split(":")[3:5]
     local = is_local()
@@ -53,7 +50,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         started_at=event["startedAt"],
         start_restore=restorer(),
     )
-    metrics.add_metric(name="RunsPlanned", unit="Count", value=1)
+    count("RunsPlanned", 1)
     return {
         "runId": record.run_id,
         "dryRun": record.request.dry_run,

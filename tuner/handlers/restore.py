@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tuner.aws.clients import client
-from tuner.handlers._entry import clones, logger, now, run_artifacts, target_reader, tracer
+from tuner.handlers._entry import JsonObject, clones, entry, now, run_artifacts, target_reader
 from tuner.steps.known_end import known_end
 from tuner.steps.restore import restore
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+@entry
+def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
     """Take ``runId``, and from outside of the run the ``status`` with which it is said to have ended.
 
     Gives ``removed``, the count of temporary functions that were deleted, and the ``status`` that may be believed.

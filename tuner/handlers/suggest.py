@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tuner.handlers._entry import logger, now, run_artifacts, tracer
+from tuner.handlers._entry import JsonObject, entry, logger, now, run_artifacts
 from tuner.steps.suggest import suggest_round
 
 
-@logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+@entry
+def handler(event: JsonObject, _: LambdaContext) -> JsonObject:
     """Take ``runId``; give ``done``, ``round``, ``count`` and ``batches``."""
     round_number, batches = suggest_round(run_artifacts(event["runId"]), now=now())
     rows = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tuner.handlers import _entry
 from tuner.handlers import sweep as handler_module
 from tuner.steps.sweep import Swept
 
@@ -21,7 +22,7 @@ def metrics_sent(swept: Swept, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     for name in ("clones", "artifacts", "restorer"):
         monkeypatch.setattr(handler_module, name, lambda: None)
     monkeypatch.setattr(handler_module, "sweep", lambda *_, now: swept)
-    monkeypatch.setattr(handler_module.metrics, "namespace", "LambdaTuner")
+    monkeypatch.setattr(_entry.metrics, "namespace", "LambdaTuner")
     capsys.readouterr()
     handler_module.handler({}, CONTEXT)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
