@@ -17,6 +17,7 @@ from tests.unit.report.test_real_documents import noisy_curve
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import FakeLambda
 from tuner.core.model import Facts, LatencyGoal, Observation, SearchProblem
+from tuner.core.run.journal import observations_of
 from tuner.core.search import belief as believing
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
 from tuner.core.search.decision import decide
@@ -25,7 +26,7 @@ from tuner.report.what_if import what_if
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
-from tuner.steps.run import load_journals, load_record, observations_of
+from tuner.steps.run import load_journals, load_record
 
 pytestmark = pytest.mark.browser
 

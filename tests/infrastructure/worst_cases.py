@@ -32,8 +32,9 @@ from tuner.core.codec import to_json
 from tuner.core.model import Batch, Candidate, Invocation, Observation
 from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.core.run.bucket_layout import SEARCH, code_key
+from tuner.core.run.journal import Journal
 from tuner.core.run.plan import clone_name
-from tuner.steps.run import Journal, journal_name, load_plan, load_record, round_name, save_plan
+from tuner.steps.run import journal_name, load_plan, load_record, round_name, save_plan
 
 BOTH = ["x86_64", "arm64"]
 GOAL = {"percentile": 95, "limitMs": 300}

@@ -104,7 +104,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "complete whatever has changed",
         RESTORE,
-        "tuner/steps/restore.py",
+        "tuner/core/run/restored.py",
         "return not self.remaining and all(check.same is not False for check in self.checks)",
         "return not self.remaining",
         (_RECONFIGURED,),
@@ -818,7 +818,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the last observation of a run is not booked",
         BOOKING,
-        "tuner/steps/run.py",
+        "tuner/core/run/journal.py",
         "return [journal.observation for journal in journals if journal.observation.invocations]",
         "return [journal.observation for journal in journals[:-1] if journal.observation.invocations]",
         (_WELL,),

@@ -45,7 +45,8 @@ def read_best_so_far(artifacts: Any) -> dict[str, Any] | None:
     Args:
         artifacts: The run's objects, ``tuner.aws.artifacts.RunArtifacts``.
     """
-    from tuner.steps.run import load_journals, load_record, observations_of
+    from tuner.core.run.journal import observations_of
+    from tuner.steps.run import load_journals, load_record
 
     record = load_record(artifacts)
     observations = observations_of(load_journals(artifacts))

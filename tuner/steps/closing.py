@@ -14,9 +14,11 @@ from tuner.core.model import Batch, Candidate, Facts, Observation
 from tuner.core.money.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.bucket_layout import SEARCH, STOP
+from tuner.core.run.journal import without_cold_starts
+from tuner.core.run.record import RunRecord
 from tuner.core.search import conclude, recommend
 from tuner.steps.earlier import load_earlier
-from tuner.steps.run import RunRecord, compared, memory_caps
+from tuner.steps.run import memory_caps
 
 _LEAST_INVOCATIONS = 12
 """A run of fewer is too short for a drift to be worth three more."""
@@ -90,7 +92,9 @@ def _cold_starts(
         return ()
     facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=load_earlier(artifacts).runs)
     try:
-        conclusion = conclude(record.problem, anchored(compared(observations), record.request.observed), facts)
+        conclusion = conclude(
+            record.problem, anchored(without_cold_starts(observations), record.request.observed), facts
+        )
         recommendation = recommend(conclusion, stop_reason=artifacts.read(SEARCH)["stop_reason"])
     except NothingMeasured:
         return ()  # the next step says why

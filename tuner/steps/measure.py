@@ -20,17 +20,11 @@ from tuner.core.function.snap_start import COPY_VERSION
 from tuner.core.model import Batch, Invocation, Observation
 from tuner.core.request.payload_mix import next_payload
 from tuner.core.request.power_tuning import accept_allowed
+from tuner.core.run.journal import Journal
 from tuner.core.run.plan import clone_name
+from tuner.core.run.record import RunRecord
 from tuner.steps.progress import report_batch
-from tuner.steps.run import (
-    Journal,
-    RunRecord,
-    journal_name,
-    load_journals,
-    load_payloads,
-    load_record,
-    load_round,
-)
+from tuner.steps.run import journal_name, load_journals, load_payloads, load_record, load_round
 
 Answer = TypeVar("Answer")
 Value = TypeVar("Value")

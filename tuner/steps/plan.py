@@ -41,11 +41,12 @@ from tuner.core.request.tuning_request import (
 )
 from tuner.core.run.bucket_layout import GIVEN_PAYLOAD, PROGRESS, RECORD, USERS_PAYLOADS
 from tuner.core.run.plan import Plan
+from tuner.core.run.record import Outside, RunRecord
 from tuner.core.run.run_id import run_tag
 from tuner.core.run.study_key import study_key
 from tuner.steps.overdue import mark_open, restore_overdue
 from tuner.steps.progress import report_progress
-from tuner.steps.run import Outside, RunRecord, save_payloads, save_plan
+from tuner.steps.run import save_payloads, save_plan
 from tuner.steps.traffic import read_traffic
 
 LEAST_INVOCATIONS = 2

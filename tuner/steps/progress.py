@@ -10,7 +10,7 @@ from tuner.core.measurement.anchor import anchored
 from tuner.core.model import Batch, Observation
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.bucket_layout import PROGRESS
-from tuner.steps.run import RunRecord
+from tuner.core.run.record import RunRecord
 
 
 def report_progress(artifacts: RunArtifacts, **fields: Any) -> None:

@@ -11,10 +11,11 @@ from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.drift import estimate_drift, with_drift
 from tuner.core.model import Facts, WarmStart
 from tuner.core.run.bucket_layout import ALTERNATIVES, DECISION, EXPLANATION, SEARCH
+from tuner.core.run.journal import observations_of, without_cold_starts
 from tuner.core.search import conclude, explain, goal_alternatives, recommend
 from tuner.steps.earlier import load_earlier
 from tuner.steps.progress import report_progress
-from tuner.steps.run import compared, load_journals, load_record, memory_caps, observations_of
+from tuner.steps.run import load_journals, load_record, memory_caps
 
 
 def recommend_for(artifacts: RunArtifacts) -> str:
@@ -33,7 +34,7 @@ def recommend_for(artifacts: RunArtifacts) -> str:
         return "DRY_RUN"
     # The state machine bounds the number of rounds: past it, the search has not given a reason of its own.
     search: dict[str, Any] = artifacts.find(SEARCH) or {"stop_reason": "The run reached its bound of rounds."}
-    observations = anchored(compared(observations_of(load_journals(artifacts))), record.request.observed)
+    observations = anchored(without_cold_starts(observations_of(load_journals(artifacts))), record.request.observed)
     earlier = load_earlier(artifacts)
     facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=earlier.runs)
     conclusion = conclude(record.problem, observations, facts)

@@ -55,14 +55,16 @@ from tuner.core.run.bucket_layout import (
     function_key,
     index_key,
 )
+from tuner.core.run.journal import observations_of
+from tuner.core.run.record import RunRecord
+from tuner.core.run.restored import Restored
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
 from tuner.report.picture import render_svg
 from tuner.steps.earlier import load_earlier
 from tuner.steps.overdue import mark_closed, mark_open
 from tuner.steps.progress import report_progress
-from tuner.steps.restore import Restored
-from tuner.steps.run import RunRecord, load_journals, load_plan, load_record, load_round, memory_caps, observations_of
+from tuner.steps.run import load_journals, load_plan, load_record, load_round, memory_caps
 
 _ENDED_FROM_OUTSIDE = {
     "ABORTED": {

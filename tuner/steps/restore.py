@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
@@ -28,36 +28,16 @@ from tuner.core.function.snapshot import (
     MISSING,
     NOT_READABLE,
     QUALIFIED,
-    Check,
-    ForeignChange,
     compare,
     fingerprint,
     foreign_changes,
 )
 from tuner.core.run.bucket_layout import PLAN, RESTORED
 from tuner.core.run.plan import Plan, clone_prefix
+from tuner.core.run.restored import Restored
 from tuner.steps.run import load_plan
 
 _MOST_REWRITINGS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """The proof: what was removed, what is left, and whether the function is as it was."""
-
-    removed: tuple[str, ...]
-    """What was there and is gone: looked for after its deletion."""
-    remaining: tuple[str, ...]
-    """What is still there, or could not be looked for."""
-    checks: tuple[Check, ...]
-    checked_at: str
-    changes: tuple[ForeignChange, ...] = ()
-    """What somebody else changed meanwhile: the roles of a run cannot write the function."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing of the run is left and nothing that could be compared has changed."""
-        return not self.remaining and all(check.same is not False for check in self.checks)
 
 
 def restore(

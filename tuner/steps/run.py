@@ -1,71 +1,22 @@
-"""One run's record: what was asked, of which function, and what it may cost."""
+"""A run's objects in the bucket: record, plan, payloads, rounds and journals, read and written as values."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import RunNotFound
-from tuner.core.function.target import TargetFunction
-from tuner.core.function.traffic import Traffic
-from tuner.core.model import Batch, Observation, SearchProblem
-from tuner.core.request.tuning_request import TuningRequest, WeightedPayload
+from tuner.core.model import Batch
+from tuner.core.request.tuning_request import WeightedPayload
 from tuner.core.run.bucket_layout import FACTS, OBSERVATIONS, PAYLOAD_SIZES, PAYLOADS, PLAN, RECORD, ROUNDS
+from tuner.core.run.journal import Journal
 from tuner.core.run.plan import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """A memory size that is not part of the space, and why."""
-
-    memory_mb: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What ``plan`` found out once, for every later step."""
-
-    run_id: str
-    execution_arn: str
-    started_at: str
-    where: Literal["aws", "local"]
-    request: TuningRequest
-    target: TargetFunction
-    problem: SearchProblem
-    parallel_batches: int
-    """So many batches of a round are measured at the same time."""
-    outside: tuple[Outside, ...] = ()
-    warnings: tuple[str, ...] = ()
-    assumptions: tuple[str, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
-    traffic: Traffic | None = None
-    """What CloudWatch says of production; ``None``: unknown."""
-    study_key: str = ""
-    """Names the study of everything that this run measures: see ``tuner.core.run.study_key``."""
-    assumed_size: bool = False
-    """Whether today's size is a guess, as for a handler that was never deployed."""
-    busy: bool = False
-    """Whether the user's own machine, which measures, did other work when the run began."""
-
-
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """A batch while it is measured: what was started, and what came back.
-
-    ``started`` is written before an invocation, so that a crash in the middle
-    of one leaves it counted (as unmeasured) and never run twice.
-    """
-
-    observation: Observation
-    started: int = 0
-    complete: bool = False
+from tuner.core.run.record import RunRecord
 
 
 def load_record(artifacts: RunArtifacts) -> RunRecord:
@@ -131,16 +82,6 @@ def journal_name(round_number: int, trial: int) -> str:
 def load_journals(artifacts: RunArtifacts) -> list[Journal]:
     """Every batch measured so far, in the order in which they were asked for."""
     return [from_json(Journal, artifacts.read(name)) for name in artifacts.names(OBSERVATIONS)]
-
-
-def observations_of(journals: Sequence[Journal]) -> list[Observation]:
-    """What was observed: batches in which at least one invocation was tried."""
-    return [journal.observation for journal in journals if journal.observation.invocations]
-
-
-def compared(observations: Sequence[Observation]) -> list[Observation]:
-    """What the answer rests on: all but the cold starts that the request asked for."""
-    return [observation for observation in observations if observation.purpose != "cold_start"]
 
 
 def memory_caps(artifacts: RunArtifacts) -> int | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.codec import from_json, to_json
 from tuner.core.run.bucket_layout import EARLIER, function_key
+from tuner.core.run.record import RunRecord
 from tuner.core.search import Study, StudyRun, StudySetAside, earlier_runs, open_study
 from tuner.steps.earlier import Earlier
-from tuner.steps.run import RunRecord
 
 
 @contextmanager

@@ -13,19 +13,12 @@ from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.traceback_frames import own_frames
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
 from tuner.core.run.bucket_layout import ROUNDS, SEARCH, STOP
+from tuner.core.run.journal import Journal, observations_of
+from tuner.core.run.record import RunRecord
 from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress, used
-from tuner.steps.run import (
-    Journal,
-    RunRecord,
-    load_journals,
-    load_record,
-    load_round,
-    memory_caps,
-    observations_of,
-    round_name,
-)
+from tuner.steps.run import load_journals, load_record, load_round, memory_caps, round_name
 from tuner.steps.study import study_of
 
 _UNMEASURED_SHARE = 0.1

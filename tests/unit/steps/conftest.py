@@ -17,10 +17,10 @@ from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
 from tuner.core.model import Batch
 from tuner.core.run.bucket_layout import code_key
+from tuner.core.run.record import RunRecord
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import measure
 from tuner.steps.plan import Surroundings, plan_run
-from tuner.steps.run import RunRecord
 from tuner.steps.suggest import suggest_round
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

@@ -34,9 +34,10 @@ from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
 from tuner.core.model import Batch
 from tuner.core.request.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload
 from tuner.core.run.bucket_layout import RECORD
+from tuner.core.run.journal import observations_of
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import TASK_S, measure
-from tuner.steps.run import load_journals, load_payloads, load_record, observations_of, round_name, save_payloads
+from tuner.steps.run import load_journals, load_payloads, load_record, round_name, save_payloads
 from tuner.steps.suggest import _check_trust
 
 BEFORE, AFTER = "arn:aws:lambda:eu-west-1:123456789012:function:before", "arn:aws:lambda:eu-west-1:1:function:after"

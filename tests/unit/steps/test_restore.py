@@ -21,8 +21,9 @@ from tuner.core.errors import (
     TunerError,
 )
 from tuner.core.run.plan import CLONE_PREFIX
+from tuner.core.run.restored import Restored
 from tuner.steps.report import report
-from tuner.steps.restore import Restored, restore
+from tuner.steps.restore import restore
 
 LATER = "2026-11-24T03:20:00+00:00"
 
