@@ -308,7 +308,7 @@ def test_restoring_waits_for_what_is_just_being_made(machine: str) -> None:
     assert restores
     for task in restores:
         (retrier,) = (one for one in task["Retry"] if "CloneNotReady" in one["ErrorEquals"])
-        assert "StudyBusy" in retrier["ErrorEquals"], "two that restore at once write the same proof"
+        assert "ChangedMeanwhile" in retrier["ErrorEquals"], "two that restore at once write the same proof"
         waits_s = (
             min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
             for attempt in range(retrier["MaxAttempts"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from urllib.parse import urlencode
 from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code
-from tuner.core.errors import RunNotFound, StudyBusy
+from tuner.core.errors import ChangedMeanwhile, RunNotFound
 from tuner.core.run.bucket_layout import run_key
 from tuner.core.run.run_id import check_run_id
 
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
 _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+_REWRITE_ATTEMPTS = 5
 _CONTENT_TYPES = {
     "json": "application/json",
     "html": "text/html; charset=utf-8",
@@ -47,12 +48,12 @@ class Artifacts:
 
     def __init__(self, s3: Any, bucket: str, *, folder: Path | None = None) -> None:
         self._s3 = s3
-        self.bucket = bucket
+        self.name = bucket
         self._folder = folder
 
     def uri(self, key: str) -> str:
         """The object's ``s3://`` address."""
-        return f"s3://{self.bucket}/{key}"
+        return f"s3://{self.name}/{key}"
 
     def place(self, key: str) -> str:
         """Where a reader finds the object: its file where the bucket is a folder, else its ``s3://`` address."""
@@ -65,11 +66,11 @@ class Artifacts:
             return None
         region = self._s3.meta.region_name
         asked = urlencode({"region": region, "prefix": key}, safe="/")
-        return f"https://{region}.{console}/s3/object/{self.bucket}?{asked}"
+        return f"https://{region}.{console}/s3/object/{self.name}?{asked}"
 
     def presigned_url(self, key: str, *, holds_s: int) -> str:
         """A link that opens the object for everybody who has it, as long as the credentials that sign it hold."""
-        asked = {"Bucket": self.bucket, "Key": key}
+        asked = {"Bucket": self.name, "Key": key}
         return str(self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=holds_s))
 
     def in_bucket(self, bucket: str) -> Artifacts:
@@ -87,7 +88,7 @@ class Artifacts:
         asked = {} if part is None else {"Range": f"bytes={part[0]}-{sum(part) - 1}"}
         with aws_call("s3:GetObject", self.uri(key)):
             try:
-                answer = self._s3.get_object(Bucket=self.bucket, Key=key, **asked)
+                answer = self._s3.get_object(Bucket=self.name, Key=key, **asked)
             except ClientError as error:
                 if error_code(error) in _ABSENT:
                     return None, None
@@ -97,7 +98,7 @@ class Artifacts:
     def write(self, key: str, body: bytes) -> None:
         """Write an object, over what was there."""
         with aws_call("s3:PutObject", self.uri(key)):
-            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, **_content_type(key))
+            self._s3.put_object(Bucket=self.name, Key=key, Body=body, **_content_type(key))
 
     def write_unchanged(self, key: str, body: bytes, entity_tag: str | None) -> None:
         """Write an object only where it still is what was read.
@@ -108,21 +109,43 @@ class Artifacts:
             entity_tag: As ``read_tagged`` gave it; ``None``: there was none.
 
         Raises:
-            StudyBusy: Somebody else wrote it meanwhile.
+            ChangedMeanwhile: Somebody else wrote it since.
         """
         condition = {"IfNoneMatch": "*"} if entity_tag is None else {"IfMatch": entity_tag}
         with aws_call("s3:PutObject", self.uri(key)):
             try:
-                self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, **condition, **_content_type(key))
+                self._s3.put_object(Bucket=self.name, Key=key, Body=body, **condition, **_content_type(key))
             except ClientError as error:
                 if error_code(error) in _CHANGED:
-                    raise StudyBusy(f"{self.uri(key)} was written by another run at the same moment.") from error
+                    raise ChangedMeanwhile(
+                        f"{self.uri(key)} was changed by another execution after it had been read.",
+                        hint="Nothing was overwritten. Start again.",
+                    ) from error
                 raise
+
+    def rewrite(self, key: str, change: Callable[[bytes | None], bytes]) -> None:
+        """Change an object that others may change too: what they wrote meanwhile is read, and changed in its turn.
+
+        Args:
+            key: The object's key.
+            change: Gives the new content for what is there; ``None``: nothing. May be called several times.
+
+        Raises:
+            ChangedMeanwhile: Others kept changing it.
+        """
+        for attempt in range(_REWRITE_ATTEMPTS):
+            body, entity_tag = self.read_tagged(key)
+            try:
+                return self.write_unchanged(key, change(body), entity_tag)
+            except ChangedMeanwhile:
+                if attempt + 1 == _REWRITE_ATTEMPTS:
+                    raise
+        return None
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is fine."""
         with aws_call("s3:DeleteObject", self.uri(key)):
-            self._s3.delete_object(Bucket=self.bucket, Key=key)
+            self._s3.delete_object(Bucket=self.name, Key=key)
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
@@ -132,7 +155,7 @@ class Artifacts:
         """When the object was last written, in UTC; ``None`` if there is no such object."""
         with aws_call("s3:GetObject", self.uri(key)):
             try:
-                written_at: datetime = self._s3.head_object(Bucket=self.bucket, Key=key)["LastModified"]
+                written_at: datetime = self._s3.head_object(Bucket=self.name, Key=key)["LastModified"]
             except ClientError as error:
                 if error_code(error) in _ABSENT:
                     return None
@@ -142,14 +165,14 @@ class Artifacts:
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins so, in order."""
         with aws_call("s3:ListBucket", self.uri(prefix)):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 for row in page.get("Contents", ()):
                     yield row["Key"]
 
     def latest_keys(self, prefix: str, count: int) -> list[str]:
         """The *count* keys that begin so and were written last, latest first."""
         with aws_call("s3:ListBucket", self.uri(prefix)):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
             written = [(row["LastModified"], row["Key"]) for page in pages for row in page.get("Contents", ())]
         return [key for _, key in heapq.nlargest(count, written)]
 
@@ -170,8 +193,8 @@ class RunArtifacts:
         RunNotFound: No run can have this id.
     """
 
-    def __init__(self, artifacts: Artifacts, run_id: str) -> None:
-        self.all = artifacts
+    def __init__(self, bucket: Artifacts, run_id: str) -> None:
+        self.bucket = bucket
         self.run_id = check_run_id(run_id)
 
     def key(self, name: str) -> str:
@@ -180,15 +203,15 @@ class RunArtifacts:
 
     def uri(self, name: str) -> str:
         """The ``s3://`` address of one of the run's objects."""
-        return self.all.uri(self.key(name))
+        return self.bucket.uri(self.key(name))
 
     def place(self, name: str) -> str:
         """Where a reader finds one of the run's objects: a file on this machine, or an ``s3://`` address."""
-        return self.all.place(self.key(name))
+        return self.bucket.place(self.key(name))
 
     def console_url(self, name: str) -> str | None:
         """One of the run's objects in the S3 console; ``None`` where it is a file, or the console is not known."""
-        return self.all.console_url(self.key(name))
+        return self.bucket.console_url(self.key(name))
 
     def read(self, name: str) -> Any:
         """One of the run's JSON objects.
@@ -199,27 +222,27 @@ class RunArtifacts:
         value = self.find(name)
         if value is None:
             raise RunNotFound(
-                f"Run {self.run_id} has no {name} in {self.all.bucket}.",
+                f"Run {self.run_id} has no {name} in {self.bucket.name}.",
                 hint="`lambda-tuner list` shows the runs that are there.",
             )
         return value
 
     def find(self, name: str) -> Any | None:
         """One of the run's JSON objects, or ``None``."""
-        return self.all.read_json(self.key(name))
+        return self.bucket.read_json(self.key(name))
 
     def write(self, name: str, value: Any) -> None:
         """Write one of the run's JSON objects."""
-        self.all.write_json(self.key(name), value)
+        self.bucket.write_json(self.key(name), value)
 
     def write_text(self, name: str, text: str) -> None:
         """Write one of the run's text objects."""
-        self.all.write(self.key(name), text.encode())
+        self.bucket.write(self.key(name), text.encode())
 
     def names(self, prefix: str) -> list[str]:
         """Names of the run's objects that begin so, in order."""
         start = len(self.key(""))
-        return [key[start:] for key in self.all.keys(self.key(prefix))]
+        return [key[start:] for key in self.bucket.keys(self.key(prefix))]
 
 
 def _content_type(key: str) -> dict[str, str]:

@@ -77,7 +77,7 @@ class Runs:
             payload = json.dumps(body["payload"]).encode()
             if len(payload) > _LARGEST_INLINE_PAYLOAD_BYTES:
                 run = self._run(run_id)
-                run.all.write(run.key(GIVEN_PAYLOAD), payload)
+                run.bucket.write(run.key(GIVEN_PAYLOAD), payload)
                 del body["payload"]
                 body["payloadS3"] = run.uri(GIVEN_PAYLOAD)
         with aws_call("states:StartExecution", self.account.tune_arn):

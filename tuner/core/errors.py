@@ -28,7 +28,7 @@ a test compares the two.
         ├── Throttled             AWS asked to slow down
         ├── CloneNotReady         a temporary function is still being made, or cannot be invoked yet
         ├── BatchUnfinished       a batch takes longer than one task may
-        └── StudyBusy             another run writes the same study
+        └── ChangedMeanwhile      another execution changed the same object
 
 A verdict is not an error: an unreachable goal is the result ``GOAL_NOT_MET``.
 """
@@ -168,5 +168,5 @@ class BatchUnfinished(RetryableError):
     """There is more of a batch than one task has time for; the next one goes on."""
 
 
-class StudyBusy(RetryableError):
-    """Another run writes the same study at this moment."""
+class ChangedMeanwhile(RetryableError):
+    """Another execution changed an object between our reading and writing it, such as the study of two runs."""

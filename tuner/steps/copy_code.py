@@ -32,7 +32,7 @@ def copy_code(artifacts: RunArtifacts, reader: TargetReader, s3: Any, *, now: da
     target = load_record(artifacts).target
     if target.package_type == "Image":
         return False
-    copied_at = artifacts.all.written_at(code_key(target.code_sha256))
+    copied_at = artifacts.bucket.written_at(code_key(target.code_sha256))
     if copied_at is not None and now - copied_at < _YOUNG:
         return False
     code = reader.code_location(target.name, target.qualifier)
@@ -47,13 +47,13 @@ def copy_code(artifacts: RunArtifacts, reader: TargetReader, s3: Any, *, now: da
             f"Lambda does not hand out the package of {target.name}: {why}",
             hint="If it is encrypted by a key of yours, allow the copy-code role to use that key.",
         )
-    copy_package(s3, artifacts.all.bucket, handed_out(location), target.code_sha256)
+    copy_package(s3, artifacts.bucket.name, handed_out(location), target.code_sha256)
     return True
 
 
 def _copy_from_owner(artifacts: RunArtifacts, s3: Any, target: TargetFunction, place: Mapping[str, str]) -> None:
     try:
-        copy_package(s3, artifacts.all.bucket, kept_by_its_owner(s3, place), target.code_sha256)
+        copy_package(s3, artifacts.bucket.name, kept_by_its_owner(s3, place), target.code_sha256)
     except PermissionDenied as denied:
         partition = target.arn.split(":")[1]
         raise FunctionNotTunable(

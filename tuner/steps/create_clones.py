@@ -132,7 +132,7 @@ def _code(
     if target.package_type == "Image":
         location = reader.code_location(target.name, target.qualifier)
         return {"ImageUri": str(location.get("ResolvedImageUri") or location["ImageUri"])}
-    return {"S3Bucket": artifacts.all.bucket, "S3Key": code_key(target.code_sha256)}
+    return {"S3Bucket": artifacts.bucket.name, "S3Key": code_key(target.code_sha256)}
 
 
 def _set_aside(artifacts: RunArtifacts, batches: Sequence[Batch]) -> None:

@@ -23,20 +23,20 @@ def mark_open(artifacts: RunArtifacts, *, expires_at: str, function_name: str | 
         expires_at: ISO 8601, UTC: after this moment somebody else ends the run.
         function_name: What it tunes, as soon as that is known.
     """
-    artifacts.all.write_json(
+    artifacts.bucket.write_json(
         open_mark_key(artifacts.run_id), {"function_name": function_name, "expires_at": expires_at}
     )
 
 
 def mark_closed(artifacts: RunArtifacts) -> None:
     """Say that nothing of a run is left, and that its report tells how it ended."""
-    artifacts.all.delete(open_mark_key(artifacts.run_id))
+    artifacts.bucket.delete(open_mark_key(artifacts.run_id))
 
 
 def is_open(artifacts: RunArtifacts) -> bool:
     """Whether a run's end is still to be told, by the bucket's listing: not everybody may read the mark."""
     key = open_mark_key(artifacts.run_id)
-    return key in artifacts.all.keys(key)
+    return key in artifacts.bucket.keys(key)
 
 
 def overdue_runs(artifacts: Artifacts, *, now: str) -> Iterator[tuple[str, str | None]]:

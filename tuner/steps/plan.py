@@ -209,7 +209,7 @@ def plan_run(
         ),
     )
     expires_at = (surroundings.now + timedelta(minutes=request.budget.max_minutes + 60)).isoformat()
-    restore_overdue(artifacts.all, reference.name, start_restore, now=surroundings.now.isoformat())
+    restore_overdue(artifacts.bucket, reference.name, start_restore, now=surroundings.now.isoformat())
     save_payloads(artifacts, payloads)
     artifacts.write(RECORD, to_json(record))
     save_plan(
@@ -247,7 +247,7 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
     if location is None:
         return request.payloads
     bucket, key = location
-    if bucket == artifacts.all.bucket and not (key.startswith(USERS_PAYLOADS) or key == artifacts.key(GIVEN_PAYLOAD)):
+    if bucket == artifacts.bucket.name and not (key.startswith(USERS_PAYLOADS) or key == artifacts.key(GIVEN_PAYLOAD)):
         raise InvalidRequest(
             [
                 f"payloadS3 names {request.payload_s3}, and of the artifact bucket a run reads nothing but what is "
@@ -255,7 +255,7 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
             ],
             hint=f"Upload the payload under s3://{bucket}/{USERS_PAYLOADS} and name it there.",
         )
-    body = artifacts.all.in_bucket(bucket).read(key, most_bytes=MAX_MIX_BYTES + 1)
+    body = artifacts.bucket.in_bucket(bucket).read(key, most_bytes=MAX_MIX_BYTES + 1)
     if body is None:
         raise InvalidRequest([f"payloadS3 names {request.payload_s3}, and there is no such object"])
     if len(body) > MAX_MIX_BYTES:

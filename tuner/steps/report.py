@@ -31,7 +31,7 @@ from tuner.core.answer.result import (
     traffic_fields,
 )
 from tuner.core.codec import from_json
-from tuner.core.errors import REPORT_LINE, StudyBusy
+from tuner.core.errors import REPORT_LINE, ChangedMeanwhile
 from tuner.core.foreign_text import json_text, one_line
 from tuner.core.function.snap_start import uninvoked_copies
 from tuner.core.function.traffic import unlike_production
@@ -121,7 +121,7 @@ def report(
 
     Raises:
         RunNotFound: The run itself finds its record or its decision gone: there is no answer to tell.
-        StudyBusy: Others kept rewriting the report.
+        ChangedMeanwhile: Others kept rewriting the report.
     """
     for rewriting in range(_MOST_REWRITINGS):
         told, entity_tag = _told(artifacts)
@@ -133,11 +133,11 @@ def report(
         artifacts.write_text("report.md", render_markdown(document))
         artifacts.write_text("report.html", render_html(document))
         artifacts.write_text("report.svg", render_svg(document))
-        artifacts.all.write_json(index_key(artifacts.run_id), _index_row(document))
+        artifacts.bucket.write_json(index_key(artifacts.run_id), _index_row(document))
         _keep_latest(artifacts, document)
         try:
-            artifacts.all.write_unchanged(artifacts.key("report.json"), _json_of(document), entity_tag)
-        except StudyBusy:
+            artifacts.bucket.write_unchanged(artifacts.key("report.json"), _json_of(document), entity_tag)
+        except ChangedMeanwhile:
             if rewriting + 1 == _MOST_REWRITINGS:
                 raise
         else:
@@ -153,7 +153,7 @@ def report(
 
 def _told(artifacts: RunArtifacts) -> tuple[dict[str, Any], str | None]:
     """The report that is there already, if any, and its entity tag."""
-    body, entity_tag = artifacts.all.read_tagged(artifacts.key("report.json"))
+    body, entity_tag = artifacts.bucket.read_tagged(artifacts.key("report.json"))
     return ({} if body is None else json.loads(body)), entity_tag
 
 
@@ -176,9 +176,9 @@ def _keep_latest(artifacts: RunArtifacts, document: Mapping[str, Any]) -> None:
     key = function_key(document["function"]["name"], "latest.json")
     if "error" not in document:
         if document["verdict"] != "DRY_RUN":
-            artifacts.all.write_json(key, execution_output(document))
-    elif (artifacts.all.read_json(key) or {}).get("runId") == artifacts.run_id:
-        artifacts.all.delete(key)
+            artifacts.bucket.write_json(key, execution_output(document))
+    elif (artifacts.bucket.read_json(key) or {}).get("runId") == artifacts.run_id:
+        artifacts.bucket.delete(key)
 
 
 def _document(

@@ -20,7 +20,6 @@ from tuner.core.errors import (
     RestoreIncomplete,
     RetryableError,
     ServiceError,
-    StudyBusy,
     TunerError,
 )
 from tuner.core.function.snapshot import (
@@ -36,8 +35,6 @@ from tuner.core.run.bucket_layout import PLAN, RESTORED
 from tuner.core.run.plan import Plan, clone_prefix
 from tuner.core.run.restored import Restored
 from tuner.steps.run import load_plan
-
-_MOST_REWRITINGS = 5
 
 
 def restore(
@@ -68,7 +65,7 @@ def restore(
         CloneNotReady: A temporary function is just being made, its deletion goes on, or there was no time for it;
             call again.
         RestoreIncomplete: Something could not be removed; names it.
-        StudyBusy: Others kept rewriting the proof.
+        ChangedMeanwhile: Others kept changing the proof.
     """
     if artifacts.find(PLAN) is None:
         return Restored((), (), (), now)
@@ -95,21 +92,17 @@ def restore(
 
 def _keep(artifacts: RunArtifacts, restored: Restored, gone: Set[str]) -> Restored:
     """Write the proof down, with what earlier ones have removed: two may be at it at the same time."""
-    for rewriting in range(_MOST_REWRITINGS):
-        body, entity_tag = artifacts.all.read_tagged(artifacts.key(RESTORED))
+    merged = restored
+
+    def merge(body: bytes | None) -> bytes:
+        nonlocal merged
         earlier = {} if body is None else json.loads(body)
         # What an earlier one could not find gone, and is gone now, was there.
         removed = {*restored.removed, *earlier.get("removed", ()), *(gone & {*earlier.get("remaining", ())})}
         merged = replace(restored, removed=tuple(sorted(removed)))
-        try:
-            artifacts.all.write_unchanged(
-                artifacts.key(RESTORED), json.dumps(to_json(merged), allow_nan=False).encode(), entity_tag
-            )
-        except StudyBusy:
-            if rewriting + 1 == _MOST_REWRITINGS:
-                raise
-        else:
-            break
+        return json.dumps(to_json(merged), allow_nan=False).encode()
+
+    artifacts.bucket.rewrite(artifacts.key(RESTORED), merge)
     return merged
 
 

@@ -45,7 +45,7 @@ def save_plan(artifacts: RunArtifacts, plan: Plan) -> None:
 def save_payloads(artifacts: RunArtifacts, payloads: Sequence[WeightedPayload]) -> None:
     """Write the events so that each can be read by itself."""
     bodies = [json.dumps(each.payload, ensure_ascii=False).encode() for each in payloads]
-    artifacts.all.write(artifacts.key(PAYLOADS), b"".join(bodies))
+    artifacts.bucket.write(artifacts.key(PAYLOADS), b"".join(bodies))
     artifacts.write(PAYLOAD_SIZES, [len(body) for body in bodies])
 
 
@@ -56,7 +56,7 @@ def load_payloads(artifacts: RunArtifacts) -> Callable[[int], bytes]:
 
     @lru_cache(maxsize=1)
     def read(index: int) -> bytes:
-        body = artifacts.all.read(artifacts.key(PAYLOADS), part=(starts[index], sizes[index]))
+        body = artifacts.bucket.read(artifacts.key(PAYLOADS), part=(starts[index], sizes[index]))
         if body is None or len(body) != sizes[index]:
             raise RunNotFound(f"Run {artifacts.run_id} has lost its payloads.", hint="Start again.")
         return body

@@ -25,12 +25,12 @@ def study_of(artifacts: RunArtifacts, record: RunRecord) -> Iterator[tuple[Study
     begun: a warm start is worth less than a run.
 
     Raises:
-        StudyBusy: Another run wrote the same study at this moment; what this
+        ChangedMeanwhile: Another run wrote the same study at this moment; what this
             step asked for was not written, so that it can be repeated.
     """
     folder_key = function_key(record.target.name)
     name = f"study-{record.study_key}.log"
-    body, entity_tag = artifacts.all.read_tagged(f"{folder_key}{name}")
+    body, entity_tag = artifacts.bucket.read_tagged(f"{folder_key}{name}")
     with tempfile.TemporaryDirectory() as folder:
         journal = Path(folder) / name
         if body is not None:
@@ -42,13 +42,13 @@ def study_of(artifacts: RunArtifacts, record: RunRecord) -> Iterator[tuple[Study
         warning = None
         for damaged in Path(folder).glob(f"{name}.set-aside-*"):
             kept = f"{folder_key}{artifacts.run_id}.{damaged.name}"
-            artifacts.all.write(kept, damaged.read_bytes())
+            artifacts.bucket.write(kept, damaged.read_bytes())
             warning = (
                 "The study of the earlier runs could not be read, so this run did without it; "
-                f"it was kept as {artifacts.all.uri(kept)}."
+                f"it was kept as {artifacts.bucket.uri(kept)}."
             )
         yield study, _earlier(artifacts, record, study, warning)
-        artifacts.all.write_unchanged(f"{folder_key}{name}", journal.read_bytes(), entity_tag)
+        artifacts.bucket.write_unchanged(f"{folder_key}{name}", journal.read_bytes(), entity_tag)
 
 
 def _earlier(artifacts: RunArtifacts, record: RunRecord, study: Study, warning: str | None) -> Earlier:

@@ -39,7 +39,7 @@ def suggest_round(artifacts: RunArtifacts, *, now: datetime) -> tuple[int, tuple
         PayloadFailed: The function fails at its current size.
         TooManyUnmeasured: Too many invocations left no record.
         RunInterrupted: The user ended the run before anything was measured.
-        StudyBusy: Another run wrote the same study at this moment.
+        ChangedMeanwhile: Another run wrote the same study at this moment.
     """
     record = load_record(artifacts)
     journals = load_journals(artifacts)

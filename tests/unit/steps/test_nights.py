@@ -13,7 +13,7 @@ import pytest
 from tests.unit.report.test_schema import STRICT_VALIDATOR
 from tests.unit.steps.conftest import NOW, FakeRun
 from tuner.aws.artifacts import Artifacts, RunArtifacts
-from tuner.core.errors import StudyBusy
+from tuner.core.errors import ChangedMeanwhile
 from tuner.steps.earlier import load_earlier
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
@@ -229,7 +229,7 @@ def test_a_study_written_meanwhile_is_asked_again(run: FakeRun) -> None:
         return put(**request)
 
     run.s3.put_object = put_after_another  # type: ignore[method-assign]
-    with pytest.raises(StudyBusy):
+    with pytest.raises(ChangedMeanwhile):
         run.suggest()
     assert run.artifacts.names("rounds/") == []
     number, batches = run.suggest()

@@ -429,7 +429,7 @@ def test_payload_is_read_where_it_was_put_for_the_run(key: str, run: FakeRun) ->
 
 def test_an_execution_name_that_no_tag_can_hold_is_refused_before_anything_is_read(run: FakeRun) -> None:
     """Written out it is longer than a tag's value may be."""
-    run.artifacts = RunArtifacts(run.artifacts.all, "\N{GRINNING FACE}" * 80)
+    run.artifacts = RunArtifacts(run.artifacts.bucket, "\N{GRINNING FACE}" * 80)
     with pytest.raises(InvalidRequest, match="too long for the tag"):
         run.plan()
     assert run.aws.calls == []
@@ -479,7 +479,7 @@ def test_overdue_run_of_the_same_function_is_restored_first(run: FakeRun) -> Non
     marks = {"lost": ("theirs", 2025), "busy": ("theirs", 2027), "other": ("other", 2025), "too": ("theirs", 2025)}
     for run_id, (function_name, year) in marks.items():
         mark = {"function_name": function_name, "expires_at": f"{year}-11-01T00:00:00+00:00"}
-        run.artifacts.all.write_json(f"open/{run_id}.json", mark)
+        run.artifacts.bucket.write_json(f"open/{run_id}.json", mark)
     run.plan()
     assert run.restarted == ["lost", "too"]
 
@@ -501,13 +501,13 @@ def test_mark_outlasts_its_run_and_names_its_function(run: FakeRun) -> None:
     machine = json.loads((application_root() / "state_machine" / "tune.asl.json").read_text(encoding="utf-8"))
     with pytest.raises(FunctionNotFound):
         run.plan(lambdaARN="missing")
-    first = run.artifacts.all.read_json("open/run-1.json")
+    first = run.artifacts.bucket.read_json("open/run-1.json")
     longest = timedelta(seconds=machine["TimeoutSeconds"])
     assert first is not None
     assert datetime.fromisoformat(first["expires_at"]) - NOW > longest
     run.plan()
     plan = run.artifacts.read("plan.json")
-    assert run.artifacts.all.read_json("open/run-1.json") == {
+    assert run.artifacts.bucket.read_json("open/run-1.json") == {
         "function_name": "theirs",
         "expires_at": plan["expires_at"],
     }
@@ -561,7 +561,7 @@ def test_restore_that_left_something_is_left_to_the_sweeper(run: FakeRun) -> Non
     run.artifacts.write("restore.json", restored)
     mark_closed(run.artifacts)
     report(run.artifacts, finished_at=NOW.isoformat(), status="FAILED")
-    assert [run_id for run_id, _ in overdue_runs(run.artifacts.all, now=NOW.isoformat())] == ["run-1"]
+    assert [run_id for run_id, _ in overdue_runs(run.artifacts.bucket, now=NOW.isoformat())] == ["run-1"]
 
 
 def test_answer_of_a_run_that_failed_after_all_is_taken_back(run: FakeRun) -> None:
@@ -577,7 +577,7 @@ def test_answer_of_a_run_that_failed_after_all_is_taken_back(run: FakeRun) -> No
     output = report(run.artifacts, finished_at=NOW.isoformat(), status="ABORTED")
     assert output["error"]["name"] == "RunAborted"
     assert latest not in run.s3.objects
-    run.artifacts.all.write_json(latest, {"runId": "another"})
+    run.artifacts.bucket.write_json(latest, {"runId": "another"})
     report(run.artifacts, finished_at=NOW.isoformat(), status="ABORTED")
     assert latest in run.s3.objects
 
@@ -591,7 +591,7 @@ def test_sweep_restores_overdue_runs_and_removes_orphans(run: FakeRun) -> None:
     }.items():
         run.aws.add(CLONE_PREFIX + name, LoggingConfig={"LogGroup": "/lambda-tuner/clones"})
         run.aws.tags[CLONE_PREFIX + name] = tags
-    swept = sweep(run.clones, run.artifacts.all, run.restarted.append, now=NOW.isoformat())
+    swept = sweep(run.clones, run.artifacts.bucket, run.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, swept.removed, swept.kept) == (("lost",), (CLONE_PREFIX + "3-128-arm",), 1)
     assert run.restarted == ["lost"]
 

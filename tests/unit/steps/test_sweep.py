@@ -35,7 +35,7 @@ def test_refused_deletion_is_named_and_the_rest_is_swept(left_behind: FakeRun) -
             raise client_error("AccessDeniedException", "explicit deny")
 
     left_behind.aws.before = deny
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert (swept.removed, swept.kept) == ((OTHER,), 1)
     assert list(swept.failed) == [ORPHAN]
     assert "lambda:DeleteFunction" in swept.failed[ORPHAN]
@@ -51,7 +51,7 @@ def test_clone_whose_tags_cannot_be_read_is_not_taken_for_an_orphan(left_behind:
         return list_tags(Resource=Resource)
 
     left_behind.aws.list_tags = deny  # type: ignore[method-assign]
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert swept.removed == (ORPHAN, OTHER)
     assert list(swept.failed) == [BUSY]
     assert BUSY in left_behind.aws.functions
@@ -62,19 +62,19 @@ def test_another_stacks_functions_are_left_to_that_stack(left_behind: FakeRun) -
     theirs = f"{CLONE_PREFIX}9-128-arm"
     left_behind.aws.add(theirs, LoggingConfig={"LogGroup": "/other/clones"})
     left_behind.aws.tags[theirs] = {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-01T00:00:00+00:00"}
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert theirs in left_behind.aws.functions
     assert "lost" not in swept.restarted
 
 
 def test_a_run_is_found_by_the_tag_whatever_its_name(run: FakeRun) -> None:
     """Step Functions takes characters in names that tags do not."""
-    run.artifacts = RunArtifacts(run.artifacts.all, "it's(me)!")
+    run.artifacts = RunArtifacts(run.artifacts.bucket, "it's(me)!")
     run.plan()
     run.round()
     (tags,) = run.aws.tags.values()
     assert TAG_VALUE.fullmatch(tags["lambda-tuner:run"])
-    sweep(run.clones, run.artifacts.all, run.restarted.append, now="2026-11-25T12:00:00+00:00")
+    sweep(run.clones, run.artifacts.bucket, run.restarted.append, now="2026-11-25T12:00:00+00:00")
     assert run.restarted == ["it's(me)!"]
 
 
@@ -85,7 +85,7 @@ def test_clone_that_goes_meanwhile_is_nobodys_problem(left_behind: FakeRun) -> N
         raise client_error("ResourceNotFoundException", "Function not found")
 
     left_behind.aws.list_tags = gone  # type: ignore[method-assign]
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert (swept.removed, swept.kept, swept.failed) == ((), 0, {})
 
 
@@ -99,7 +99,7 @@ def test_run_whose_restore_cannot_be_started_is_named(left_behind: FakeRun) -> N
             raise Throttled("AWS throttled states:StartExecution")
         left_behind.restarted.append(run_id)
 
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, start, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, start, now=NOW.isoformat())
     assert swept.restarted == ("second",)
     assert left_behind.restarted == ["second"]
     assert "throttled" in swept.failed["first"]
@@ -109,8 +109,8 @@ def test_overdue_run_that_left_no_function_is_restored_too(left_behind: FakeRun)
     """A run whose end nobody told leaves at least its mark; one within its time is left alone."""
     for run_id, expires_at in (("lost", "2026-11-01"), ("going-on", "2027-01-01")):
         mark = {"function_name": None, "expires_at": f"{expires_at}T00:00:00+00:00"}
-        left_behind.artifacts.all.write_json(f"open/{run_id}.json", mark)
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+        left_behind.artifacts.bucket.write_json(f"open/{run_id}.json", mark)
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert swept.restarted == ("lost",)
 
 
@@ -120,9 +120,9 @@ def test_marks_that_cannot_be_read_do_not_keep_functions(left_behind: FakeRun) -
     def deny(**_: object) -> None:
         raise client_error("AccessDenied", "no")
 
-    left_behind.artifacts.all.write_json("open/lost.json", {"function_name": None, "expires_at": "2026-11-01"})
+    left_behind.artifacts.bucket.write_json("open/lost.json", {"function_name": None, "expires_at": "2026-11-01"})
     left_behind.s3.get_object = deny  # type: ignore[method-assign,assignment]
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert swept.removed == (ORPHAN, OTHER)
     assert "s3:GetObject" in swept.failed["open runs"]
 
@@ -130,14 +130,14 @@ def test_marks_that_cannot_be_read_do_not_keep_functions(left_behind: FakeRun) -
 def test_function_that_outlived_its_run_by_a_day_is_removed_here(left_behind: FakeRun) -> None:
     """The run's plan may be gone, and restore then knows of nothing to remove."""
     left_behind.aws.tags[ORPHAN] = {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-22T00:00:00+00:00"}
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, ORPHAN in swept.removed) == (("lost",), True)
 
 
 def test_function_that_outlived_its_run_by_an_hour_is_left_to_restore(left_behind: FakeRun) -> None:
     """Only ``restore`` writes the proof of what it removed: the sweeper takes nothing away from under it."""
     left_behind.aws.tags[ORPHAN] = {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-24T02:00:00+00:00"}
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, swept.removed) == (("lost",), (OTHER,))
 
 
@@ -145,8 +145,8 @@ def test_function_that_outlived_its_run_by_an_hour_is_left_to_restore(left_behin
 def test_mark_that_can_be_no_runs_starts_nothing(left_behind: FakeRun, name: str) -> None:
     """Whoever may write to the bucket may write marks; what can be no run is not handed on."""
     mark = {"function_name": "theirs", "expires_at": "2026-11-01T00:00:00+00:00"}
-    left_behind.artifacts.all.write_json(f"open/{name}.json", mark)
-    swept = sweep(left_behind.clones, left_behind.artifacts.all, left_behind.restarted.append, now=NOW.isoformat())
+    left_behind.artifacts.bucket.write_json(f"open/{name}.json", mark)
+    swept = sweep(left_behind.clones, left_behind.artifacts.bucket, left_behind.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, swept.failed) == ((), {})
 
 
