@@ -49,7 +49,7 @@ def decide(problem: SearchProblem, belief: Belief) -> Decision:
         within_tolerance = within_strategy(problem, belief.loss, outlook, belief.allowed, pick)
     met = belief.met.mean(axis=0) if belief.met is not None else None
     unreachable = float(belief.unreachable.mean()) if belief.unreachable is not None else 0.0
-    estimate_ms = None if outlook.percentile_ms is None else float(np.median(outlook.percentile_ms[:, pick]))
+    estimate_ms = None if outlook.percentile_ms is None else float(outlook.estimate_ms[pick])
     judgement = choice.judge(
         goal,
         confidence=problem.confidence,
@@ -84,10 +84,9 @@ def decide(problem: SearchProblem, belief: Belief) -> Decision:
 
 def unseen_fastest(belief: Belief) -> int | None:
     """The candidate that is fastest at the goal's percentile, unless one as fast ran warm in this run."""
-    percentile_ms = belief.outlook.percentile_ms
-    if percentile_ms is None:
+    if belief.outlook.percentile_ms is None:
         return None
-    estimate_ms = np.where(belief.allowed, np.median(percentile_ms, axis=0), np.inf)
+    estimate_ms = np.where(belief.allowed, belief.outlook.estimate_ms, np.inf)
     as_fast = estimate_ms <= estimate_ms.min() * (1 + choice.NEAR_FASTEST_RATIO)
     seen = belief.evidence.own_warm_counts(len(estimate_ms)) > 0
     return None if (as_fast & seen).any() else int(np.argmin(estimate_ms))

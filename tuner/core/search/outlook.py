@@ -7,6 +7,7 @@ requests. A cold one takes its init and a slower first run.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,6 +55,12 @@ class Outlook:
     cost_per_million_usd: FloatArray
     percentile_ms: FloatArray | None
     """The goal's percentile; None where there is no goal."""
+
+    @functools.cached_property
+    def estimate_ms(self) -> FloatArray:
+        """Candidates: the median of the percentile's draws; there is a goal."""
+        assert self.percentile_ms is not None
+        return np.asarray(np.median(self.percentile_ms, axis=0))
 
 
 def outlook_of(space: Space, draws: Draws, problem: SearchProblem, cold: ColdStarts = WARM_ONLY) -> Outlook:
