@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S
@@ -32,7 +32,7 @@ from tuner.core.function.snapshot import (
     foreign_changes,
 )
 from tuner.core.run.bucket_layout import PLAN, RESTORED
-from tuner.core.run.plan import Plan, clone_prefix
+from tuner.core.run.plan import CreateFunction, Plan, Step, clone_prefix
 from tuner.core.run.restored import Restored
 from tuner.steps.run import load_plan
 
@@ -73,15 +73,15 @@ def restore(
     removed: set[str] = set()
     gone: set[str] = set()
     problems: dict[str, TunerError] = {}
-    for name in dict.fromkeys(step.name for step in plan.steps):
+    for step in plan.steps:
         if (removed or gone or problems) and remaining_s() < CALL_WORST_S:
-            problems[name] = CloneNotReady("there was no time for it yet; the next call goes on")
+            problems[step.name] = CloneNotReady("there was no time for it yet; the next call goes on")
             continue
-        problem, was_there = _remove(clones, name)
+        problem, was_there = _undo(step, clones)
         if problem is not None:
-            problems[name] = problem
+            problems[step.name] = problem
         else:
-            (removed if was_there else gone).add(name)
+            (removed if was_there else gone).add(step.name)
     after = _read(reader, plan)
     checks = compare(plan.snapshot_before, after)
     changes = foreign_changes(plan.snapshot_before, after, checks, since=plan.planned_at, until=now)
@@ -104,6 +104,15 @@ def _keep(artifacts: RunArtifacts, restored: Restored, gone: Set[str]) -> Restor
 
     artifacts.bucket.rewrite(artifacts.key(RESTORED), merge)
     return merged
+
+
+def _undo(step: Step, clones: Clones) -> tuple[TunerError | None, bool]:
+    """Undo one step of the plan; why what it made may still be there, and whether it was there before."""
+    match step:
+        case CreateFunction(name=name):
+            return _remove(clones, name)
+        case _:
+            assert_never(step)
 
 
 def _remove(clones: Clones, name: str) -> tuple[TunerError | None, bool]:

@@ -258,6 +258,17 @@ def test_copy_that_was_never_made_is_not_called_removed(started: FakeRun) -> Non
     assert f"{CLONE_PREFIX}never" not in undo(started).removed
 
 
+def test_a_step_of_an_unknown_kind_is_refused(started: FakeRun) -> None:
+    """A plan that a later version wrote is not half undone: nothing is deleted, and nothing says that all is well."""
+    planned = started.artifacts.read("plan.json")
+    later = {"kind": "update_alias", "name": "live", "candidate": {"memory_mb": 512, "architecture": "arm64"}}
+    started.artifacts.write("plan.json", {**planned, "steps": [*planned["steps"], later]})
+    there = set(started.aws.functions)
+    with pytest.raises(ValueError, match="update_alias"):
+        undo(started)
+    assert set(started.aws.functions) == there
+
+
 def test_only_copies_can_be_deleted(started: FakeRun) -> None:
     """A name of another kind is refused before AWS is asked, whoever wrote it into a plan."""
     with pytest.raises(ValueError, match="not ours"):

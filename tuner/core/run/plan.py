@@ -1,9 +1,13 @@
 """The plan with undo: what a run makes is written down before it is made.
 
-``plan.json`` lists every step with its undo, so that a dry run, ``restore``,
-the sweeper and the report's proof read one list. A step is appended before
-its side effect happens: what is in the plan may exist, what is not in it does
-not.
+``plan.json`` lists every step that has an undo, so that ``restore``, the
+sweeper and the report's proof read one list. A step is appended before its
+side effect happens: what is in the plan may exist, what is not in it does
+not. A step says what was made; ``restore`` knows how each kind is undone, and
+a kind that it does not know is an error of the type checker.
+
+That costs one write of ``plan.json`` for each round that makes something. A
+copied package is no step: runs share it, and the bucket's own rule removes it.
 """
 
 from __future__ import annotations
@@ -25,15 +29,16 @@ CPU_TIME_TAG = "lambda-tuner:cpu-time"
 
 
 @dataclass(frozen=True, slots=True)
-class PlanStep:
-    """One side effect and its undo.
+class CreateFunction:
+    """A temporary function. Deleting it deletes its published version as well, and gives back what it has reserved."""
 
-    Creating a function is undone by deleting it, which also gives back what it has reserved.
-    """
-
-    kind: Literal["create_function"]
     name: str
     candidate: Candidate
+    kind: Literal["create_function"] = "create_function"
+
+
+Step = CreateFunction
+"""Every kind of step, told apart by ``kind``; each has a ``name``. A union, as soon as there are two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +54,13 @@ class Plan:
     """ISO 8601, UTC: when the snapshot was taken."""
     snapshot_before: Mapping[str, Any] = field(default_factory=dict)
     """Of ``tuner.core.function.snapshot``."""
-    steps: tuple[PlanStep, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def with_clones(self, wanted: Sequence[tuple[Candidate, int]]) -> Plan:
         """Append a step for each candidate and copy that has none yet."""
         known = {step.name for step in self.steps}
         names = {clone_name(self.run_id, candidate, copy): candidate for candidate, copy in wanted}
-        added = tuple(
-            PlanStep("create_function", name, candidate) for name, candidate in names.items() if name not in known
-        )
+        added = tuple(CreateFunction(name, candidate) for name, candidate in names.items() if name not in known)
         return replace(self, steps=self.steps + added)
 
 
