@@ -96,7 +96,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "complete whatever is left",
         RESTORE,
-        "tuner/steps/restore.py",
+        "tuner/core/run/restored.py",
         "return not self.remaining and all(",
         "return all(",
         (f"{_RESTORES}::test_copy_that_outlives_its_deletion_is_not_called_removed",),
@@ -326,8 +326,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "copies expire before their run ends",
         PLAN,
         "tuner/steps/plan.py",
-        "timedelta(minutes=request.budget.max_minutes + 60)",
-        "timedelta(minutes=request.budget.max_minutes - 60)",
+        "timedelta(minutes=search.budget.max_minutes + 60)",
+        "timedelta(minutes=search.budget.max_minutes - 60)",
         (f"{_RUNS}::test_copy_is_in_the_plan_before_it_is_made", _WELL),
     ),
     Mutant(
@@ -382,7 +382,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "the plan has no snapshot",
         PLAN,
         "tuner/steps/plan.py",
-        "snapshot_before=fingerprint(readable),",
+        "snapshot_before=fingerprint(snapshot),",
         "",
         (_WELL,),
     ),
@@ -445,10 +445,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "two invocations need no time",
         PLAN,
-        "tuner/steps/plan.py",
+        "tuner/core/run/search_plan.py",
         "worst_minutes = LEAST_INVOCATIONS *",
         "worst_minutes = 0 *",
-        (f"{_RUNS}::test_budget_below_the_least_possible_is_refused",),
+        ("tests/unit/core/run/test_search_plan.py::test_budget_below_the_least_possible_is_refused",),
     ),
     # --- measure ---
     Mutant(
@@ -778,7 +778,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "the answer rests on the cold starts that were asked for",
         BOOKING,
         "tuner/steps/recommend.py",
-        "anchored(compared(observations_of(load_journals(artifacts))), record",
+        "anchored(without_cold_starts(observations_of(load_journals(artifacts))), record",
         "anchored(observations_of(load_journals(artifacts)), record",
         ("tests/unit/steps/test_closing.py::test_the_answer_does_not_rest_on_cold_starts_asked_for",),
     ),

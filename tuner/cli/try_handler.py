@@ -245,7 +245,7 @@ def run_try(
         raise UsageProblem("--setup and --real-aws exclude each other: it prepares the embedded AWS.")
     if setup is not None and not setup.is_file():
         raise UsageProblem(f"--setup {setup} is not a file.", hint="Name a Python script: --setup seed.py.")
-    from tuner.steps.plan import ASSUMED_SIZE_TAG
+    from tuner.core.function.target import ASSUMED_SIZE_TAG
 
     name = function_name_for(planned.code.name)
     request = build_request(name, flags, local=True)

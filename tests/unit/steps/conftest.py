@@ -15,12 +15,13 @@ from tuner.aws.clones import Clones
 from tuner.aws.invoker import Invoker
 from tuner.aws.target import TargetReader
 from tuner.aws.traffic import TrafficReader
-from tuner.core.model import Batch
+from tuner.core.model import Architecture, Batch
 from tuner.core.run.bucket_layout import code_key
+from tuner.core.run.installation import Installation, Machine
 from tuner.core.run.record import RunRecord
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import measure
-from tuner.steps.plan import Surroundings, plan_run
+from tuner.steps.plan import plan_run
 from tuner.steps.suggest import suggest_round
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -39,8 +40,8 @@ class FakeRun:
     restarted: list[str] = field(default_factory=list)
     memory_cap_mb: int = 10_240
     where: str = "aws"
-    machine_architecture: str | None = None
-    load: float | None = None
+    machine_architecture: Architecture | None = None
+    load: float = 0.0
 
     def __post_init__(self) -> None:
         self.aws.s3 = self.s3
@@ -50,25 +51,23 @@ class FakeRun:
 
     def plan(self, **request: Any) -> RunRecord:
         """Plan a run of the function ``theirs``; its package is copied already."""
-        surroundings = Surroundings(
-            self.where,  # type: ignore[arg-type]
+        machine = Machine("laptop", 2, self.machine_architecture, self.load)
+        installation = Installation(
             ACCOUNT,
             REGION,
             self.memory_cap_mb,
-            NOW,
             "/lambda-tuner/clones",
-            architecture=self.machine_architecture,  # type: ignore[arg-type]
-            cores=2 if self.where == "local" else None,
-            load=self.load,
+            machine=machine if self.where == "local" else None,
         )
         record = plan_run(
             self.artifacts,
             self.reader,
             TrafficReader(self.cloudwatch, REGION),
             {"lambdaARN": "theirs", **request},
-            surroundings,
+            installation,
             execution_arn="arn:aws:states:eu-west-1:123456789012:execution:lambda-tuner-tune:run-1",
             started_at=NOW.isoformat(),
+            now=NOW,
             start_restore=self.restarted.append,
         )
         self.s3.objects[code_key(record.target.code_sha256)] = b"code"

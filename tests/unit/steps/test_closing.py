@@ -11,7 +11,6 @@ import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
 from tuner.core.codec import to_json
-from tuner.core.errors import InvalidRequest
 from tuner.core.run.bucket_layout import DECISION, RECORD, STOP
 from tuner.steps.create_clones import create_clones
 from tuner.steps.recommend import recommend_for
@@ -82,15 +81,6 @@ def test_without_the_request_none_are_made(run: FakeRun) -> None:
     document = finished(run)
     assert document["coldStarts"] is None
     assert not [step for step in load_plan(run.artifacts).steps if step.name.split("-")[-1].isdigit()]
-
-
-def test_cold_starts_need_room_in_the_budget() -> None:
-    """Said before anything is spent."""
-    run = FakeRun()
-    run.aws.add("theirs")
-    with pytest.raises(InvalidRequest, match=r"coldStarts is 10: .* takes 20 invocations of budget.maxInvocations, 21"):
-        run.plan(coldStarts=10, budget={"maxInvocations": 21})
-    run.plan(coldStarts=10, budget={"maxInvocations": 22})
 
 
 def test_a_user_who_ends_the_run_waits_for_no_cold_start(run: FakeRun) -> None:

@@ -196,17 +196,6 @@ def test_a_payload_in_s3_is_read_as_there(run: FakeRun) -> None:
         run.plan(payloadS3="s3://bucket/payloads/plain.txt")
 
 
-def test_budget_is_what_the_design_takes_at_its_worst(run: FakeRun) -> None:
-    """2 sizes × 5 invocations of 20 s each: no more than that can be spent."""
-    record = run.plan(num=5, powerValues=[512, 1024])
-    prices = prices_for("eu-west-1", "arm64")
-    worst_usd = 5 * (invocation_cost_usd(512, 20_000, prices) + invocation_cost_usd(1024, 20_000, prices))
-    assert record.problem.budget.max_invocations == 10
-    assert record.problem.budget.max_cost_usd == pytest.approx(worst_usd, rel=0.01)
-    assert record.problem.budget.max_minutes == pytest.approx(10 * 20 / 60 + 30)
-    assert record.request.budget == record.problem.budget
-
-
 def test_a_smaller_budget_ends_it_and_says_so(run: FakeRun) -> None:
     """No size gets everything, and the notes tell what is missing."""
     prices = prices_for("eu-west-1", "arm64")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import client_error
-from tuner.core.errors import CloneFailed, CloneNotReady, InvalidRequest, PermissionDenied, Throttled
+from tuner.core.errors import CloneFailed, CloneNotReady, PermissionDenied, Throttled
 from tuner.core.run.plan import CLONE_PREFIX
 from tuner.steps.create_clones import create_clones
 from tuner.steps.recommend import recommend_for
@@ -48,29 +48,6 @@ def test_without_the_request_nothing_is_reserved(run: FakeRun) -> None:
     run.plan()
     run.search()
     assert "put_function_concurrency" not in {call for call, _ in run.aws.calls}
-
-
-@pytest.mark.parametrize(
-    ("request_fields", "copies"),
-    [
-        ({"memory": [512, 1024, 2048]}, 3),
-        ({"memory": [512, 2048]}, 3),  # today's size is measured too
-        ({"memory": [512, 1024], "coldStarts": 4, "budget": {"maxInvocations": 20}}, 10),
-        ({}, 50),
-        ({"budget": {"maxInvocations": 12}}, 12),
-        ({"powerValues": [512, 1024], "num": 10}, 2),
-    ],
-)
-def test_all_copies_that_may_be_there_at_once_are_counted(
-    run: FakeRun, request_fields: dict[str, Any], copies: int
-) -> None:
-    """Refused before anything is made where one too few would be left, and not refused with just enough."""
-    run.aws.unreserved = 100 + 3 * copies - 1
-    with pytest.raises(InvalidRequest, match=f"up to {copies} temporary copies would reserve {3 * copies} "):
-        run.plan(reservedConcurrency=3, **request_fields)
-    assert run.aws.functions.keys() == {"theirs"}
-    run.aws.unreserved += 1
-    run.plan(reservedConcurrency=3, **request_fields)
 
 
 def test_free_concurrency_that_may_not_be_read_is_warned_of(run: FakeRun) -> None:

@@ -31,11 +31,11 @@ from tuner.core.errors import (
     ServiceError,
     TooManyUnmeasured,
 )
+from tuner.core.function.target import ASSUMED_SIZE_TAG
 from tuner.core.run.bucket_layout import FACTS
 from tuner.core.run.plan import CLONE_PREFIX, CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG
 from tuner.steps.create_clones import create_clones
 from tuner.steps.overdue import mark_closed, overdue_runs
-from tuner.steps.plan import ASSUMED_SIZE_TAG
 from tuner.steps.recommend import recommend_for
 from tuner.steps.report import report
 from tuner.steps.restore import restore
@@ -389,17 +389,6 @@ def test_refused_permission_names_action_resource_and_role(run: FakeRun) -> None
         run.plan()
 
 
-def test_budget_below_the_least_possible_is_refused(run: FakeRun) -> None:
-    """Two invocations that run into the time-out must fit."""
-    with pytest.raises(InvalidRequest, match="maxCostUsd"):
-        run.plan(budget={"maxCostUsd": 0.0000001})
-    run.aws.functions["theirs"]["Timeout"] = 60
-    run.plan(budget={"maxMinutes": 2})
-    run.aws.functions["theirs"]["Timeout"] = 61
-    with pytest.raises(InvalidRequest, match=r"maxMinutes is 2: 2 invocations may take 2\.0 minutes"):
-        run.plan(budget={"maxMinutes": 2})
-
-
 def test_payload_from_s3_is_read_once_and_refused_when_it_is_no_json(run: FakeRun) -> None:
     """The object's name is in the sentence."""
     run.s3.objects["event.json"] = b"{not json"
@@ -594,26 +583,6 @@ def test_sweep_restores_overdue_runs_and_removes_orphans(run: FakeRun) -> None:
     swept = sweep(run.clones, run.artifacts.bucket, run.restarted.append, now=NOW.isoformat())
     assert (swept.restarted, swept.removed, swept.kept) == (("lost",), (CLONE_PREFIX + "3-128-arm",), 1)
     assert run.restarted == ["lost"]
-
-
-def test_other_architecture_is_left_out_on_this_machine(run: FakeRun) -> None:
-    """A laptop has one kind of processor: the other one is named as left out, not measured as if it were there."""
-    run.where = "local"
-    record = run.plan(architectures=["x86_64", "arm64"])
-    assert {candidate.architecture for candidate in record.problem.candidates} == {"arm64"}
-    assert any("x86_64 cannot be measured on this machine" in warning for warning in record.warnings)
-    run.where = "aws"
-    record = run.plan(architectures=["x86_64", "arm64"])
-    assert {candidate.architecture for candidate in record.problem.candidates} == {"arm64", "x86_64"}
-
-
-@pytest.mark.parametrize(("machine", "said"), [("x86_64", True), ("arm64", False), (None, False)])
-def test_prices_are_those_of_the_functions_architecture(run: FakeRun, machine: str | None, said: bool) -> None:
-    """Where this machine has another kind of processor than the function, the report says so."""
-    run.where, run.machine_architecture = "local", machine
-    record = run.plan()
-    assert record.problem.prices["arm64"].usd_per_gb_second == pytest.approx(0.0000133334)
-    assert any("Prices are those of arm64" in row for row in record.assumptions) == said
 
 
 def test_prices_are_those_of_the_region_that_was_asked_for(run: FakeRun) -> None:

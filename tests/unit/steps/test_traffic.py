@@ -155,13 +155,6 @@ def test_savings_plan_and_tier_move_the_price(run: FakeRun) -> None:
     assert tiered.usd_per_gb_second == 0.0000120001
 
 
-def test_a_tier_that_is_not_known_is_said(run: FakeRun) -> None:
-    """Above what the table knows, the highest known price is taken, and that is told."""
-    record = run.plan(accountGbSecondsPerMonth=1e12)
-    assert [line for line in record.assumptions if "higher tiers are not known" in line]
-    assert record.problem.prices["arm64"] == prices_for(REGION, "arm64")
-
-
 def test_the_question_is_one_that_cloudwatch_takes() -> None:
     """The API's own description accepts what is asked, and its answer is understood."""
     cloudwatch = boto3.client("cloudwatch", region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x")

@@ -22,8 +22,8 @@ _INVOKE = "lambda:InvokeFunction"
 
 
 @dataclass(frozen=True, slots=True)
-class Surrounding:
-    """What was read around the function's configuration."""
+class Inspection:
+    """What was read of the function besides its configuration."""
 
     sections: Mapping[str, Any]
     """The function's snapshot, by section."""
@@ -35,15 +35,13 @@ class Surrounding:
     """ISO 8601."""
 
 
-def check_tunable(
-    configuration: Mapping[str, Any], target: TargetFunction, surrounding: Surrounding
-) -> tuple[str, ...]:
+def check_tunable(configuration: Mapping[str, Any], target: TargetFunction, inspection: Inspection) -> tuple[str, ...]:
     """Refuse a function that cannot be measured on copies.
 
     Args:
         configuration: ``GetFunctionConfiguration``'s answer for the version that is measured.
         target: The same, read.
-        surrounding: What was read around it.
+        inspection: What was read besides.
 
     Returns:
         Warnings: what the measurement will not show, or will really do, one sentence each.
@@ -54,14 +52,14 @@ def check_tunable(
     for reason, hint in (
         *_of_another_kind(configuration, target),
         *_not_now(configuration, target),
-        *_not_copied(configuration, surrounding),
-        *_not_by_another_name(configuration, target, surrounding),
+        *_not_copied(configuration, inspection),
+        *_not_by_another_name(configuration, target, inspection),
     ):
         raise FunctionNotTunable(f"{target.name} cannot be tuned: {reason}.", hint=hint)
     return (
         *_real_effects(configuration),
-        *_unlike_the_function(surrounding),
-        *_uncertain(configuration, target, surrounding),
+        *_unlike_the_function(inspection),
+        *_uncertain(configuration, target, inspection),
     )
 
 
@@ -115,7 +113,7 @@ def _not_now(configuration: Mapping[str, Any], target: TargetFunction) -> Iterat
         )
 
 
-def _not_copied(configuration: Mapping[str, Any], surrounding: Surrounding) -> Iterator[tuple[str, str]]:
+def _not_copied(configuration: Mapping[str, Any], inspection: Inspection) -> Iterator[tuple[str, str]]:
     if (configuration.get("Environment") or {}).get("Error"):
         yield (
             "its environment variables cannot be decrypted, and a copy without them would be another function",
@@ -130,7 +128,7 @@ def _not_copied(configuration: Mapping[str, Any], surrounding: Surrounding) -> I
             f"since {blocked} AWS no longer creates functions with its runtime, {runtime}, so it cannot be copied",
             "Move the function to a runtime of today, and tune that.",
         )
-    management = surrounding.sections.get(RUNTIME_MANAGEMENT)
+    management = inspection.sections.get(RUNTIME_MANAGEMENT)
     if isinstance(management, Mapping) and management.get("UpdateRuntimeOn") == "Manual":
         yield (
             f"its runtime is pinned to one version ({management.get('RuntimeVersionArn')}), "
@@ -138,18 +136,18 @@ def _not_copied(configuration: Mapping[str, Any], surrounding: Surrounding) -> I
             "Set its runtime update mode to Auto or to Function update, or tune a function with the same code that is "
             "not pinned.",
         )
-    if surrounding.missing_layers:
+    if inspection.missing_layers:
         yield (
             f"a layer version of it is gone, which the function keeps and a copy cannot get: "
-            f"{', '.join(surrounding.missing_layers)}",
+            f"{', '.join(inspection.missing_layers)}",
             "Deploy the function with layer versions that exist.",
         )
 
 
 def _not_by_another_name(
-    configuration: Mapping[str, Any], target: TargetFunction, surrounding: Surrounding
+    configuration: Mapping[str, Any], target: TargetFunction, inspection: Inspection
 ) -> Iterator[tuple[str, str]]:
-    policies = surrounding.policies
+    policies = inspection.policies
     if policies is None:
         return
     copy_arn = f"{target.function_arn.rpartition(':')[0]}:{CLONE_PREFIX}"
@@ -179,15 +177,15 @@ def _real_effects(configuration: Mapping[str, Any]) -> Iterator[str]:
         yield "The function mounts a file system: what the payload writes there is really written."
 
 
-def _unlike_the_function(surrounding: Surrounding) -> Iterator[str]:
-    provisioned = surrounding.sections.get(PROVISIONED_CONCURRENCY)
+def _unlike_the_function(inspection: Inspection) -> Iterator[str]:
+    provisioned = inspection.sections.get(PROVISIONED_CONCURRENCY)
     if isinstance(provisioned, list) and provisioned:
         yield (
             "The function has provisioned concurrency and its temporary copies have none: durations hold, cold starts "
             "shown here are those of invocations beyond it. Its fee grows with the memory size and is not part of the "
             "cost shown."
         )
-    management = surrounding.sections.get(RUNTIME_MANAGEMENT)
+    management = inspection.sections.get(RUNTIME_MANAGEMENT)
     if isinstance(management, Mapping) and management.get("UpdateRuntimeOn") == "FunctionUpdate":
         yield (
             "The function's runtime is updated only when it is deployed; its temporary copies run on the newest "
@@ -195,15 +193,15 @@ def _unlike_the_function(surrounding: Surrounding) -> Iterator[str]:
         )
 
 
-def _uncertain(configuration: Mapping[str, Any], target: TargetFunction, surrounding: Surrounding) -> Iterator[str]:
+def _uncertain(configuration: Mapping[str, Any], target: TargetFunction, inspection: Inspection) -> Iterator[str]:
     runtime = configuration.get("Runtime")
-    perhaps = create_perhaps_blocked(runtime, today=surrounding.today)
+    perhaps = create_perhaps_blocked(runtime, today=inspection.today)
     if perhaps:
         yield (
             f"AWS announced that from {perhaps} on no function can be created with the runtime {runtime}: "
             "if that holds, copying it fails."
         )
-    policies = surrounding.policies
+    policies = inspection.policies
     own = _own_arns_in_environment(configuration, target)
     if policies is None:
         yield (
@@ -217,12 +215,12 @@ def _uncertain(configuration: Mapping[str, Any], target: TargetFunction, surroun
             f"The function's variable {', '.join(own)} holds its own ARN: where a copy uses it, it means the live "
             "function."
         )
-    if policies is not None and not allows(policies, "logs:PutLogEvents", _log_stream(target, surrounding)):
+    if policies is not None and not allows(policies, "logs:PutLogEvents", _log_stream(target, inspection)):
         yield (
-            f"The function's role may not write to the log group {surrounding.clone_log_group}: a REPORT record that "
+            f"The function's role may not write to the log group {inspection.clone_log_group}: a REPORT record that "
             "is not in a response's tail cannot be looked up, and counts as unmeasured."
         )
-    unread = [name for name, value in surrounding.sections.items() if value == NOT_READABLE]
+    unread = [name for name, value in inspection.sections.items() if value == NOT_READABLE]
     if unread:
         yield f"Could not be read, and so cannot be compared after the run: {', '.join(unread)}."
 
@@ -233,7 +231,7 @@ def _own_arns_in_environment(configuration: Mapping[str, Any], target: TargetFun
     return sorted(name for name, value in variables.items() if own.search(str(value)))
 
 
-def _log_stream(target: TargetFunction, surrounding: Surrounding) -> str:
+def _log_stream(target: TargetFunction, inspection: Inspection) -> str:
     partition = target.arn.split(":")[1]
-    group = f"arn:{partition}:logs:{target.region}:{target.account}:log-group:{surrounding.clone_log_group}"
+    group = f"arn:{partition}:logs:{target.region}:{target.account}:log-group:{inspection.clone_log_group}"
     return f"{group}:log-stream:copy"

@@ -9,7 +9,7 @@ are in no record. See docs/decisions/0011-snapstart-on-request.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tuner.core.errors import InvalidRequest, PriceUnknown
@@ -136,24 +136,25 @@ def most_fees_usd(problem: SearchProblem, prices: SnapshotPrices, cold_starts: i
     return min(problem.budget.max_cost_usd, most)
 
 
-def snap_start_warning(
+def snap_start_warnings(
     configuration: Mapping[str, Any], target: TargetFunction, problem: SearchProblem, *, asked: bool, cold_starts: int
-) -> str | None:
-    """What a run on a function with SnapStart shows, and what it costs; ``None`` for a function without it.
+) -> Iterator[str]:
+    """What a run on a function with SnapStart shows, and what it costs; nothing for a function without it.
 
     Args:
         configuration: ``GetFunctionConfiguration``'s answer for the version that is measured.
         target: The same, read.
         problem: The run.
         asked: Whether copies have SnapStart.
-        cold_starts: So many were asked for at two sizes.
+        cold_starts: How many were asked for, at each of two sizes.
     """
     if not has_snap_start(configuration):
-        return None
+        return
     try:
         prices = snapshot_prices(target, kept_minutes=problem.budget.max_minutes)
     except PriceUnknown as unknown:
-        return f"{_NOT_ASKED} snapStart cannot change that here: {unknown.message[0].lower()}{unknown.message[1:]}"
+        yield f"{_NOT_ASKED} snapStart cannot change that here: {unknown.message[0].lower()}{unknown.message[1:]}"
+        return
     usd = most_fees_usd(problem, prices, cold_starts)
     if not asked:
         if _is_free(target):
@@ -163,15 +164,17 @@ def snap_start_warning(
                 f"up to ${usd:.2f} in this run: ${prices.copy_usd_per_gb:.3f} for each GB of a copy's memory (3 hours "
                 "of cache or more), and its restores"
             )
-        return f"{_NOT_ASKED} With snapStart the copies have it, at the price of minutes a round and {price}."
+        yield f"{_NOT_ASKED} With snapStart the copies have it, at the price of minutes a round and {price}."
+        return
     said = (
         "The temporary copies have SnapStart, as the function: each is initialised and snapshotted before it is "
         "invoked, which takes minutes, and cold starts shown are restores."
     )
     if _is_free(target):
-        return said
+        yield said
+        return
     month_usd = price_rows("AWSLambda", "snapstart-cache", target.region)[0].price * _MONTH_S
-    return (
+    yield (
         f"{said} Its fees, up to ${usd:.2f} in this run, are part of the cost and of budget.maxCostUsd. The cache of a "
         f"published version in production, ${month_usd:.2f} a month for each GB of memory, is not part of the cost "
         "shown."

@@ -13,6 +13,10 @@ MAX_TIMEOUT_S = LONGEST_FUNCTION_TIMEOUT_S - 60
 """Who invokes must outlive the invocation, and then has to read and to write down what came back."""
 
 
+ASSUMED_SIZE_TAG = "lambda-tuner:assumed-size"
+"""Of functions on the embedded AWS: whether the size is a guess, as for a handler that was never deployed."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetFunction:
     """What a run needs to know of the function; no secrets, so that it may be stored."""
@@ -72,3 +76,8 @@ def read_target(
         reserved_concurrency=reserved_concurrency,
         last_modified=configuration.get("LastModified"),
     )
+
+
+def size_is_assumed(tags: Any) -> bool:
+    """Whether the function's tags, as far as they could be read, say that its size is a guess."""
+    return isinstance(tags, Mapping) and tags.get(ASSUMED_SIZE_TAG) == "true"

@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from tuner.core.codec import to_json
+from tuner.core.request.tuning_request import TuningRequest, WeightedPayload
+
 _DECIDING = (
     "CodeSha256",
     "Runtime",
@@ -33,7 +36,12 @@ _DECIDING = (
 
 
 def study_key(
-    configuration: Mapping[str, Any], payloads: Sequence[Any], *, measured_on: str, besides: Mapping[str, Any]
+    configuration: Mapping[str, Any],
+    request: TuningRequest,
+    payloads: Sequence[WeightedPayload],
+    *,
+    function_arn: str,
+    measured_on: str,
 ) -> str:
     """Hash what a run measures, 16 hexadecimal digits.
 
@@ -41,17 +49,27 @@ def study_key(
 
     Args:
         configuration: ``GetFunctionConfiguration``'s answer, of the version that is measured.
-        payloads: The events with their weights, JSON-safe.
+        request: Who prepares the events, what counts as an answer, and whether clones have SnapStart: what a hook
+            before the snapshot prepares is in those clones alone.
+        payloads: The events with their weights.
+        function_arn: With the qualifier.
         measured_on: ``"aws"``, or a name of the machine that measures.
-        besides: What else decides, JSON-safe: the function with its qualifier, who prepares its events.
 
     Example:
-        >>> key = study_key({"CodeSha256": "a"}, [], measured_on="aws", besides={})
-        >>> key == study_key({"CodeSha256": "a", "MemorySize": 512}, [], measured_on="aws", besides={})
+        >>> def key(**configuration: object) -> str:
+        ...     return study_key(configuration, TuningRequest("f"), [], function_arn="f", measured_on="aws")
+        >>> key(CodeSha256="a") == key(CodeSha256="a", MemorySize=512)
         True
-        >>> key == study_key({"CodeSha256": "b"}, [], measured_on="aws", besides={})
+        >>> key(CodeSha256="a") == key(CodeSha256="b")
         False
     """
     deciding = {name: configuration.get(name) for name in _DECIDING}
-    text = json.dumps([deciding, list(payloads), measured_on, dict(besides)], sort_keys=True, default=str)
+    besides = {
+        "function": function_arn,
+        "preProcessorARN": request.pre_processor_arn,
+        "allowedExceptions": sorted(request.allowed_exceptions),
+        "observed": to_json(request.observed),
+        "snapStart": request.snap_start,
+    }
+    text = json.dumps([deciding, to_json(payloads), measured_on, besides], sort_keys=True, default=str)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tuner.core.errors import FunctionNotTunable
-from tuner.core.function.preflight import Surrounding, check_tunable
+from tuner.core.function.preflight import Inspection, check_tunable
 from tuner.core.function.role_policies import RolePolicy
 from tuner.core.function.snapshot import NOT_READABLE, PROVISIONED_CONCURRENCY, RUNTIME_MANAGEMENT
 from tuner.core.function.target import read_target
@@ -23,7 +23,7 @@ CONFIGURATION: dict[str, Any] = {
     "Timeout": 10,
     "State": "Active",
 }
-CALM = Surrounding(
+CALM = Inspection(
     sections={RUNTIME_MANAGEMENT: {"UpdateRuntimeOn": "Auto"}, PROVISIONED_CONCURRENCY: []},
     missing_layers=(),
     policies=(RolePolicy("logs", {"Statement": {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}}),),
@@ -37,16 +37,16 @@ def may(**statement: Any) -> RolePolicy:
     return RolePolicy("extra", {"Statement": [{"Effect": "Allow", "Resource": "*", **statement}]})
 
 
-def with_policy(policy: RolePolicy) -> Surrounding:
+def with_policy(policy: RolePolicy) -> Inspection:
     """A role that may do one thing more than write logs."""
     return replace(CALM, policies=(*(CALM.policies or ()), policy))
 
 
-def check(surrounding: Surrounding = CALM, *, reserved: int | None = None, **configuration: Any) -> tuple[str, ...]:
+def check(inspection: Inspection = CALM, *, reserved: int | None = None, **configuration: Any) -> tuple[str, ...]:
     """Look at a function that differs from a plain one in these settings."""
     described = {**CONFIGURATION, **configuration}
     target = read_target(described, qualifier=None, reserved_concurrency=reserved)
-    return check_tunable(described, target, surrounding)
+    return check_tunable(described, target, inspection)
 
 
 def test_plain_function_is_tuned_without_a_word() -> None:
@@ -55,7 +55,7 @@ def test_plain_function_is_tuned_without_a_word() -> None:
 
 
 INVOKES = may(Action="lambda:InvokeFunction")
-REFUSED: list[tuple[dict[str, Any], Surrounding, str, str]] = [
+REFUSED: list[tuple[dict[str, Any], Inspection, str, str]] = [
     ({"FunctionName": "lambda-tuner-clone-0-128-arm"}, CALM, "temporary function", "copied from"),
     ({"CapacityProviderConfig": {"x": 1}}, CALM, "Managed Instances", "standard Lambda compute"),
     ({"AcceleratorConfig": {"x": 1}}, CALM, "GPU", "standard Lambda compute"),
@@ -90,13 +90,13 @@ REFUSED: list[tuple[dict[str, Any], Surrounding, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("configuration", "surrounding", "reason", "way_out"), REFUSED)
+@pytest.mark.parametrize(("configuration", "inspection", "reason", "way_out"), REFUSED)
 def test_what_a_copy_cannot_do_is_refused_with_the_way_out(
-    configuration: dict[str, Any], surrounding: Surrounding, reason: str, way_out: str
+    configuration: dict[str, Any], inspection: Inspection, reason: str, way_out: str
 ) -> None:
     """One sentence with the reason, one with what to do."""
     with pytest.raises(FunctionNotTunable, match=f"cannot be tuned: .*{reason}") as raised:
-        check(surrounding, **configuration)
+        check(inspection, **configuration)
     assert way_out in raised.value.hint
 
 
@@ -107,7 +107,7 @@ def test_reserved_concurrency_of_zero_is_refused() -> None:
     assert check(reserved=1) == ()
 
 
-WARNED: list[tuple[dict[str, Any], Surrounding, str]] = [
+WARNED: list[tuple[dict[str, Any], Inspection, str]] = [
     ({"VpcConfig": {"SubnetIds": ["subnet-0"]}}, CALM, "same subnets and security groups"),
     ({"FileSystemConfigs": [{"Arn": "a"}]}, CALM, "really written"),
     (
@@ -137,12 +137,12 @@ WARNED: list[tuple[dict[str, Any], Surrounding, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("configuration", "surrounding", "sentence"), WARNED)
+@pytest.mark.parametrize(("configuration", "inspection", "sentence"), WARNED)
 def test_what_a_copy_does_differently_is_one_warning(
-    configuration: dict[str, Any], surrounding: Surrounding, sentence: str
+    configuration: dict[str, Any], inspection: Inspection, sentence: str
 ) -> None:
     """Before anything is spent, and without ending the run."""
-    (warning,) = check(surrounding, **configuration)
+    (warning,) = check(inspection, **configuration)
     assert re.search(sentence, warning)
 
 
