@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tuner.cli.failures import UsageProblem
+from tuner.embedded.runtimes import RUNTIMES, languages, runtime_of_file
+from tuner.embedded.runtimes.python import PYTHON
+from tuner.embedded.runtimes.runtime import Interpreter, InterpreterUnusable, Runtime, Source
 
 _OTHER_LANGUAGES = {
     ".js": "Node.js", ".mjs": "Node.js", ".cjs": "Node.js", ".ts": "TypeScript", ".rb": "Ruby", ".java": "Java",
     ".jar": "Java", ".go": "Go", ".cs": "C#", ".rs": "Rust", ".php": "PHP",
 }  # fmt: skip
-OLDEST_PYTHON = (3, 9)
-"""Older ones have no Lambda runtime any more ("Lambda runtimes", seen 2026-11)."""
-
-_PROBE = Path(__file__).with_name("source_probe.py")
-
 _GENERIC_STEMS = frozenset({"app", "main", "handler", "index", "lambda_function", "function", "__init__"})
 
 
 @dataclass(frozen=True, slots=True)
 class HandlerCode:
-    """A Python handler on disk, as Lambda needs it."""
+    """A handler on disk, as Lambda needs it."""
 
+    file: Path
     code_dir: Path
     """The folder that becomes the function's code."""
     handler: str
-    """Module and function, such as ``thumbnails.app.handler``, relative to that folder."""
+    """Lambda's name for it, relative to that folder, such as ``thumbnails.app.handler``."""
+    function: str
     name: str
     """A short readable name for the function."""
     modules: frozenset[Path] = frozenset()
@@ -60,53 +56,56 @@ def locate_handler(target: str, interpreter: str, code_root: Path | None = None)
         UsageProblem: No such file, not Python, no such function in it, a
             syntax error, or not below *code_root*.
     """
-    path, function, root = _file_of(target, code_root)
+    path, function, root, runtime = _file_of(target, code_root)
     resolved = path.parent.resolve() / path.name  # a link to a file is packed as a file where it is
     roots = [root.resolve()] if root is not None else _possible_roots(resolved)
-    seen = _read_source(interpreter, path, resolved, roots)
-    _require_function(path, function, seen)
-    fewest = min(seen["roots"], key=lambda row: int(row["misplaced"]))
-    code_dir = roots[seen["roots"].index(fewest)]
+    seen = _read_source(runtime, interpreter, path, resolved, roots)
+    if function not in seen.names and not seen.may_have_more:
+        found = ", ".join(seen.functions) or "no function"
+        raise UsageProblem(
+            f"{path} has no function {function!r}.",
+            hint=f"Name one behind a colon, as in {path}:handler. The file has: {found}.",
+        )
+    imports, code_dir = min(zip(seen.imports, roots, strict=False), key=lambda pair: pair[0].misplaced)
     if not resolved.is_relative_to(code_dir):
         raise UsageProblem(
             f"{path} is not in the folder where its code begins, {code_dir}.",
             hint="Name a folder above the file with --code-root.",
         )
-    module = ".".join(resolved.relative_to(code_dir).with_suffix("").parts)
+    handler = runtime.handler_of(resolved.relative_to(code_dir), function)
     stem = resolved.parent.name if resolved.stem in _GENERIC_STEMS else resolved.stem
-    modules = frozenset(map(Path, fewest["modules"]))
-    return HandlerCode(code_dir, f"{module}.{function}", stem, modules, tuple(fewest["missing"]))
+    return HandlerCode(resolved, code_dir, handler, function, stem, imports.modules, imports.missing)
 
 
 def file_of_handler(handler: str, root: Path) -> Path | None:
-    """The file of a handler as Lambda names it, ``folder/module.function``; ``None`` where there is none."""
-    module, _, _ = handler.replace("/", ".").rpartition(".")
-    file = root.joinpath(*module.split(".")).with_suffix(".py") if module else None
-    return file if file is not None and file.is_file() else None
+    """The file of a handler as Lambda names it, ``folder/module.function``; ``None`` if there is none."""
+    return next(filter(None, (runtime.file_of(handler, root) for runtime in RUNTIMES)), None)
 
 
-def _file_of(target: str, code_root: Path | None) -> tuple[Path, str, Path | None]:
+def _file_of(target: str, code_root: Path | None) -> tuple[Path, str, Path | None, Runtime]:
     path_text, _, function = target.rpartition(":")
     if not path_text or os.sep in function:
         path_text, function = target, "handler"
     path = Path(path_text).expanduser()
     if code_root is not None and not path.exists():
         path = code_root / path
-    if language := _OTHER_LANGUAGES.get(path.suffix.lower()):
+    runtime = runtime_of_file(path)
+    if runtime is None and (language := _OTHER_LANGUAGES.get(path.suffix.lower())):
         raise UsageProblem(
-            f"{path} is {language}: `try` runs Python handlers only.",
+            f"{path} is {language}: `try` runs {languages()} handlers only.",
             hint="Deploy the function and tune it in your account: lambda-tuner tune FUNCTION.",
         )
     if path.is_dir():
         raise UsageProblem(f"{path} is a folder.", hint=f"Name the file and the function: {path / 'app.py'}:handler.")
     if not path.is_file():
         root = code_root or Path.cwd()
-        if file := file_of_handler(target, root):
-            return file, target.rpartition(".")[2], root
+        file = file_of_handler(target, root)
+        if file is not None and (runtime := runtime_of_file(file)):
+            return file, target.rpartition(".")[2], root, runtime
         raise UsageProblem(f"There is no file {path}.", hint="Write it as path/to/app.py:handler.")
-    if path.suffix != ".py":
-        raise UsageProblem(f"{path} is not a Python file.", hint="Write it as path/to/app.py:handler.")
-    return path, function, code_root
+    if runtime is None:
+        raise UsageProblem(f"{path} is not a {languages()} file.", hint="Write it as path/to/app.py:handler.")
+    return path, function, code_root, runtime
 
 
 def _possible_roots(file: Path) -> list[Path]:
@@ -119,33 +118,19 @@ def _possible_roots(file: Path) -> list[Path]:
     return roots
 
 
-def _read_source(interpreter: str, path: Path, resolved: Path, roots: Sequence[Path]) -> dict[str, Any]:
+def _read_source(runtime: Runtime, interpreter: str, path: Path, resolved: Path, roots: Sequence[Path]) -> Source:
     """Let the interpreter read the handler's source: its grammar counts, and what it can import."""
-    words = [interpreter, "-E", str(_PROBE), str(resolved), *map(str, roots)]
     try:
-        answer = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
-        seen: dict[str, Any] = json.loads(answer.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        seen = runtime.read_source(interpreter, resolved, roots)
+    except InterpreterUnusable as error:
+        raise UsageProblem(error.message, hint=_ANOTHER) from error
+    if seen.problem:
+        where = f"{path}, line {seen.line}" if seen.line else str(path)
         raise UsageProblem(
-            f"{interpreter} cannot read {path}: {getattr(error, 'stderr', None) or error}".strip(),
-            hint="Name another Python with --python PATH.",
-        ) from error
-    if "problem" in seen:
-        where = f"{path}, line {seen['line']}" if seen["line"] else str(path)
-        raise UsageProblem(
-            f"{where}: not valid for {interpreter}: {seen['problem']}.",
-            hint="If it is written for a newer Python, name that with --python PATH.",
+            f"{where}: not valid for {interpreter}: {seen.problem}.",
+            hint=f"If it is written for a newer {runtime.language}, name that with --python PATH.",
         )
     return seen
-
-
-def _require_function(path: Path, function: str, seen: Mapping[str, Any]) -> None:
-    if function not in seen["names"] and not seen["star"]:
-        found = ", ".join(seen["functions"]) or "no function"
-        raise UsageProblem(
-            f"{path} has no function {function!r}.",
-            hint=f"Name one behind a colon, as in {path}:handler. The file has: {found}.",
-        )
 
 
 def function_name_for(name: str) -> str:
@@ -159,62 +144,25 @@ def function_name_for(name: str) -> str:
     return f"try-{readable or 'handler'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """The Python that runs the user's handler, with the user's dependencies in it."""
-
-    path: str
-    version: str
-    chosen_because: str
-
-    @property
-    def runtime(self) -> str:
-        """Lambda's name for its version."""
-        return "python" + ".".join(self.version.split(".")[:2])
+_ANOTHER = "Name another one with --python PATH."
 
 
-def choose_interpreter(named: str | None, environment: Mapping[str, str]) -> Interpreter:
-    """Choose the interpreter: ``--python``, the active virtual environment's, python3 on PATH, our own.
+def choose_interpreter(named: str | None, environment: Mapping[str, str], runtime: Runtime = PYTHON) -> Interpreter:
+    """Choose the program that runs the handler, which has its dependencies: what ``--python`` names, else the best.
 
     Raises:
-        UsageProblem: The named one is not there or is no Python 3.
+        UsageProblem: The named one is not there or cannot run handlers.
     """
-    candidates: list[tuple[str | None, str]] = []
     if named is not None:
         found = shutil.which(named) or shutil.which(named, path=environment.get("PATH"))
         if found is None:
             raise UsageProblem(f"--python {named} is not a program that can be run.")
-        candidates = [(found, "--python")]
-    else:
-        virtual = environment.get("VIRTUAL_ENV")
-        if virtual:
-            candidates.append((str(Path(virtual) / "bin" / "python"), "the active virtual environment"))
-        candidates.append((shutil.which("python3", path=environment.get("PATH")), "python3 on PATH"))
-        candidates.append((sys.executable, "lambda-tuner's own"))
-    for path, reason in candidates:
-        if path and (answer := _ask_python(path)):
-            version, executable = answer
-            if tuple(map(int, version.split(".")[:2])) < OLDEST_PYTHON:
-                if named is None:
-                    continue
-                raise UsageProblem(
-                    f"{path} is Python {version}; the handler needs {'.'.join(map(str, OLDEST_PYTHON))} or later, "
-                    "as on Lambda.",
-                    hint="Name another one with --python PATH.",
-                )
-            return Interpreter(executable or path, version, reason)
-    raise UsageProblem(
-        f"{candidates[0][0]} is not a Python 3 that can be run.", hint="Name another one with --python PATH."
-    )
-
-
-def _ask_python(path: str) -> tuple[str, str] | None:
-    """Ask for version and program: what is on the path may be a shim that chooses anew at each start."""
-    question = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)"
-    try:
-        answer = subprocess.run([path, "-I", "-c", question], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    version, _, executable = answer.stdout.strip().partition("\n")
-    numbers = re.fullmatch(r"3\.\d+\.\d+", version)
-    return (version, executable.strip()) if answer.returncode == 0 and numbers else None
+    problem: InterpreterUnusable | None = None
+    for program, reason in [(found, "--python")] if named is not None else runtime.programs(environment):
+        try:
+            interpreter = runtime.interpreter(program)
+        except InterpreterUnusable as error:
+            problem = error
+        else:
+            return replace(interpreter, path=interpreter.program, chosen_because=reason)
+    raise UsageProblem(problem.message if problem else f"No {runtime.language} was found.", hint=_ANOTHER) from problem

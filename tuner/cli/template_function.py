@@ -1,4 +1,4 @@
-"""What a SAM or CloudFormation template says of one Python function, for ``try --template``."""
+"""What a SAM or CloudFormation template says of one function, for ``try --template``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from tuner.cli.failures import UsageProblem
 from tuner.cli.text_files import read_text
 from tuner.core.model import Architecture
+from tuner.embedded.runtimes import RUNTIMES, languages, runtime_named
 
 _FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 
@@ -51,7 +52,7 @@ def read_template_function(template: Path, logical_id: str | None, *, needs_code
 
     Raises:
         UsageProblem: The file cannot be read, has no such function, or the
-            function is not Python or is a container image.
+            function is in no language that runs here, or is a container image.
         DeploymentFailed: SAM cannot read it.
     """
     from tuner.embedded.template_values import function_properties
@@ -83,13 +84,13 @@ def read_template_function(template: Path, logical_id: str | None, *, needs_code
     properties = {name: _plain(value) for name, value in function_properties(document, logical_id).items()}
     if properties.get("PackageType") == "Image" or properties.get("ImageUri"):
         raise UsageProblem(
-            f"{logical_id} is a container image; `try` runs Python handlers from their source.",
+            f"{logical_id} is a container image; `try` runs {languages()} handlers from their source.",
             hint="Give the handler itself: path/to/app.py:handler.",
         )
     runtime = _text(properties.get("Runtime"))
-    if runtime is not None and not runtime.startswith("python"):
+    if runtime is not None and runtime_named(runtime) is None:
         raise UsageProblem(
-            f"{logical_id} has the runtime {runtime}; `try` runs Python handlers only.",
+            f"{logical_id} has the runtime {runtime}; `try` runs {languages()} handlers only.",
             hint="Deploy the function and tune it in your account: lambda-tuner tune FUNCTION.",
         )
     storage = properties.get("EphemeralStorage")
@@ -216,9 +217,9 @@ def _layers(template: Path, layers: Any, resources: Mapping[str, Any]) -> tuple[
         properties = resource.get("Properties") if isinstance(resource, Mapping) else None
         content = properties.get("ContentUri", properties.get("Content")) if isinstance(properties, Mapping) else None
         folder = (template.parent / content).resolve() if isinstance(content, str) else None
-        # `sam build` puts what has a BuildMethod into `python`; before that it is no layer.
+        # `sam build` puts what has a BuildMethod into a folder such as `python`; before that it is no layer.
         unbuilt = isinstance(resource, Mapping) and "BuildMethod" in (resource.get("Metadata") or {})
-        if folder is not None and folder.is_dir() and (not unbuilt or (folder / "python").is_dir()):
+        if folder is not None and folder.is_dir() and (not unbuilt or any(r.layer_folders(folder) for r in RUNTIMES)):
             folders.append(folder)
         else:
             shown = name or (layer.get("Fn::Sub") if isinstance(layer, Mapping) else layer)

@@ -15,7 +15,6 @@ from tuner.cli.execute import Presentation, execute, prepare_out
 from tuner.cli.failures import HandlerNotImported, NotConfirmed, SetupFailed, UsageProblem
 from tuner.cli.handler_code import (
     HandlerCode,
-    Interpreter,
     choose_interpreter,
     file_of_handler,
     function_name_for,
@@ -32,6 +31,9 @@ from tuner.core.foreign_text import one_line, visible
 from tuner.core.function.target import MAX_TIMEOUT_S
 from tuner.core.model import Architecture, Invocation, architecture_of
 from tuner.embedded.identity import STEERING_PREFIX
+from tuner.embedded.runtimes import runtime_named, runtime_of_file
+from tuner.embedded.runtimes.python import PYTHON
+from tuner.embedded.runtimes.runtime import Interpreter, Runtime
 
 if TYPE_CHECKING:
     from tuner.embedded.account import EmbeddedAws
@@ -39,11 +41,6 @@ if TYPE_CHECKING:
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 30
 LONGEST_TIMEOUT_S = MAX_TIMEOUT_S
-OF_THE_RUNTIME = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
-"""What Lambda's Python has besides the standard library: boto3 and what that needs.
-
-Source: a listing of the runtime's folder, https://github.com/aio-libs/aiobotocore/issues/833, seen 2026-11.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +68,7 @@ class TriedFunction:
     @property
     def subject(self) -> Subject:
         """What a table of ``lambda-tuner.toml`` may call it."""
-        module, _, function = self.code.handler.rpartition(".")
-        file = self.code.code_dir.joinpath(*module.split(".")).with_suffix(".py")
-        return Subject((self.logical_id,) if self.logical_id else (), file, function)
+        return Subject((self.logical_id,) if self.logical_id else (), self.code.file, self.code.function)
 
 
 def plan_function(
@@ -103,7 +98,8 @@ def plan_function(
         require_local()  # it brings what reads templates
     needs_code = target is None and code_root is None
     known = read_template_function(template, logical_id, needs_code=needs_code) if template is not None else None
-    interpreter = choose_interpreter(python, surroundings)
+    runtime = _runtime_of(target, known)
+    interpreter = choose_interpreter(python, surroundings, runtime)
     if target is None:
         assert known is not None
         code = _code_of_template(known, interpreter, code_root)
@@ -113,19 +109,15 @@ def plan_function(
     limit_s = _first(timeout_s, known.timeout_s if known else None, DEFAULT_TIMEOUT_S)
     if not 128 <= size_mb <= 10_240:
         raise UsageProblem(f"--memory {size_mb} is not a memory size: it must be between 128 and 10,240 MB.")
-    notices = _template_notices(known, environment, interpreter) if known is not None else []
+    notices = _template_notices(known, environment, runtime, interpreter) if known is not None else []
     if timeout_s is None and LONGEST_TIMEOUT_S < limit_s <= LONGEST_FUNCTION_TIMEOUT_S:
         notices.append(f"The time-out of {limit_s} s is taken as {LONGEST_TIMEOUT_S} s, the longest that is measured.")
         limit_s = LONGEST_TIMEOUT_S
     if not 1 <= limit_s <= LONGEST_TIMEOUT_S:
         raise UsageProblem(f"--timeout {limit_s} must be between 1 and {LONGEST_TIMEOUT_S} seconds.")
-    lacking = sorted({name.partition(".")[0] for name in code.missing} & OF_THE_RUNTIME)
     layers = known.layer_dirs if known is not None else ()
-    if lacking := [name for name in lacking if not any(any(layer.glob(f"python/{name}*")) for layer in layers)]:
-        notices.append(
-            f"The handler imports {' and '.join(lacking)}, which Lambda's Python has and {interpreter.path} has not. "
-            f"Install it: {interpreter.path} -m pip install boto3."
-        )
+    if missing := runtime.missing_of_lambda(interpreter.path, code.missing, layers):
+        notices.append(missing)
     variables = {**(known.environment if known else {}), **environment}
     if ours := sorted(name for name in variables if name.startswith(STEERING_PREFIX)):
         notices.append(
@@ -144,12 +136,21 @@ def plan_function(
         logical_id=known.logical_id if known is not None else None,
         architecture=known.architecture if known is not None else None,
         ephemeral_storage_mb=known.ephemeral_storage_mb if known is not None else None,
-        layer_dirs=known.layer_dirs if known is not None else (),
+        layer_dirs=layers,
         packs_all=code_root is not None,
     )
 
 
-def _template_notices(known: TemplateFunction, environment: Mapping[str, str], interpreter: Interpreter) -> list[str]:
+def _runtime_of(target: str | None, known: TemplateFunction | None) -> Runtime:
+    """The language of the handler: by its file's name, else by the template; Python if neither says."""
+    named = None if target is None else runtime_of_file(Path(target.rpartition(":")[0] or target))
+    templates = runtime_named(known.runtime) if known is not None and known.runtime is not None else None
+    return named or templates or PYTHON
+
+
+def _template_notices(
+    known: TemplateFunction, environment: Mapping[str, str], runtime: Runtime, interpreter: Interpreter
+) -> list[str]:
     """What of the template is not as on Lambda here."""
     notices = []
     if missing := [name for name in known.left_out if name not in environment]:
@@ -160,10 +161,11 @@ def _template_notices(known: TemplateFunction, environment: Mapping[str, str], i
     if known.unknown:
         notices.append(f"Not used, because only AWS knows what the template means: {', '.join(known.unknown)}.")
     if known.runtime is not None and known.runtime != interpreter.runtime:
-        wanted = known.runtime.removeprefix("python")
+        language = runtime.language
         notices.append(
-            f"The template's runtime is {known.runtime}, and the handler runs under Python {interpreter.version}: "
-            f"durations may differ. Name a Python {wanted} that has its dependencies: --python path/to/python{wanted}."
+            f"The template's runtime is {known.runtime}, and the handler runs under {language} {interpreter.version}: "
+            f"durations may differ. Name a {language} {known.runtime.removeprefix(runtime.family)} that has its "
+            f"dependencies: --python path/to/{known.runtime}."
         )
     machine = architecture_of(platform.machine())
     if known.architecture not in (None, machine):

@@ -30,6 +30,7 @@ from tuner.embedded.access import AccessKey
 from tuner.embedded.code_store import LARGEST_UNPACKED_BYTES
 from tuner.embedded.locks import one_at_a_time, working_folder
 from tuner.embedded.packing import Package, collect_package, pack, pack_folder
+from tuner.embedded.runtimes.python import PYTHON
 
 if TYPE_CHECKING:
     import boto3
@@ -354,9 +355,9 @@ def deploy_function(
         memory_mb: At most what this machine can grant (``identity.memory_cap_mb``).
         timeout_s: Whole seconds, at most 900.
         environment: Variables of the function.
-        interpreter: Python that runs it; by default the one that runs us.
+        interpreter: Program that runs it; by default the Python that runs us.
         layers: Layer version ARNs of this account, or folders that become such.
-        runtime: By default that of the interpreter that runs us.
+        runtime: By default that of the Python that runs us.
         tags: Of the function.
         log_format: ``Text`` or ``JSON``.
         architecture: Whose prices count; by default this machine's.
@@ -390,7 +391,7 @@ def deploy_function(
         "MemorySize": memory_mb,
         "Timeout": timeout_s,
         "Role": function_role(aws),
-        "Runtime": runtime or f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "Runtime": runtime or PYTHON.interpreter(None).runtime,
         "Environment": {"Variables": dict(environment or {})},
         "Layers": [each if isinstance(each, str) else _publish_layer(aws, name, each) for each in layers],
         "LoggingConfig": {"LogFormat": log_format},

@@ -11,6 +11,8 @@ from tuner.core.run.plan import CLONE_PREFIX, CPU_TIME_TAG
 from tuner.embedded.code_store import CodeStore
 from tuner.embedded.host.model import FunctionSpec, InvocationResult
 from tuner.embedded.identity import is_own_function
+from tuner.embedded.runtimes import runtime_named
+from tuner.embedded.runtimes.python import PYTHON
 
 LOG_TAIL_BYTES = 4096
 """``LogResult`` holds the last 4 KB of the log ("Invoke", Lambda API reference)."""
@@ -50,7 +52,7 @@ class FunctionRunner:
             the one keeps warm does not depend on the other.
         code: Where their code lies.
         forget_output: Drops what a function printed, by log group and stream.
-        interpreter_of: Tells which Python was chosen for a package, by its digest.
+        interpreter_of: Tells which program was chosen for a package, by its digest.
         own_variables: Environment variables of the stack's own functions alone.
     """
 
@@ -135,6 +137,7 @@ class FunctionRunner:
             cpu_limited=not is_own,
             layers_dir=self._layers_dir(function),
             ephemeral_storage_mb=int(function.ephemeral_storage),
+            runtime=runtime_named(str(function.run_time)) or PYTHON,
             interpreter=self._interpreter_of(function.code_digest),
             code_sha256=function.code_sha_256,
             tells_cpu_time=CPU_TIME_TAG in function.tags,

@@ -61,7 +61,7 @@ def collect_package(
     Args:
         folder: What becomes the function's root.
         limit_bytes: Refuse more than this, unpacked.
-        needed: Files that stay, whatever ``.gitignore`` says.
+        needed: Files that stay, whatever ``.gitignore`` says and in whatever folder of dependencies they are.
         heeds_gitignore: Leave out what ``.gitignore`` files of the folder, and
             of those above it in its repository, list. Folders into which
             packages were installed stay, and so does all of a folder that is
@@ -137,7 +137,8 @@ def _walk(
     here = rules if rules is None else [*rules, *_rules_of(folder)]
     entered = entered | {folder.resolve()}
     for path in sorted(folder.iterdir()):
-        if path.name in _LEFT_OUT or path.name in _LEFT_OUT_HIDDEN or path.name.startswith((".venv", ".env.")):
+        left_out = path.name in _LEFT_OUT and path not in stay
+        if left_out or path.name in _LEFT_OUT_HIDDEN or path.name.startswith((".venv", ".env.")):
             continue
         is_folder = path.is_dir()
         if is_folder and ((path / "pyvenv.cfg").is_file() or (path / "conda-meta").is_dir()):

@@ -22,23 +22,11 @@ from tuner.embedded.host.environment import INIT_LIMIT_S
 from tuner.embedded.host.model import FunctionSpec
 from tuner.embedded.host.process_tree import process_tree
 from tuner.embedded.host.sandbox import NO_SANDBOX, Place, find_sandbox, start_worker
-from tuner.embedded.host.worker import interpreter_of, users_aws_files, worker_environment
+from tuner.embedded.host.worker import users_aws_files, worker_environment
+from tuner.embedded.runtimes import runtime_named
+from tuner.embedded.runtimes.python import PYTHON
 
 _MOST_OUTPUT_BYTES = 65_536
-
-_IMPORT = """
-import json, os, sys, traceback
-sys.path[0] = os.getcwd()
-try:
-    __import__(sys.argv[1])
-except BaseException as error:
-    traceback.print_exception(type(error), error, error.__traceback__.tb_next)
-    sys.stderr.flush()
-    print("\\n" + json.dumps([type(error).__name__, str(error)]), flush=True)
-    os._exit(1)
-os._exit(0)
-"""
-"""Ends at once: threads that the module started are not waited for, as Lambda waits for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,7 @@ class Rehearsal:
     Args:
         aws: The running account, which has the function.
         name: The function's.
-        interpreter: The Python that runs it.
+        interpreter: The program that runs it.
         folder: Empty, for the time of the rehearsal.
         sandbox: Keep the programs from this machine, as far as the system can.
         real_aws: Whether they reach the user's own AWS, as the function will.
@@ -83,9 +71,12 @@ class Rehearsal:
             memory_mb=configuration["MemorySize"],
             timeout_s=configuration["Timeout"],
             environment=configuration.get("Environment", {}).get("Variables", {}),
+            runtime=runtime_named(configuration["Runtime"]) or PYTHON,
             interpreter=interpreter,
             layers_dir=code.folder(*layers) if layers else None,
         )
+        self._runtime = self._spec.runtime
+        self._interpreter = self._runtime.interpreter(interpreter)
         self._endpoint_url = aws.endpoint_url
         self._key = _key_of_role(aws, configuration["Role"])
         self._folder = folder
@@ -94,8 +85,8 @@ class Rehearsal:
 
     def import_handler(self) -> ImportFailure | None:
         """Import the handler's module; ``None``: it can be, or did not end in the time that Lambda gives an init."""
-        module = self._spec.handler.rpartition(".")[0].replace("/", ".")
-        code, output = self._run(["-c", _IMPORT, module], self._spec, limit_s=INIT_LIMIT_S)
+        command = self._runtime.import_command(self._interpreter, self._spec.handler)
+        code, output = self._run(command, self._spec, limit_s=INIT_LIMIT_S)
         printed, _, last = output.rstrip("\n").rpartition("\n")
         if not code:
             return None
@@ -112,26 +103,27 @@ class Rehearsal:
             Its exit status, and what it printed.
         """
         script = script.resolve()
-        paths = [str(self._spec.code_dir), self._spec.environment.get("PYTHONPATH", "")]
-        variables = {**self._spec.environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        name = self._runtime.path_variable
+        paths = [str(self._spec.code_dir), self._spec.environment.get(name, "")]
+        variables = {**self._spec.environment, name: os.pathsep.join(filter(None, paths))}
         spec = replace(self._spec, code_dir=script.parent, environment=variables)
-        code, output = self._run([str(script)], spec, visible=[str(self._spec.code_dir), str(script.parent)])
+        seen = [str(self._spec.code_dir), str(script.parent)]
+        code, output = self._run([self._interpreter.path, str(script)], spec, visible=seen)
         return code or 0, output
 
     def _run(
         self,
-        arguments: Sequence[str],
+        command: Sequence[str],
         spec: FunctionSpec,
         *,
         visible: Sequence[str] = (),
         limit_s: float | None = None,
     ) -> tuple[int | None, str]:
-        """Run the interpreter to its end, or until *limit_s* is over (``None``), and end all that it started."""
+        """Run a program to its end, or until *limit_s* is over (``None``), and end all that it started."""
         stream = uuid.uuid4().hex
         folder = self._folder / stream[:8]
         folder.mkdir()
-        interpreter = interpreter_of(spec)
-        seen = (*interpreter.paths, *visible, *users_aws_files(self._real_aws))
+        seen = (*self._interpreter.paths, *visible, *users_aws_files(self._real_aws))
         place = Place(folder, spec.code_dir, spec.layers_dir, None, visible=seen)
         environment = worker_environment(
             spec,
@@ -141,12 +133,11 @@ class Rehearsal:
             endpoint_url=self._endpoint_url,
             temporary_dir=place.tmp_folder,
             has_own_root=self._sandbox.has_own_root,
-            interpreter=interpreter,
+            interpreter=self._interpreter,
             access_key=self._key,
             real_aws=self._real_aws,
         )
         with (folder / "output").open("w+b") as file:
-            command = [interpreter.path, *arguments]
             worker, _ = start_worker(self._sandbox, command, environment, place, output=file.fileno())
             try:
                 code: int | None = worker.wait(limit_s)

@@ -14,7 +14,8 @@ import psutil
 
 from tests.integration.embedded.conftest import APPLICATION, Account
 from tuner.embedded.account import embedded_aws
-from tuner.embedded.host.sandbox import Place, Sandbox, interpreter_paths, start_worker
+from tuner.embedded.host.sandbox import Place, Sandbox, start_worker
+from tuner.embedded.runtimes.python import own_paths
 
 
 def median_ms(call: Callable[[], object], count: int = 50) -> float:
@@ -33,7 +34,7 @@ def start_ms(sandbox: Sandbox | None, folder: Path) -> float:
 
     def start() -> None:
         tmp_bytes = 2**20 if sandbox is not None and sandbox.has_own_root else None
-        place = Place(folder / str(next(numbers)), folder, None, tmp_bytes, interpreter_paths())
+        place = Place(folder / str(next(numbers)), folder, None, tmp_bytes, own_paths())
         place.folder.mkdir()
         workers.append(start_worker(sandbox, ["/bin/true"], {}, place, output=subprocess.DEVNULL)[0])
 

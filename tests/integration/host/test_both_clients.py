@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.host.conftest import Workbench, workbench
 from tuner.application import application_root
-from tuner.embedded.host.worker import _own_interpreter
+from tuner.embedded.runtimes.python import PYTHON
 
 HANDLERS = """
 import asyncio, datetime, decimal, importlib, json, logging, os, sys, threading, warnings
@@ -94,7 +94,7 @@ EVENTS = [
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[str | None]]]:
     """What each client made of every event: payload, error, and what was printed."""
-    if not _own_interpreter().has_runtime_client:
+    if not PYTHON.interpreter(None).has_runtime_client:
         pytest.skip("AWS's runtime client is not there")
     found: list[dict[str, list[str | None]]] = []
     for ours in (False, True):

@@ -15,9 +15,10 @@ import psutil
 import pytest
 
 from tests.integration.host.conftest import ENDPOINT_URL, Workbench, is_alive, wait_until, workbench
-from tuner.core.errors import InvalidRequest, ServiceError
+from tuner.core.errors import ServiceError
 from tuner.embedded.host.process_tree import PortableProcessTree
 from tuner.embedded.host.sandbox import NO_SANDBOX
+from tuner.embedded.runtimes.runtime import InterpreterUnusable
 
 PID = "import os\ndef handler(event, context): return os.getpid()"
 
@@ -326,7 +327,7 @@ def test_missing_interpreter_is_named(one_bench: Workbench, tmp_path: Path) -> N
     broken.chmod(0o755)
 
     for path in (missing, broken):
-        with pytest.raises(InvalidRequest, match=path.name):
+        with pytest.raises(InterpreterUnusable, match=path.name):
             one_bench.invoke(one_bench.function(PID, interpreter=str(path)))
 
 

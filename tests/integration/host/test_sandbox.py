@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.integration.host.conftest import Workbench, is_alive, wait_until, workbench
-from tuner.embedded.host.sandbox import NO_SANDBOX, Sandbox, find_sandbox, interpreter_paths
+from tuner.embedded.host.sandbox import NO_SANDBOX, Sandbox, find_sandbox
+from tuner.embedded.runtimes.python import own_paths
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the means are Linux's")
 
@@ -75,7 +76,7 @@ def test_each_environment_begins_with_an_empty_tmp_of_its_own(sandboxed: Workben
             return found
     """
     # An interpreter that lies below /tmp is seen there.
-    seen = sorted({Path(path).parts[2] for path in interpreter_paths() if path.startswith("/tmp/")})
+    seen = sorted({Path(path).parts[2] for path in own_paths() if path.startswith("/tmp/")})
     small, large = (sandboxed.function(code, name="own", memory_mb=size, revision=str(size)) for size in (512, 1769))
 
     assert sandboxed.answer(small, "lambda-tuner-a") == seen

@@ -157,8 +157,8 @@ def test_a_module_of_lambdas_python_that_the_interpreter_lacks_is_seen(tmp_path:
     file = write(tmp_path / "app.py", f"import boto3, os.path, xml.dom\nfrom botocore.config import Config\n{HANDLER}")
     assert locate_handler(str(file), str(bare)).missing == ("boto3", "botocore.config")
     assert locate_handler(str(file), sys.executable).missing == ()
-    write(file, f"import source_probe, template_function\n{HANDLER}")
-    assert locate_handler(str(file), sys.executable).missing == ("source_probe", "template_function")
+    write(file, f"import python_source, python_bootstrap\n{HANDLER}")
+    assert locate_handler(str(file), sys.executable).missing == ("python_bootstrap", "python_source")
 
 
 def test_the_function_is_called_handler_unless_said_otherwise(tmp_path: Path) -> None:
@@ -217,7 +217,8 @@ def test_function_names_are_lambda_names() -> None:
 
 def make_interpreter(path: Path, version: str) -> Path:
     """Write a program that answers like a Python of this version."""
-    write(path, f"#!/bin/sh\necho {version}\n").chmod(0o755)
+    answer = json.dumps([[int(part) for part in version.split(".")], False, str(path), []])
+    write(path, f"#!/bin/sh\necho '{answer}'\n").chmod(0o755)
     return path
 
 
@@ -248,7 +249,7 @@ def test_a_named_interpreter_is_the_only_one_tried(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="not a program"):
         choose_interpreter(str(tmp_path / "none"), {})
     old = make_interpreter(tmp_path / "python2", "2.7.18")
-    with pytest.raises(UsageProblem, match="not a Python 3"):
+    with pytest.raises(UsageProblem, match=r"is Python 2\.7\.18; the handler needs 3\.9"):
         choose_interpreter(str(old), {})
     older = make_interpreter(tmp_path / "python3.8", "3.8.18")
     with pytest.raises(UsageProblem, match=r"3\.9 or later"):

@@ -395,8 +395,9 @@ def test_a_functions_own_architecture_wins(template: Path) -> None:
 def test_another_python_than_the_runtimes_is_said(template: Path, tmp_path: Path, version: str, said: bool) -> None:
     """One notice compares the interpreter with the runtime, and says what to do."""
     python = tmp_path / "python"
+    answer = f'[[{version.replace(".", ", ")}, 4], false, "{python}", []]'
     python.write_text(
-        f'#!/bin/sh\ncase "$*" in *sys.version*) echo {version}.4;; *) exec "{sys.executable}" "$@";; esac\n'
+        f'#!/bin/sh\ncase "$*" in *sys.version*) echo \'{answer}\';; *) exec "{sys.executable}" "$@";; esac\n'
     )
     python.chmod(0o755)
     notices = [notice for notice in plan(template, python=str(python)).notices if "python3.12" in notice]

@@ -37,6 +37,7 @@ def function(name: str, code: str) -> Any:
         function_arn=f"arn:aws:lambda:us-east-1:123456789012:function:{name}",
         function_name=name,
         version="$LATEST",
+        run_time="python3.13",
         environment_vars={},
         layers=[],
         account_id="123456789012",

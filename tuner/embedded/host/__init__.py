@@ -5,8 +5,7 @@ The parts, from the outside in::
     execution_host   which environment serves an invocation; the queue for this machine's cores
     environment      one environment: start, init, invoke, freeze, end; what AWS answers in each case
     runtime_api      the Lambda Runtime API of one environment on 127.0.0.1
-    worker           how the worker is started: interpreter, command, environment variables
-    bootstrap        a runtime client of the standard library alone, for interpreters without AWS's own
+    worker           the environment variables of a worker
     cpu_share        CPU time in proportion to the memory size, by stopping and continuing
     process_tree     what is known of a worker and its children: CPU time, memory, state; their end
     platform_log     START, END, REPORT and platform.* records, as AWS writes them

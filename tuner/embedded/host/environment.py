@@ -40,13 +40,7 @@ from tuner.embedded.host.platform_log import (
 from tuner.embedded.host.process_tree import ProcessTree, process_tree
 from tuner.embedded.host.runtime_api import LARGEST_RESPONSE_BYTES, RuntimeApi
 from tuner.embedded.host.sandbox import NO_SANDBOX, Place, Sandbox, start_worker
-from tuner.embedded.host.worker import (
-    BOOTSTRAP,
-    interpreter_of,
-    users_aws_files,
-    worker_command,
-    worker_environment,
-)
+from tuner.embedded.host.worker import users_aws_files, worker_environment
 
 INIT_LIMIT_S = 10.0
 """An init that takes longer is ended and repeated inside the invocation (AWS: "Lambda execution environment")."""
@@ -162,7 +156,8 @@ class ExecutionEnvironment:
         self.is_usable = True
         self.idle_since_s = 0.0
         self._settings = settings
-        self._interpreter = interpreter_of(spec)
+        self._interpreter = spec.runtime.interpreter(spec.interpreter)
+        self._runtime_version = f"{spec.runtime.family}:{self._interpreter.version}"
         if not spec.code_dir.is_dir():
             raise ServiceError(
                 f"The code folder {spec.code_dir} of the function {spec.name} does not exist.",
@@ -245,7 +240,7 @@ class ExecutionEnvironment:
         spec = self.spec
         if logged:
             self._log.add(
-                init_start_record(self._interpreter.version, spec.name, spec.version, spec.log_format, snap_start=True)
+                init_start_record(self._runtime_version, spec.name, spec.version, spec.log_format, snap_start=True)
             )
         failure, init_s = self._start(max(SNAPSHOT_LIMIT_S, spec.timeout_s))
         if failure is not None:
@@ -288,7 +283,7 @@ class ExecutionEnvironment:
             invocation the second attempt took (0 where the first was good).
         """
         spec = self.spec
-        self._log.add(init_start_record(self._interpreter.version, spec.name, spec.version, spec.log_format))
+        self._log.add(init_start_record(self._runtime_version, spec.name, spec.version, spec.log_format))
         failure, init_s = self._start(INIT_LIMIT_S)
         if failure is None:
             self._init_ms = init_s * 1e3
@@ -314,7 +309,7 @@ class ExecutionEnvironment:
         assert tree is not None
         assert worker is not None
         self._log.begin_tail()
-        self._log.add(restore_start_record(self._interpreter.version, spec.name, spec.version, spec.log_format))
+        self._log.add(restore_start_record(self._runtime_version, spec.name, spec.version, spec.log_format))
         woken_s = time.monotonic()
         if self._frozen:
             tree.resume()
@@ -395,7 +390,7 @@ class ExecutionEnvironment:
                 spec.code_dir,
                 spec.layers_dir,
                 self._storage_bytes if in_memory else None,
-                visible=(*self._interpreter.paths, str(BOOTSTRAP), *users_aws_files(settings.real_aws)),
+                visible=(*self._interpreter.paths, *users_aws_files(settings.real_aws)),
             )
             shutil.rmtree(self._dir, ignore_errors=True)
             self._is_storage_full = False
@@ -404,7 +399,7 @@ class ExecutionEnvironment:
                 self._dir.mkdir(parents=True)
                 self._worker, began_s = start_worker(
                     sandbox,
-                    worker_command(self._interpreter, spec.handler, force_bootstrap=settings.force_bootstrap),
+                    spec.runtime.command(self._interpreter, spec.handler, own_client=settings.force_bootstrap),
                     worker_environment(
                         spec,
                         runtime_api=self._api.address,

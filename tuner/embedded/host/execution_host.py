@@ -160,7 +160,7 @@ class ExecutionHost:
             The result; whatever the function does is in it, never raised.
 
         Raises:
-            InvalidRequest: the interpreter chosen for the function does not work.
+            InterpreterUnusable: the interpreter chosen for the function does not work.
             ServiceError: the worker could not be started, or the host is closed.
             Throttled: others have had the cores for too long.
         """
@@ -199,7 +199,7 @@ class ExecutionHost:
             Why it failed, or ``None``.
 
         Raises:
-            InvalidRequest: the interpreter chosen for the function does not work.
+            InterpreterUnusable: the interpreter chosen for the function does not work.
             ServiceError: the worker could not be started, or the host is closed.
         """
         environment = self._take(spec)

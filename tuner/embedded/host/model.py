@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.embedded.runtimes.python import PYTHON
+from tuner.embedded.runtimes.runtime import Runtime
+
 LogLine = tuple[int, str]
 """Milliseconds since the epoch, and the message without its line end."""
 
@@ -14,9 +18,6 @@ LogSink = Callable[[str, str, Sequence[LogLine]], None]
 """Takes a log group, a log stream and the lines to append, in order. Called from any thread."""
 
 Status = Literal["success", "error", "timeout"]
-
-MB_PER_VCPU = 1769
-"""At 1,769 MB a function has the equivalent of one vCPU (AWS Lambda Developer Guide, "Configure memory")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ class FunctionSpec:
     """The layers in one folder, merged in their order; seen at ``/opt``."""
     ephemeral_storage_mb: int = 512
     """How much ``/tmp`` may hold."""
+    runtime: Runtime = PYTHON
     interpreter: str | None = None
+    """The program that runs it; ``None``: the runtime's own choice."""
     code_sha256: str = ""
     tells_cpu_time: bool = False
     """Whether its REPORT records say how much CPU time an invocation took, and over how many threads."""
@@ -54,7 +57,7 @@ class FunctionSpec:
     @property
     def cpu_share(self) -> float:
         """How many vCPU the memory size buys."""
-        return self.memory_mb / MB_PER_VCPU
+        return self.memory_mb / ONE_VCPU_MB
 
 
 @dataclass(frozen=True, slots=True)

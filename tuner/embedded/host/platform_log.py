@@ -107,22 +107,21 @@ def report_record(report: Report, log_format: LogFormat) -> str:
 
 
 def init_start_record(
-    python_version: str, spec_name: str, version: str, log_format: LogFormat, *, snap_start: bool = False
+    runtime_version: str, spec_name: str, version: str, log_format: LogFormat, *, snap_start: bool = False
 ) -> str:
     """The first line of an environment, or of a snapshot."""
-    runtime = f"python:{python_version}.local"
     if log_format == "JSON":
         return _platform(
             "platform.initStart",
             {
                 "initializationType": _initialization_type(snap_start),
                 "phase": "init",
-                "runtimeVersion": runtime,
+                "runtimeVersion": f"{runtime_version}.local",
                 "functionName": spec_name,
                 "functionVersion": version,
             },
         )
-    return f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: arn:aws:lambda:local::runtime:{python_version}"
+    return f"INIT_START {_runtime_version(runtime_version)}"
 
 
 def init_report_record(
@@ -156,17 +155,20 @@ def snapshot_report_record(init_ms: float, log_format: LogFormat) -> str:
     return f"INIT_REPORT Init Duration: {init_ms:.2f} ms"
 
 
-def restore_start_record(python_version: str, spec_name: str, version: str, log_format: LogFormat) -> str:
+def restore_start_record(runtime_version: str, spec_name: str, version: str, log_format: LogFormat) -> str:
     """The first line of an environment that is restored."""
-    runtime = f"python:{python_version}.local"
     if log_format == "JSON":
         return _platform(
             "platform.restoreStart",
-            {"runtimeVersion": runtime, "functionName": spec_name, "functionVersion": version},
+            {"runtimeVersion": f"{runtime_version}.local", "functionName": spec_name, "functionVersion": version},
         )
-    return (
-        f"RESTORE_START Runtime Version: {runtime}\tRuntime Version ARN: arn:aws:lambda:local::runtime:{python_version}"
-    )
+    return f"RESTORE_START {_runtime_version(runtime_version)}"
+
+
+def _runtime_version(name: str) -> str:
+    """A runtime and its version, such as ``python:3.13.1``, as the text records say it."""
+    version = name.partition(":")[2]
+    return f"Runtime Version: {name}.local\tRuntime Version ARN: arn:aws:lambda:local::runtime:{version}"
 
 
 def restore_report_record(restore_ms: float, status: Status, error_type: str | None, log_format: LogFormat) -> str:

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuner.core.errors import ServiceError
+from tuner.embedded.runtimes.python import own_paths
 
 Means = Literal["namespaces", "landlock", "none"]
 ALL_MEANS: tuple[Means, ...] = ("namespaces", "landlock")
@@ -98,19 +99,12 @@ def find_sandbox(candidates: Sequence[Means] = ALL_MEANS) -> Sandbox:
                 sandbox,
                 [sys.executable, "-I", "-S", "-c", ""],
                 {},
-                Place(Path(folder), Path(folder), None, None, visible=interpreter_paths()),
+                Place(Path(folder), Path(folder), None, None, visible=own_paths()),
                 output=subprocess.DEVNULL,
             )
             if worker.wait() == 0:
                 return sandbox
     return NO_SANDBOX
-
-
-@functools.cache
-def interpreter_paths() -> tuple[str, ...]:
-    """What this interpreter needs to see of the file system to run."""
-    ours = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return tuple({sys.prefix, sys.base_prefix, sys.exec_prefix, *(path for path in sys.path if path not in ours)})
 
 
 @dataclass(frozen=True, slots=True)

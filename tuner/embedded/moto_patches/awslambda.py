@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
 from tuner.core.errors import Throttled, TunerError
 from tuner.embedded.identity import STEERING_PREFIX
+from tuner.embedded.runtimes import languages, runtime_named
 
 if TYPE_CHECKING:
     from tuner.embedded.functions import Invocation
@@ -492,10 +493,10 @@ def _check_invocation(function: Any, body: bytes) -> None:
     except ValueError as error:
         message = f"Could not parse request body into json: {error}"
         raise _lambda_error("InvalidRequestContentException", message, 400) from error
-    if function.package_type != "Zip" or not str(function.run_time).startswith("python"):
+    if function.package_type != "Zip" or runtime_named(str(function.run_time)) is None:
         kind = "a container image" if function.package_type != "Zip" else f"of the runtime {function.run_time}"
-        message = f"The embedded AWS runs Python functions from zip packages; {function.function_name} is {kind}."
-        raise _lambda_error("InvalidRuntimeException", message, 502)
+        runs = f"The embedded AWS runs {languages()} functions from zip packages"
+        raise _lambda_error("InvalidRuntimeException", f"{runs}; {function.function_name} is {kind}.", 502)
 
 
 _REFUSED: dict[str, int] = {}

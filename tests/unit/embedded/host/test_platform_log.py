@@ -80,7 +80,7 @@ def test_json_records_hold_the_same() -> None:
     done = json.loads(end_record(report, 12, "JSON"))["record"]
     assert (done["status"], done["metrics"]["producedBytes"]) == ("error", 12)
     assert json.loads(start_record(REQUEST_ID, "7", "JSON"))["record"] == {"requestId": REQUEST_ID, "version": "7"}
-    assert json.loads(init_start_record("3.13.0", "f", "7", "JSON"))["record"]["functionVersion"] == "7"
+    assert json.loads(init_start_record("python:3.13.0", "f", "7", "JSON"))["record"]["functionVersion"] == "7"
     failed = json.loads(init_report_record(12.5, "invoke", "error", "KeyError", "JSON"))["record"]
     assert (failed["phase"], failed["errorType"], failed["metrics"]) == ("invoke", "KeyError", {"durationMs": 12.5})
 

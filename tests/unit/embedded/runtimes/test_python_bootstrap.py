@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.embedded.host import bootstrap
+from tuner.embedded.runtimes import python_bootstrap as bootstrap
 
 marshaller = pytest.importorskip("awslambdaric.lambda_runtime_marshaller")
 exceptions = pytest.importorskip("awslambdaric.lambda_runtime_exception")

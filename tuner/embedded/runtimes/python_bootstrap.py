@@ -1,7 +1,7 @@
 """A Lambda runtime client of the standard library alone, for any Python from 3.9 on.
 
 Run by its path, under an interpreter that is the user's and has nothing of
-ours: ``python bootstrap.py app.handler`` with ``AWS_LAMBDA_RUNTIME_API`` set, and
+ours: ``python python_bootstrap.py app.handler`` with ``AWS_LAMBDA_RUNTIME_API`` set, and
 its current folder the task root. It behaves as AWS's awslambdaric does:
 same log lines, same error payloads, same context, same JSON.
 
