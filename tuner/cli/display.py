@@ -109,14 +109,11 @@ def progress_line(progress: Mapping[str, Any]) -> str:
         '7 of 50 invocations, $0.00012 · measuring 128 MB, round 2'
     """
     parts: list[str] = []
-    best = progress.get("best")
-    if isinstance(best, Mapping) and best.get("memoryMb"):
-        known = f"best so far {formats.megabytes(best['memoryMb'])}"
-        if best.get("slowestMs") is not None:
-            known += f", slowest {formats.milliseconds(float(best['slowestMs']))}"
-        if best.get("costPerMillionUsd") is not None:
-            known += f", {formats.money(float(best['costPerMillionUsd']))} a million"
-        parts.append(known)
+    if best := progress.get("best"):
+        parts.append(
+            f"best so far {formats.megabytes(best['memoryMb'])}, slowest {formats.milliseconds(best['slowestMs'])}, "
+            f"{formats.money(best['costPerMillionUsd'])} a million"
+        )
     if progress.get("invocations") and progress.get("maxInvocations"):
         used = f"{progress['invocations']:,} of {progress['maxInvocations']:,} invocations"
         spent_usd = float(progress.get("spentUsd") or 0)

@@ -14,7 +14,6 @@ from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.failures import aws_call
 from tuner.cli.account import Account
 from tuner.core.aws_limits import LONGEST_EXECUTION_NAME
-from tuner.core.errors import TunerError
 from tuner.core.function.function_reference import read_function_reference
 from tuner.core.run.bucket_layout import FAILURE, GIVEN_PAYLOAD, PROGRESS, REPORT_FILES, STOP, run_key
 
@@ -60,7 +59,6 @@ class Runs:
         self.account = account
         self._machines = account.client("stepfunctions")
         self.artifacts = Artifacts(account.client("s3"), account.bucket)
-        self._best_of: tuple[object, dict[str, Any] | None] = (None, None)
 
     def account_has_ended(self) -> bool:
         """Whether the embedded AWS that the run was in is gone."""
@@ -110,25 +108,9 @@ class Runs:
         return [one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one]
 
     def progress(self, run_id: str) -> dict[str, Any] | None:
-        """What the run wrote about itself last, with the best size so far; ``None`` while it has not begun to."""
+        """What the run wrote about itself last; ``None`` while it has not begun to."""
         found = self._run(run_id).find(PROGRESS)
-        if not isinstance(found, dict):
-            return None
-        if "best" not in found:
-            key = (run_id, found.get("round"))
-            if key != self._best_of[0]:
-                self._best_of = (key, self._best(run_id))
-            found["best"] = self._best_of[1]
-        return found
-
-    def _best(self, run_id: str) -> dict[str, Any] | None:
-        """Read the samples once a round; a display is no reason to fail where they cannot be read."""
-        from tuner.cli.best_so_far import read_best_so_far
-
-        try:
-            return read_best_so_far(self._run(run_id))
-        except (TunerError, ValueError):
-            return None
+        return found if isinstance(found, dict) else None
 
     def failure(self, run_id: str) -> dict[str, Any] | None:
         """Why the run failed, as the run itself worded it: name, message, hint."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.core.answer.best_so_far import best_so_far
 from tuner.core.measurement.anchor import anchored
 from tuner.core.model import Batch, Observation
 from tuner.core.money.spending import spent_usd
@@ -20,11 +21,19 @@ def report_progress(artifacts: RunArtifacts, **fields: Any) -> None:
 
 
 def used(record: RunRecord, observations: Sequence[Observation]) -> dict[str, Any]:
-    """What the run's invocations are and cost so far, as the report will count them."""
+    """What the run's invocations are and cost so far, as the report will count them, and the best size among them."""
+    scaled = anchored(observations, record.request.observed)
+    best = best_so_far(record.problem, scaled)
     return {
         "invocations": sum(len(observation.invocations) for observation in observations),
-        "spentUsd": spent_usd(record.problem, anchored(observations, record.request.observed)),
+        "spentUsd": spent_usd(record.problem, scaled),
         "maxInvocations": record.problem.budget.max_invocations,
+        "best": best
+        and {
+            "memoryMb": best.candidate.memory_mb,
+            "slowestMs": best.slowest_ms,
+            "costPerMillionUsd": best.cost_per_million_usd,
+        },
     }
 
 

@@ -574,6 +574,17 @@ def test_an_error_of_lambdas_own_may_have_run_and_ends_nothing(run: FakeRun, cod
     assert run.artifacts.read("progress.json")["invocations"] == 2
 
 
+def test_progress_has_the_best_size_so_far(run: FakeRun) -> None:
+    """None after the payload check, whose one invocation is cold; then what the samples say."""
+    run.plan()
+    run.round()
+    assert run.artifacts.read("progress.json")["best"] is None
+    run.round()
+    best = run.artifacts.read("progress.json")["best"]
+    assert best["slowestMs"] == pytest.approx(100_000 / best["memoryMb"] + 20, abs=0.01)
+    assert best["costPerMillionUsd"] > 0
+
+
 @pytest.mark.parametrize(("count", "ends"), [(29, True), (30, False)])
 def test_more_than_a_tenth_without_a_record_end_the_run(run: FakeRun, count: int, ends: bool) -> None:
     """Three lost records of thirty are bad luck, of twenty-nine too many."""

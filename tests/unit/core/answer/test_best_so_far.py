@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tuner.cli.best_so_far import best_so_far
+from tuner.core.answer.best_so_far import best_so_far
 from tuner.core.model import (
     ArchitecturePrices,
     Candidate,
@@ -38,10 +38,10 @@ def test_the_cheapest_size_whose_slowest_invocation_meets_the_goal() -> None:
     seen = [batch(SIZES[0], 900, 1100), batch(SIZES[1], 300), batch(SIZES[1], 350), batch(SIZES[2], 190, 200)]
     best = best_so_far(problem(LatencyGoal(95, 1000)), seen)
     assert best is not None
-    assert (best["memoryMb"], best["samples"], best["slowestMs"]) == (512, 2, 350)
+    assert (best.candidate.memory_mb, best.slowest_ms) == (512, 350)
     without = best_so_far(problem(None), seen)
     assert without is not None
-    assert without["memoryMb"] == 128
+    assert without.candidate.memory_mb == 128
 
 
 def test_cold_and_failed_invocations_are_no_samples() -> None:
@@ -57,4 +57,4 @@ def test_what_other_work_disturbed_too_much_is_no_sample() -> None:
     disturbed = replace(fast, core_wait_ms=27.0, core_wait_error_ms=2.7)
     best = best_so_far(problem(None), [Observation(1, 0, SIZES[0], (disturbed,)), batch(SIZES[1], 20)])
     assert best is not None
-    assert (best["memoryMb"], best["slowestMs"]) == (512, 20)
+    assert (best.candidate.memory_mb, best.slowest_ms) == (512, 20)
