@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bench.algorithms.ours import measure_batch
+from bench.algorithms.ours import search_replay
 from bench.curves import Curve, FloatArray, MeasuredNoise, read_curves, read_noise
 from bench.replay import Replay
 from bench.search import DATA
@@ -35,7 +35,6 @@ from tuner.core.model import EarlierRun, Facts, Observation, TuningBudget
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
 from tuner.core.search.decision import decide
 from tuner.core.search.earlier import MAX_RUNS
-from tuner.core.search.planning import plan_round
 from tuner.core.search.space import space_of
 from tuner.core.search.warm_start import verify
 from tuner.core.search.worth import keep_or_change
@@ -251,15 +250,8 @@ def _run(task: Task, replay: Replay, seed: int, earlier: tuple[EarlierRun, ...])
     """Rounds until the search stops; gives what was seen, and the facts without what was refuted."""
     problem = replace(task.problem, seed=seed)
     facts = Facts(earlier=earlier)
-    observations: list[Observation] = []
-    round_number = 0
-    while True:
-        plan = plan_round(problem, observations, elapsed_minutes=0.0, facts=facts)
-        if not plan.batches:
-            return observations, verify(problem, observations, facts).facts
-        round_number += 1
-        for batch in plan.batches:
-            observations.append(measure_batch(task, replay, batch, round_number, len(observations)))
+    observations = search_replay(problem, facts, task, replay)
+    return observations, verify(problem, observations, facts).facts
 
 
 def _score(

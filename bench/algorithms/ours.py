@@ -1,4 +1,4 @@
-"""Our search, through the same functions as a run: plan, believe, decide."""
+"""Our search, through the same functions as a run: ask, tell, believe, decide."""
 
 from __future__ import annotations
 
@@ -6,32 +6,42 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import optuna
+
 from bench.algorithms.answer import Answer
 from bench.replay import Replay
 from bench.truth import Task
-from tuner.core.model import Facts, Invocation, Observation, SearchProblem
+from tuner.core.model import Batch, Facts, Invocation, Observation, SearchProblem
+from tuner.core.search import LeastLossSampler, ask_round, tell
 from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
 from tuner.core.search.decision import decide
-from tuner.core.search.planning import PlannedBatch, plan_round
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
     """Rounds until the search stops by itself or the budget ends it."""
     problem = replace(task.problem, seed=seed)
-    observations: list[Observation] = []
-    suggest_ms = []
-    trial = 0
+    suggest_ms: list[float] = []
+    observations = search_replay(problem, Facts(), task, replay, suggest_ms)
+    return answer_of(problem, observations, suggest_ms)
+
+
+def search_replay(
+    problem: SearchProblem, facts: Facts, task: Task, replay: Replay, suggest_ms: list[float] | None = None
+) -> list[Observation]:
+    """Ask and tell a study until the search stops; adds the CPU time of each suggestion to *suggest_ms*."""
+    sampler = LeastLossSampler(problem, facts)
+    study = optuna.create_study(sampler=sampler)
     while True:
         start = time.process_time()
-        plan = plan_round(problem, observations, elapsed_minutes=0.0, facts=Facts())
-        suggest_ms.append(1000 * (time.process_time() - start))
-        if not plan.batches:
-            break
-        round_number = len(suggest_ms)
-        for batch in plan.batches:
-            observations.append(measure_batch(task, replay, batch, round_number, trial))
-            trial += 1
-    return answer_of(problem, observations, suggest_ms)
+        batches = ask_round(study).batches
+        if suggest_ms is not None:
+            suggest_ms.append(1000 * (time.process_time() - start))
+        if not batches:
+            return sampler.observations(study)
+        for batch in batches:
+            tell(study, measure_batch(task, replay, batch))
 
 
 def answer_of(problem: SearchProblem, observations: Sequence[Observation], suggest_ms: Sequence[float] = ()) -> Answer:
@@ -52,12 +62,14 @@ def answer_of(problem: SearchProblem, observations: Sequence[Observation], sugge
     )
 
 
-def measure_batch(task: Task, replay: Replay, batch: PlannedBatch, round_number: int, trial: int) -> Observation:
+def measure_batch(task: Task, replay: Replay, batch: Batch) -> Observation:
     """Let the replay answer a batch: one invocation after the other, in turn on its environments."""
     index = task.problem.candidates.index(batch.candidate)
     invocations = []
     for number in range(batch.invocation_count):
         slot = number % batch.environment_count
         duration_ms = replay.invoke(index, slot)
-        invocations.append(Invocation(f"{trial}-{number}", "ok", False, duration_ms, environment=f"{index}-{slot}"))
-    return Observation(round_number, trial, batch.candidate, tuple(invocations))
+        invocations.append(
+            Invocation(f"{batch.trial}-{number}", "ok", False, duration_ms, environment=f"{index}-{slot}")
+        )
+    return Observation(batch.round, batch.trial, batch.candidate, tuple(invocations))

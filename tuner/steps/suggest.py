@@ -9,13 +9,13 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.core.answer.advice import advise
 from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
-from tuner.core.measurement.anchor import anchored
+from tuner.core.measurement.anchor import anchor_factor
 from tuner.core.measurement.traceback_frames import own_frames
 from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
 from tuner.core.run.bucket_layout import ROUNDS, SEARCH, STOP
 from tuner.core.run.journal import Journal, observations_of
 from tuner.core.run.record import RunRecord
-from tuner.core.search import VERSIONS, StudyRun, payload_failure, suggest
+from tuner.core.search import VERSIONS, LeastLossSampler, StudyRun, ask_round, payload_failure, tell_measured
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress, used
 from tuner.steps.run import load_journals, load_record, load_round, memory_caps, round_name
@@ -87,14 +87,15 @@ def _suggestion(
     if record.request.dry_run and observations:
         return Suggestion(stop_reason="It is a dry run: one invocation and an estimate.")
     with study_of(artifacts, record) as (study, earlier):
-        return suggest(
+        study.sampler = LeastLossSampler(
             record.problem,
-            study,
-            anchored(observations, record.request.observed),
+            Facts(memory_cap_mb=memory_caps(artifacts), stop_requested=stop_requested, earlier=earlier.runs),
             elapsed_minutes=elapsed_minutes,
-            facts=Facts(memory_cap_mb=memory_caps(artifacts), stop_requested=stop_requested, earlier=earlier.runs),
             run=StudyRun(record.run_id, record.started_at, busy=record.busy),
+            duration_factor=anchor_factor(observations, record.request.observed),
         )
+        tell_measured(study, observations)
+        return ask_round(study)
 
 
 def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None:

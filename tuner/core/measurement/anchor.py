@@ -37,14 +37,15 @@ def anchor_factor(observations: Sequence[Observation], observed: ObservedDuratio
 
 def anchored(observations: Sequence[Observation], observed: ObservedDuration | None) -> list[Observation]:
     """Scale every duration by the anchor's factor, and CPU time with it; unchanged where there is none."""
-    factor = anchor_factor(observations, observed)
+    return scaled(observations, anchor_factor(observations, observed))
+
+
+def scaled(observations: Sequence[Observation], factor: float | None) -> list[Observation]:
+    """Multiply every duration, and CPU time with it; unchanged without a factor."""
     if factor is None:
         return list(observations)
     return [
-        replace(
-            observation,
-            invocations=tuple(_scaled(invocation, factor) for invocation in observation.invocations),
-        )
+        replace(observation, invocations=tuple(_scaled(invocation, factor) for invocation in observation.invocations))
         for observation in observations
     ]
 

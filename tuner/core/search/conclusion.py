@@ -30,7 +30,7 @@ class Conclusion:
         return self.belief.evidence.own_warm_count > 0 and bool(self.belief.allowed.any())
 
 
-def conclude(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> Conclusion:
+def conclude(problem: SearchProblem, observations: Sequence[Observation], facts: Facts = Facts()) -> Conclusion:  # noqa: B008 - frozen
     """Verify the earlier runs and fit the posterior, with as many draws as an answer takes.
 
     Args:

@@ -129,16 +129,18 @@ def read_evidence(
 
 
 def checked_duration_ms(observation: Observation, invocation: Invocation) -> float:
-    """The invocation's duration, refused by name where no clock can have measured it."""
-    duration_ms = invocation.duration_ms
-    if duration_ms is None or not math.isfinite(duration_ms) or duration_ms < 0:
-        raise InvalidRequest(
-            [
-                f"invocation {invocation.request_id} at {observation.candidate} has the duration {duration_ms} ms, "
-                "which no clock can have measured"
-            ],
-            hint="Delete this observation from the run's folder in the bucket, or start the run again.",
-        )
+    """The invocation's duration; refused by name if no clock can have measured it, or its CPU time."""
+    duration_ms, cpu_ms = invocation.duration_ms, invocation.cpu_ms
+    for what, value_ms in (("duration", duration_ms), ("CPU time", 0.0 if cpu_ms is None else cpu_ms)):
+        if value_ms is None or not math.isfinite(value_ms) or value_ms < 0:
+            raise InvalidRequest(
+                [
+                    f"invocation {invocation.request_id} at {observation.candidate} has the {what} {value_ms} ms, "
+                    "which no clock can have measured"
+                ],
+                hint="Delete this observation from the run's folder in the bucket, or start the run again.",
+            )
+    assert duration_ms is not None
     return max(duration_ms, _SHORTEST_MS)
 
 

@@ -23,14 +23,9 @@ ROUND_LIMIT = 100
 
 
 def plan_design(
-    problem: SearchProblem,
-    design: FixedDesign,
-    observations: Sequence[Observation],
-    *,
-    elapsed_minutes: float,
-    facts: Facts,
+    problem: SearchProblem, observations: Sequence[Observation], *, elapsed_minutes: float, facts: Facts
 ) -> RoundPlan:
-    """The next round of *design*: one invocation to see that the payload works, then all the others at once.
+    """The next round of the design: one invocation to see that the payload works, then all the others at once.
 
     The first invocation is one of the design's own. A size that was ruled out
     gets no further ones; a batch that ended early, with an error that is not
@@ -38,12 +33,13 @@ def plan_design(
     worst, every size gets as much of it as the others.
 
     Args:
-        problem: The run.
-        design: What to carry out.
+        problem: The run, with the design to carry out.
         observations: All that was measured so far.
         elapsed_minutes: Since the run began.
         facts: What the run knows besides its measurements.
     """
+    design = problem.design
+    assert design is not None
     if facts.stop_requested:
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
     space = space_of(problem)

@@ -2,60 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
-from optuna.samplers import BaseSampler
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from tuner.core.model import Facts, SearchProblem
-from tuner.core.search.planning import RoundPlan, plan_round
-from tuner.core.search.records import observation_of
-
-MEMORY = "memory_mb"
-ARCHITECTURE = "architecture"
-COUNT = "invocation_count"
-
-SEARCH_SPACE: dict[str, BaseDistribution] = {
-    MEMORY: IntDistribution(128, 10_240),
-    ARCHITECTURE: CategoricalDistribution(["x86_64", "arm64"]),
-    COUNT: IntDistribution(1, 1000),
-}
-"""The same for every run, so that studies stay comparable over nights whatever space each was given."""
+from tuner.core.measurement.anchor import scaled
+from tuner.core.model import Candidate, Facts, Observation, SearchProblem
+from tuner.core.search.evidence import round_number
+from tuner.core.search.fixed_design import plan_design
+from tuner.core.search.planning import PlannedBatch, RoundPlan, plan_round
+from tuner.core.search.trials import (
+    ARCHITECTURE,
+    BUSY,
+    COUNT,
+    ENVIRONMENTS,
+    MEMORY,
+    OBSERVATION,
+    REASON,
+    ROUND,
+    RUN,
+    SEARCH_SPACE,
+    STARTED,
+    StudyRun,
+    annotate,
+    observation_of,
+)
 
 
 class LeastLossSampler(BaseSampler):
     """Asks for the batch whose outcome is expected to lower the loss of the recommendation most for its price.
 
-    It sees only the frozen trials of the study: finished ones carry their
-    observation, running ones are the batches of the same round that were
-    already asked for.
+    What to ask for follows from the study's trials that were told. It is
+    planned in rounds, whose batches can be measured at the same time: trials
+    that are running are batches of the round that were already asked for. The
+    next round is planned when all of the last one were asked for, and none of
+    them is running any more.
+
+    Optuna cannot say "no more": ask :meth:`stop_reason` first. Whoever asks
+    all the same gets one more invocation at today's size.
 
     Args:
-        problem: The run.
+        problem: The run; with a fixed design, the design is what is asked for.
         facts: What the run knows besides its measurements.
-        plan: A round that was already planned on the same observations; planned here where absent.
-        is_of_run: Which trials belong to this run; all by default.
+        elapsed_minutes: Since the run began; counts against its budget.
+        run: Whose trials are looked at and asked for, where several runs share the study.
+        duration_factor: What measured durations are multiplied by before they are looked at.
     """
 
     def __init__(
         self,
         problem: SearchProblem,
-        facts: Facts,
+        facts: Facts = Facts(),  # noqa: B008 - frozen
         *,
-        plan: RoundPlan | None = None,
-        is_of_run: Callable[[FrozenTrial], bool] = lambda _: True,
+        elapsed_minutes: float = 0.0,
+        run: StudyRun = StudyRun(),  # noqa: B008 - frozen
+        duration_factor: float | None = None,
     ) -> None:
-        self._problem = problem
-        self._facts = facts
-        self._plan = plan
-        self._is_of_run = is_of_run
+        self.problem = problem
+        self.facts = facts
+        self.run = run
+        self.duration_factor = duration_factor
+        self._elapsed_minutes = elapsed_minutes
+        self._told: tuple[int, ...] = ()
+        self._observations: list[Observation] = []
+        self._round = RoundPlan()
+        self._round_number = self._round_begins = 0
+        self._planned_from: tuple[int, ...] | None = None
+
+    def observations(self, study: Study) -> list[Observation]:
+        """What the run's trials were told, in their order."""
+        told = [trial for trial in self.trials(study) if OBSERVATION in trial.user_attrs]
+        numbers = tuple(trial.number for trial in told)
+        if numbers != self._told:
+            read = (observation_of(trial) for trial in told)
+            self._observations = scaled([each for each in read if each is not None], self.duration_factor)
+            self._told = numbers
+        return self._observations
+
+    def plan(self, study: Study) -> RoundPlan:
+        """The batches of the round that were not asked for yet, or the reason to stop; neither until it is told.
+
+        Round 1 is one invocation at today's size, the payload check: look at
+        ``payload_failure`` before asking for round 2.
+        """
+        trials = self.trials(study)
+        left = self._left(trials)
+        if left:
+            return RoundPlan(left)
+        observations = self.observations(study)
+        last = max(round_number(observations), self._round_number)
+        if any(trial.state == TrialState.RUNNING and trial.user_attrs[ROUND] <= last for trial in trials):
+            return RoundPlan()
+        if self._planned_from != self._told:
+            plan = plan_round if self.problem.design is None else plan_design
+            self._round = plan(self.problem, observations, elapsed_minutes=self._elapsed_minutes, facts=self.facts)
+            self._round_number = round_number(observations) + 1
+            self._round_begins = max((trial.number for trial in trials), default=-1) + 1
+            self._planned_from = self._told
+        return RoundPlan(self._left(trials), self._round.stop_reason)
+
+    def _left(self, trials: list[FrozenTrial]) -> tuple[PlannedBatch, ...]:
+        """The planned batches without those that were asked for, by this sampler or, and still running, by another."""
+        asked = {
+            Candidate(trial.params[MEMORY], trial.params[ARCHITECTURE])
+            for trial in trials
+            if trial.number >= self._round_begins or trial.state == TrialState.RUNNING
+            if COUNT in trial.params
+        }
+        return tuple(batch for batch in self._round.batches if batch.candidate not in asked)
+
+    def stop_reason(self, study: Study) -> str | None:
+        """Why nothing is worth measuring any more, as a sentence; None while something is."""
+        return self.plan(study).stop_reason
+
+    def trials(self, study: Study) -> list[FrozenTrial]:
+        """The run's own trials."""
+        return [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(RUN) == self.run.run_id]
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """Memory size, architecture and the number of invocations are chosen together."""
+        """Memory size, architecture, and the numbers of invocations and environments are chosen together."""
         return SEARCH_SPACE
 
     def sample_relative(
@@ -64,37 +132,24 @@ class LeastLossSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
-        """The next batch of the round that follows from the study's finished trials.
+        """The next batch of the round; the trial gets its round and reason as attributes."""
+        left = self.plan(study).batches
+        batch = left[0] if left else PlannedBatch(self.problem.current, 1, 1, "asked for after the search had ended")
+        annotate(study, trial, self.attributes(self._round_number, batch.reason))
+        return {
+            MEMORY: batch.candidate.memory_mb,
+            ARCHITECTURE: batch.candidate.architecture,
+            COUNT: batch.invocation_count,
+            ENVIRONMENTS: batch.environment_count,
+        }
 
-        Where the search would stop, the pick's confirmation is no longer
-        needed and the current size is returned: Optuna has no way to say "no
-        more", so callers ask :func:`plan_round` first.
-        """
-        trials = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
-        plan = self._plan or self._plan_from(trials)
-        asked = sum(
-            other.state == TrialState.RUNNING and MEMORY in other.params and self._is_of_run(other) for other in trials
-        )
-        if asked < len(plan.batches):
-            batch = plan.batches[asked]
-            return {
-                MEMORY: batch.candidate.memory_mb,
-                ARCHITECTURE: batch.candidate.architecture,
-                COUNT: batch.invocation_count,
-            }
-        current = self._problem.current
-        return {MEMORY: current.memory_mb, ARCHITECTURE: current.architecture, COUNT: 1}
-
-    def _plan_from(self, trials: list[FrozenTrial]) -> RoundPlan:
-        finished = [trial for trial in trials if trial.state.is_finished() and self._is_of_run(trial)]
-        observations = [observation_of(trial) for trial in finished]
-        seen = [observation for observation in observations if observation is not None]
-        return plan_round(self._problem, seen, elapsed_minutes=0.0, facts=self._facts)
+    def attributes(self, number: int, reason: str) -> dict[str, Any]:
+        """What a trial of this run carries from the moment it is asked for."""
+        busy = {BUSY: True} if self.run.busy else {}
+        return {RUN: self.run.run_id, STARTED: self.run.started_at, ROUND: number, REASON: reason, **busy}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Nothing is sampled on its own; a parameter of somebody else's gets Optuna's random value."""
-        return optuna.samplers.RandomSampler(seed=self._problem.seed).sample_independent(
-            study, trial, param_name, param_distribution
-        )
+        return RandomSampler(seed=self.problem.seed).sample_independent(study, trial, param_name, param_distribution)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -12,37 +11,40 @@ import numpy as np
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tuner.core.errors import InvalidRequest
+from tuner.core.measurement.anchor import scaled
 from tuner.core.measurement.disturbance import is_disturbed
-from tuner.core.model import Batch, EarlierRun, Facts, Observation, SearchProblem
+from tuner.core.model import EarlierRun, Observation, Suggestion
+from tuner.core.search.bounded import bounded
 from tuner.core.search.earlier import recent
 from tuner.core.search.evidence import checked_duration_ms
-from tuner.core.search.planning import RoundPlan
-from tuner.core.search.records import OBSERVATION, observation_of, record_of
-from tuner.core.search.sampler import ARCHITECTURE, COUNT, MEMORY, SEARCH_SPACE, LeastLossSampler
-from tuner.core.search.space import Space
+from tuner.core.search.sampler import LeastLossSampler
+from tuner.core.search.space import space_of
+from tuner.core.search.trials import (
+    ARCHITECTURE,
+    BUSY,
+    COUNT,
+    ENVIRONMENTS,
+    MEMORY,
+    OBSERVATION,
+    ROUND,
+    RUN,
+    SEARCH_SPACE,
+    STARTED,
+    StudyRun,
+    annotate,
+    attributes_of,
+    batch_of,
+    observation_of,
+)
+from tuner.core.search.warm_start import verify
 
 FORMAT = "lambda-tuner-format"
 FORMAT_VERSION = 1
-RUN = "run"
-STARTED = "run-started"
-BUSY = "run-on-busy-machine"
-ROUND = "round"
 BEGINS = "begins"
 """Attribute of the study: the run that found the function changed, and its start; older ones say nothing any more."""
-
-
-@dataclass(frozen=True)
-class StudyRun:
-    """Whose trials they are: the study is shared by all runs that measure the same thing."""
-
-    run_id: str = "run"
-    started_at: str = "1970-01-01T00:00:00+00:00"
-    """ISO 8601 with time zone."""
-    busy: bool = False
-    """Whether the machine that measured it did other work when it began."""
 
 
 class StudySetAside(UserWarning):
@@ -132,86 +134,86 @@ def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
     )
 
 
-def forget_earlier_runs(study: optuna.Study, run: StudyRun) -> None:
-    """Let later runs start from *run* and those after it only: what came before it was of another function."""
-    study.set_user_attr(BEGINS, (run.run_id, run.started_at))
+def ask_round(study: optuna.Study) -> Suggestion:
+    """Ask for every batch of the round at once; when there is none, leave a changed function's past behind.
+
+    Returns:
+        Batches that fit the budget even if every invocation runs into the
+        time-out, or none and the reason why the search stops.
+    """
+    sampler = _sampler_of(study)
+    plan = sampler.plan(study)
+    if plan.batches:
+        return Suggestion(tuple(batch_of(study.ask(SEARCH_SPACE)) for _ in plan.batches))
+    seen = bounded(sampler.problem, sampler.observations(study), sampler.facts)
+    start = verify(seen.problem, seen.observations, seen.facts).warm_start
+    if not start.used and start.unchanged_probability is not None:
+        study.set_user_attr(BEGINS, (sampler.run.run_id, sampler.run.started_at))
+    return Suggestion(stop_reason=plan.stop_reason)
 
 
-def tell_observations(
-    study: optuna.Study,
-    problem: SearchProblem,
-    space: Space,
-    observations: Sequence[Observation],
-    run: StudyRun,
-) -> None:
-    """Finish the run's trials that were measured since; those that were asked for and never measured fail.
+def tell_measured(study: optuna.Study, observations: Sequence[Observation]) -> None:
+    """Copy a run's record into the study: its trials that were measured since are told, the other ones fail.
 
     Trials of other runs, which may go on at the same time, are left alone.
+    What the study has lost, because it was set aside meanwhile, is put back.
+
+    Args:
+        study: With the run's sampler.
+        observations: Everything that was measured in the run so far.
+
+    Raises:
+        InvalidRequest: An observation holds a duration that no clock can have measured.
+    """
+    sampler = _sampler_of(study)
+    measured = {(observation.round, observation.trial): observation for observation in observations}
+    for trial in sampler.trials(study):
+        number = trial.user_attrs.get(OBSERVATION, {}).get("trial", trial.number)
+        observation = measured.pop((trial.user_attrs[ROUND], number), None)
+        if trial.state == TrialState.RUNNING:
+            _finish(study, trial, observation)
+    for observation in measured.values():
+        at, count = observation.candidate, len(observation.invocations)
+        values = {MEMORY: at.memory_mb, ARCHITECTURE: at.architecture, COUNT: count, ENVIRONMENTS: 1}
+        study.enqueue_trial(values)
+        trial = study.get_trials(deepcopy=False)[study.ask(SEARCH_SPACE).number]
+        annotate(study, trial, sampler.attributes(observation.round, "was asked for in a study that was lost"))
+        _finish(study, trial, observation)
+
+
+def tell(study: optuna.Study, observation: Observation) -> None:
+    """Tell the study what came of one batch that was asked for."""
+    _finish(study, study.get_trials(deepcopy=False)[observation.trial], observation)
+
+
+def _finish(study: optuna.Study, trial: FrozenTrial, observation: Observation | None) -> None:
+    """End a trial with what was observed; without a usable duration it fails.
+
     The value is the mean cost per million as observed, the goal a constraint
     (the observed percentile over the limit, at most zero where it is met).
     """
-    measured = {(observation.round, observation.trial): observation for observation in observations}
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.user_attrs.get(RUN) != run.run_id:
-            continue
-        observation = measured.get((trial.user_attrs.get(ROUND, 0), trial.number))
-        if observation is None:
-            study.tell(trial.number, state=TrialState.FAIL)
-            continue
-        _tell(study, problem, space, trial, observation)
+    sampler = _sampler_of(study)
+    cost: float | None = None
+    if observation is not None:
+        problem = sampler.problem
+        constraints = {}
+        (seen,) = scaled([observation], sampler.duration_factor)
+        succeeded = [invocation for invocation in seen.invocations if invocation.outcome == "ok"]
+        # A batch of cold starts alone, as the payload check is, still has a value to show.
+        usable = [invocation for invocation in succeeded if not invocation.cold] or succeeded
+        durations_ms = [checked_duration_ms(seen, each) for each in usable if each.duration_ms is not None]
+        if durations_ms:
+            space = space_of(problem)
+            mean_ms = np.full(len(space.candidates), float(np.mean(durations_ms)))
+            cost = float(space.cost_per_million_usd(mean_ms)[space.index_of(seen.candidate)])
+            if problem.goal is not None:
+                observed_ms = float(np.percentile(durations_ms, problem.goal.percentile))
+                constraints = {"goal": observed_ms / problem.goal.limit_ms - 1}
+        annotate(study, trial, attributes_of(observation), constraints)
+    study.tell(trial.number, cost, state=TrialState.FAIL if cost is None else TrialState.COMPLETE)
 
 
-def _tell(
-    study: optuna.Study, problem: SearchProblem, space: Space, frozen: FrozenTrial, observation: Observation
-) -> None:
-    # Optuna has no public way from a number to a live trial, and only live trials take attributes.
-    trial = Trial(study, frozen._trial_id)  # noqa: SLF001
-    trial.set_user_attr(OBSERVATION, record_of(observation))
-    succeeded = [invocation for invocation in observation.invocations if invocation.outcome == "ok"]
-    # A batch of cold starts alone, as the payload check is, still has a value to show.
-    usable = [invocation for invocation in succeeded if not invocation.cold] or succeeded
-    durations_ms = [
-        checked_duration_ms(observation, invocation) for invocation in usable if invocation.duration_ms is not None
-    ]
-    if not durations_ms:
-        study.tell(frozen.number, state=TrialState.FAIL)
-        return
-    if problem.goal is not None:
-        observed_ms = float(np.percentile(durations_ms, problem.goal.percentile))
-        trial.set_constraint("goal", observed_ms / problem.goal.limit_ms - 1)
-    mean_ms = np.full(len(space.candidates), float(np.mean(durations_ms)))
-    cost = space.cost_per_million_usd(mean_ms)[space.index_of(observation.candidate)]
-    study.tell(frozen.number, values=float(cost))
-
-
-def ask_batches(
-    study: optuna.Study, problem: SearchProblem, facts: Facts, plan: RoundPlan, round_number: int, run: StudyRun
-) -> tuple[Batch, ...]:
-    """Ask the study for one trial per planned batch."""
-    batches = []
-    for planned in plan.batches:
-        # One at a time: what other runs have asked for does not count.
-        study.sampler = LeastLossSampler(problem, facts, plan=RoundPlan((planned,)), is_of_run=lambda _: False)
-        trial = study.ask(fixed_distributions=SEARCH_SPACE)
-        trial.set_user_attr(RUN, run.run_id)
-        trial.set_user_attr(STARTED, run.started_at)
-        trial.set_user_attr(ROUND, round_number)
-        if run.busy:
-            trial.set_user_attr(BUSY, value=True)
-        trial.set_user_attr("reason", planned.reason)
-        assert (trial.params[MEMORY], trial.params[ARCHITECTURE], trial.params[COUNT]) == (
-            planned.candidate.memory_mb,
-            planned.candidate.architecture,
-            planned.invocation_count,
-        )
-        batches.append(
-            Batch(
-                round=round_number,
-                trial=trial.number,
-                candidate=planned.candidate,
-                invocation_count=planned.invocation_count,
-                environment_count=planned.environment_count,
-                reason=planned.reason,
-            )
-        )
-    return tuple(batches)
+def _sampler_of(study: optuna.Study) -> LeastLossSampler:
+    if not isinstance(study.sampler, LeastLossSampler):
+        raise TypeError(f"the study is sampled by {type(study.sampler).__name__}, not by LeastLossSampler")
+    return study.sampler

@@ -26,7 +26,16 @@ from tuner.core.model import (
     Suggestion,
     TuningBudget,
 )
-from tuner.core.search import conclude, open_study, recommend, suggest
+from tuner.core.search import (
+    LeastLossSampler,
+    Study,
+    StudyRun,
+    ask_round,
+    conclude,
+    open_study,
+    recommend,
+    tell_measured,
+)
 from tuner.core.search.posterior import Draws, Posterior
 
 PRICES: dict[Architecture, ArchitecturePrices] = {
@@ -128,6 +137,23 @@ def search(problem: SearchProblem, function: SimulatedFunction, folder: Path, fa
     return Run(suggestions, observations, recommendation)
 
 
+def suggest(
+    problem: SearchProblem,
+    study: Study,
+    observations: Sequence[Observation],
+    *,
+    elapsed_minutes: float = 0.0,
+    facts: Facts | None = None,
+    run_id: str = "run",
+) -> Suggestion:
+    """One step of a run, which knows its record and opens the study anew."""
+    study.sampler = LeastLossSampler(
+        problem, facts or Facts(), elapsed_minutes=elapsed_minutes, run=StudyRun(run_id, "2026-11-28T00:00:00+00:00")
+    )
+    tell_measured(study, observations)
+    return ask_round(study)
+
+
 def measure_until_stop(
     problem: SearchProblem, function: SimulatedFunction, folder: Path, facts: Facts | None = None
 ) -> tuple[list[Suggestion], list[Observation]]:
@@ -136,7 +162,7 @@ def measure_until_stop(
     suggestions: list[Suggestion] = []
     while True:
         study = open_study(folder / "study.log", "function")
-        suggestions.append(suggest(problem, study, observations, elapsed_minutes=0.0, facts=facts or Facts()))
+        suggestions.append(suggest(problem, study, observations, facts=facts))
         if not suggestions[-1].batches:
             return suggestions, observations
         observations.extend(function.measure(batch) for batch in suggestions[-1].batches)

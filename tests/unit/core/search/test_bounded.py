@@ -197,7 +197,7 @@ def test_a_round_of_a_design_has_no_more_batches_than_the_state_holds() -> None:
     assert problem.design is not None
     seen = observed(sizes[:1], each=0)
     asked: set[Candidate] = set()
-    while batches := plan_design(problem, problem.design, seen, elapsed_minutes=0.0, facts=Facts()).batches:
+    while batches := plan_design(problem, seen, elapsed_minutes=0.0, facts=Facts()).batches:
         assert len(batches) <= ROUND_LIMIT
         asked |= {each.candidate for each in batches}
         seen = [

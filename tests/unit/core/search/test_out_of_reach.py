@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.core.search.simulated import SimulatedFunction, problem_of
+from tests.unit.core.search.simulated import SimulatedFunction, problem_of, suggest
 from tuner.core.model import Batch, EarlierRun, Facts, LatencyGoal, Observation, SearchProblem, TuningBudget
-from tuner.core.search import conclude, open_study, recommend, suggest
+from tuner.core.search import conclude, open_study, recommend
 from tuner.core.search.planning import plan_round
 
 

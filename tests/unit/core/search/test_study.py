@@ -11,10 +11,21 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.unit.core.search.simulated import SimulatedFunction, measure_until_stop, problem_of, search
+from tests.unit.core.search.simulated import SimulatedFunction, measure_until_stop, problem_of, search, suggest
 from tuner.core.errors import InvalidRequest
 from tuner.core.model import Facts, LatencyGoal
-from tuner.core.search import LeastLossSampler, StudySetAside, conclude, open_study, recommend, suggest
+from tuner.core.search import (
+    SEARCH_SPACE,
+    LeastLossSampler,
+    StudySetAside,
+    ask_round,
+    batch_of,
+    conclude,
+    open_study,
+    recommend,
+    tell,
+)
+from tuner.core.search.planning import RoundPlan
 from tuner.core.search.study import FORMAT
 
 SIZES = (128, 512, 1024, 2048)
@@ -102,12 +113,75 @@ def test_impossible_durations_are_refused_by_name(tmp_path: Path, duration_ms: f
         recommend(conclude(problem, [bad], Facts()), stop_reason="")
 
 
-def test_sampler_works_in_any_study() -> None:
-    """The sampler is Optuna's: a study in memory asks it for the payload check first."""
+def test_a_script_gets_its_batches_by_ask(tmp_path: Path) -> None:
+    """One batch after the other, asked and told as in any study, is the search of a run: same batches, same answer."""
+    problem = problem_of(SIZES, goal=LatencyGoal(95, 300.0), max_parallel=3)
+    run = search(problem, SimulatedFunction(), tmp_path)
+    sampler = LeastLossSampler(problem)
+    study, function = optuna.create_study(sampler=sampler), SimulatedFunction()
+    while (stop_reason := sampler.stop_reason(study)) is None:
+        tell(study, function.measure(batch_of(study.ask(SEARCH_SPACE))))
+    assert [batch_of(trial) for trial in study.trials] == [b for s in run.suggestions for b in s.batches]
+    assert sampler.observations(study) == run.observations
+    assert stop_reason == run.suggestions[-1].stop_reason
+    assert recommend(conclude(problem, run.observations), stop_reason=stop_reason) == run.recommendation
+
+
+def test_pending_trials_are_batches_of_the_round(tmp_path: Path) -> None:
+    """Asks before a tell give the round's batches, each once; the next round waits until none of them is running."""
     problem = problem_of(SIZES)
-    study = optuna.create_study(sampler=LeastLossSampler(problem, Facts()))
-    trial = study.ask(fixed_distributions=study.sampler.infer_relative_search_space(study, None))  # type: ignore[arg-type]
-    assert trial.params == {"memory_mb": 1024, "architecture": "x86_64", "invocation_count": 1}
+    sampler = LeastLossSampler(problem)
+    study, function = optuna.create_study(sampler=sampler), SimulatedFunction()
+    tell(study, function.measure(batch_of(study.ask(SEARCH_SPACE))))
+    planned = sampler.plan(study).batches
+    asked = [batch_of(study.ask(SEARCH_SPACE)) for _ in planned]
+    assert [batch.candidate for batch in asked] == [batch.candidate for batch in planned]
+    assert len({batch.candidate for batch in asked}) == len(SIZES)
+    for batch in asked:
+        assert sampler.plan(study) == RoundPlan()
+        assert LeastLossSampler(problem).plan(study) == RoundPlan()
+        tell(study, function.measure(batch))
+    assert {batch.round for batch in asked} == {2}
+    assert batch_of(study.ask(SEARCH_SPACE)).round == 3
+
+
+def test_another_sampler_goes_on_where_trials_are_running() -> None:
+    """A round that one process began to ask for is asked to its end by the next."""
+    problem = problem_of(SIZES)
+    study = optuna.create_study(sampler=LeastLossSampler(problem))
+    tell(study, SimulatedFunction().measure(batch_of(study.ask(SEARCH_SPACE))))
+    first = batch_of(study.ask(SEARCH_SPACE))
+    study.sampler = LeastLossSampler(problem)
+    rest = ask_round(study).batches
+    assert {batch.round for batch in rest} == {first.round}
+    assert sorted([first.candidate, *(batch.candidate for batch in rest)]) == sorted(problem.candidates)
+
+
+def test_who_asks_for_more_than_is_worth_gets_one_invocation() -> None:
+    """Optuna cannot say "no more": after the last batch it is today's size, once."""
+    problem = problem_of(SIZES)
+    sampler = LeastLossSampler(problem, Facts(stop_requested=True))
+    study = optuna.create_study(sampler=sampler)
+    assert sampler.stop_reason(study) is not None
+    batch = batch_of(study.ask(SEARCH_SPACE))
+    assert (batch.candidate, batch.invocation_count) == (problem.current, 1)
+
+
+def test_what_a_lost_study_held_is_put_back(tmp_path: Path) -> None:
+    """Set aside in the middle of a run: the run goes on with what it measured, and keeps it for later runs."""
+    problem = problem_of(SIZES)
+    function, observations = SimulatedFunction(), []
+    for number in range(3):
+        study = open_study(tmp_path / f"study-{min(number, 1)}.log", "function")
+        observations += [function.measure(b) for b in suggest(problem, study, observations).batches]
+    study = open_study(tmp_path / "study-1.log", "function")
+    again = suggest(problem, study, observations).batches
+    whole = open_study(tmp_path / "whole.log", "function")
+    assert [replace(b, trial=0) for b in again] == [
+        replace(b, trial=0) for b in suggest(problem, whole, observations).batches
+    ]
+    assert {b.round for b in again} == {observations[-1].round + 1}
+    assert study.sampler.observations(study) == observations  # type: ignore[attr-defined]
 
 
 def test_journal_is_plain_json_lines(tmp_path: Path) -> None:

@@ -11,11 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.core.search.simulated import ALL_SIZES, SimulatedFunction, measure_until_stop, problem_of, search
+from tests.unit.core.search.simulated import (
+    ALL_SIZES,
+    SimulatedFunction,
+    measure_until_stop,
+    problem_of,
+    search,
+    suggest,
+)
 from tuner.core.errors import NothingMeasured, RunInterrupted
 from tuner.core.model import Batch, Candidate, Facts, LatencyGoal, Observation, Outcome, TuningBudget
 from tuner.core.money.spending import spent_usd
-from tuner.core.search import conclude, open_study, payload_failure, recommend, suggest
+from tuner.core.search import conclude, open_study, payload_failure, recommend
 from tuner.core.search.planning import plan_round
 from tuner.core.search.space import space_of
 

@@ -10,7 +10,8 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from tuner.core.model import Candidate, Invocation, Observation
-from tuner.core.search.records import OBSERVATION, observation_of, record_of
+from tuner.core.search import earlier_runs
+from tuner.core.search.trials import OBSERVATION, RUN, STARTED, StudyRun, attributes_of, observation_of
 
 SEEN = Observation(
     1,
@@ -27,12 +28,12 @@ def trial_of(record: Any) -> FrozenTrial:
 
 def test_an_observation_comes_back_as_it_was() -> None:
     """CPU time and threads too, and their absence."""
-    assert observation_of(trial_of(record_of(SEEN))) == SEEN
+    assert observation_of(trial_of(attributes_of(SEEN)[OBSERVATION])) == SEEN
 
 
 def test_records_of_other_versions_are_read() -> None:
     """An older one has no CPU times; a newer one may have fields that nobody here knows."""
-    record = record_of(SEEN)
+    record = attributes_of(SEEN)[OBSERVATION]
     for invocation in record["invocations"]:
         del invocation["cpu_ms"], invocation["thread_count"]
         invocation["energy_joules"] = 3
@@ -46,10 +47,22 @@ def test_records_of_other_versions_are_read() -> None:
     ]
 
 
-@pytest.mark.parametrize("cpu_ms", [-1.0, float("nan"), float("inf"), "28", [28.0]])
-def test_a_cpu_time_that_cannot_be_is_refused(cpu_ms: Any) -> None:
-    """As a duration is: what was damaged must not reach the model."""
-    record = record_of(SEEN)
+@pytest.mark.parametrize("cpu_ms", ["much", [28.0]])
+def test_a_record_of_another_type_is_refused(cpu_ms: Any) -> None:
+    """By the name of its field."""
+    record = attributes_of(SEEN)[OBSERVATION]
     record["invocations"][0]["cpu_ms"] = cpu_ms
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises(ValueError, match="cpu_ms"):
         observation_of(trial_of(record))
+
+
+@pytest.mark.parametrize("cpu_ms", [28.0, -1.0, float("nan"), float("inf"), "much", [28.0]])
+def test_an_earlier_run_is_left_out_if_its_cpu_time_cannot_be(cpu_ms: Any) -> None:
+    """As with a duration: what was damaged must not reach the model."""
+    record = attributes_of(SEEN)[OBSERVATION]
+    record["invocations"][0]["cpu_ms"] = cpu_ms
+    study = optuna.create_study()
+    attributes = {OBSERVATION: record, RUN: "night-1", STARTED: "2026-11-27T00:00:00+00:00"}
+    study.add_trial(optuna.trial.create_trial(value=1.0, user_attrs=attributes))
+    runs = earlier_runs(study, StudyRun("night-2", "2026-11-28T00:00:00+00:00"))
+    assert [run.run_id for run in runs] == (["night-1"] if cpu_ms == 28.0 else [])

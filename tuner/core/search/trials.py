@@ -1,0 +1,87 @@
+"""What a trial of the study holds: a batch that was asked for and, when it is told, what was observed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial
+
+from tuner.core.codec import from_json, to_json
+from tuner.core.model import Batch, Candidate, Observation
+
+MEMORY = "memory_mb"
+ARCHITECTURE = "architecture"
+COUNT = "invocation_count"
+ENVIRONMENTS = "environment_count"
+SEARCH_SPACE: dict[str, BaseDistribution] = {
+    MEMORY: IntDistribution(128, 10_240),
+    ARCHITECTURE: CategoricalDistribution(["x86_64", "arm64"]),
+    COUNT: IntDistribution(1, 1000),
+    ENVIRONMENTS: IntDistribution(1, 1000),
+}
+"""The same for every run, so that studies stay comparable over nights whatever space each was given."""
+
+RUN = "run"
+STARTED = "run-started"
+BUSY = "run-on-busy-machine"
+ROUND = "round"
+REASON = "reason"
+OBSERVATION = "observation"
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """Whose trials they are: the study is shared by all runs that measure the same thing."""
+
+    run_id: str = "run"
+    started_at: str = "1970-01-01T00:00:00+00:00"
+    """ISO 8601 with time zone."""
+    busy: bool = False
+    """Whether the machine that measured it did other work when it began."""
+
+
+def batch_of(trial: Trial | FrozenTrial) -> Batch:
+    """The batch that a trial asks for; its number is the trial's."""
+    params, attributes = trial.params, trial.user_attrs
+    candidate = Candidate(params[MEMORY], params[ARCHITECTURE])
+    return Batch(attributes[ROUND], trial.number, candidate, params[COUNT], params[ENVIRONMENTS], attributes[REASON])
+
+
+def observation_of(trial: FrozenTrial) -> Observation | None:
+    """The observation that a finished trial carries; None where it was never measured.
+
+    Fields that this version does not know are left out; those that an older
+    one did not have are absent.
+
+    Raises:
+        ValueError: The record lacks a field, or one is of another type.
+    """
+    record = trial.user_attrs.get(OBSERVATION)
+    return None if record is None else from_json(Observation, record)
+
+
+def attributes_of(observation: Observation) -> dict[str, Any]:
+    """The attribute that carries *observation*, without what the function printed: studies outlive the runs."""
+    invocations = tuple(replace(each, error_frames=(), log_tail=()) for each in observation.invocations)
+    return {OBSERVATION: to_json(replace(observation, invocations=invocations))}
+
+
+def annotate(
+    study: Study, trial: FrozenTrial, attributes: dict[str, Any], constraints: dict[str, float] | None = None
+) -> None:
+    """Give a running trial attributes and constraints.
+
+    Optuna takes them only through the live trial that ``ask`` returned. A
+    sampler has a frozen copy, and so has the process that tells what another
+    one asked for: for them this makes a live one, by Optuna's private number.
+    """
+    live = Trial(study, trial._trial_id)  # noqa: SLF001
+    for name, value in attributes.items():
+        live.set_user_attr(name, value)
+        # The copy that the caller of `ask` holds.
+        trial.set_user_attr(name, value)
+    for name, violation in (constraints or {}).items():
+        live.set_constraint(name, violation)
