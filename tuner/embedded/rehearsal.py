@@ -22,7 +22,7 @@ from tuner.embedded.host.environment import INIT_LIMIT_S
 from tuner.embedded.host.model import FunctionSpec
 from tuner.embedded.host.process_tree import process_tree
 from tuner.embedded.host.sandbox import NO_SANDBOX, Place, find_sandbox, start_worker
-from tuner.embedded.host.worker import users_aws_files, worker_environment
+from tuner.embedded.host.variables import users_aws_files, worker_environment
 from tuner.embedded.runtimes import runtime_named
 from tuner.embedded.runtimes.python import PYTHON
 

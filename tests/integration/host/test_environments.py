@@ -422,7 +422,7 @@ def test_function_that_invokes_another_is_not_blocked_by_it(open_bench: Workbenc
 @pytest.fixture
 def portable_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
     """A host that knows of its workers only what psutil tells, as on macOS."""
-    monkeypatch.setattr("tuner.embedded.host.environment.process_tree", PortableProcessTree)
+    monkeypatch.setattr("tuner.embedded.host.worker.process_tree", PortableProcessTree)
     with workbench(tmp_path, force_bootstrap=True) as bench:
         yield bench
 

@@ -6,7 +6,7 @@ import json
 import re
 
 from tests.integration.host.conftest import Workbench
-from tuner.embedded.host.environment import LONGEST_LINE_BYTES
+from tuner.embedded.host.worker import LONGEST_LINE_BYTES
 
 SPEAKING = """
 import logging, os, sys

@@ -16,9 +16,10 @@ from pathlib import Path
 from tuner.core.errors import ServiceError, Throttled
 from tuner.embedded.access import AccessKey
 from tuner.embedded.host.core_queue import QUEUE_LIMIT_S, CoreQueue, OtherServers
-from tuner.embedded.host.environment import ExecutionEnvironment, HostSettings
+from tuner.embedded.host.environment import ExecutionEnvironment
 from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
 from tuner.embedded.host.sandbox import Sandbox, find_sandbox
+from tuner.embedded.host.worker import HostSettings
 
 IDLE_LIMIT_S = 600.0
 MOST_IDLE_COUNT = 24

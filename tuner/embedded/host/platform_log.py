@@ -222,7 +222,7 @@ class EnvironmentLog:
 
     def __init__(self, sink: LogSink, group: str, stream: str) -> None:
         self._sink = sink
-        self._group = group
+        self.group = group
         self.stream = stream
         self._lock = threading.Lock()
         self._head: list[LogLine] = []
@@ -280,7 +280,7 @@ class EnvironmentLog:
                 self._head, self._latest = [], deque()
                 self._head_bytes = self._latest_bytes = self._left_out_count = 0
             if lines:
-                self._sink(self._group, self.stream, lines)
+                self._sink(self.group, self.stream, lines)
 
 
 def _size(line: LogLine) -> int:

@@ -1,117 +1,229 @@
-"""The environment variables of a worker."""
+"""A worker: the process of an execution environment, from its start to its end, and what it prints."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
-from collections.abc import Mapping
+import select
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from tuner.core.errors import ServiceError
 from tuner.embedded.access import AccessKey
-from tuner.embedded.host.model import FunctionSpec
-from tuner.embedded.host.sandbox import LAYERS_ROOT, TASK_ROOT
-from tuner.embedded.identity import STEERING_PREFIX
+from tuner.embedded.host.model import FunctionSpec, LogSink
+from tuner.embedded.host.platform_log import EnvironmentLog
+from tuner.embedded.host.process_tree import process_tree
+from tuner.embedded.host.sandbox import NO_SANDBOX, Place, Sandbox, start_worker
+from tuner.embedded.host.variables import users_aws_files, worker_environment
 from tuner.embedded.runtimes.runtime import Interpreter
 
-# What Lambda itself sets and a function's configuration cannot (AWS Lambda Developer Guide, "Defined runtime
-# environment variables"); AWS_ENDPOINT_URL is the embedded account's here.
-_RESERVED = frozenset(
-    {
-        *("_HANDLER", "_X_AMZN_TRACE_ID", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "_LAMBDA_TELEMETRY_LOG_FD"),
-        *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_ENDPOINT_URL", "AWS_PROFILE"),
-        *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-        *("AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_MAX_CONCURRENCY", "AWS_LAMBDA_INITIALIZATION_TYPE"),
-    }
-)
+LONGEST_LINE_BYTES = 256 * 1024
+"""A longer line becomes several events ("CloudWatch Logs quotas": an event has at most 256 KB)."""
+
+_READ_BYTES = 65536
+_STORAGE_LOOK_S = 0.5
+_PHYSICAL_MEMORY_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def worker_environment(
-    spec: FunctionSpec,
-    *,
-    runtime_api: str,
-    log_group: str,
-    log_stream: str,
-    endpoint_url: str,
-    temporary_dir: Path,
-    has_own_root: bool,
-    interpreter: Interpreter,
-    access_key: AccessKey,
-    real_aws: Mapping[str, str] | None,
-) -> dict[str, str]:
-    """The variables of a worker: what Lambda sets, the function's own, and nothing of this machine's.
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """What all environments of a host have in common."""
 
-    On Lambda there is no ``HOME``, and the user's home folder does not exist.
-    Where that is not so here, ``HOME`` is the environment's own empty folder:
-    no ``~/.aws`` is found, the credentials open nothing but the embedded
-    account. With *real_aws*, the user's own environment, its ``AWS_*``
-    variables and home are passed instead, and no endpoint.
+    endpoint_url: str
+    log_sink: LogSink
+    environments_dir: Path
+    core_count: float
+    worker_started: Callable[[int, str], None]
+    worker_ended: Callable[[int], None]
+    access_key: AccessKey
+    real_aws: Mapping[str, str] | None
+    force_bootstrap: bool = False
+    sandbox: Sandbox = NO_SANDBOX
 
-    ``AWS_EXECUTION_ENV`` names no version: from Python 3.12 on that makes
-    awslambdaric poll in a second thread, which CPU accounting would see.
+
+class Worker:
+    """One process of a function, started at once, with its output going to the log.
+
+    Args:
+        spec: The function's version.
+        settings: Of the host.
+        interpreter: Runs it.
+        folder: The environment's own, made anew.
+        runtime_api: The address that it asks for events.
+        log: Takes what it prints.
+
+    Raises:
+        ServiceError: It could not be started.
     """
-    region = (spec.arn.split(":") + [""] * 4)[3] or "us-east-1"
-    layers = spec.layers_dir and (LAYERS_ROOT if has_own_root else spec.layers_dir)
-    path = [str(Path(interpreter.path).parent), "/usr/local/bin", "/usr/bin", "/bin"]
-    environment = {
-        "PATH": os.pathsep.join([*path, f"{layers}/bin"] if layers else path),
-        "LANG": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
-        "TZ": ":UTC",
-        # The task root is read-only on Lambda; the user's folder is not to be littered either. Our own
-        # functions keep their caches: they start many times.
-        **spec.runtime.variables(writes_caches=not spec.cpu_limited),
-    }
-    environment |= {
-        name: text
-        for name, text in spec.environment.items()
-        if name not in _RESERVED and not name.startswith((STEERING_PREFIX, "AWS_LAMBDA_FUNCTION_", "AWS_LAMBDA_LOG_"))
-    }
-    if spec.layers_dir and layers:
-        name, folders = spec.runtime.path_variable, spec.runtime.layer_folders(spec.layers_dir)
-        found = [str(layers / folder.relative_to(spec.layers_dir)) for folder in folders]
-        environment[name] = os.pathsep.join([*found, *filter(None, [environment.get(name)])])
-        environment.setdefault("LD_LIBRARY_PATH", f"{layers}/lib")
-    environment |= {
-        "_HANDLER": spec.handler,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime.family}",
-        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
-        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start" if spec.snap_start else "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
-        "AWS_LAMBDA_RUNTIME_API": runtime_api,
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",  # discards; a daemon on the usual port would send to an account
-        "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
-    }
-    if spec.cpu_limited:
-        # Without it X-Ray's SDK sees no Lambda in our own functions: it would open a file of a fixed name in /tmp.
-        environment["LAMBDA_TASK_ROOT"] = str(TASK_ROOT if has_own_root else spec.code_dir)
-    if not has_own_root:
-        environment |= {"TMPDIR": str(temporary_dir), "HOME": str(temporary_dir)}
-    if spec.log_format == "JSON":
-        environment |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
-    if real_aws is not None:
-        # What Lambda would set is the user's; what the function is configured with goes before the rest.
-        theirs = {name: text for name, text in real_aws.items() if name.startswith("AWS_") or name == "HOME"}
-        return environment | {
-            name: text
-            for name, text in theirs.items()
-            if (name in _RESERVED or name == "HOME" or name not in environment) and not name.startswith("AWS_LAMBDA_")
-        }
-    return environment | {
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": access_key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": access_key.secret_access_key,
-        "AWS_SESSION_TOKEN": "local",
-    }
+
+    def __init__(
+        self,
+        spec: FunctionSpec,
+        settings: HostSettings,
+        interpreter: Interpreter,
+        folder: Path,
+        runtime_api: str,
+        log: EnvironmentLog,
+    ) -> None:
+        sandbox = settings.sandbox if spec.cpu_limited else None
+        has_own_root = sandbox is not None and sandbox.has_own_root
+        storage_bytes = spec.ephemeral_storage_mb * 1024 * 1024
+        in_memory = has_own_root and storage_bytes <= _PHYSICAL_MEMORY_BYTES / 4
+        place = Place(
+            folder,
+            spec.code_dir,
+            spec.layers_dir,
+            storage_bytes if in_memory else None,
+            visible=(*interpreter.paths, *users_aws_files(settings.real_aws)),
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        read_end, write_end = os.pipe()
+        try:
+            folder.mkdir(parents=True)
+            self.process, self.began_s = start_worker(
+                sandbox,
+                spec.runtime.command(interpreter, spec.handler, own_client=settings.force_bootstrap),
+                worker_environment(
+                    spec,
+                    runtime_api=runtime_api,
+                    log_group=log.group,
+                    log_stream=log.stream,
+                    endpoint_url=settings.endpoint_url,
+                    temporary_dir=place.tmp_folder,
+                    has_own_root=has_own_root,
+                    interpreter=interpreter,
+                    access_key=settings.access_key,
+                    real_aws=settings.real_aws,
+                ),
+                place,
+                output=write_end,
+            )
+        except (OSError, ServiceError) as error:
+            os.close(read_end)
+            reason = error.message if isinstance(error, ServiceError) else f"{error.strerror} ({error.filename})"
+            raise ServiceError(
+                f"The function {spec.name} could not be started: {reason}", hint=_hint_to_start(error)
+            ) from error
+        finally:
+            os.close(write_end)
+        mark = f"AWS_LAMBDA_LOG_STREAM_NAME={log.stream}"
+        settings.worker_started(self.process.pid, mark)
+        self._ended = settings.worker_ended
+        self.output = WorkerOutput(read_end, log)
+        self.tree = process_tree(self.process, mark)
+        self._is_over = False
+        self.is_storage_full = False
+        self._is_frozen = False
+        if not in_memory and spec.cpu_limited:
+            watched = (place.tmp_folder, storage_bytes)
+            threading.Thread(target=self._watch_storage, args=watched, name="storage", daemon=True).start()
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether the process is gone."""
+        return self.process.poll() is not None
+
+    def freeze(self) -> None:
+        """Stop it and all that it started."""
+        self._is_frozen = True
+        self.tree.stop()
+
+    def wake(self) -> None:
+        """Let it go on, if it was frozen."""
+        if self._is_frozen:
+            self.tree.resume()
+            self._is_frozen = False
+
+    def end(self) -> int:
+        """End it and all that it started; the most memory that they used, in bytes."""
+        self._is_over = True
+        peak_bytes = self.tree.peak_memory_bytes()
+        self.tree.kill()
+        self._ended(self.process.pid)
+        return peak_bytes
+
+    def _watch_storage(self, folder: Path, limit_bytes: int) -> None:
+        """End a worker that has more on disk than its ephemeral storage holds: no write can be refused there."""
+        while self.process.returncode is None and not self._is_over:
+            if folder_bytes(folder) > limit_bytes:
+                self.is_storage_full = True
+                self.tree.kill()
+                return
+            time.sleep(_STORAGE_LOOK_S)
 
 
-def users_aws_files(real_aws: Mapping[str, str] | None) -> list[str]:
-    """The files of the user's AWS configuration, which a function with the user's own AWS must see."""
-    if real_aws is None:
-        return []
-    named = [real_aws.get("AWS_CONFIG_FILE"), real_aws.get("AWS_SHARED_CREDENTIALS_FILE"), f"{real_aws['HOME']}/.aws"]
-    return [path for path in named if path and os.path.isabs(path) and os.path.exists(path)]  # noqa: PTH110, PTH117
+class WorkerOutput:
+    """Follows a worker's standard output and error, which are one pipe so that their order is kept."""
+
+    def __init__(self, descriptor: int, log: EnvironmentLog) -> None:
+        self._descriptor = descriptor
+        self._log = log
+        self._lock = threading.Lock()
+        self._partial = bytearray()
+        self._ended = False
+        os.set_blocking(descriptor, False)
+        threading.Thread(target=self._follow, name="worker-output", daemon=True).start()
+
+    def drain(self) -> None:
+        """Log everything that was written until now, an unfinished line too."""
+        with self._lock:
+            self._read_available()
+            if self._partial:
+                self._add(self._partial)
+                self._partial.clear()
+
+    def _follow(self) -> None:
+        readable = select.poll()
+        readable.register(self._descriptor, select.POLLIN | select.POLLHUP)
+        while not self._ended:
+            readable.poll()
+            with self._lock:
+                self._read_available()
+        os.close(self._descriptor)
+
+    def _read_available(self) -> None:
+        while not self._ended:
+            try:
+                chunk = os.read(self._descriptor, _READ_BYTES)
+            except BlockingIOError:
+                return
+            self._ended = not chunk
+            first, *rest = chunk.split(b"\n")
+            self._extend(first)
+            for line in rest:
+                self._add(self._partial)
+                self._partial.clear()
+                self._extend(line)
+
+    def _extend(self, piece: bytes) -> None:
+        self._partial += piece
+        while len(self._partial) > LONGEST_LINE_BYTES:
+            self._add(self._partial[:LONGEST_LINE_BYTES])
+            del self._partial[:LONGEST_LINE_BYTES]
+
+    def _add(self, line: bytes | bytearray) -> None:
+        # The runtime client joins the lines of a traceback by carriage returns, to keep them one event.
+        self._log.add(line.decode(errors="replace").rstrip("\r").replace("\r", "\n"))
+
+
+def folder_bytes(folder: Path) -> int:
+    """What the files below *folder* take on the disk; of one that is being changed, what was seen."""
+    found_bytes = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    found_bytes += folder_bytes(Path(entry.path))
+                else:
+                    found_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
+    return found_bytes
+
+
+def _hint_to_start(error: OSError | ServiceError) -> str:
+    if isinstance(error, ServiceError):
+        return error.hint
+    return "Make room for temporary files, or name another folder for them with TMPDIR."
