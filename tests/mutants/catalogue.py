@@ -146,7 +146,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "the report closes a run whose copies are left",
         RESTORE,
         "tuner/steps/report.py",
-        'if artifacts.find(PLAN) is None or (restored is not None and not restored["remaining"]):',
+        "if artifacts.find(PLAN) is None or (found.restored is not None and not found.restored.remaining):",
         "if True:",
         (f"{_RESTORES}::test_copy_that_outlives_its_deletion_is_not_called_removed",),
     ),
@@ -568,8 +568,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "a record of an earlier batch is taken again",
         MEASURE,
         "tuner/steps/measure.py",
-        "for other in journals for each in other.observation.invocations}",
-        "for other in journals[:0] for each in other.observation.invocations}",
+        "for other in journals for each in other.observation.invocations)",
+        "for other in journals[:0] for each in other.observation.invocations)",
         (f"{_MEASURES}::test_a_record_that_an_earlier_batch_booked_is_not_taken_again",),
     ),
     Mutant(
@@ -801,10 +801,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "failed invocations are not in the report",
         BOOKING,
-        "tuner/core/answer/result.py",
-        "            for observation in observations\n            for invocation in observation.invocations\n        ],\n        **({} if anchor",
-        "            for observation in observations\n            for invocation in observation.invocations\n"
-        '            if invocation.outcome == "ok"\n        ],\n        **({} if anchor',
+        "tuner/core/answer/assemble.py",
+        "            for invocation in observation.invocations\n        ),\n        anchor_factor",
+        "            for invocation in observation.invocations\n"
+        '            if invocation.outcome == "ok"\n        ),\n        anchor_factor',
         (_FAILING,),
     ),
     Mutant(

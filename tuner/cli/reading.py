@@ -15,7 +15,7 @@ from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict, print_json
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.cli.unreported import what_is_known
-from tuner.core.answer.result import SCHEMA_VERSION
+from tuner.core.answer.report import SCHEMA_VERSION
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
 from tuner.core.run.bucket_layout import INDEX, REPORT_FILES, index_key, run_key

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tuner.core.json_shape import FLAT, HIDDEN, LEFT_OUT, named
+
 Architecture = Literal["x86_64", "arm64"]
-Verdict = Literal["GOAL_MET", "GOAL_NOT_MET", "UNCERTAIN", "NO_GOAL", "DRY_RUN"]
+GoalVerdict = Literal["GOAL_MET", "GOAL_NOT_MET", "UNCERTAIN"]
+Verdict = Literal[GoalVerdict, "NO_GOAL"]
 Outcome = Literal["ok", "function_error", "out_of_memory", "timeout", "unmeasured"]
 """What became of one invocation. ``unmeasured``: it ran, but left no trustworthy record."""
 Strategy = Literal["cost", "speed", "balanced"]
@@ -89,32 +92,32 @@ class Invocation:
     Each is ``None`` where the record lacks it: absent is not zero.
     """
 
-    request_id: str
+    request_id: str | None
     outcome: Outcome
     cold: bool
     duration_ms: float | None = None
     billed_ms: int | None = None
     init_ms: float | None = None
     max_memory_used_mb: int | None = None
+    source: Literal["tail", "logs", "none"] = "tail"
+    """Where the record was read: the tail of the response, CloudWatch Logs, or nowhere."""
     environment: str | None = None
     """Which execution environment, where known: invocations on one share a host factor."""
     payload_index: int = 0
     error_type: str | None = None
     error_message: str | None = None
-    error_frames: tuple[str, ...] = ()
+    error_frames: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
     """Where the error came from: ``file:line`` of each frame of its traceback, the call that failed last."""
-    log_tail: tuple[str, ...] = ()
+    log_tail: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
     """The last lines that a failed invocation logged, its traceback among them: on this machine, or on request."""
-    source: Literal["tail", "logs", "none"] = "tail"
-    """Where the record was read: the tail of the response, CloudWatch Logs, or nowhere."""
-    cpu_ms: float | None = None
+    cpu_ms: float | None = field(default=None, metadata=LEFT_OUT)
     """CPU time of all its threads and processes; only the embedded AWS tells it, and only where it was asked to."""
-    thread_count: int | None = None
+    thread_count: int | None = field(default=None, metadata=LEFT_OUT)
     """The most threads that it had at once; where there is a CPU time."""
-    core_wait_ms: float | None = None
+    core_wait_ms: float | None = field(default=None, metadata=LEFT_OUT)
     """How long other work of this machine had the cores meanwhile, which is not in ``duration_ms``; only the embedded
     AWS tells it, and only where that disturbed the invocation."""
-    core_wait_error_ms: float | None = None
+    core_wait_error_ms: float | None = field(default=None, metadata=LEFT_OUT)
     """How far off ``duration_ms`` may be for it."""
 
 
@@ -143,12 +146,12 @@ class Batch:
 
     round: int
     trial: int
-    candidate: Candidate
-    invocation_count: int
-    environment_count: int
+    candidate: Candidate = field(metadata=FLAT)
+    invocation_count: int = field(metadata=named("invocations"))
+    environment_count: int = field(metadata=named("environments"))
     reason: str
-    purpose: Purpose = "search"
-    copy: int = 0
+    purpose: Purpose = field(default="search", metadata=HIDDEN)
+    copy: int = field(default=0, metadata=HIDDEN)
     """Which temporary function of the candidate: 0 is the search's, each other one is fresh."""
 
 
@@ -235,15 +238,15 @@ class Facts:
     """What a warm start may rest on, the latest first; whether it does is the search's to decide."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WarmStart:
     """Whether the search rested on earlier runs, and why."""
 
-    used: bool
-    reason: str
     from_run_id: str | None = None
     """The latest earlier run."""
     age_days: float | None = None
+    used: bool
+    reason: str
     unchanged_probability: float | None = None
     """That the function is still as the earlier runs saw it."""
     samples: int = 0
@@ -259,7 +262,7 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationEstimate:
     """What is known about one candidate.
 
@@ -267,21 +270,23 @@ class ConfigurationEstimate:
     it is another one, the goal's percentile (``p99.9``).
     """
 
-    candidate: Candidate
+    candidate: Candidate = field(metadata=FLAT)
     duration_ms: Mapping[str, Interval]
+    cold_start_ms: Interval | None = None
     cost_per_million_usd: Interval | None
     samples: int
     """Warm, successful, measured invocations at this candidate."""
     environments: int
+    earlier_samples: int = 0
+    """Warm samples of earlier runs at this candidate that the estimate also rests on."""
     basis: Literal["samples", "model"]
-    goal_probability: float | None = None
-    cold_start_ms: Interval | None = None
+    infeasible_reason: str | None = None
     failures: int = 0
     unmeasured: int = 0
     max_memory_used_mb: int | None = None
-    infeasible_reason: str | None = None
-    earlier_samples: int = 0
-    """Warm samples of earlier runs at this candidate that the estimate also rests on."""
+    goal_probability: float | None = None
+    assumed: bool | None = field(default=None, metadata=LEFT_OUT)
+    """Only of today's size: whether it is a guess, as for a handler that was never deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +326,19 @@ class KeepOrChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Probability:
+    """How probable it is that the recommendation is right; ``None`` where a probability does not apply."""
+
+    goal_met: float | None = None
+    """That the recommended configuration meets the goal."""
+    no_size_meets: float | None = None
+    within_3_percent: float | None = None
+    """That its cost is within 3 % of the cheapest that meets the goal."""
+    within_5_percent: float | None = None
+    within_10_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The search's answer: the pick, the verdict, how sure both are, and what to do with it."""
 
@@ -330,8 +348,7 @@ class Recommendation:
     safer: ConfigurationEstimate | None
     configurations: tuple[ConfigurationEstimate, ...]
     """Every candidate that was compared, measured or modelled, ascending by memory size."""
-    probability: Mapping[str, float | None]
-    """Keys ``goalMet``, ``noSizeMeets``, ``within3Percent``, ``within5Percent``, ``within10Percent``."""
+    probability: Probability
     confidence: float
     saving_ratio: float | None
     stopped_because: str
@@ -343,17 +360,19 @@ class Recommendation:
     """``None``: an earlier version made the recommendation."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alternative:
     """What would be recommended under limits of the goal between two bounds, both included."""
 
     from_limit_ms: float
     to_limit_ms: float
-    candidate: Candidate
-    verdict: Verdict
+    candidate: Candidate = field(metadata=FLAT)
+    verdict: GoalVerdict
     duration_ms: Interval
     """At the goal's percentile."""
     cost_per_million_usd: Interval
+    saving_ratio: float | None = None
+    """Against today's cost; ``None`` where that is unknown, and in the search."""
     samples: int
     environments: int
     thin: bool
@@ -386,7 +405,7 @@ class GoalAlternatives:
 class CurvePoint:
     """The fitted curve at one memory size, which need not be one that may be recommended."""
 
-    candidate: Candidate
+    candidate: Candidate = field(metadata=FLAT)
     mean_ms: Interval
     goal_ms: Interval | None
     """The goal's percentile; ``None`` without a goal."""
@@ -396,7 +415,7 @@ class CurvePoint:
 class Neighbour:
     """A candidate that was not recommended, held against the one that was."""
 
-    candidate: Candidate
+    candidate: Candidate = field(metadata=FLAT)
     extra_cost_ratio: Interval | None
     """Its cost over the recommended one's, minus 1; ``None`` where it cannot be used."""
     goal_probability: float | None
@@ -419,5 +438,5 @@ class Explanation:
     """By architecture, then memory size."""
     neighbours: tuple[Neighbour, ...]
     """By architecture, then memory size."""
-    more_invocations: tuple[MoreInvocations, ...]
+    more_invocations: tuple[MoreInvocations, ...] = field(default=(), metadata=LEFT_OUT)
     """Empty where the verdict is decided."""

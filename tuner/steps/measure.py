@@ -123,8 +123,9 @@ def measure(
         artifacts.write(name, to_json(journal))
         if done and record.request.sleep_between_invocations_ms:
             sleep(record.request.sleep_between_invocations_ms / 1000)
-        booked = {each.request_id for other in journals for each in other.observation.invocations}
-        calls = caller.wave(indices, booked=booked | {each.request_id for each in done}, new=not [*earlier, *done])
+        known = [*(each for other in journals for each in other.observation.invocations), *done]
+        booked = {each.request_id or "" for each in known}
+        calls = caller.wave(indices, booked=booked, new=not [*earlier, *done])
         ran = [call.invocation for call in calls if call.invocation is not None]
         results = accept_allowed(ran, record.request.allowed_exceptions)
         journal = _with(journal, _with_environments(caller.clone, [*earlier, *done], results, wave))
@@ -209,7 +210,7 @@ class _Caller:
             self.invoker.find_lost(
                 self.clone,
                 since_ms,
-                {*booked, *(each.request_id for each in ran)},
+                {*booked, *(each.request_id or "" for each in ran)},
                 len(lost),
                 patience_s=min(began_s + self.record.target.timeout_s + INVOKE_MARGIN_S + sum(LOG_WAITS_S), _ANSWER_S)
                 - self._elapsed_s,

@@ -14,7 +14,7 @@ from tuner.cli.execute import Presentation, check_fields, show_end
 from tuner.cli.failures import UsageProblem
 from tuner.cli.follow import RunEnd
 from tuner.cli.runs import ExecutionStatus, Runs
-from tuner.core.answer.result import execution_output
+from tuner.core.answer.codec import execution_output
 
 
 def codes(document: dict[str, Any], limit_usd: float | None = None) -> list[int]:

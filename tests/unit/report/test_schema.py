@@ -11,8 +11,7 @@ import jsonschema
 import pytest
 
 from tests.unit.report import documents
-from tuner.core.answer.power_tuning_output import OUTPUT_NAMES
-from tuner.core.answer.result import OUTPUT_FIELDS
+from tuner.core.answer.codec import OUTPUT_FIELDS, POWER_TUNING_NAMES
 
 ROOT = Path(__file__).parents[3]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/schema/report.schema.json").read_text())
@@ -107,13 +106,13 @@ def test_examples_of_answers_hold_all_evidence(name: str) -> None:
 def test_the_output_example_has_the_fields_of_an_execution_output() -> None:
     """The output is the document without its evidence; the example is of a version that did not decide."""
     document = json.loads((ROOT / "docs/schema/examples/execution-output.json").read_text())
-    assert set(document) == set(OUTPUT_FIELDS) - {"estimate", "error", "decision", *OUTPUT_NAMES}
+    assert set(document) == set(OUTPUT_FIELDS) - {"estimate", "error", "decision", *POWER_TUNING_NAMES}
 
 
 def test_the_example_for_power_tuning_has_its_fields_too() -> None:
     """The output beside ours, its averages those of the recommended size."""
     document = json.loads((ROOT / "docs/schema/examples/power-tuning-output.json").read_text())
-    assert set(OUTPUT_NAMES) <= set(document) <= set(OUTPUT_FIELDS)
+    assert set(POWER_TUNING_NAMES) <= set(document) <= set(OUTPUT_FIELDS)
     row = next(row for row in document["stats"] if row["value"] == document["power"])
     assert (row["averagePrice"], row["averageDuration"]) == (document["cost"], document["duration"])
     assert document["power"] == document["recommended"]["memoryMb"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.report.documents import EXAMPLES, goal_met
-from tuner.core.answer.result import execution_output
+from tuner.core.answer.codec import execution_output
 
 FOLDER = Path(__file__).parents[3] / "docs/schema/examples"
 KEPT_EVERY_MB = 512

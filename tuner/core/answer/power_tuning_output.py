@@ -6,15 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
 
+from tuner.core.answer.report import PowerTuningOutput, RunCost, SizeAverages
 from tuner.core.errors import PriceUnknown
-from tuner.core.model import Candidate, ConfigurationEstimate, Observation, Recommendation, SearchProblem
+from tuner.core.model import Batch, Candidate, ConfigurationEstimate, Observation, Recommendation, SearchProblem
 from tuner.core.money.pricing import candidate_cost_usd, transition_price_usd
+from tuner.core.money.spending import spent_usd
 from tuner.core.request.tuning_request import PowerTuning
-
-OUTPUT_NAMES = ("strategy", "notes", "power", "cost", "duration", "stateMachine", "stats")
-"""What the execution's output has besides ours, for an input with fields of AWS Lambda Power Tuning."""
+from tuner.core.run.record import RunRecord
 
 
 def input_notes(given: PowerTuning) -> list[str]:
@@ -73,17 +72,40 @@ def transition_count(round_count: int, batch_count: int) -> int:
     return 7 + 4 * round_count + batch_count
 
 
-def output_fields(
+def power_tuning_output(
+    record: RunRecord,
+    rounds: Sequence[Sequence[Batch]],
+    observations: Sequence[Observation],
+    recommendation: Recommendation,
+) -> PowerTuningOutput:
+    """The output's fields of a run whose input has some of AWS Lambda Power Tuning's."""
+    problem, given = record.problem, record.request.power_tuning or PowerTuning()
+    return output_of(
+        problem,
+        observations,
+        recommendation.recommended,
+        given,
+        (
+            *input_notes(given),
+            *design_notes(problem, observations, recommendation),
+            *(outside_note(row.memory_mb, row.reason) for row in record.outside if problem.design is not None),
+        ),
+        region=record.target.region,
+        transitions=transition_count(len(rounds), sum(map(len, rounds))),
+    )
+
+
+def output_of(
     problem: SearchProblem,
     observations: Sequence[Observation],
     recommended: ConfigurationEstimate,
+    given: PowerTuning,
+    notes: tuple[str, ...],
     *,
     region: str,
     transitions: int,
-    spent_usd: float,
-    with_stats: bool,
-) -> dict[str, Any]:
-    """The fields that it returns: the chosen size with its averages, what the run cost, and a row for each size.
+) -> PowerTuningOutput:
+    """The chosen size with its averages, what the run cost, and a row for each size.
 
     Averages are of the warm, successful, measured invocations at a size, so
     that each can be recomputed from the observations. Only where the chosen
@@ -94,10 +116,10 @@ def output_fields(
         problem: The run.
         observations: All that was measured.
         recommended: The chosen configuration.
+        given: What the input says in its fields.
+        notes: What was done otherwise than its fields say.
         region: Whose state machine runs; its price of a transition is used.
         transitions: State transitions of the run.
-        spent_usd: What the run's invocations of the function cost.
-        with_stats: Whether the rows are asked for.
     """
     averages = {candidate: _averages(problem, observations, candidate) for candidate in problem.candidates}
     average_usd, average_ms = averages[recommended.candidate] or _estimates(recommended)
@@ -106,28 +128,26 @@ def output_fields(
         execution_usd = round(transitions * transition_price_usd(region), 10)
     except PriceUnknown:
         execution_usd = None
-    fields: dict[str, Any] = {
-        "power": recommended.candidate.memory_mb,
-        "cost": average_usd,
-        "duration": average_ms,
-        "stateMachine": {
-            "executionCost": execution_usd,
-            "lambdaCost": spent_usd,
-        },
-    }
-    if with_stats:
-        several = len({candidate.architecture for candidate in problem.candidates}) > 1
-        fields["stats"] = [
-            {
-                "value": candidate.memory_mb,
-                **({"architecture": candidate.architecture} if several else {}),
-                "averagePrice": found[0],
-                "averageDuration": found[1],
-            }
-            for candidate, found in averages.items()
-            if found is not None
-        ]
-    return fields
+    several = len({candidate.architecture for candidate in problem.candidates}) > 1
+    rows = tuple(
+        SizeAverages(
+            value=candidate.memory_mb,
+            architecture=candidate.architecture if several else None,
+            average_price=found[0],
+            average_duration=found[1],
+        )
+        for candidate, found in averages.items()
+        if found is not None
+    )
+    return PowerTuningOutput(
+        given.strategy,
+        notes,
+        recommended.candidate.memory_mb,
+        average_usd,
+        average_ms,
+        RunCost(execution_usd, spent_usd(problem, observations)),
+        rows if given.include_output_results else None,
+    )
 
 
 def _averages(

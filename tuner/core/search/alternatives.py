@@ -65,6 +65,7 @@ def goal_alternatives(conclusion: Conclusion) -> GoalAlternatives | None:
         under_goal = replace(problem, goal=goal)
         decision = decide(under_goal, chosen_under(under_goal, belief, outlook))
         pick = decision.pick
+        assert decision.verdict != "NO_GOAL"
         if not found or found[-1] != (pick, decision.verdict):
             found.append((pick, decision.verdict))
             choices.append(
@@ -81,7 +82,7 @@ def goal_alternatives(conclusion: Conclusion) -> GoalAlternatives | None:
                 )
             )
         choices[-1] = replace(choices[-1], to_limit_ms=limit_ms)
-        met = decision.probability["goalMet"]
+        met = decision.probability.goal_met
         assert met is not None
         steps.append(GoalStep(limit_ms, len(choices) - 1, round(met, 6), round(decision.confidence, 6)))
     return GoalAlternatives(percentile, tuple(choices), tuple(steps))

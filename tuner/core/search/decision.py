@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.model import SearchProblem, Verdict
+from tuner.core.model import Probability, SearchProblem, Verdict
 from tuner.core.search import choice
 from tuner.core.search.belief import Belief
 from tuner.core.search.outlook import slowest_ms
@@ -30,7 +29,7 @@ class Decision:
     goal_probability: FloatArray | None
     """For each candidate; None without a goal."""
     safer: int | None
-    probability: Mapping[str, float | None]
+    probability: Probability
 
 
 def decide(problem: SearchProblem, belief: Belief) -> Decision:
@@ -72,13 +71,13 @@ def decide(problem: SearchProblem, belief: Belief) -> Decision:
         confidence=judgement.confidence,
         goal_probability=met,
         safer=safer if safer != pick else None,
-        probability={
-            "goalMet": None if met is None else float(met[pick]),
-            "noSizeMeets": None if belief.unreachable is None else unreachable,
-            "within3Percent": within[0.03],
-            "within5Percent": within[0.05],
-            "within10Percent": within[0.10],
-        },
+        probability=Probability(
+            goal_met=None if met is None else float(met[pick]),
+            no_size_meets=None if belief.unreachable is None else unreachable,
+            within_3_percent=within[0.03],
+            within_5_percent=within[0.05],
+            within_10_percent=within[0.10],
+        ),
     )
 
 

@@ -69,12 +69,18 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], facts: F
     """
     dropped = replace(facts, earlier=())
     if not facts.earlier:
-        return Verified(WarmStart(False, "There is no earlier run to start from."), dropped, settled=True)
+        return Verified(WarmStart(used=False, reason="There is no earlier run to start from."), dropped, settled=True)
     space = space_of(problem)
     latest = facts.earlier[0]
 
     def refuted(reason: str, probability: float | None) -> Verified:
-        start = WarmStart(False, reason, latest.run_id, latest.age_days, probability)
+        start = WarmStart(
+            from_run_id=latest.run_id,
+            age_days=latest.age_days,
+            used=False,
+            reason=reason,
+            unchanged_probability=probability,
+        )
         return Verified(start, dropped, settled=True)
 
     earlier = read_evidence(space, (), facts.earlier, run_covariance(facts.earlier))
@@ -88,12 +94,12 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], facts: F
     own = read_evidence(space, observations)
     if own.warm_count == 0:
         start = WarmStart(
-            True,
-            f"Nothing speaks against run {latest.run_id} so far.",
-            latest.run_id,
-            latest.age_days,
-            1 - _changed_prior(latest),
-            earlier.warm_count,
+            from_run_id=latest.run_id,
+            age_days=latest.age_days,
+            used=True,
+            reason=f"Nothing speaks against run {latest.run_id} so far.",
+            unchanged_probability=1 - _changed_prior(latest),
+            samples=earlier.warm_count,
         )
         return Verified(start, facts, settled=False)
     unchanged, moved = _probabilities(problem, space, observations, facts.earlier, earlier, own)
@@ -112,13 +118,13 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], facts: F
             unchanged,
         )
     start = WarmStart(
-        True,
-        f"This run's {_counted(own.warm_count)} agree with run {latest.run_id} "
+        from_run_id=latest.run_id,
+        age_days=latest.age_days,
+        used=True,
+        reason=f"This run's {_counted(own.warm_count)} agree with run {latest.run_id} "
         f"(unchanged with a probability of {unchanged:.0%}).",
-        latest.run_id,
-        latest.age_days,
-        unchanged,
-        earlier.warm_count,
+        unchanged_probability=unchanged,
+        samples=earlier.warm_count,
     )
     return Verified(start, facts, settled)
 

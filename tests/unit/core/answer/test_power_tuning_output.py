@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.core.search.simulated import PRICES, problem_of
-from tuner.core.answer.power_tuning_output import output_fields
+from tuner.core.answer.power_tuning_output import output_of
+from tuner.core.answer.report import PowerTuningOutput
 from tuner.core.model import Candidate, ConfigurationEstimate, Interval, Invocation, Observation
 from tuner.core.money.pricing import invocation_cost_usd
 from tuner.core.request.power_tuning import accept_allowed
+from tuner.core.request.tuning_request import PowerTuning
 
+WITH_STATS = PowerTuning(include_output_results=True)
 SIZE = Candidate(512, "x86_64")
 ESTIMATE = ConfigurationEstimate(
     candidate=SIZE,
@@ -28,27 +31,17 @@ def warm(duration_ms: float | None, billed_ms: int | None) -> Invocation:
     return Invocation("r", "ok", cold=False, duration_ms=duration_ms, billed_ms=billed_ms)
 
 
-def fields_of(
-    invocations: list[Invocation], *, region: str = "us-east-1", with_stats: bool = True
-) -> dict[str, object]:
+def fields_of(invocations: list[Invocation], *, region: str = "us-east-1") -> PowerTuningOutput:
     """The output of a run that measured these at 512 MB."""
     observations = [Observation(1, 0, SIZE, tuple(invocations))] if invocations else []
-    return output_fields(
-        problem_of((512, 1024), current_mb=512),
-        observations,
-        ESTIMATE,
-        region=region,
-        transitions=22,
-        spent_usd=0.5,
-        with_stats=with_stats,
-    )
+    problem = problem_of((512, 1024), current_mb=512)
+    return output_of(problem, observations, ESTIMATE, WITH_STATS, (), region=region, transitions=22)
 
 
 def test_where_the_size_was_not_measured_the_estimate_stands() -> None:
     """A search may recommend a size that it did not run; then there is no row of it."""
     fields = fields_of([])
-    assert (fields["power"], fields["cost"], fields["duration"]) == (512, 1.25e-6, 120.0)
-    assert fields["stats"] == []
+    assert (fields.power, fields.cost, fields.duration, fields.stats) == (512, 1.25e-6, 120.0, ())
 
 
 def test_only_warm_successes_with_a_duration_are_averaged() -> None:
@@ -58,16 +51,16 @@ def test_only_warm_successes_with_a_duration_are_averaged() -> None:
     lost = Invocation("u", "unmeasured", cold=False)
     fields = fields_of([cold, warm(100.0, 100), warm(101.0, 102), failed, lost])
     prices = PRICES["x86_64"]
-    assert fields["duration"] == 100.5
-    assert fields["cost"] == pytest.approx(
+    assert fields.duration == 100.5
+    assert fields.cost == pytest.approx(
         (invocation_cost_usd(512, 100, prices) + invocation_cost_usd(512, 102, prices)) / 2
     )
 
 
 def test_what_a_run_cost_where_the_price_of_a_transition_is_not_known() -> None:
     """Null, and never a default."""
-    assert fields_of([])["stateMachine"] == {"executionCost": 0.00055, "lambdaCost": 0.5}
-    assert fields_of([], region="xx-nowhere-1")["stateMachine"] == {"executionCost": None, "lambdaCost": 0.5}
+    assert fields_of([]).state_machine.execution_cost == 0.00055
+    assert fields_of([], region="xx-nowhere-1").state_machine.execution_cost is None
 
 
 def test_rows_of_two_architectures_can_be_told_apart() -> None:
@@ -77,10 +70,8 @@ def test_rows_of_two_architectures_can_be_told_apart() -> None:
         Observation(1, number, Candidate(512, architecture), (warm(100.0, 100),))
         for number, architecture in enumerate(("x86_64", "arm64"))
     ]
-    fields = output_fields(
-        problem, observations, ESTIMATE, region="us-east-1", transitions=1, spent_usd=0.0, with_stats=True
-    )
-    assert [(row["value"], row["architecture"]) for row in fields["stats"]] == [(512, "arm64"), (512, "x86_64")]
+    fields = output_of(problem, observations, ESTIMATE, WITH_STATS, (), region="us-east-1", transitions=1)
+    assert [(row.value, row.architecture) for row in fields.stats or ()] == [(512, "arm64"), (512, "x86_64")]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 import pytest
 
 from tuner.core.measurement.drift import drift_sentence, estimate_drift, with_drift
-from tuner.core.model import Candidate, ConfigurationEstimate, Interval, Invocation, Observation, Recommendation
+from tuner.core.model import (
+    Candidate,
+    ConfigurationEstimate,
+    Interval,
+    Invocation,
+    Observation,
+    Probability,
+    Recommendation,
+)
 
 SMALL, LARGE = Candidate(512, "arm64"), Candidate(1024, "arm64")
 
@@ -91,9 +99,15 @@ def test_without_a_drift_one_is_seldom_found(spread: float) -> None:
 def answer() -> Recommendation:
     """An answer with one configuration."""
     row = ConfigurationEstimate(
-        SMALL, {"p95": Interval(100, 90, 110)}, Interval(1.0, 0.9, 1.1), 9, 3, "samples", max_memory_used_mb=60
+        candidate=SMALL,
+        duration_ms={"p95": Interval(100, 90, 110)},
+        cost_per_million_usd=Interval(1.0, 0.9, 1.1),
+        samples=9,
+        environments=3,
+        basis="samples",
+        max_memory_used_mb=60,
     )
-    return Recommendation("GOAL_MET", row, row, None, (row,), {}, 0.9, 0.0, "enough")
+    return Recommendation("GOAL_MET", row, row, None, (row,), Probability(), 0.9, 0.0, "enough")
 
 
 def test_a_drift_widens_every_interval_to_its_side() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.core.request.test_parsing import problems_of
-from tuner.core.answer.power_tuning_output import OUTPUT_NAMES
+from tuner.core.answer.codec import POWER_TUNING_NAMES
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import InvalidRequest
 from tuner.core.model import LatencyGoal, TuningBudget
@@ -253,7 +253,7 @@ def test_the_comparison_has_every_field_and_they_are_fields() -> None:
     assert set(ExecutionInput.model_fields) >= ITS_INPUT
     cells = re.findall(r"^\| (`[^|]+`) \|", returned, re.MULTILINE)
     named = {name.split(".")[0] for cell in cells for name in re.findall(r"`([\w.]+)`", cell)}
-    assert named == set(OUTPUT_NAMES)
+    assert named == set(POWER_TUNING_NAMES)
 
 
 def test_the_comparison_shows_an_input_that_works() -> None:

@@ -74,7 +74,7 @@ def test_every_step_is_the_choice_of_a_run_with_that_goal(name: str, monkeypatch
         choice = found.choices[step.choice]
         assert choice.candidate == problem.candidates[decision.pick], step
         assert choice.verdict == decision.verdict, step
-        assert step.goal_probability == pytest.approx(decision.probability["goalMet"], abs=1e-6)
+        assert step.goal_probability == pytest.approx(decision.probability.goal_met, abs=1e-6)
         assert step.confidence == pytest.approx(decision.confidence, abs=1e-6)
 
 

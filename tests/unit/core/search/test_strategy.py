@@ -84,7 +84,7 @@ def test_a_search_finds_what_the_strategy_looks_for(
     answer = search(problem, SimulatedFunction(), tmp_path).recommendation
     assert answer.verdict == "NO_GOAL"
     assert answer.recommended.candidate.memory_mb in expected_mb
-    assert (answer.probability["within5Percent"] is None) == (strategy != "cost")
+    assert (answer.probability.within_5_percent is None) == (strategy != "cost")
 
 
 def test_the_pick_can_be_done_again_from_the_estimates(tmp_path: Path) -> None:

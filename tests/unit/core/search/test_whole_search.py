@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,7 @@ def test_without_a_goal_the_cheapest_is_recommended(tmp_path: Path) -> None:
     answer = run.recommendation
     assert answer.verdict == "NO_GOAL"
     assert answer.recommended.candidate.memory_mb == 128
-    assert answer.probability["goalMet"] is None
+    assert answer.probability.goal_met is None
     assert answer.saving_ratio is not None
     assert answer.saving_ratio > 0.7
 
@@ -293,7 +293,7 @@ def test_what_always_holds(
         assert goal is not None
         assert answer.recommended.duration_ms["p95"].estimate <= goal.limit_ms
         assert answer.confidence >= problem.confidence
-    for share in answer.probability.values():
+    for share in astuple(answer.probability):
         assert share is None or 0 <= share <= 1
 
 

@@ -91,12 +91,12 @@ def test_a_missed_goal_is_worth_more_than_its_price() -> None:
 def test_both_probabilities_are_told() -> None:
     """That the recommended size meets the goal, and that none does, are two numbers."""
     met, missed = answer(CURVE, 1024, 300.0).probability, answer(CURVE, 1024, 100.0).probability
-    assert met["goalMet"] is not None
-    assert met["noSizeMeets"] is not None
-    assert missed["noSizeMeets"] is not None
-    assert met["goalMet"] > 0.9 > 0.1 > met["noSizeMeets"]
-    assert missed["noSizeMeets"] > 0.9
-    assert answer(CURVE, 1024, None).probability["noSizeMeets"] is None
+    assert met.goal_met is not None
+    assert met.no_size_meets is not None
+    assert missed.no_size_meets is not None
+    assert met.goal_met > 0.9 > 0.1 > met.no_size_meets
+    assert missed.no_size_meets > 0.9
+    assert answer(CURVE, 1024, None).probability.no_size_meets is None
 
 
 def test_a_saving_that_is_not_clear_is_no_reason_to_change() -> None:
