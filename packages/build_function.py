@@ -2,8 +2,8 @@
 
 ``sam build`` calls this through ``tuner/Makefile``. A package holds only what
 its handler needs: the modules of ``tuner`` that can be reached from the handler
-by import statements, with the data files beside them, and one of four sets of
-dependencies (``base.txt``, ``pydantic.txt``, ``search.txt``, ``report.txt``).
+by import statements, with the data files beside them, and one of three sets of
+dependencies (``base.txt``, ``search.txt``, ``report.txt``).
 
 Dependencies are installed once for each set and architecture and kept in
 ``build/dependencies/``; the twelve packages are then links to those files.
@@ -34,7 +34,7 @@ ROOT = PACKAGES.parent
 RUNTIME_VERSION = "3.13"
 
 DEPENDENCIES = {
-    "Plan": "pydantic",
+    "Plan": "base",
     "CopyCode": "base",
     "Suggest": "search",
     "CreateClones": "base",

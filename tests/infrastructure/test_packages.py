@@ -28,18 +28,18 @@ from tuner.core.function.clone import CHECKED_WITH
 FUNCTIONS = sorted(packaging().DEPENDENCIES)
 SET_BRINGS = {
     "base": set(),
-    "pydantic": {"pydantic"},
     "search": {"optuna", "numpy"},
     "report": {"jinja2", "vl_convert"},
 }
 """The heavy modules that a set of dependencies is there for."""
-HEAVY = {"pydantic", "optuna", "numpy", "jinja2", "vl_convert"}
+HEAVY = {"optuna", "numpy", "jinja2", "vl_convert"}
 NEVER = {
     "alembic",
     "flask",
     "moto",
     "pandas",
     "PIL",
+    "pydantic",
     "rich",
     "samtranslator",
     "scipy",
@@ -202,17 +202,16 @@ def test_every_function_has_a_set(by_default: Deployed) -> None:
 
 
 def test_only_the_search_carries_optuna() -> None:
-    """Optuna and numpy are in the packages of the two functions that search, and pydantic in one."""
+    """Optuna and numpy are in the packages of the two functions that search, the charts in those that draw."""
     by_set = {name: {one for one in FUNCTIONS if packaging().DEPENDENCIES[one] == name} for name in SET_BRINGS}
     assert by_set["search"] == {"Suggest", "Recommend"}
-    assert by_set["pydantic"] == {"Plan"}
     assert by_set["report"] == {"Report", "Digest"}
 
 
 def test_data_files_travel_with_their_package(tmp_path: Path) -> None:
     """The price table and the report's templates are beside the modules that read them."""
     packaging().copy_source("Plan", ROOT, tmp_path)
-    assert (tmp_path / "tuner" / "core" / "data" / "prices.csv").is_file()
+    assert (tmp_path / "tuner" / "core" / "money" / "data" / "prices.csv").is_file()
     assert not (tmp_path / "tuner" / "cli").exists()
     assert not (tmp_path / "tuner" / "embedded").exists()
     assert not list(tmp_path.rglob("__pycache__"))

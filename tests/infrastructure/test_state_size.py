@@ -9,7 +9,7 @@ from typing import Any
 from tests.infrastructure.deployed import ACCOUNT, REGION, ROOT
 from tuner.core.model import Candidate
 from tuner.core.request.fleet import FleetMember, read_member
-from tuner.core.request.parsing import MOST_COPIES
+from tuner.core.request.power_tuning import MOST_COPIES
 from tuner.core.search.fixed_design import ROUND_LIMIT
 
 STATE_BYTES = 256 * 1024

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 
 from tuner.cli.account import embedded_account
@@ -10,6 +13,7 @@ from tuner.cli.examples import Example, demo_memory_mb, deploy_example, example_
 from tuner.cli.execute import Presentation, execute, prepare_out
 from tuner.cli.failures import EXIT_GOAL_NOT_MET, EXIT_OK, EXIT_UNCERTAIN
 from tuner.cli.local import bucket_of_store, local_aws, require_local
+from tuner.cli.options import build_request
 from tuner.embedded.identity import memory_cap_mb
 
 
@@ -26,7 +30,7 @@ def introduce(example: Example, memory_mb: int, console: Console) -> None:
     )
 
 
-def run_demo(name: str, presentation: Presentation, *, cpu_time: bool = False, sandbox: bool = True) -> int:
+def run_demo(name: str, asked: Mapping[str, Any], presentation: Presentation, *, sandbox: bool = True) -> int:
     """Tune one example on the embedded AWS and give the exit code: 0 for every verdict.
 
     A verdict is what the demo is to show. Whether this machine is fast enough
@@ -43,9 +47,8 @@ def run_demo(name: str, presentation: Presentation, *, cpu_time: bool = False, s
     introduce(example, memory_mb, console)
     with local_aws(function=example.function_name, sandbox=sandbox, quiet=presentation.quiet) as aws:
         function = deploy_example(aws, example, memory_mb)
-        request = {"lambdaARN": function, "goal": dict(example.goal), "payload": example.event}
-        if cpu_time:
-            request["cpuTime"] = True
+        request = build_request(function, asked, local=True)
+        request |= {"goal": dict(example.goal), "payload": example.event}
         code = execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
     console.print(f"What this example shows: {example.lesson}.", markup=False, soft_wrap=True)
     console.print(

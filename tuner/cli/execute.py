@@ -34,7 +34,6 @@ _POLL_S = {"local": 1.0, "aws": 2.0}
 _LARGE_OBJECT_BYTES = 1_000_000
 """More than a run's largest object usually has."""
 _MARKDOWN = REPORT_FILES["markdown"]
-_DEFAULT_BUDGET = {"maxInvocations": 50, "maxCostUsd": 1.0, "maxMinutes": 60}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,14 @@ def confirm_side_effects(function: str, request: Mapping[str, Any], account_name
     """
     if request.get("dryRun") or yes:
         return
-    budget = {**_DEFAULT_BUDGET, **request.get("budget", {})}
+    from tuner.core.request.parsing import parse_request
+
+    budget = parse_request(request).budget
     sentence = (
         f"This run may invoke temporary copies of {function} in {account_name} "
-        f"up to {budget['maxInvocations']:,} times. "
+        f"up to {budget.max_invocations:,} times. "
         "Each invocation has the function's real side effects: what it writes, sends or orders, it does again. "
-        f"At most ${budget['maxCostUsd']:,.2f} and {budget['maxMinutes']:g} minutes."
+        f"At most ${budget.max_cost_usd:,.2f} and {budget.max_minutes:g} minutes."
     )
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise NotConfirmed(

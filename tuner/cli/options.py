@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, get_origin
 
 from tuner.cli.failures import UsageProblem
 from tuner.cli.text_files import read_text
 from tuner.core.errors import InvalidRequest
+from tuner.core.request.fields import RequestField, fields_of
 from tuner.core.request.goal import parse_goal
-
-Parsed = TypeVar("Parsed")
+from tuner.core.request.tuning_request import TuningRequest
 
 _RANGE = re.compile(r"(?P<least>\d+)\s*-\s*(?P<largest>\d+)(?:\s*:\s*(?P<step>\d+))?")
 _LIST = re.compile(r"\d+(?:\s*,\s*\d+)*")
@@ -105,47 +106,43 @@ def read_payload(path: Path) -> Any:
         raise ValueError(f"--payload {path} holds a number with too many digits") from error
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFlags:
-    """The flags that become fields of an execution's input, as they were typed."""
-
-    goal: str | None = None
-    payload: Path | None = None
-    payload_s3: str | None = None
-    sizes: str | None = None
-    architectures: str | None = None
-    max_invocations: int | None = None
-    max_cost_usd: float | None = None
-    max_minutes: float | None = None
-    confidence: float | None = None
-    tolerance: float | None = None
-    cold_start_share: float | None = None
-    monthly_invocations: float | None = None
-    savings_plan_discount: float | None = None
-    account_gb_seconds: float | None = None
-    parallel: bool | None = None
-    sleep_between_ms: int | None = None
-    reserved_concurrency: int | None = None
-    pre_processor: str | None = None
-    post_processor: str | None = None
-    cold_starts: int | None = None
-    snap_start: bool = False
-    no_warm_start: bool = False
-    dry_run: bool = False
-    show_logs: bool = False
-    observed: str | None = None
-    cpu_time: bool = False
-    prices_region: str | None = None
+def _fields_with_flags(kind: Any, within: str = "") -> dict[str, RequestField]:
+    found = {}
+    for name, each in fields_of(kind).items():
+        if each.flag is not None:
+            found[within + name] = each
+        elif is_dataclass(each.kind):
+            found |= _fields_with_flags(each.kind, f"{name}.")
+    return found
 
 
-def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[str, Any]:
+FLAGS = _fields_with_flags(TuningRequest)
+"""Each field of the request that has a flag, by its path in the execution's input."""
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "goal": parse_goal_flag,
+    "payload": read_payload,
+    "memory": parse_sizes,
+    "observed": parse_observed,
+    "architectures": lambda typed: [name.strip() for name in typed.split(",") if name.strip()],
+}
+"""How a field is read from what is typed, if that is not its value already."""
+
+
+def type_of(path: str) -> type:
+    """The type of what is typed for a field."""
+    kind = FLAGS[path].kind
+    return Path if path == "payload" else str if path in _READ or get_origin(kind) else kind
+
+
+def build_request(function: str, typed: Mapping[str, Any], *, local: bool) -> dict[str, Any]:
     """Turn the flags into the execution's input, checked as the first step of the run will check it.
 
     What was not asked for is left out.
 
     Args:
         function: Its name or ARN.
-        flags: As they were typed.
+        typed: What was typed, by the path of the field: ``{"goal": "p95=300ms", "budget.maxCostUsd": 0.5}``.
         local: Whether the run is on the embedded AWS.
 
     Raises:
@@ -154,108 +151,48 @@ def build_request(function: str, flags: RequestFlags, *, local: bool) -> dict[st
     from tuner.core.request.parsing import parse_request
 
     problems: list[str] = []
-
-    def parsed(parse: Callable[[Any], Parsed], typed: Any) -> Parsed | None:
-        if typed is None:
-            return None
-        try:
-            return parse(typed)
-        except InvalidRequest as error:
-            problems.extend(error.problems)
-        except UsageProblem as error:
-            problems.append(f"{error.message} {error.hint}".strip().rstrip("."))
-        except ValueError as error:
-            problems.append(str(error))
-        return None
-
-    payload = parsed(read_payload, flags.payload)
-    fields: dict[str, Any] = {
-        "goal": parsed(parse_goal_flag, flags.goal),
-        "payloadS3": flags.payload_s3,
-        "memory": parsed(parse_sizes, flags.sizes),
-        "architectures": _architectures(flags.architectures),
-        "budget": _present(
-            {
-                "maxInvocations": flags.max_invocations,
-                "maxCostUsd": flags.max_cost_usd,
-                "maxMinutes": flags.max_minutes,
-            }
-        )
-        or None,
-        "confidence": flags.confidence,
-        "tolerance": flags.tolerance,
-        "coldStartShare": flags.cold_start_share,
-        "monthlyInvocations": flags.monthly_invocations,
-        "savingsPlanDiscount": flags.savings_plan_discount,
-        "accountGbSecondsPerMonth": flags.account_gb_seconds,
-        "parallelInvocation": flags.parallel,
-        "sleepBetweenInvocationsMs": flags.sleep_between_ms,
-        "reservedConcurrency": flags.reserved_concurrency,
-        "preProcessorARN": flags.pre_processor,
-        "postProcessorARN": flags.post_processor,
-        "coldStarts": flags.cold_starts,
-        "snapStart": True if flags.snap_start else None,
-        "warmStart": False if flags.no_warm_start else None,
-        "dryRun": flags.dry_run or None,
-        "includeLogTail": flags.show_logs or None,
-        "observed": parsed(parse_observed, flags.observed),
-        "cpuTime": flags.cpu_time or None,
-        "pricesRegion": flags.prices_region,
-    }
-    request = {"lambdaARN": function, **_present(fields)}
-    if flags.payload is not None:
-        request["payload"] = payload  # may be null: a payload like any other
-    parsed(lambda request: parse_request(request, local=local), request)
+    request: dict[str, Any] = {"lambdaARN": function}
+    if "payload" in typed:
+        request["payload"] = None  # for what is said of it beside others, if it cannot be read
+    for path in (path for path in FLAGS if path in typed):
+        group, _, name = path.rpartition(".")
+        with _noting(problems):
+            value = _READ[path](typed[path]) if path in _READ else typed[path]
+            (request.setdefault(group, {}) if group else request)[name] = value
+    with _noting(problems):
+        parse_request(request, local=local, called=_called)
     if problems:
-        raise InvalidRequest(
-            [_FIELD.sub(lambda found: _FLAGS[found[0].partition("[")[0]], problem) for problem in problems],
-            hint="The same command with --help shows each flag with its form.",
-        )
+        raise InvalidRequest(problems, hint="The same command with --help shows each flag with its form.")
     return request
 
 
-_FLAGS = {
+@contextmanager
+def _noting(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except InvalidRequest as error:
+        problems.extend(error.problems)
+    except UsageProblem as error:
+        problems.append(f"{error.message} {error.hint}".strip().rstrip("."))
+    except ValueError as error:
+        problems.append(str(error))
+
+
+_PARTS = {
     "goal.percentile": "the percentile of --goal",
     "goal.limitMs": "the limit of --goal in ms",
     "memory.min": "the smallest of --sizes",
     "memory.max": "the largest of --sizes",
     "memory.step": "the step of --sizes",
-    "memory": "--sizes",
-    "budget.maxInvocations": "--max-invocations",
-    "budget.maxCostUsd": "--max-cost",
-    "budget.maxMinutes": "--max-minutes",
-    "coldStartShare": "--cold-start-share",
-    "monthlyInvocations": "--monthly-invocations",
-    "savingsPlanDiscount": "--savings-plan-discount",
-    "accountGbSecondsPerMonth": "--account-gb-seconds",
-    "parallelInvocation": "--parallel",
-    "sleepBetweenInvocationsMs": "--sleep-between-ms",
-    "reservedConcurrency": "--reserved-concurrency",
-    "preProcessorARN": "--pre-processor",
-    "postProcessorARN": "--post-processor",
-    "coldStarts": "--cold-starts",
-    "snapStart": "--snap-start",
-    "dryRun": "--dry-run",
-    "payloadS3": "--payload-s3",
-    "cpuTime": "--cpu-time",
-    "pricesRegion": "--prices",
-    **{name: f"--{name}" for name in ("architectures", "confidence", "tolerance", "observed")},
+    "observed.memoryMb": "the memory size of --observed",
 }
-"""A field of the input as the person who typed the flag knows it."""
-
-_FIELD = re.compile(
-    # A name that is also a word of the language is a field only where the sentence begins with it.
-    r"^(?:memory|architectures|confidence|tolerance|observed)(?:\[\d+\])?(?![\w.])"
-    + "".join(rf"|(?<![\w.-]){re.escape(name)}(?![\w.])" for name in _FLAGS if not name.islower() or "." in name)
-)
 
 
-def _architectures(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _called(path: str) -> str:
+    """A field of the input as the person who typed the flag knows it."""
+    each = FLAGS.get(re.sub(r"\[\d+\]$", "", path))
+    flag = each.flag if each is not None else None
+    return flag.name.partition("/")[0] if flag is not None else _PARTS.get(path, path)
 
 
 def _environment_pair(name: str | None, value: str | None, where: str) -> tuple[str, str]:

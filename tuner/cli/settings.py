@@ -6,41 +6,36 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tuner.cli.check import judge_with
 from tuner.cli.console import error_console
 from tuner.cli.failures import UsageProblem
-from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.flags import ConfigFlags
+from tuner.cli.options import FLAGS, build_request, type_of
 from tuner.cli.text_files import read_text
 from tuner.core.errors import InvalidRequest, TunerError
 from tuner.core.foreign_text import visible
-from tuner.core.request.tuning_request import shown_json
+from tuner.core.request.reading import shown_json
 
 FILE_NAME = "lambda-tuner.toml"
 
-_TEXT, _WHOLE, _NUMBER = "a text", "a whole number", "a number"
-KEYS = {
-    "goal": ("goal", _TEXT),
-    "payload": ("payload", _TEXT),
-    "sizes": ("sizes", _TEXT),
-    "architectures": ("architectures", _TEXT),
-    "max-invocations": ("max_invocations", _WHOLE),
-    "max-cost": ("max_cost_usd", _NUMBER),
-    "max-minutes": ("max_minutes", _NUMBER),
-    "max-cost-per-million": ("max_cost_per_million_usd", _NUMBER),
-    "confidence": ("confidence", _NUMBER),
-    "tolerance": ("tolerance", _NUMBER),
-    "cold-start-share": ("cold_start_share", _NUMBER),
-    "monthly-invocations": ("monthly_invocations", _NUMBER),
-    "savings-plan-discount": ("savings_plan_discount", _NUMBER),
-    "account-gb-seconds": ("account_gb_seconds", _NUMBER),
+_LIMIT_OF_CHECK = "max-cost-per-million"
+KEYS: Mapping[str, tuple[str, type]] = {
+    each.flag.name.removeprefix("--"): (path, type_of(path))
+    for path, each in FLAGS.items()
+    if each.flag is not None and each.flag.is_setting
+} | {_LIMIT_OF_CHECK: (_LIMIT_OF_CHECK, float)}
+"""What a table may hold, named as the flags are: the path of the field that it becomes, and its type."""
+KINDS: Mapping[type, tuple[str, tuple[type, ...]]] = {
+    str: ("a text", (str,)),
+    Path: ("a text", (str,)),
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
 }
-"""What a table may hold, named as the flags are: the field that it becomes, and its type."""
 _HINT = f"The file has [defaults] and [functions.NAME]; each may have {', '.join(KEYS)}; [functions.NAME] also names."
-_LIMIT_OF_CHECK = "max_cost_per_million_usd"
 _TABLES = ("defaults", "functions")
 
 
@@ -68,12 +63,12 @@ class Settings:
 
     fields: Mapping[str, Any] = field(default_factory=dict)
 
-    def under(self, flags: RequestFlags) -> RequestFlags:
-        """The flags, with the file's settings for those that were not typed."""
-        mine = {name: value for name, value in self.fields.items() if name != _LIMIT_OF_CHECK}
-        if flags.payload_s3 is not None:
+    def under(self, typed: Mapping[str, Any]) -> dict[str, Any]:
+        """What was typed, with the file's settings for what was not."""
+        mine = {path: value for path, value in self.fields.items() if path != _LIMIT_OF_CHECK}
+        if "payloadS3" in typed:
             mine.pop("payload", None)
-        return replace(flags, **{name: value for name, value in mine.items() if getattr(flags, name) is None})
+        return {**mine, **typed}
 
     @property
     def max_cost_per_million_usd(self) -> float | None:
@@ -81,26 +76,25 @@ class Settings:
         return self.fields.get(_LIMIT_OF_CHECK)
 
 
-def read_settings(subject: Subject, config: Path | None, *, no_config: bool, quiet: bool) -> Settings:
+def read_settings(subject: Subject, files: ConfigFlags, *, quiet: bool) -> Settings:
     """Find the file, read what it says for a function, and say which tables were used.
 
     Args:
         subject: The function.
-        config: The file; ``None``: the first ``lambda-tuner.toml`` from the working folder upward.
-        no_config: Read none.
+        files: The file, or that none is read; neither: the first ``lambda-tuner.toml`` from the working folder upward.
         quiet: Do not say what was used.
 
     Raises:
-        UsageProblem: *config* cannot be read, the file is not TOML, or two tables
+        UsageProblem: The file cannot be read, the file is not TOML, or two tables
             are the function's; or lists every unknown key and every value that
             cannot be, with file and table.
     """
-    if no_config:
-        if config is not None:
+    if files.no_config:
+        if files.config is not None:
             raise UsageProblem("--config and --no-config exclude each other.")
         return Settings()
     folders = [Path.cwd(), *Path.cwd().parents]
-    path = config or next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+    path = files.config or next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
     if path is None:
         return Settings()
     tables = _read_tables(path)
@@ -167,8 +161,7 @@ def _wrong_type(key: str, value: Any, title: str) -> str:
     if key not in KEYS:
         known = KEYS if title == "defaults" else (*KEYS, "names")
         return f"{shown_json(key)[1:-1]} is not a setting{' of [defaults]' * (key == 'names')}{_likely(key, [*known])}"
-    wanted = KEYS[key][1]
-    kinds: type | tuple[type, ...] = {_TEXT: str, _WHOLE: int, _NUMBER: (int, float)}[wanted]  # type: ignore[assignment]
+    wanted, kinds = KINDS[KEYS[key][1]]
     if isinstance(value, kinds) and not isinstance(value, bool):
         return ""
     return f"{key} is {shown_json(value)}: it must be {wanted}"
@@ -182,10 +175,10 @@ def _likely(name: str, known: Sequence[str]) -> str:
 def _problems_of(key: str, value: Any) -> Sequence[str]:
     """What the request's own validation says of a setting."""
     try:
-        if KEYS[key][0] == _LIMIT_OF_CHECK:
+        if key == _LIMIT_OF_CHECK:
             judge_with(value)
         else:
-            build_request("function", RequestFlags(**{KEYS[key][0]: value}), local=False)
+            build_request("function", {KEYS[key][0]: value}, local=False)
     except InvalidRequest as error:
         found = error.problems
     except TunerError as error:

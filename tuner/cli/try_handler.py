@@ -7,9 +7,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuner.cli.account import embedded_account
+from tuner.cli.commands.try_handler import FunctionFlags
 from tuner.cli.console import error_console
 from tuner.cli.execute import Presentation, execute, prepare_out
 from tuner.cli.failures import HandlerNotImported, NotConfirmed, SetupFailed, UsageProblem
@@ -21,7 +22,7 @@ from tuner.cli.handler_code import (
     locate_handler,
 )
 from tuner.cli.local import bucket_of_store, local_aws, require_local
-from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.options import build_request, parse_environment
 from tuner.cli.packing_display import shown_packing
 from tuner.cli.settings import Subject
 from tuner.cli.template_function import TemplateFunction, read_template_function
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 30
-LONGEST_TIMEOUT_S = MAX_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +71,15 @@ class TriedFunction:
         return Subject((self.logical_id,) if self.logical_id else (), self.code.file, self.code.function)
 
 
-def plan_function(
-    target: str | None,
-    *,
-    python: str | None,
-    memory_mb: int | None,
-    timeout_s: int | None,
-    environment: Mapping[str, str],
-    template: Path | None,
-    logical_id: str | None,
-    surroundings: Mapping[str, str],
-    code_root: Path | None = None,
-) -> TriedFunction:
+def plan_function(target: str | None, flags: FunctionFlags, *, surroundings: Mapping[str, str]) -> TriedFunction:
     """Put together what the flags, the template and the machine say of the handler; flags win.
 
     Raises:
         UsageProblem: Something is missing or cannot be used; says what.
     """
-    if logical_id is not None and template is None:
+    template, code_root = flags.template, flags.code_root
+    environment = parse_environment(flags.env or [], flags.env_file)
+    if flags.logical_id is not None and template is None:
         raise UsageProblem("--function names a function of a template, and there is no --template.")
     if target is None and template is None:
         raise UsageProblem("There is no handler.", hint="Name one: lambda-tuner try path/to/app.py:handler.")
@@ -97,24 +88,24 @@ def plan_function(
     if template is not None:
         require_local()  # it brings what reads templates
     needs_code = target is None and code_root is None
-    known = read_template_function(template, logical_id, needs_code=needs_code) if template is not None else None
+    known = read_template_function(template, flags.logical_id, needs_code=needs_code) if template is not None else None
     runtime = _runtime_of(target, known)
-    interpreter = choose_interpreter(python, surroundings, runtime)
+    interpreter = choose_interpreter(flags.python, surroundings, runtime)
     if target is None:
         assert known is not None
         code = _code_of_template(known, interpreter, code_root)
     else:
         code = locate_handler(target, interpreter.path, code_root or _its_code_dir(known, target))
-    size_mb = _first(memory_mb, known.memory_mb if known else None, DEFAULT_MEMORY_MB)
-    limit_s = _first(timeout_s, known.timeout_s if known else None, DEFAULT_TIMEOUT_S)
+    size_mb = _first(flags.memory_mb, known.memory_mb if known else None, DEFAULT_MEMORY_MB)
+    limit_s = _first(flags.timeout_s, known.timeout_s if known else None, DEFAULT_TIMEOUT_S)
     if not 128 <= size_mb <= 10_240:
         raise UsageProblem(f"--memory {size_mb} is not a memory size: it must be between 128 and 10,240 MB.")
     notices = _template_notices(known, environment, runtime, interpreter) if known is not None else []
-    if timeout_s is None and LONGEST_TIMEOUT_S < limit_s <= LONGEST_FUNCTION_TIMEOUT_S:
-        notices.append(f"The time-out of {limit_s} s is taken as {LONGEST_TIMEOUT_S} s, the longest that is measured.")
-        limit_s = LONGEST_TIMEOUT_S
-    if not 1 <= limit_s <= LONGEST_TIMEOUT_S:
-        raise UsageProblem(f"--timeout {limit_s} must be between 1 and {LONGEST_TIMEOUT_S} seconds.")
+    if flags.timeout_s is None and MAX_TIMEOUT_S < limit_s <= LONGEST_FUNCTION_TIMEOUT_S:
+        notices.append(f"The time-out of {limit_s} s is taken as {MAX_TIMEOUT_S} s, the longest that is measured.")
+        limit_s = MAX_TIMEOUT_S
+    if not 1 <= limit_s <= MAX_TIMEOUT_S:
+        raise UsageProblem(f"--timeout {limit_s} must be between 1 and {MAX_TIMEOUT_S} seconds.")
     layers = known.layer_dirs if known is not None else ()
     if missing := runtime.missing_of_lambda(interpreter.path, code.missing, layers):
         notices.append(missing)
@@ -131,7 +122,7 @@ def plan_function(
         timeout_s=limit_s,
         environment=variables,
         notices=tuple(notices),
-        size_assumed=memory_mb is None and (known is None or known.memory_mb is None),
+        size_assumed=flags.memory_mb is None and (known is None or known.memory_mb is None),
         template=template.resolve() if template is not None else None,
         logical_id=known.logical_id if known is not None else None,
         architecture=known.architecture if known is not None else None,
@@ -233,7 +224,7 @@ def confirm_real_aws(*, yes: bool) -> None:
 
 def run_try(
     planned: TriedFunction,
-    flags: RequestFlags,
+    asked: Mapping[str, Any],
     presentation: Presentation,
     *,
     setup: Path | None,
@@ -250,7 +241,7 @@ def run_try(
     from tuner.core.function.target import ASSUMED_SIZE_TAG
 
     name = function_name_for(planned.code.name)
-    request = build_request(name, flags, local=True)
+    request = build_request(name, asked, local=True)
     prepare_out(presentation.out)
     if real_aws:
         confirm_real_aws(yes=yes)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tuner.aws.artifacts import Artifacts
 from tuner.cli.account import Account, account_names, deployed_account, embedded_account
 from tuner.cli.console import error_console, result_console
 from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepare_out
 from tuner.cli.failures import EXIT_OK, NotConfirmed, UsageProblem
+from tuner.cli.flags import AccountFlags
 from tuner.cli.link import check_hours, show_link
 from tuner.cli.local import bucket_of_store, local_aws
-from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.options import build_request
 from tuner.cli.settings import Subject
 from tuner.cli.store import ArtifactReader, FolderArtifacts
 from tuner.core.errors import FunctionNotFound
@@ -22,29 +23,9 @@ if TYPE_CHECKING:
     from tuner.embedded.account import EmbeddedAws
 
 
-@dataclass(frozen=True, slots=True)
-class AccountFlags:
-    """The flags that say where, as they were typed."""
-
-    region: str | None
-    profile: str | None
-    stack: str | None
-    state_machine: str | None
-    local: bool
-
-    @property
-    def named(self) -> list[str]:
-        """The flags of an AWS account that were given."""
-        flags = {
-            "--region": self.region,
-            "--profile": self.profile,
-            "--stack": self.stack,
-            "--state-machine": self.state_machine,
-        }
-        return [name for name, typed in flags.items() if typed is not None]
-
-
-def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentation: Presentation, *, yes: bool) -> int:
+def run_tune(
+    function: str, asked: Mapping[str, Any], where: AccountFlags, presentation: Presentation, *, yes: bool
+) -> int:
     """Tune a deployed function and give the exit code.
 
     Raises:
@@ -54,7 +35,7 @@ def run_tune(function: str, flags: RequestFlags, where: AccountFlags, presentati
     """
     if where.local and where.named:
         raise UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
-    request = build_request(function, flags, local=where.local)
+    request = build_request(function, asked, local=where.local)
     prepare_out(presentation.out)
     if where.local:
         with local_aws(function=_name_of(function), quiet=presentation.quiet) as aws:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from tuner.core.json_shape import FLAT, HIDDEN, LEFT_OUT, named
+from tuner.core.request.fields import Asked, Flag
 
 Architecture = Literal["x86_64", "arm64"]
 GoalVerdict = Literal["GOAL_MET", "GOAL_NOT_MET", "UNCERTAIN"]
@@ -44,8 +45,8 @@ class Candidate:
 class LatencyGoal:
     """A percentile of the duration that must stay at or below a limit."""
 
-    percentile: float
-    limit_ms: float
+    percentile: Annotated[float, Asked("Which percentile of the warm durations.", at_least=50, at_most=99.9)]
+    limit_ms: Annotated[float, Asked("What it may be at most, in milliseconds.", above=0)]
 
     def __str__(self) -> str:
         return f"p{self.percentile:g} ≤ {self.limit_ms:g} ms"
@@ -55,9 +56,21 @@ class LatencyGoal:
 class TuningBudget:
     """Bounds of a run; the first one reached ends it."""
 
-    max_invocations: int = 50
-    max_cost_usd: float = 1.0
-    max_minutes: float = 60.0
+    max_invocations: Annotated[
+        int,
+        Asked("Maximum number of invocations.", at_least=2, at_most=10_000),
+        Flag("--max-invocations", "Limits", "50", is_setting=True),
+    ] = 50
+    max_cost_usd: Annotated[
+        float,
+        Asked("Maximum cost of the invocations, in US dollars.", above=0, at_most=10_000),
+        Flag("--max-cost", "Limits", "1", is_setting=True),
+    ] = 1.0
+    max_minutes: Annotated[
+        float,
+        Asked("Maximum duration of the run, in minutes.", above=0, at_most=240),
+        Flag("--max-minutes", "Limits", "60", is_setting=True),
+    ] = 60.0
 
 
 @dataclass(frozen=True, slots=True)

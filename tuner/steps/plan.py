@@ -25,7 +25,7 @@ from tuner.core.function.snap_start import check_snap_start, snap_start_warnings
 from tuner.core.function.snapshot import fingerprint
 from tuner.core.function.target import read_target, size_is_assumed
 from tuner.core.request.parsing import parse_request
-from tuner.core.request.power_tuning import check_its_payloads, read_event
+from tuner.core.request.power_tuning import read_event, read_events, uninvoked
 from tuner.core.request.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload, check_payloads
 from tuner.core.run.bucket_layout import GIVEN_PAYLOAD, PROGRESS, RECORD, USERS_PAYLOADS
 from tuner.core.run.caveats import assumptions, machine_warnings, reserve_warnings
@@ -207,10 +207,9 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
     except (ValueError, RecursionError) as error:
         raise InvalidRequest([f"payloadS3 names {request.payload_s3}, which is not JSON: {error}"]) from error
     field = f"the object {request.payload_s3}"
-    if request.num is None:
-        payloads, problems = check_payloads(value, field=field)
-    else:
-        payloads, problems = check_its_payloads(value, request.num, field=field)
+    payloads, problems = check_payloads(value if request.num is None else read_events(value), field=field)
+    if request.num is not None:
+        problems += uninvoked(payloads, request.num, field=field)
     if problems:
         raise InvalidRequest(problems)
     return payloads

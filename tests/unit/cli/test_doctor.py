@@ -28,9 +28,9 @@ from tuner.cli.doctor.checks import (
     packaged_definition,
 )
 from tuner.cli.doctor.probe import REQUESTS, Probed, RunSeen, probe_left_out
+from tuner.cli.flags import AccountFlags
 from tuner.cli.follow import Interrupts
 from tuner.cli.runs import Runs
-from tuner.cli.tune_function import AccountFlags
 from tuner.cli.uninstall import PROBE_DESCRIPTION, STATE_MACHINE_NAMES
 from tuner.core.function.clone import CHECKED_WITH
 from tuner.core.money.pricing import price_rows, price_table

@@ -12,8 +12,9 @@ import pytest
 from tuner.aws.artifacts import Artifacts
 from tuner.cli.account import Account, account_names
 from tuner.cli.failures import UsageProblem
+from tuner.cli.flags import AccountFlags
 from tuner.cli.link import show_link
-from tuner.cli.tune_function import AccountFlags, run_link
+from tuner.cli.tune_function import run_link
 
 KEY = "runs/run-1/report.html"
 

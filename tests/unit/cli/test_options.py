@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from tuner.cli.failures import UsageProblem
 from tuner.cli.options import (
-    RequestFlags,
     build_request,
     parse_environment,
     parse_goal_flag,
@@ -105,7 +105,7 @@ def test_a_broken_line_of_the_environment_file_is_named(tmp_path: Path) -> None:
 
 def test_only_what_was_asked_for_is_in_the_input() -> None:
     """Without flags the input holds the function alone: defaults are the product's, in one place."""
-    assert build_request("thumbnails", RequestFlags(), local=False) == {"lambdaARN": "thumbnails"}
+    assert build_request("thumbnails", {}, local=False) == {"lambdaARN": "thumbnails"}
 
 
 def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
@@ -114,31 +114,31 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
     event.write_text('{"a": 1}', encoding="utf-8")
     request = build_request(
         "thumbnails",
-        RequestFlags(
-            goal="p95=300ms",
-            payload=event,
-            sizes="128-1024:128",
-            architectures="x86_64, arm64",
-            max_invocations=30,
-            max_cost_usd=0.5,
-            max_minutes=10,
-            confidence=0.8,
-            tolerance=0.1,
-            cold_start_share=0.02,
-            monthly_invocations=1e6,
-            parallel=True,
-            sleep_between_ms=5,
-            reserved_concurrency=2,
-            pre_processor="tables",
-            post_processor="tables:live",
-            cold_starts=3,
-            snap_start=True,
-            dry_run=True,
-            show_logs=True,
-            observed="512=420ms",
-            cpu_time=True,
-            prices_region="eu-central-2",
-        ),
+        {
+            "goal": "p95=300ms",
+            "payload": event,
+            "memory": "128-1024:128",
+            "architectures": "x86_64, arm64",
+            "budget.maxInvocations": 30,
+            "budget.maxCostUsd": 0.5,
+            "budget.maxMinutes": 10,
+            "confidence": 0.8,
+            "tolerance": 0.1,
+            "coldStartShare": 0.02,
+            "monthlyInvocations": 1e6,
+            "parallelInvocation": True,
+            "sleepBetweenInvocationsMs": 5,
+            "reservedConcurrency": 2,
+            "preProcessorARN": "tables",
+            "postProcessorARN": "tables:live",
+            "coldStarts": 3,
+            "snapStart": True,
+            "dryRun": True,
+            "includeLogTail": True,
+            "observed": "512=420ms",
+            "cpuTime": True,
+            "pricesRegion": "eu-central-2",
+        },
         local=True,
     )
     assert request == {
@@ -172,16 +172,21 @@ def test_null_is_a_payload_too(tmp_path: Path) -> None:
     """A file that holds null gives a payload of null, not none at all."""
     event = tmp_path / "event.json"
     event.write_text("null", encoding="utf-8")
-    assert build_request("f", RequestFlags(payload=event), local=False) == {"lambdaARN": "f", "payload": None}
+    assert build_request("f", {"payload": event}, local=False) == {"lambdaARN": "f", "payload": None}
 
 
 def test_all_problems_come_in_one_answer(tmp_path: Path) -> None:
     """Every flag that cannot be read is listed at once."""
     broken = tmp_path / "event.json"
     broken.write_text("{nope", encoding="utf-8")
-    flags = RequestFlags(
-        goal="fast", payload=broken, payload_s3="s3://b/k", sizes="big", observed="512", confidence=9.0
-    )
+    flags = {
+        "goal": "fast",
+        "payload": broken,
+        "payloadS3": "s3://b/k",
+        "memory": "big",
+        "observed": "512",
+        "confidence": 9.0,
+    }
     with pytest.raises(InvalidRequest) as caught:
         build_request("f", flags, local=True)
     text = str(caught.value)
@@ -193,15 +198,15 @@ def test_all_problems_come_in_one_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (RequestFlags(sizes="100-256"), "the smallest of --sizes is 100: "),
-        (RequestFlags(sizes="64,512"), "--sizes is 64: "),
-        (RequestFlags(goal="p95=0ms"), "the limit of --goal in ms is 0"),
-        (RequestFlags(max_cost_usd=0, cold_start_share=2), "--max-cost is 0: "),
-        (RequestFlags(cold_start_share=2), "--cold-start-share is 2: "),
-        (RequestFlags(confidence=2), "--confidence is 2: "),
+        ({"memory": "100-256"}, "the smallest of --sizes is 100: "),
+        ({"memory": "64,512"}, "--sizes is 64: "),
+        ({"goal": "p95=0ms"}, "the limit of --goal in ms is 0"),
+        ({"budget.maxCostUsd": 0, "coldStartShare": 2}, "--max-cost is 0: "),
+        ({"coldStartShare": 2}, "--cold-start-share is 2: "),
+        ({"confidence": 2}, "--confidence is 2: "),
     ],
 )
-def test_a_refusal_names_the_flag_that_was_typed(flags: RequestFlags, words: str) -> None:
+def test_a_refusal_names_the_flag_that_was_typed(flags: dict[str, Any], words: str) -> None:
     """Who types flags need not know the fields of an execution's input."""
     with pytest.raises(InvalidRequest) as refused:
         build_request("f", flags, local=False)

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from tuner.application import application_root
 from tuner.cli.app import app
 from tuner.cli.failures import UsageProblem
-from tuner.cli.options import RequestFlags, build_request
+from tuner.cli.flags import ConfigFlags
+from tuner.cli.options import build_request
 from tuner.cli.settings import KEYS, Settings, Subject, read_settings
 from tuner.cli.tune_function import subject_of
 
@@ -46,7 +47,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def read(subject: Subject, config: Path | None = None) -> Settings:
     """What the file says, without a word about it."""
-    return read_settings(subject, config, no_config=False, quiet=True)
+    return read_settings(subject, ConfigFlags(config), quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def read(subject: Subject, config: Path | None = None) -> Settings:
 )
 def test_a_table_is_found_by_name_logical_id_and_handler(subject: Subject, repository: Path) -> None:
     """One table serves all commands; it wins over the defaults, and its payload lies beside the file."""
-    request = build_request("f", read(subject).under(RequestFlags()), local=False)
+    request = build_request("f", read(subject).under({}), local=False)
     assert request == {
         "lambdaARN": "f",
         "goal": {"percentile": 95, "limitMs": 300},
@@ -73,16 +74,16 @@ def test_a_table_is_found_by_name_logical_id_and_handler(subject: Subject, repos
 
 def test_a_table_of_a_version_is_not_the_functions() -> None:
     """A name with a qualifier is that alone; another function has the defaults."""
-    assert read(subject_of("orders:live")).fields["sizes"] == "128,512"
-    assert read(subject_of("orders")).fields == {"confidence": 0.8, "max_cost_usd": 0.5}
-    assert read(Subject((), Path("../app.py"), "other")).fields == {"confidence": 0.8, "max_cost_usd": 0.5}
+    assert read(subject_of("orders:live")).fields["memory"] == "128,512"
+    assert read(subject_of("orders")).fields == {"confidence": 0.8, "budget.maxCostUsd": 0.5}
+    assert read(Subject((), Path("../app.py"), "other")).fields == {"confidence": 0.8, "budget.maxCostUsd": 0.5}
 
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
     """What was typed stays; an event from a bucket leaves the file's out."""
-    typed = RequestFlags(goal="p50=1s", payload_s3="s3://b/k", max_cost_usd=2)
+    typed = {"goal": "p50=1s", "payloadS3": "s3://b/k", "budget.maxCostUsd": 2}
     flags = read(subject_of("thumbnails")).under(typed)
-    assert (flags.goal, flags.payload, flags.max_cost_usd, flags.confidence) == ("p50=1s", None, 2, 0.8)
+    assert flags == typed | {"confidence": 0.8}
 
 
 def test_another_file_or_none(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_another_file_or_none(tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text("[defaults]\ntolerance = 0.1\n", encoding="utf-8")
     assert read(subject_of("thumbnails"), other).fields == {"tolerance": 0.1}
-    assert read_settings(subject_of("thumbnails"), None, no_config=True, quiet=True).fields == {}
+    assert read_settings(subject_of("thumbnails"), ConfigFlags(no_config=True), quiet=True).fields == {}
     with pytest.raises(UsageProblem, match=r"missing.toml cannot be read"):
         read(subject_of("thumbnails"), tmp_path / "missing.toml")
 

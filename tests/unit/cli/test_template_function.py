@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tuner.cli.commands.try_handler import FunctionFlags
 from tuner.cli.failures import UsageProblem
 from tuner.cli.template_function import TemplateFunction, read_template_function
 from tuner.cli.try_handler import TriedFunction, plan_function
@@ -282,12 +283,9 @@ def test_flags_win_over_the_template(template: Path) -> None:
     """What the flags say comes first, then the template, then the defaults."""
     planned = plan_function(
         None,
-        python=None,
-        memory_mb=256,
-        timeout_s=None,
-        environment={"TABLE": "test", "LAMBDA_TUNER_LOCAL_AWS": "real"},
-        template=template,
-        logical_id="Thumbnails",
+        FunctionFlags(
+            memory_mb=256, env=["TABLE=test", "LAMBDA_TUNER_LOCAL_AWS=real"], template=template, logical_id="Thumbnails"
+        ),
         surroundings={},
     )
     assert (planned.memory_mb, planned.timeout_s, planned.code.handler) == (256, 20, "app.handler")
@@ -311,14 +309,7 @@ def test_only_a_size_that_nobody_said_is_assumed(
         text = template.read_text(encoding="utf-8")
         template.write_text(re.sub(r".*MemorySize.*\n", "", text), encoding="utf-8")
     planned = plan_function(
-        None,
-        python=None,
-        memory_mb=memory_mb,
-        timeout_s=None,
-        environment={},
-        template=template,
-        logical_id="Thumbnails",
-        surroundings={},
+        None, FunctionFlags(memory_mb=memory_mb, template=template, logical_id="Thumbnails"), surroundings={}
     )
     assert planned.size_assumed is assumed
     assert (planned.template, planned.logical_id) == (template.resolve(), "Thumbnails")
@@ -328,16 +319,7 @@ def test_a_handler_that_the_template_only_builds_is_explained(template: Path) ->
     """A handler that is not where the template says is refused with what to do."""
     (template.parent / "src" / "app.py").unlink()
     with pytest.raises(UsageProblem, match="is not in") as caught:
-        plan_function(
-            None,
-            python=None,
-            memory_mb=None,
-            timeout_s=None,
-            environment={},
-            template=template,
-            logical_id="Thumbnails",
-            surroundings={},
-        )
+        plan_function(None, FunctionFlags(template=template, logical_id="Thumbnails"), surroundings={})
     assert ".aws-sam/build" in caught.value.hint
 
 
@@ -349,20 +331,15 @@ def test_sizes_and_time_outs_that_lambda_lacks_are_refused(
     with pytest.raises(UsageProblem, match="between"):
         plan_function(
             str(template.parent / "src" / "app.py"),
-            python=None,
-            memory_mb=memory_mb,
-            timeout_s=timeout_s,
-            environment={},
-            template=None,
-            logical_id=None,
+            FunctionFlags(memory_mb=memory_mb, timeout_s=timeout_s),
             surroundings={},
         )
 
 
 def plan(template: Path, target: str | None = None, **given: Any) -> TriedFunction:
     """Plan the template's function with these flags and nothing else."""
-    flags: dict[str, Any] = {"python": sys.executable, "memory_mb": None, "timeout_s": None, "environment": {}}
-    return plan_function(target, template=template, logical_id="Thumbnails", surroundings={}, **(flags | given))
+    flags = FunctionFlags(**({"python": sys.executable, "template": template, "logical_id": "Thumbnails"} | given))
+    return plan_function(target, flags, surroundings={})
 
 
 @pytest.mark.parametrize(

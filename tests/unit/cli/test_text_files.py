@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tuner.cli.failures import UsageProblem
-from tuner.cli.options import RequestFlags, build_request, parse_environment, read_payload
+from tuner.cli.options import build_request, parse_environment, read_payload
 from tuner.cli.template_function import read_template_function
 from tuner.core.errors import InvalidRequest
 
@@ -72,7 +72,7 @@ def test_other_encodings_are_named(octets: bytes, sentence: str, tmp_path: Path)
         parse_environment([], file)
     assert "--env-file" in caught.value.message
     with pytest.raises(InvalidRequest) as refused:
-        build_request("f", RequestFlags(payload=file), local=False)
+        build_request("f", {"payload": file}, local=False)
     assert sentence in refused.value.problems[0]
     with pytest.raises(UsageProblem, match=sentence):
         read_template_function(file, None)

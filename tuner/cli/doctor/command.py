@@ -31,11 +31,11 @@ from tuner.cli.failures import (
     explained,
     print_json,
 )
+from tuner.cli.flags import AccountFlags
 from tuner.cli.follow import caught_interrupts
 from tuner.cli.local import local_aws
 from tuner.cli.reading import run_ids
 from tuner.cli.runs import Runs
-from tuner.cli.tune_function import AccountFlags
 from tuner.cli.uninstall import STATE_MACHINE_NAMES
 from tuner.core.errors import TunerError
 

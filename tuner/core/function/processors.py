@@ -7,13 +7,11 @@ from dataclasses import replace
 
 from tuner.core.errors import InvalidRequest
 from tuner.core.function.function_reference import parse_function_reference
+from tuner.core.function.target import MAX_TIMEOUT_S
 from tuner.core.request.tuning_request import TuningRequest
 
 PROCESSOR_TIMEOUT_S = 60
 """So long a processor may take: it runs before or after each invocation."""
-
-_LONGEST_S = 14 * 60
-"""What an invocation and its processors may take together; a measuring task has 15 minutes."""
 
 
 def with_processors(
@@ -52,11 +50,11 @@ def with_processors(
         raise InvalidRequest(
             problems, hint="Deploy the application again with each ARN in ProcessorFunctions, or leave the field out."
         )
-    if arns and timeout_s + len(arns) * PROCESSOR_TIMEOUT_S > _LONGEST_S:
+    if arns and timeout_s + len(arns) * PROCESSOR_TIMEOUT_S > MAX_TIMEOUT_S:
         raise InvalidRequest(
             [
                 f"{' and '.join(arns)} may take {PROCESSOR_TIMEOUT_S} s for each invocation, and the function itself "
-                f"{timeout_s} s, its time-out: together that must not pass {_LONGEST_S} s"
+                f"{timeout_s} s, its time-out: together that must not pass {MAX_TIMEOUT_S} s"
             ],
             hint="Lower the time-out of the function, or of a copy of it, and tune that.",
         )

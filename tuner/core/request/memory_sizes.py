@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.core.errors import InvalidRequest
-from tuner.core.request.tuning_request import MemoryRange, MemorySpec, shown_json
+from tuner.core.request.fields import fields_of
+from tuner.core.request.reading import Called, Problems, read_fields, read_value, shown_json
+from tuner.core.request.tuning_request import MemoryRange, MemorySpec, TuningRequest
 
 MIN_MEMORY_MB = 128
 MAX_MEMORY_MB = 10_240
@@ -93,7 +95,7 @@ def memory_space(
 
 
 def check_memory(
-    spec: MemorySpec | Mapping[str, Any] | list[Any] | str | float | None, *, field: str = "memory"
+    spec: MemorySpec | Mapping[str, Any] | list[Any] | str | float | None, *, called: Called = str
 ) -> tuple[MemorySpec | None, list[str]]:
     """Validate a memory specification as a request holds it.
 
@@ -101,77 +103,28 @@ def check_memory(
         spec: ``None`` or ``"ALL"`` (the default range), a mapping with any of
             ``min``, ``max`` and ``step``, a list of sizes, or what this
             function returned before.
-        field: How messages call it.
+        called: What messages call ``memory``, ``memory.min`` and ``memory[2]``.
 
     Returns:
         The specification and no problem, or ``None`` and every problem found.
         Lists come back ascending and without duplicates.
     """
-    if spec is None:
-        return MemoryRange(), []
+    field, problems = fields_of(TuningRequest)["memory"], Problems(called)
+    found: MemorySpec = MemoryRange()
     if isinstance(spec, MemoryRange):
         spec = {"min": spec.min_mb, "max": spec.max_mb, "step": spec.step_mb}
-    if isinstance(spec, str):
-        if spec == "ALL":
-            return MemoryRange(), []
-        return None, [f'{field} is the text {shown_json(spec)}: it must be {{"min", "max", "step"}}, a list, or "ALL"']
     if isinstance(spec, Mapping):
-        return _check_range(spec, field)
-    if isinstance(spec, list | tuple):
-        return _check_list(spec, field)
-    return None, [f'{field} is {shown_json(spec)}: it must be {{"min", "max", "step"}}, a list of sizes, or "ALL"']
-
-
-def _check_range(spec: Mapping[str, Any], field: str) -> tuple[MemorySpec | None, list[str]]:
-    problems = [
-        f'{field}.{shown_json(name)[1:-1]} is not a field: there are "min", "max" and "step"'
-        for name in spec
-        if name not in ("min", "max", "step")
-    ]
-    low, high, step = MIN_MEMORY_MB, MAX_MEMORY_MB, 64
-    for name, lowest in (("min", MIN_MEMORY_MB), ("max", MIN_MEMORY_MB), ("step", 1)):
-        given = spec.get(name)
-        if given is None:
-            continue
-        whole = _whole(given)
-        if whole is None or not lowest <= whole <= MAX_MEMORY_MB:
-            problems.append(
-                f"{field}.{name} is {shown_json(given)}: it must be a whole number of MB "
-                f"between {lowest:,} and {MAX_MEMORY_MB:,}"
-            )
-        elif name == "min":
-            low = whole
-        elif name == "max":
-            high = whole
-        else:
-            step = whole
-    if not problems and low > high:
-        problems.append(f"{field}.min is {low:,} and {field}.max is {high:,}: min must not be above max")
-    return (None, problems) if problems else (MemoryRange(low, high, step), [])
-
-
-def _check_list(spec: list[Any] | tuple[Any, ...], field: str) -> tuple[MemorySpec | None, list[str]]:
-    if not spec:
-        return None, [f"{field} is an empty list: name at least one memory size"]
-    sizes, problems = set(), []
-    for index, given in enumerate(spec):
-        whole = _whole(given)
-        if whole is None or not MIN_MEMORY_MB <= whole <= MAX_MEMORY_MB:
-            problems.append(
-                f"{field}[{index}] is {shown_json(given)}: a memory size must be a whole number of MB "
-                f"between {MIN_MEMORY_MB} and {MAX_MEMORY_MB:,}"
-            )
-        else:
-            sizes.add(whole)
-    return (None, problems) if problems else (tuple(sorted(sizes)), [])
-
-
-def _whole(given: Any) -> int | None:
-    """Take 512 and 512.0 (JSON has one kind of number), not "512", True or 512.5."""
-    if isinstance(given, bool):
-        return None
-    if isinstance(given, int):
-        return given
-    if isinstance(given, float) and given.is_integer():
-        return int(given)
-    return None
+        found = MemoryRange(**read_fields(MemoryRange, spec, problems, within="memory."))
+        if not problems and found.min_mb > found.max_mb:
+            highest = f"{called('memory.max')} is {found.max_mb:,}"
+            problems.add("memory.min", f"is {found.min_mb:,} and {highest}: min must not be above max")
+    elif isinstance(spec, list | tuple):
+        size = fields_of(MemoryRange)["min"]
+        sizes = {read_value(each, size, f"memory[{index}]", problems) for index, each in enumerate(spec)}
+        found = () if problems else tuple(sorted(sizes))
+        if not spec:
+            problems.add("memory", "is an empty list: name at least one memory size")
+    elif spec not in (None, "ALL"):
+        text = "the text " if isinstance(spec, str) else ""
+        problems.add("memory", f"is {text}{shown_json(spec)}: {field.rule}")
+    return (None if problems else found), problems.in_order_of(())

@@ -1,14 +1,16 @@
-"""A validated request: plain frozen values that handlers read back without pydantic.
+"""The request: its fields, each described once, and the frozen value that a run keeps of them.
 
-``tuner.core.request.parsing`` makes them from an execution's input, once, at the border.
+``tuner.core.request.parsing`` makes it from an execution's input, once, at the border. The tables of the documentation
+and the JSON Schema are written from it: ``scripts/request-documents``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, is_dataclass
+from typing import Annotated, Any
 
+from tuner.core.function.concurrency import MOST_ENVIRONMENTS_AT_ONCE
 from tuner.core.model import (
     DEFAULT_CONFIDENCE,
     DEFAULT_TOLERANCE,
@@ -17,12 +19,14 @@ from tuner.core.model import (
     Strategy,
     TuningBudget,
 )
+from tuner.core.request.fields import EVERY_COMMAND, IN_AN_ACCOUNT, Asked, Flag, fields_of
+from tuner.core.request.reading import shown_json
 
 MAX_PAYLOAD_BYTES = 6_291_456
+"""Largest request of a synchronous invocation, 6 MB. Source: AWS Lambda quotas, seen 2026-11."""
 
 MAX_PAYLOAD_DEPTH = 250
 """Lists and objects in each other; Python's own reader and copies end at some hundreds."""
-"""Largest request of a synchronous invocation, 6 MB. Source: AWS Lambda quotas, seen 2026-11."""
 
 MAX_MIX_BYTES = 32 * 2**20
 """Largest object with events: Plan holds it some four times over, as bytes and as values."""
@@ -34,9 +38,9 @@ _MAX_WEIGHT = 1_000_000_000
 class MemoryRange:
     """Every *step_mb* from *min_mb* to *max_mb*, both included where the step meets them."""
 
-    min_mb: int = 128
-    max_mb: int = 10_240
-    step_mb: int = 64
+    min_mb: Annotated[int, Asked("The smallest.", name="min", at_least=128, at_most=10_240, unit="MB")] = 128
+    max_mb: Annotated[int, Asked("The largest.", name="max", at_least=128, at_most=10_240, unit="MB")] = 10_240
+    step_mb: Annotated[int, Asked("The step between them.", name="step", at_least=1, at_most=10_240, unit="MB")] = 64
 
 
 MemorySpec = MemoryRange | tuple[int, ...]
@@ -55,73 +59,316 @@ class WeightedPayload:
 class ObservedDuration:
     """One duration known from AWS; it anchors what the embedded AWS measures."""
 
-    memory_mb: int
-    duration_ms: float
+    memory_mb: Annotated[int, Asked("At this memory size …", at_least=128, at_most=10_240, unit="MB")]
+    duration_ms: Annotated[float, Asked("… the function takes this long on AWS, in milliseconds.", above=0)]
 
 
 @dataclass(frozen=True, slots=True)
 class PowerTuning:
     """What a request says in fields of AWS Lambda Power Tuning that have no counterpart of ours."""
 
-    num: int | None = None
-    """Invocations at each memory size; ``None``: the search decides."""
-    strategy: Strategy = "cost"
-    balanced_weight: float = 0.5
-    discard_top_bottom: float | None = None
-    """Accepted; nothing is discarded."""
-    only_cold_starts: bool = False
-    """Accepted; warm invocations are measured all the same."""
-    include_output_results: bool = False
-    allowed_exceptions: tuple[str, ...] = ()
-    """Error types that are an answer of the function like any other."""
+    num: Annotated[
+        int | None,
+        Asked(
+            "Number of invocations at each memory size: the search chooses nothing.",
+            "Exactly these are made, at the sizes of `powerValues` (without them 128, 256, 512, 1,024, 1,536 and 3,008 "
+            'MB; with `"ALL"` every 64 MB from 128 to 3,008), and today\'s size counts only if it is among them. '
+            "`memory` must be a list, of at most 2,000 sizes over all architectures.",
+            at_least=2,
+            at_most=1_000,
+        ),
+    ] = None
+    strategy: Annotated[
+        Strategy,
+        Asked(
+            "What to look for without a goal.",
+            '`"cost"`: the cheapest size. `"speed"`: the fastest (the cheapest of those within `tolerance` of the '
+            'fastest). `"balanced"`: the least weighted sum of both. With a goal it is always the cheapest that meets '
+            "it, so another strategy beside a goal is refused.",
+        ),
+    ] = "cost"
+    balanced_weight: Annotated[
+        float,
+        Asked(
+            'The weight of cost in `"balanced"`: 0 is the fastest, 1 the cheapest.',
+            at_least=0,
+            at_most=1,
+            shown_at_default=False,
+        ),
+    ] = 0.5
+    discard_top_bottom: Annotated[
+        float | None,
+        Asked(
+            "Accepted. No invocation is discarded; the output says what is done in its place.", at_least=0, at_most=0.4
+        ),
+    ] = None
+    include_output_results: Annotated[bool, Asked("Whether the output has `stats`, a row for each measured size.")] = (
+        False
+    )
+    only_cold_starts: Annotated[
+        bool,
+        Asked(
+            "Accepted. Warm invocations are measured all the same; the output says what is done in its place.",
+            shown_at_default=False,
+        ),
+    ] = False
+    allowed_exceptions: Annotated[
+        tuple[str, ...],
+        Asked(
+            "Error types that count as an answer, as the function names them.",
+            "An invocation that ends in one of them counts as successful and is measured. Time-outs and running out "
+            "of memory do not.",
+            rule="it must be a list of error types",
+            absent="none",
+            shown_at_default=False,
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TuningRequest:
     """What a user asked for, complete: defaults are filled in, bounds hold.
 
-    ``payloads`` is empty exactly where ``payload_s3`` names an object to read
-    them from.
+    An attribute with ``Asked`` is a field of the execution's input. ``payloads``
+    is empty exactly where ``payload_s3`` names an object to read them from.
     """
 
-    lambda_arn: str
-    goal: LatencyGoal | None = None
-    payloads: tuple[WeightedPayload, ...] = (WeightedPayload({}),)
-    payload_s3: str | None = None
-    memory: MemorySpec = field(default_factory=MemoryRange)
-    architectures: tuple[Architecture, ...] | None = None
-    """``None``: the function's own."""
-    budget: TuningBudget = field(default_factory=TuningBudget)
-    confidence: float = DEFAULT_CONFIDENCE
-    tolerance: float = DEFAULT_TOLERANCE
-    cold_start_share: float | None = None
-    monthly_invocations: float | None = None
-    savings_plan_discount: float | None = None
-    """By which ratio a savings plan lowers the price of compute time."""
-    account_gb_seconds: float | None = None
-    """What the account uses on the function's architecture in a month: decides the price tier."""
-    parallel_invocation: bool | None = None
-    """``None``: up to three environments of a size at once."""
-    sleep_between_invocations_ms: int = 0
-    reserved_concurrency: int | None = None
-    """Of each temporary copy; ``None``: copies share the account's free concurrency."""
-    pre_processor_arn: str | None = None
-    post_processor_arn: str | None = None
-    cold_starts: int = 0
-    """So many new environments, at today's size and at the recommended one."""
-    snap_start: bool = False
-    """Whether copies of a function with SnapStart have it too."""
-    warm_start: bool = True
-    dry_run: bool = False
-    include_log_tail: bool = False
-    """Whether the last log lines of a failed invocation are kept in an account too."""
-    observed: ObservedDuration | None = None
-    cpu_time: bool = False
-    """Whether the CPU time of each invocation is measured too: on the embedded AWS only."""
-    prices_region: str | None = None
-    """Whose prices count: on the embedded AWS only. ``None``: those of the function's Region."""
+    lambda_arn: Annotated[
+        str,
+        Asked(
+            "The function: its name, its ARN, `123456789012:function:name`, each also with `:version` or `:alias`.",
+            "It must be in the account and Region that the state machine is in.",
+        ),
+    ]
+    goal: Annotated[
+        LatencyGoal | None,
+        Asked("The latency goal. Without one, the cheapest size wins."),
+        Flag("--goal", "Goal", "p95=300ms", is_setting=True),
+    ] = None
+    payloads: Annotated[
+        tuple[WeightedPayload, ...],
+        Asked(
+            "The event to invoke with, any JSON; or a weighted mix of events (below).",
+            f"At most 6 MB each, and {MAX_PAYLOAD_DEPTH} levels deep.",
+            name="payload",
+            rule="it must be JSON",
+            absent="`{}`",
+        ),
+        Flag(
+            "--payload",
+            "Goal",
+            "FILE",
+            "JSON file with the event, or a list of {payload, weight}. Default: {}.",
+            is_setting=True,
+        ),
+    ] = (WeightedPayload({}),)
+    payload_s3: Annotated[
+        str | None,
+        Asked(
+            "`s3://bucket/key` of an object that holds the payload, instead of `payload`.",
+            "For large events, and for events that must not stand in the execution's history. In the artifact bucket "
+            "it must be under `payloads/`; objects elsewhere must be listed in "
+            "[`PayloadObjects`](permissions.md#narrowing-it).",
+            rule="it must have the form s3://bucket/key",
+        ),
+        Flag("--payload-s3", "Goal", "s3://…", "The event from a bucket.", IN_AN_ACCOUNT),
+    ] = None
+    memory: Annotated[
+        MemorySpec,
+        Asked(
+            "Memory sizes to try, which may be recommended (below).",
+            rule='it must be {"min", "max", "step"}, a list of sizes, or "ALL"',
+            absent="128 to 10,240 by 64",
+        ),
+        Flag(
+            "--sizes",
+            "Search space",
+            "128-3008:64",
+            "Memory sizes to try: a range with its step, a list (128,512,1024), or ALL.",
+            is_setting=True,
+        ),
+    ] = MemoryRange()
+    architectures: Annotated[
+        tuple[Architecture, ...] | None,
+        Asked("Architectures to try.", 'A list of `"x86_64"` and `"arm64"`.', absent="the function's own"),
+        Flag(
+            "--architectures",
+            "Search space",
+            "x86_64,arm64",
+            "Architectures to try. Default: the function's own.",
+            IN_AN_ACCOUNT,
+            is_setting=True,
+        ),
+    ] = None
+    budget: Annotated[
+        TuningBudget, Asked("Bounds of the run; the first one that is reached ends it.", absent="see below")
+    ] = TuningBudget()  # noqa: RUF009 - it is frozen
+    confidence: Annotated[
+        float,
+        Asked("How sure the verdict must be: {bounds}.", at_least=0.5, at_most=0.999),
+        Flag("--confidence", "Goal", "0.9", is_setting=True),
+    ] = DEFAULT_CONFIDENCE
+    tolerance: Annotated[
+        float,
+        Asked("How close to the cheapest size is good enough.", at_least=0, at_most=0.5),
+        Flag("--tolerance", "Goal", "0.05", is_setting=True),
+    ] = DEFAULT_TOLERANCE
+    cold_start_share: Annotated[
+        float | None,
+        Asked(
+            "Share of cold starts in production, for the cost.",
+            "Left out: unknown, and the report says so.",
+            at_least=0,
+            at_most=1,
+        ),
+        Flag("--cold-start-share", "Goal", "0.02", is_setting=True),
+    ] = None
+    monthly_invocations: Annotated[
+        float | None,
+        Asked(
+            "Invocations a month, for the monthly saving.",
+            "Left out: read from CloudWatch's metrics; if there are none, unknown, and the report says so "
+            "([money](money.md)).",
+            at_least=0,
+        ),
+        Flag("--monthly-invocations", "Goal", "N", is_setting=True),
+    ] = None
+    savings_plan_discount: Annotated[
+        float | None,
+        Asked(
+            "Your savings plan's discount on compute time.",
+            "A share ([money](money.md)). Left out: list prices.",
+            at_least=0,
+            at_most=0.9,
+        ),
+        Flag("--savings-plan-discount", "Goal", "0.12", commands=IN_AN_ACCOUNT, is_setting=True),
+    ] = None
+    account_gb_seconds: Annotated[
+        float | None,
+        Asked(
+            "What the account uses a month, for its price tier.",
+            "In GB-seconds, on this architecture. Left out: the first tier.",
+            name="accountGbSecondsPerMonth",
+            at_least=0,
+        ),
+        Flag("--account-gb-seconds", "Goal", "N", commands=IN_AN_ACCOUNT, is_setting=True),
+    ] = None
+    parallel_invocation: Annotated[
+        bool | None,
+        Asked(
+            "Invoke up to five at once at a size (`true`), or one after the other (`false`); by default up to three."
+        ),
+        Flag(
+            "--parallel/--no-parallel",
+            "Execution",
+            help="Invoke up to five at a time at each size, or one at a time. Default: up to three.",
+        ),
+    ] = None
+    sleep_between_invocations_ms: Annotated[
+        int,
+        Asked("Pause between two invocations.", "In milliseconds.", at_least=0, at_most=60_000),
+        Flag("--sleep-between-ms", "Execution", "0"),
+    ] = 0
+    reserved_concurrency: Annotated[
+        int | None,
+        Asked(
+            "Reserve this much concurrency for each temporary copy; the account's other functions go without it.",
+            "How that works is below.",
+            at_least=1,
+            at_most=MOST_ENVIRONMENTS_AT_ONCE,
+            because=", as no more of a copy are invoked at once",
+        ),
+        Flag("--reserved-concurrency", "Execution", "1-5", commands=IN_AN_ACCOUNT),
+    ] = None
+    pre_processor_arn: Annotated[
+        str | None,
+        Asked("A function to run before each invocation.", "Which one may be named is below."),
+        Flag("--pre-processor", "Execution", "ARN", commands=IN_AN_ACCOUNT),
+    ] = None
+    post_processor_arn: Annotated[
+        str | None,
+        Asked("A function to run after each invocation.", "Which one may be named is below."),
+        Flag("--post-processor", "Execution", "ARN", commands=IN_AN_ACCOUNT),
+    ] = None
+    cold_starts: Annotated[
+        int,
+        Asked(
+            "Measure this many cold starts, at today's size and at the recommended one.",
+            "After the search (below).",
+            at_least=0,
+            at_most=100,
+            shown_at_default=False,
+        ),
+        Flag("--cold-starts", "Execution", "0", commands=("tune", "try")),
+    ] = 0
+    snap_start: Annotated[
+        bool,
+        Asked(
+            "Use SnapStart on the copies too, if the function has it. It costs fees, and minutes each round.",
+            "How much is below.",
+            shown_at_default=False,
+        ),
+        Flag("--snap-start", "Execution", commands=IN_AN_ACCOUNT),
+    ] = False
+    warm_start: Annotated[
+        bool,
+        Asked(
+            "Start from what earlier runs of the same code, configuration and payload measured.",
+            "Only if a few invocations agree with it; `docs/search.md` says how.",
+        ),
+        Flag("--no-warm-start", "Execution", help="Ignore what earlier runs measured."),
+    ] = True
+    dry_run: Annotated[
+        bool,
+        Asked(
+            "Check everything, invoke once and estimate the cost.",
+            "And the invocations and the time of the run; nothing else.",
+        ),
+        Flag("--dry-run", "Execution", commands=("tune", "try")),
+    ] = False
+    include_log_tail: Annotated[
+        bool,
+        Asked(
+            "Keep the last log lines of each failed invocation in `report.json` and `report.html` (below).",
+            shown_at_default=False,
+        ),
+        Flag(
+            "--show-logs",
+            "Output",
+            help="Show the last log lines of a failed invocation, and keep them in report.json and report.html.",
+            commands=IN_AN_ACCOUNT,
+        ),
+    ] = False
     power_tuning: PowerTuning | None = None
     """``None``: no field of AWS Lambda Power Tuning's own was used, and its output is not asked for."""
+    observed: Annotated[
+        ObservedDuration | None,
+        Asked(
+            "A duration that you know from AWS, to turn this machine's milliseconds into AWS's.",
+            "On the embedded AWS only.",
+            local_only=", whose milliseconds are another machine's: here every duration is measured",
+        ),
+        Flag("--observed", "Goal", "512=420ms"),
+    ] = None
+    cpu_time: Annotated[
+        bool,
+        Asked(
+            "Measure CPU time too (on this machine only).",
+            "For each invocation, beside its duration, on the embedded AWS ([how](embedded-aws.md#cpu-time)).",
+            local_only=": Lambda's records do not have it",
+            shown_at_default=False,
+        ),
+        Flag("--cpu-time", "Execution", commands=(*EVERY_COMMAND, "demo")),
+    ] = False
+    prices_region: Annotated[
+        str | None,
+        Asked(
+            "Region whose prices to use. Default: us-east-1.",
+            "One of [those that are known](prices.md); on the embedded AWS only.",
+            local_only=": here the prices of the function's Region count",
+        ),
+        Flag("--prices", "The function", "REGION", commands=("try",)),
+    ] = None
 
     @property
     def num(self) -> int | None:
@@ -148,61 +395,29 @@ class TuningRequest:
             with_payload: Payloads may hold what must not be shown; they are
                 left out unless asked for.
         """
-        shown: dict[str, Any] = {
-            "lambdaARN": self.lambda_arn,
-            "goal": None if self.goal is None else {"percentile": self.goal.percentile, "limitMs": self.goal.limit_ms},
-            "memory": {"min": self.memory.min_mb, "max": self.memory.max_mb, "step": self.memory.step_mb}
-            if isinstance(self.memory, MemoryRange)
-            else list(self.memory),
-            "architectures": None if self.architectures is None else list(self.architectures),
-            "budget": {
-                "maxInvocations": self.budget.max_invocations,
-                "maxCostUsd": self.budget.max_cost_usd,
-                "maxMinutes": self.budget.max_minutes,
-            },
-            "confidence": self.confidence,
-            "tolerance": self.tolerance,
-            "coldStartShare": self.cold_start_share,
-            "monthlyInvocations": self.monthly_invocations,
-            "savingsPlanDiscount": self.savings_plan_discount,
-            "accountGbSecondsPerMonth": self.account_gb_seconds,
-            "parallelInvocation": self.parallel_invocation,
-            "sleepBetweenInvocationsMs": self.sleep_between_invocations_ms,
-            "reservedConcurrency": self.reserved_concurrency,
-            "preProcessorARN": self.pre_processor_arn,
-            "postProcessorARN": self.post_processor_arn,
-            "coldStarts": self.cold_starts or None,
-            "snapStart": self.snap_start or None,
-            "warmStart": self.warm_start,
-            "dryRun": self.dry_run,
-            "includeLogTail": self.include_log_tail or None,
-        }
-        if self.power_tuning is not None:
-            theirs = self.power_tuning
-            shown |= {
-                "num": theirs.num,
-                "strategy": theirs.strategy,
-                "balancedWeight": theirs.balanced_weight if theirs.strategy == "balanced" else None,
-                "discardTopBottom": theirs.discard_top_bottom,
-                "onlyColdStarts": theirs.only_cold_starts or None,
-                "includeOutputResults": theirs.include_output_results,
-                "allowedExceptions": list(theirs.allowed_exceptions) or None,
-            }
-        if self.observed is not None:
-            shown["observed"] = {"memoryMb": self.observed.memory_mb, "durationMs": self.observed.duration_ms}
-        if self.cpu_time:
-            shown["cpuTime"] = True
-        if self.prices_region is not None:
-            shown["pricesRegion"] = self.prices_region
-        if self.payload_s3 is not None:
-            shown["payloadS3"] = self.payload_s3
-        elif with_payload:
+        own = {} if self.power_tuning is None else _shown(self.power_tuning)
+        if self.power_tuning is not None and self.power_tuning.strategy == "balanced":
+            own["balancedWeight"] = self.power_tuning.balanced_weight
+        shown = {**_shown(self), **own}
+        del shown["payload"]
+        if self.payload_s3 is None and with_payload:
             first = self.payloads[0]
             plain = len(self.payloads) == 1 and first.weight == 1 and not is_weighted_mix(first.payload)
             shown["payload"] = (
                 first.payload if plain else [{"payload": item.payload, "weight": item.weight} for item in self.payloads]
             )
-        return {name: given for name, given in shown.items() if given is not None or name == "payload"}
+        return shown
+
+
+def _shown(value: Any) -> dict[str, Any]:
+    """The fields of a value under the input's names, without those that say nothing."""
+    kind: Any = type(value)
+    shown = {}
+    for name, each in fields_of(kind).items():
+        given = getattr(value, each.attribute)
+        if given is not None and (each.asked.shown_at_default or given != each.default):
+            shown[name] = _shown(given) if is_dataclass(given) else list(given) if isinstance(given, tuple) else given
+    return shown
 
 
 def is_weighted_mix(payload: Any) -> bool:
@@ -287,13 +502,3 @@ def nests_deeper(value: Any, depth: int) -> bool:
         if not level:
             return False
     return True
-
-
-def shown_json(given: Any, *, limit: int = 60) -> str:
-    """Write a value into a message: as JSON where it is JSON, and never long."""
-    try:
-        text = json.dumps(given, ensure_ascii=False)
-    except (ValueError, TypeError, RecursionError):
-        text = type(given).__name__
-    text = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -14,8 +14,15 @@ from tuner.core.answer.codec import POWER_TUNING_NAMES
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import InvalidRequest
 from tuner.core.model import LatencyGoal, TuningBudget
-from tuner.core.request.parsing import MOST_COPIES, POWER_TUNING_FIELDS, ExecutionInput, parse_request
-from tuner.core.request.power_tuning import DEFAULT_SIZES_MB, EVERY_SIZE_MB, check_its_payloads
+from tuner.core.request.fields import fields_of
+from tuner.core.request.parsing import REQUEST_FIELDS, parse_request
+from tuner.core.request.power_tuning import (
+    DEFAULT_SIZES_MB,
+    EVERY_SIZE_MB,
+    MOST_COPIES,
+    POWER_TUNING_FIELDS,
+    PowerTuningInput,
+)
 from tuner.core.request.tuning_request import PowerTuning, TuningRequest, WeightedPayload
 
 DOCS = Path(__file__).parents[4] / "docs"
@@ -87,7 +94,7 @@ def test_what_a_request_shows_can_be_given_again() -> None:
 def test_each_of_its_fields_asks_for_its_output(name: str) -> None:
     """And a request without any has none of them."""
     given: dict[str, Any] = {"num": 5, "powerValues": [128], "discardTopBottom": 0.1, "sleepBetweenRunsMs": 1}
-    fallback = ExecutionInput.model_fields[name].default
+    fallback = fields_of(PowerTuningInput)[name].default
     given |= {"autoOptimizeAlias": "", "allowedExceptions": []}
     assert parse_request({"lambdaARN": "f", name: given.get(name, fallback)}).power_tuning is not None
     assert parse_request({"lambdaARN": "f", name: None}).power_tuning is None
@@ -166,8 +173,8 @@ def test_a_text_is_a_text_where_the_request_is_ours() -> None:
 
 def test_a_mix_may_have_more_fields_there() -> None:
     """They are left out of the event."""
-    payloads, problems = check_its_payloads([{"payload": {"a": 1}, "weight": 2, "name": "small"}], 5)
-    assert (payloads, problems) == ((WeightedPayload({"a": 1}, 2.0),), [])
+    payload = [{"payload": {"a": 1}, "weight": 2, "name": "small"}]
+    assert parse_request({"lambdaARN": "f", "num": 5, "payload": payload}).payloads == (WeightedPayload({"a": 1}, 2.0),)
 
 
 @pytest.mark.parametrize(
@@ -190,8 +197,11 @@ def test_a_mix_may_have_more_fields_there() -> None:
             "budget.maxInvocations is 19: num is 10 at 2 sizes, which takes 20, leave it out or lower num",
         ),
         ({"num": 5, "memory": {"min": 128}}, "memory is a range and num is given: num invokes each size so often"),
-        ({"num": 5, "powerValues": ["128", "12x"]}, 'powerValues[1] is "12x": a memory size must be a whole number'),
-        ({"num": 5, "powerValues": [64]}, "powerValues[0] is 64: a memory size must be a whole number"),
+        (
+            {"num": 5, "powerValues": ["128", "12x"]},
+            'powerValues[1] is the text "12x", not a number: it must be a whole number of MB',
+        ),
+        ({"num": 5, "powerValues": [64]}, "powerValues[0] is 64: it must be a whole number of MB"),
         ({"num": 5, "powerValues": 512}, "powerValues is 512: it must be"),
         ({"strategy": "cheap"}, 'strategy is "cheap": it must be "cost", "speed" or "balanced"'),
         ({"strategy": 1}, 'strategy is 1: it must be "cost", "speed" or "balanced"'),
@@ -209,7 +219,7 @@ def test_a_mix_may_have_more_fields_there() -> None:
         ({"sleepBetweenRunsMs": -1}, "sleepBetweenRunsMs is -1: it must be a whole number between 0 and 60,000"),
         (
             {"sleepBetweenRunsMs": 0, "sleepBetweenInvocationsMs": 0},
-            "sleepBetweenRunsMs and sleepBetweenInvocationsMs are both given: they are two names of one field",
+            "sleepBetweenInvocationsMs and sleepBetweenRunsMs are both given: they are two names of one field",
         ),
         ({"disablePayloadLogs": 1}, "disablePayloadLogs is 1: it must be true or false"),
         ({"includeOutputResults": "true"}, 'includeOutputResults is "true": it must be true or false'),
@@ -250,7 +260,7 @@ def test_the_comparison_has_every_field_and_they_are_fields() -> None:
     described, returned = text.split("## Output, field by field")
     rows = re.findall(r"^\| `(\w+)` \|", described, re.MULTILINE)
     assert sorted(rows) == sorted(ITS_INPUT)
-    assert set(ExecutionInput.model_fields) >= ITS_INPUT
+    assert set(REQUEST_FIELDS) >= ITS_INPUT
     cells = re.findall(r"^\| (`[^|]+`) \|", returned, re.MULTILINE)
     named = {name.split(".")[0] for cell in cells for name in re.findall(r"`([\w.]+)`", cell)}
     assert named == set(POWER_TUNING_NAMES)

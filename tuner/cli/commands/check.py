@@ -1,0 +1,57 @@
+"""``lambda-tuner check``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from tuner.cli.failures import CHECK_CODES_HELP, EXIT_CODES_HELP
+from tuner.cli.flags import (
+    GOAL,
+    AccountFlags,
+    ConfigFlags,
+    FunctionArgument,
+    JsonFlag,
+    NoMemoryFlag,
+    OutFlag,
+    QuietFlag,
+    YesFlag,
+    flag,
+    request_flags,
+)
+
+EPILOG = (
+    "Example: lambda-tuner check thumbnails --goal p95=300ms --max-cost-per-million 5 --yes --out report\n\n"
+    f"{EXIT_CODES_HELP}\n\n{CHECK_CODES_HELP}"
+)
+
+
+def check(
+    function: FunctionArgument,
+    asked: Annotated[dict[str, Any], request_flags("check")],
+    files: ConfigFlags,
+    where: AccountFlags,
+    max_cost_per_million: Annotated[
+        float | None,
+        flag(
+            "--max-cost-per-million",
+            "Maximum cost of a million invocations at today's size, in US dollars.",
+            GOAL,
+            form="5",
+        ),
+    ] = None,
+    memory: NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
+    yes: YesFlag = False,
+    out: OutFlag = None,
+    quiet: QuietFlag = False,
+    json_output: JsonFlag = False,
+) -> int:
+    """Tune a deployed function; the exit code says whether today's size is still the right one."""
+    from tuner.cli.check import judge_with
+    from tuner.cli.execute import Presentation
+    from tuner.cli.settings import read_settings
+    from tuner.cli.tune_function import run_tune, subject_of
+
+    settings = read_settings(subject_of(function), files, quiet=quiet)
+    limit_usd = settings.max_cost_per_million_usd if max_cost_per_million is None else max_cost_per_million
+    shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(limit_usd))
+    return run_tune(function, settings.under(asked), where, shown, yes=yes)

@@ -1,0 +1,112 @@
+"""``lambda-tuner try``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tuner.cli.failures import EXIT_CODES_HELP
+from tuner.cli.flags import (
+    FUNCTION,
+    HOW,
+    ConfigFlags,
+    JsonFlag,
+    NoSandboxFlag,
+    OutFlag,
+    QuietFlag,
+    YesFlag,
+    flag,
+    request_flags,
+)
+
+EPILOG = (
+    "Example: lambda-tuner try src/app.py:handler --payload event.json --goal p95=300ms\n\n"
+    "Example: lambda-tuner try --template template.yaml --function Thumbnails --env TABLE_NAME=test\n\n"
+    + EXIT_CODES_HELP
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFlags:
+    """What a function needs besides its code, as it was typed."""
+
+    memory_mb: Annotated[
+        int | None,
+        flag(
+            "--memory",
+            "Today's memory size in MB, to compare with. Default: the template's, else 128.",
+            FUNCTION,
+            form="128",
+        ),
+    ] = None
+    timeout_s: Annotated[int | None, flag("--timeout", "Time-out in seconds.", FUNCTION, form="30")] = None
+    python: Annotated[
+        str | None,
+        flag(
+            "--python",
+            "The Python with the handler's dependencies. Default: the active virtual environment's, else python3.",
+            FUNCTION,
+            form="PATH",
+        ),
+    ] = None
+    code_root: Annotated[
+        Path | None,
+        flag(
+            "--code-root",
+            "Where the code begins: Lambda's task root. Default: the template's, else found by the imports.",
+            FUNCTION,
+            form="DIR",
+        ),
+    ] = None
+    env: Annotated[
+        list[str] | None, flag("--env", "An environment variable; may be repeated.", FUNCTION, form="NAME=value")
+    ] = None
+    env_file: Annotated[Path | None, flag("--env-file", "A file with lines NAME=value.", FUNCTION, form="FILE")] = None
+    template: Annotated[
+        Path | None,
+        flag("--template", "A SAM or CloudFormation template that describes the function.", FUNCTION, form="FILE"),
+    ] = None
+    logical_id: Annotated[str | None, flag("--function", "Which function of the template.", FUNCTION, form="ID")] = None
+
+
+def try_handler(
+    asked: Annotated[dict[str, Any], request_flags("try")],
+    function: FunctionFlags,
+    files: ConfigFlags,
+    handler: Annotated[
+        str | None, typer.Argument(metavar="path/to/app.py:handler", help="The handler: a file and a function in it.")
+    ] = None,
+    setup: Annotated[
+        Path | None,
+        flag(
+            "--setup",
+            "A Python script that prepares the embedded AWS (tables, buckets, queues) before the first invocation.",
+            FUNCTION,
+            form="seed.py",
+        ),
+    ] = None,
+    real_aws: Annotated[
+        bool, flag("--real-aws", "Let the handler reach your own AWS account, not the embedded one.", HOW)
+    ] = False,
+    no_sandbox: NoSandboxFlag = False,
+    yes: YesFlag = False,
+    out: OutFlag = None,
+    quiet: QuietFlag = False,
+    json_output: JsonFlag = False,
+) -> int:
+    """Tune a Python handler from its source, on this machine: no AWS account needed."""
+    from tuner.cli.execute import Presentation
+    from tuner.cli.settings import read_settings
+    from tuner.cli.try_handler import plan_function, run_try
+    from tuner.cli.typed_command import typed_command
+
+    planned = plan_function(handler, function, surroundings=os.environ)
+    settings = read_settings(planned.subject, files, quiet=quiet)
+    shown = Presentation(out=out, json_output=json_output, quiet=quiet, command=typed_command())
+    return run_try(
+        planned, settings.under(asked), shown, setup=setup, real_aws=real_aws, sandbox=not no_sandbox, yes=yes
+    )

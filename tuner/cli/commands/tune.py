@@ -1,0 +1,45 @@
+"""``lambda-tuner tune``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from tuner.cli.failures import EXIT_CODES_HELP
+from tuner.cli.flags import (
+    AccountFlags,
+    ConfigFlags,
+    FunctionArgument,
+    JsonFlag,
+    NoMemoryFlag,
+    OutFlag,
+    QuietFlag,
+    YesFlag,
+    request_flags,
+)
+
+EPILOG = (
+    "Example: lambda-tuner tune thumbnails --goal p95=300ms --payload event.json\n\n"
+    "Example: lambda-tuner tune thumbnails:live --sizes 128-3008:64 --max-cost 0.20 --region eu-central-1 --yes --json"
+    "\n\n" + EXIT_CODES_HELP
+)
+
+
+def tune(
+    function: FunctionArgument,
+    asked: Annotated[dict[str, Any], request_flags("tune")],
+    files: ConfigFlags,
+    where: AccountFlags,
+    memory: NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
+    yes: YesFlag = False,
+    out: OutFlag = None,
+    quiet: QuietFlag = False,
+    json_output: JsonFlag = False,
+) -> int:
+    """Tune a deployed function: find the cheapest memory size that meets the goal."""
+    from tuner.cli.execute import Presentation
+    from tuner.cli.settings import read_settings
+    from tuner.cli.tune_function import run_tune, subject_of
+
+    settings = read_settings(subject_of(function), files, quiet=quiet)
+    shown = Presentation(out=out, json_output=json_output, quiet=quiet)
+    return run_tune(function, settings.under(asked), where, shown, yes=yes)
