@@ -10,6 +10,8 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+pytest.register_assert_rewrite("tests.contracts")
+
 # As in the deployed functions (template.yaml). Two processes with a thread for each core spend more than half of a
 # search on waiting for each other. It must stand before anything imports numpy; started commands inherit it.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -69,3 +69,9 @@ def test_copies_of_the_world_are_apart() -> None:
     first, died, third, original = json.loads(run.stdout.splitlines()[-1])
     assert (first, third, original) == ({"keys": ["a"]}, {"keys": ["c"]}, [])
     assert "its process ended" in died["broken"]
+
+
+def test_the_world_keeps_the_contracts_of_all_stand_ins() -> None:
+    """What holds of the unit tests' and of the embedded AWS holds of this account."""
+    run = python("-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", "tests/faults/contracts.py")
+    assert run.returncode == 0, run.stdout[-4000:]

@@ -16,6 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tuner.core.function.concurrency import LEAST_UNRESERVED
 from tuner.embedded.log_filter import matches_filter
 
 ACCOUNT = "123456789012"
@@ -94,7 +95,8 @@ class FakeS3:
         """Of ``list_objects_v2``."""
 
         def page(*, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803
-            return {"Contents": [{"Key": key} for key in sorted(self.objects) if key.startswith(Prefix)]}
+            keys = [key for key in sorted(self.objects) if key.startswith(Prefix)]
+            return {"Contents": [{"Key": key, "LastModified": self.written_at.get(key, self.now)} for key in keys]}
 
         return FakePaginator(page)
 
@@ -219,7 +221,10 @@ class FakeLambda:
 
     def list_tags(self, *, Resource: str) -> dict[str, Any]:  # noqa: N803
         """As Lambda does."""
-        return {"Tags": self.tags.get(Resource.split(":")[6], {})}
+        name = Resource.split(":")[6]
+        if name not in self.functions:
+            raise client_error("ResourceNotFoundException")
+        return {"Tags": self.tags.get(name, {})}
 
     def get_paginator(self, operation: str) -> FakePaginator:
         """Of the listings: of all functions, and of what belongs to one."""
@@ -265,7 +270,10 @@ class FakeLambda:
 
     def put_function_concurrency(self, *, FunctionName: str, ReservedConcurrentExecutions: int) -> dict[str, Any]:  # noqa: N803
         """As Lambda does."""
-        self._called("put_function_concurrency", FunctionName)["_reserved"] = ReservedConcurrentExecutions
+        function = self._called("put_function_concurrency", FunctionName)
+        if self.unreserved - ReservedConcurrentExecutions < LEAST_UNRESERVED:
+            raise client_error("InvalidParameterValueException", "… below its minimum value of [100].")
+        function["_reserved"] = ReservedConcurrentExecutions
         return {"ReservedConcurrentExecutions": ReservedConcurrentExecutions}
 
     def delete_function(self, *, FunctionName: str) -> None:  # noqa: N803

@@ -20,6 +20,8 @@ from urllib.parse import unquote
 
 from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
 from tuner.core.errors import Throttled, TunerError
+from tuner.core.function.concurrency import LEAST_UNRESERVED
+from tuner.core.request.tuning_request import MAX_PAYLOAD_BYTES
 from tuner.embedded.identity import STEERING_PREFIX
 from tuner.embedded.runtimes import languages, runtime_named
 
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
 from tuner.embedded.moto_patches.hooks import Hooks
 
 LOG = logging.getLogger(__name__)
-
-_PAYLOAD_LIMIT_BYTES = 6_291_456
-"""Request and response of a synchronous invocation ("Lambda quotas", seen 2026-11)."""
 
 
 def patch_function_settings(hooks: Hooks) -> None:
@@ -439,21 +438,11 @@ def patch_invoke(hooks: Hooks) -> None:
             "X-Amz-Executed-Version": str(function.version),
             "x-amzn-requestid": result.request_id,
         }
-        payload, function_error = result.payload, result.function_error
-        if len(payload) > _PAYLOAD_LIMIT_BYTES:
-            function_error = "Unhandled"
-            payload = json.dumps(
-                {
-                    "errorMessage": f"Response payload size ({len(payload)} bytes) exceeded maximum allowed payload "
-                    f"size ({_PAYLOAD_LIMIT_BYTES} bytes).",
-                    "errorType": "Function.ResponseSizeTooLarge",
-                }
-            ).encode()
-        if function_error:
-            headers["X-Amz-Function-Error"] = function_error
+        if result.function_error:
+            headers["X-Amz-Function-Error"] = result.function_error
         if self.headers.get("X-Amz-Log-Type") == "Tail":
             headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail.encode()).decode()
-        return 200, headers, payload
+        return 200, headers, result.payload
 
     def invoke_record(self: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
         """Serve moto's own callers (SQS, SNS, subscriptions), which invoke the record directly."""
@@ -485,8 +474,8 @@ def _not_in_state(function: Any, state: str) -> Exception:
 
 def _check_invocation(function: Any, body: bytes) -> None:
     """Refuse what Lambda refuses before it runs anything, and what cannot run here."""
-    if len(body) > _PAYLOAD_LIMIT_BYTES:
-        message = f"Request must be smaller than {_PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation"
+    if len(body) > MAX_PAYLOAD_BYTES:
+        message = f"Request must be smaller than {MAX_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
         raise _lambda_error("RequestTooLargeException", message, 413)
     try:
         json.loads(body or b"{}")
@@ -635,9 +624,6 @@ def patch_function_listing(hooks: Hooks) -> None:
 _ACCOUNT_CONCURRENCY = 1000
 
 
-_LEAST_UNRESERVED = 100
-
-
 def patch_reserved_concurrency(hooks: Hooks) -> None:
     """Refuse a reserve that leaves others too little: moto has no limit without a variable of the process."""
     from moto.awslambda import models
@@ -651,10 +637,10 @@ def patch_reserved_concurrency(hooks: Hooks) -> None:
             for function in self.list_functions()
             if function.function_name != target.function_name
         )
-        if _ACCOUNT_CONCURRENCY - others - int(reserved_concurrency) < _LEAST_UNRESERVED:
+        if _ACCOUNT_CONCURRENCY - others - int(reserved_concurrency) < LEAST_UNRESERVED:
             message = (
                 "Specified ReservedConcurrentExecutions for function decreases account's "
-                f"UnreservedConcurrentExecution below its minimum value of [{_LEAST_UNRESERVED}]."
+                f"UnreservedConcurrentExecution below its minimum value of [{LEAST_UNRESERVED}]."
             )
             raise _lambda_error("InvalidParameterValueException", message, 400)
         return original(self, function_name, reserved_concurrency)
