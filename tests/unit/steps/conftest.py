@@ -27,6 +27,12 @@ from tuner.steps.suggest import suggest_round
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def _no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take most of a report's time, and tests/unit/report looks at them."""
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda _: '<svg width="9" height="9" viewBox="0 0 9 9"></svg>')
+
+
 @dataclass
 class FakeRun:
     """One run and everything around it."""
