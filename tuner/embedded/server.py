@@ -43,8 +43,18 @@ STATUS_PATH = "/_lambda-tuner/status"
 _CODE_PATH = "/_lambda-tuner/code/"
 """The bucket's objects with functions' code: kept beside the server and not in the home, gone with the server."""
 
-_MOST_IDLE_OWN_ENVIRONMENTS = 6
-"""Suggest, CreateClones and five of Measure take turns in a run, one of them is busy; each holds some 75 MB."""
+_OWN_ENVIRONMENT_BYTES = 75 * 1024 * 1024
+_FEWEST_IDLE_OWN, _MOST_IDLE_OWN = 6, 16
+"""Suggest, CreateClones and five of Measure take turns in a run; with all twelve functions, the next run waits for none."""
+
+
+def most_idle_own_environments(physical_bytes: int) -> int:
+    """How many unused environments of the stack's own functions are kept: a sixteenth of the machine's memory.
+
+    >>> most_idle_own_environments(8 * 2**30), most_idle_own_environments(16 * 2**30)
+    (6, 13)
+    """
+    return min(_MOST_IDLE_OWN, max(_FEWEST_IDLE_OWN, physical_bytes // 16 // _OWN_ENVIRONMENT_BYTES))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,6 +115,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     from tuner.embedded.functions import FunctionRunner
     from tuner.embedded.host import ExecutionHost
     from tuner.embedded.host.sandbox import NO_SANDBOX, find_sandbox
+    from tuner.embedded.host.worker import PHYSICAL_MEMORY_BYTES
 
     code = CodeStore(work_dir / "code")
     folder = BucketFolder(options.home / "bucket")
@@ -130,7 +141,9 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
         log_sink=moto_account.write_log,
         cores=identity.core_count(),
     )
-    own = make_host(work_dir=work_dir / "own", access_key=key, most_idle_count=_MOST_IDLE_OWN_ENVIRONMENTS)
+    own = make_host(
+        work_dir=work_dir / "own", access_key=key, most_idle_count=most_idle_own_environments(PHYSICAL_MEMORY_BYTES)
+    )
     sandbox = NO_SANDBOX if options.no_sandbox else find_sandbox()
     measured = make_host(
         work_dir=work_dir / "measured",

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 
-from tuner.cli import typed_command as module
 from tuner.cli.typed_command import typed_command
-
-
-def test_the_example_in_the_docstring_holds() -> None:
-    """Values of --env stay out, and words with blanks are quoted."""
-    assert doctest.testmod(module).failed == 0
 
 
 def test_it_is_the_command_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:

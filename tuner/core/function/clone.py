@@ -272,7 +272,7 @@ def way_out(refusal: str) -> str:
 
     Example:
         >>> way_out("The runtime parameter of ruby2.7 is no longer supported for creating functions.")[:44]
-        'AWS no longer creates functions with this r'
+        'AWS no longer creates functions with this ru'
     """
     for pattern, hint in _WAYS_OUT:
         if re.search(pattern, refusal, re.IGNORECASE):

@@ -40,7 +40,7 @@ class Traffic:
 
         Example:
             >>> Traffic(invocations=28_000).monthly_invocations
-            30416.666666666668
+            30416.666666666664
         """
         return self.invocations / (self.days * 24) * HOURS_A_MONTH
 

@@ -69,7 +69,7 @@ def child_name(function_arn: str, night: str) -> str:
 
     Example:
         >>> child_name("arn:aws:lambda:eu-west-1:123456789012:function:resize", "night-7")
-        'night-7-resize-0a6f4f86'
+        'night-7-resize-7254594a'
     """
     function_name = function_arn.split(":")[6]
     digest = hashlib.sha256(f"{night} {function_arn}".encode()).hexdigest()[:8]

@@ -97,7 +97,7 @@ def clone_name(run_id: str, candidate: Candidate, copy: int = 0) -> str:
 
     Example:
         >>> clone_name("night-1", Candidate(1024, "arm64"))
-        'lambda-tuner-clone-c1dd2cf71d60-1024-arm'
+        'lambda-tuner-clone-c1fc126ec61f-1024-arm'
     """
     architecture = "arm" if candidate.architecture == "arm64" else "x86"
     return f"{clone_prefix(run_id)}{candidate.memory_mb}-{architecture}" + (f"-{copy}" if copy else "")

@@ -26,7 +26,7 @@ LONGEST_LINE_BYTES = 256 * 1024
 
 _READ_BYTES = 65536
 _STORAGE_LOOK_S = 0.5
-_PHYSICAL_MEMORY_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+PHYSICAL_MEMORY_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Worker:
         sandbox = settings.sandbox if spec.cpu_limited else None
         has_own_root = sandbox is not None and sandbox.has_own_root
         storage_bytes = spec.ephemeral_storage_mb * 1024 * 1024
-        in_memory = has_own_root and storage_bytes <= _PHYSICAL_MEMORY_BYTES / 4
+        in_memory = has_own_root and storage_bytes <= PHYSICAL_MEMORY_BYTES / 4
         place = Place(
             folder,
             spec.code_dir,
