@@ -45,7 +45,7 @@ _CODE_PATH = "/_lambda-tuner/code/"
 
 _OWN_ENVIRONMENT_BYTES = 75 * 1024 * 1024
 _FEWEST_IDLE_OWN, _MOST_IDLE_OWN = 6, 16
-"""Suggest, CreateClones and five of Measure take turns in a run; with all twelve functions, the next run waits for none."""
+"""Suggest, CreateClones and five of Measure take turns in a run; with all twelve kept, no later run starts one anew."""
 
 
 def most_idle_own_environments(physical_bytes: int) -> int:

@@ -26,7 +26,7 @@ def wait_for(condition: Callable[[], Any], *, within_s: float = 120.0) -> Any:
         answer = condition()
         if answer:
             return answer
-        time.sleep(0.05)
+        time.sleep(0.15)  # each question costs the server as much as a step
     raise AssertionError(f"not within {within_s} s")
 
 
