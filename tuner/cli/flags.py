@@ -173,13 +173,8 @@ class AccountFlags:
     @property
     def named(self) -> list[str]:
         """The flags of an AWS account that were given."""
-        flags = {
-            "--region": self.region,
-            "--profile": self.profile,
-            "--stack": self.stack,
-            "--state-machine": self.state_machine,
-        }
-        return [name for name, typed in flags.items() if typed is not None]
+        names = ("region", "profile", "stack", "state_machine")
+        return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) is not None]
 
 
 ReadAccountFlags = Annotated[AccountFlags, Without(("local",))]

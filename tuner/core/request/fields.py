@@ -38,8 +38,6 @@ class Asked:
 
     meaning: str
     """A sentence; ``{bounds}`` in it is replaced by them."""
-    more: str = ""
-    """What else ``docs/request.md`` says of it."""
     name: str = ""
     """In the input, if it is not the attribute's in camel case."""
     at_least: float | None = None
@@ -51,8 +49,6 @@ class Asked:
     """Why the bounds are what they are; follows them in messages."""
     rule: str = ""
     """What the value must be, where type and bounds do not say it."""
-    absent: str = ""
-    """What holds if it is left out, for the table of defaults."""
     local_only: str = ""
     """Why only a run on the embedded AWS may have it; follows "is only for runs on the embedded AWS"."""
     shown_at_default: bool = True

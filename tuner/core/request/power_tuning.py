@@ -28,10 +28,7 @@ EVERY_SIZE_MB = tuple(range(128, 3_009, 64))
 class PowerTuningInput(PowerTuning):
     """Every field of its input that has another name here, is refused, or has no effect; beside what a run keeps."""
 
-    power_values: Annotated[
-        Any,
-        Asked("Its name of `memory`; give one of them.", 'Sizes may be texts here: `["128", "256"]`.', absent="none"),
-    ] = None
+    power_values: Annotated[Any, Asked("Its name of `memory`; give one of them.")] = None
     sleep_between_runs_ms: Annotated[
         int | None, Asked("Its name of `sleepBetweenInvocationsMs`; give one of them.")
     ] = None

@@ -69,24 +69,9 @@ class PowerTuning:
 
     num: Annotated[
         int | None,
-        Asked(
-            "Number of invocations at each memory size: the search chooses nothing.",
-            "Exactly these are made, at the sizes of `powerValues` (without them 128, 256, 512, 1,024, 1,536 and 3,008 "
-            'MB; with `"ALL"` every 64 MB from 128 to 3,008), and today\'s size counts only if it is among them. '
-            "`memory` must be a list, of at most 2,000 sizes over all architectures.",
-            at_least=2,
-            at_most=1_000,
-        ),
+        Asked("Number of invocations at each memory size: the search chooses nothing.", at_least=2, at_most=1_000),
     ] = None
-    strategy: Annotated[
-        Strategy,
-        Asked(
-            "What to look for without a goal.",
-            '`"cost"`: the cheapest size. `"speed"`: the fastest (the cheapest of those within `tolerance` of the '
-            'fastest). `"balanced"`: the least weighted sum of both. With a goal it is always the cheapest that meets '
-            "it, so another strategy beside a goal is refused.",
-        ),
-    ] = "cost"
+    strategy: Annotated[Strategy, Asked("What to look for without a goal.")] = "cost"
     balanced_weight: Annotated[
         float,
         Asked(
@@ -116,10 +101,7 @@ class PowerTuning:
         tuple[str, ...],
         Asked(
             "Error types that count as an answer, as the function names them.",
-            "An invocation that ends in one of them counts as successful and is measured. Time-outs and running out "
-            "of memory do not.",
             rule="it must be a list of error types",
-            absent="none",
             shown_at_default=False,
         ),
     ] = ()
@@ -135,10 +117,7 @@ class TuningRequest:
 
     lambda_arn: Annotated[
         str,
-        Asked(
-            "The function: its name, its ARN, `123456789012:function:name`, each also with `:version` or `:alias`.",
-            "It must be in the account and Region that the state machine is in.",
-        ),
+        Asked("The function: its name, its ARN, `123456789012:function:name`, each also with `:version` or `:alias`."),
     ]
     goal: Annotated[
         LatencyGoal | None,
@@ -147,13 +126,7 @@ class TuningRequest:
     ] = None
     payloads: Annotated[
         tuple[WeightedPayload, ...],
-        Asked(
-            "The event to invoke with, any JSON; or a weighted mix of events (below).",
-            f"At most 6 MB each, and {MAX_PAYLOAD_DEPTH} levels deep.",
-            name="payload",
-            rule="it must be JSON",
-            absent="`{}`",
-        ),
+        Asked("The event to invoke with.", name="payload", rule="it must be JSON"),
         Flag(
             "--payload",
             "Goal",
@@ -164,45 +137,23 @@ class TuningRequest:
     ] = (WeightedPayload({}),)
     payload_s3: Annotated[
         str | None,
-        Asked(
-            "`s3://bucket/key` of an object that holds the payload, instead of `payload`.",
-            "For large events, and for events that must not stand in the execution's history. In the artifact bucket "
-            "it must be under `payloads/`; objects elsewhere must be listed in "
-            "[`PayloadObjects`](permissions.md#narrowing-it).",
-            rule="it must have the form s3://bucket/key",
-        ),
-        Flag("--payload-s3", "Goal", "s3://…", "The event from a bucket.", IN_AN_ACCOUNT),
+        Asked("The event from a bucket.", rule="it must have the form s3://bucket/key"),
+        Flag("--payload-s3", "Goal", "s3://…", commands=IN_AN_ACCOUNT),
     ] = None
     memory: Annotated[
         MemorySpec,
         Asked(
-            "Memory sizes to try, which may be recommended (below).",
-            rule='it must be {"min", "max", "step"}, a list of sizes, or "ALL"',
-            absent="128 to 10,240 by 64",
-        ),
-        Flag(
-            "--sizes",
-            "Search space",
-            "128-3008:64",
             "Memory sizes to try: a range with its step, a list (128,512,1024), or ALL.",
-            is_setting=True,
+            rule='it must be {"min", "max", "step"}, a list of sizes, or "ALL"',
         ),
+        Flag("--sizes", "Search space", "128-3008:64", is_setting=True),
     ] = MemoryRange()
     architectures: Annotated[
         tuple[Architecture, ...] | None,
-        Asked("Architectures to try.", 'A list of `"x86_64"` and `"arm64"`.', absent="the function's own"),
-        Flag(
-            "--architectures",
-            "Search space",
-            "x86_64,arm64",
-            "Architectures to try. Default: the function's own.",
-            IN_AN_ACCOUNT,
-            is_setting=True,
-        ),
+        Asked("Architectures to try. Default: the function's own."),
+        Flag("--architectures", "Search space", "x86_64,arm64", commands=IN_AN_ACCOUNT, is_setting=True),
     ] = None
-    budget: Annotated[
-        TuningBudget, Asked("Bounds of the run; the first one that is reached ends it.", absent="see below")
-    ] = TuningBudget()  # noqa: RUF009 - it is frozen
+    budget: Annotated[TuningBudget, Asked("Bounds of the run; the first one that is reached ends it.")] = TuningBudget()  # noqa: RUF009 - it is frozen
     confidence: Annotated[
         float,
         Asked("How sure the verdict must be: {bounds}.", at_least=0.5, at_most=0.999),
@@ -215,65 +166,38 @@ class TuningRequest:
     ] = DEFAULT_TOLERANCE
     cold_start_share: Annotated[
         float | None,
-        Asked(
-            "Share of cold starts in production, for the cost.",
-            "Left out: unknown, and the report says so.",
-            at_least=0,
-            at_most=1,
-        ),
+        Asked("Share of cold starts in production, for the cost.", at_least=0, at_most=1),
         Flag("--cold-start-share", "Goal", "0.02", is_setting=True),
     ] = None
     monthly_invocations: Annotated[
         float | None,
-        Asked(
-            "Invocations a month, for the monthly saving.",
-            "Left out: read from CloudWatch's metrics; if there are none, unknown, and the report says so "
-            "([money](money.md)).",
-            at_least=0,
-        ),
+        Asked("Invocations a month, for the monthly saving.", at_least=0),
         Flag("--monthly-invocations", "Goal", "N", is_setting=True),
     ] = None
     savings_plan_discount: Annotated[
         float | None,
-        Asked(
-            "Your savings plan's discount on compute time.",
-            "A share ([money](money.md)). Left out: list prices.",
-            at_least=0,
-            at_most=0.9,
-        ),
+        Asked("Your savings plan's discount on compute time.", at_least=0, at_most=0.9),
         Flag("--savings-plan-discount", "Goal", "0.12", commands=IN_AN_ACCOUNT, is_setting=True),
     ] = None
     account_gb_seconds: Annotated[
         float | None,
-        Asked(
-            "What the account uses a month, for its price tier.",
-            "In GB-seconds, on this architecture. Left out: the first tier.",
-            name="accountGbSecondsPerMonth",
-            at_least=0,
-        ),
+        Asked("What the account uses a month, for its price tier.", name="accountGbSecondsPerMonth", at_least=0),
         Flag("--account-gb-seconds", "Goal", "N", commands=IN_AN_ACCOUNT, is_setting=True),
     ] = None
     parallel_invocation: Annotated[
         bool | None,
-        Asked(
-            "Invoke up to five at once at a size (`true`), or one after the other (`false`); by default up to three."
-        ),
-        Flag(
-            "--parallel/--no-parallel",
-            "Execution",
-            help="Invoke up to five at a time at each size, or one at a time. Default: up to three.",
-        ),
+        Asked("Invoke up to five at a time at each size, or one at a time. Default: up to three."),
+        Flag("--parallel/--no-parallel", "Execution"),
     ] = None
     sleep_between_invocations_ms: Annotated[
         int,
-        Asked("Pause between two invocations.", "In milliseconds.", at_least=0, at_most=60_000),
+        Asked("Pause between two invocations.", at_least=0, at_most=60_000),
         Flag("--sleep-between-ms", "Execution", "0"),
     ] = 0
     reserved_concurrency: Annotated[
         int | None,
         Asked(
             "Reserve this much concurrency for each temporary copy; the account's other functions go without it.",
-            "How that works is below.",
             at_least=1,
             at_most=MOST_ENVIRONMENTS_AT_ONCE,
             because=", as no more of a copy are invoked at once",
@@ -282,19 +206,18 @@ class TuningRequest:
     ] = None
     pre_processor_arn: Annotated[
         str | None,
-        Asked("A function to run before each invocation.", "Which one may be named is below."),
+        Asked("A function to run before each invocation."),
         Flag("--pre-processor", "Execution", "ARN", commands=IN_AN_ACCOUNT),
     ] = None
     post_processor_arn: Annotated[
         str | None,
-        Asked("A function to run after each invocation.", "Which one may be named is below."),
+        Asked("A function to run after each invocation."),
         Flag("--post-processor", "Execution", "ARN", commands=IN_AN_ACCOUNT),
     ] = None
     cold_starts: Annotated[
         int,
         Asked(
             "Measure this many cold starts, at today's size and at the recommended one.",
-            "After the search (below).",
             at_least=0,
             at_most=100,
             shown_at_default=False,
@@ -305,39 +228,27 @@ class TuningRequest:
         bool,
         Asked(
             "Use SnapStart on the copies too, if the function has it. It costs fees, and minutes each round.",
-            "How much is below.",
             shown_at_default=False,
         ),
         Flag("--snap-start", "Execution", commands=IN_AN_ACCOUNT),
     ] = False
     warm_start: Annotated[
         bool,
-        Asked(
-            "Start from what earlier runs of the same code, configuration and payload measured.",
-            "Only if a few invocations agree with it; `docs/search.md` says how.",
-        ),
+        Asked("Start from what earlier runs of the same code, configuration and payload measured."),
         Flag("--no-warm-start", "Execution", help="Ignore what earlier runs measured."),
     ] = True
     dry_run: Annotated[
         bool,
-        Asked(
-            "Check everything, invoke once and estimate the cost.",
-            "And the invocations and the time of the run; nothing else.",
-        ),
+        Asked("Check everything, invoke once and estimate the cost."),
         Flag("--dry-run", "Execution", commands=("tune", "try")),
     ] = False
     include_log_tail: Annotated[
         bool,
         Asked(
-            "Keep the last log lines of each failed invocation in `report.json` and `report.html` (below).",
+            "Show the last log lines of a failed invocation, and keep them in report.json and report.html.",
             shown_at_default=False,
         ),
-        Flag(
-            "--show-logs",
-            "Output",
-            help="Show the last log lines of a failed invocation, and keep them in report.json and report.html.",
-            commands=IN_AN_ACCOUNT,
-        ),
+        Flag("--show-logs", "Output", commands=IN_AN_ACCOUNT),
     ] = False
     power_tuning: PowerTuning | None = None
     """``None``: no field of AWS Lambda Power Tuning's own was used, and its output is not asked for."""
@@ -345,7 +256,6 @@ class TuningRequest:
         ObservedDuration | None,
         Asked(
             "A duration that you know from AWS, to turn this machine's milliseconds into AWS's.",
-            "On the embedded AWS only.",
             local_only=", whose milliseconds are another machine's: here every duration is measured",
         ),
         Flag("--observed", "Goal", "512=420ms"),
@@ -354,7 +264,6 @@ class TuningRequest:
         bool,
         Asked(
             "Measure CPU time too (on this machine only).",
-            "For each invocation, beside its duration, on the embedded AWS ([how](embedded-aws.md#cpu-time)).",
             local_only=": Lambda's records do not have it",
             shown_at_default=False,
         ),
@@ -364,7 +273,6 @@ class TuningRequest:
         str | None,
         Asked(
             "Region whose prices to use. Default: us-east-1.",
-            "One of [those that are known](prices.md); on the embedded AWS only.",
             local_only=": here the prices of the function's Region count",
         ),
         Flag("--prices", "The function", "REGION", commands=("try",)),
