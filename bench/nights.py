@@ -31,13 +31,12 @@ from bench.curves import Curve, FloatArray, MeasuredNoise, read_curves, read_noi
 from bench.replay import Replay
 from bench.search import DATA
 from bench.truth import PERCENTILE, Task, Truth, raw_truth, smooth_truth, tasks_of
-from tuner.core.model import EarlierRun, Facts, Observation, TuningBudget
-from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
-from tuner.core.search.decision import decide
-from tuner.core.search.earlier import MAX_RUNS
+from tuner.core.model import EarlierRun, Observation, RunContext, TuningBudget
+from tuner.core.search.decision import decide, keep_or_change
+from tuner.core.search.fit import FINAL_DRAW_COUNT, fit_posterior
+from tuner.core.search.samples import MAX_RUNS
 from tuner.core.search.space import space_of
 from tuner.core.search.warm_start import verify
-from tuner.core.search.worth import keep_or_change
 
 Result = TypeVar("Result")
 
@@ -175,11 +174,11 @@ def _in_a_row(task: Task, stream: tuple[int, ...], seed: int, nights: int) -> Ro
     actions, reasons, picks, count = [], [], [], 0
     for night in range(nights):
         replay = Replay(task, (*stream, night))
-        seen, facts = _run(task, replay, seed, earlier)
+        seen, context = _run(task, replay, seed, earlier)
         problem = replace(task.problem, seed=seed)
-        belief = believe(problem, seen, facts, draw_count=FINAL_DRAW_COUNT)
-        answer = decide(problem, belief)
-        decision = keep_or_change(problem, belief, answer)
+        fit = fit_posterior(problem, seen, context, draw_count=FINAL_DRAW_COUNT)
+        answer = decide(problem, fit)
+        decision = keep_or_change(problem, fit, answer)
         pick = problem.candidates[answer.pick]
         actions.append(decision.action)
         reasons.append(decision.reason)
@@ -187,7 +186,7 @@ def _in_a_row(task: Task, stream: tuple[int, ...], seed: int, nights: int) -> Ro
         count += replay.invocation_count
         if decision.action == "change":
             task = replace(task, problem=replace(task.problem, current=pick))
-        older = tuple(replace(run, age_days=run.age_days + 1) for run in facts.earlier[: MAX_RUNS - 1])
+        older = tuple(replace(run, age_days=run.age_days + 1) for run in context.earlier[: MAX_RUNS - 1])
         earlier = (EarlierRun(f"night-{night + 1}", 1.0, tuple(seen)), *older)
     return Row(tuple(actions), tuple(reasons), tuple(picks), count)
 
@@ -246,21 +245,23 @@ def _changed(task: Task, truth: Truth) -> Task:
     return replace(task, truth=truth, cost=cost, percentile_ms=percentile_ms, best=best)
 
 
-def _run(task: Task, replay: Replay, seed: int, earlier: tuple[EarlierRun, ...]) -> tuple[list[Observation], Facts]:
-    """Rounds until the search stops; gives what was seen, and the facts without what was refuted."""
+def _run(
+    task: Task, replay: Replay, seed: int, earlier: tuple[EarlierRun, ...]
+) -> tuple[list[Observation], RunContext]:
+    """Rounds until the search stops; gives what was seen, and the context without what was refuted."""
     problem = replace(task.problem, seed=seed)
-    facts = Facts(earlier=earlier)
-    observations = search_replay(problem, facts, task, replay)
-    return observations, verify(problem, observations, facts).facts
+    context = RunContext(earlier=earlier)
+    observations = search_replay(problem, context, task, replay)
+    return observations, verify(problem, observations, context).context
 
 
 def _score(
     change: str, night: int, task: Task, replay: Replay, seed: int, earlier: tuple[EarlierRun, ...], first_count: int
 ) -> Night:
-    observations, facts = _run(task, replay, seed, earlier)
+    observations, context = _run(task, replay, seed, earlier)
     problem = replace(task.problem, seed=seed)
-    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
-    decision = decide(problem, belief)
+    fit = fit_posterior(problem, observations, context, draw_count=FINAL_DRAW_COUNT)
+    decision = decide(problem, fit)
     over = 0.0 if task.goal is None else float(task.percentile_ms[decision.pick]) / task.goal.limit_ms - 1
     possible = task.goal is None or float(task.percentile_ms[task.best]) <= task.goal.limit_ms * (1 + 1e-9)
     missed = possible and over > 1e-9
@@ -272,7 +273,7 @@ def _score(
         night,
         replay.invocation_count,
         first_count,
-        noticed=not facts.earlier,
+        noticed=not context.earlier,
         possible=possible,
         missed=missed,
         far_missed=missed and over > 0.05,

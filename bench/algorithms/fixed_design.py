@@ -9,7 +9,7 @@ from bench.algorithms.grid import grid_of
 from bench.algorithms.ours import answer_of, search_replay
 from bench.replay import Replay
 from bench.truth import Task
-from tuner.core.model import Facts, FixedDesign
+from tuner.core.model import FixedDesign, RunContext
 
 
 def search_design50(task: Task, replay: Replay, seed: int) -> Answer:
@@ -26,4 +26,4 @@ def _search_design(task: Task, replay: Replay, seed: int, count: int) -> Answer:
     design = FixedDesign(tuple(task.problem.candidates[index] for index in grid_of(task)), count)
     budget = replace(task.problem.budget, max_invocations=count * len(design.candidates))
     problem = replace(task.problem, seed=seed, design=design, budget=budget)
-    return answer_of(problem, search_replay(problem, Facts(), task, replay))
+    return answer_of(problem, search_replay(problem, RunContext(), task, replay))

@@ -1,4 +1,4 @@
-"""Our search, through the same functions as a run: ask, tell, believe, decide."""
+"""Our search, through the same functions as a run: ask, tell, fit_posterior, decide."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import optuna
 from bench.algorithms.answer import Answer
 from bench.replay import Replay
 from bench.truth import Task
-from tuner.core.model import Batch, Facts, Invocation, Observation, SearchProblem
+from tuner.core.model import Batch, Invocation, Observation, RunContext, SearchProblem
 from tuner.core.search import LeastLossSampler, ask_round, tell
-from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
 from tuner.core.search.decision import decide
+from tuner.core.search.fit import FINAL_DRAW_COUNT, fit_posterior
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -23,15 +23,15 @@ def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
     """Rounds until the search stops by itself or the budget ends it."""
     problem = replace(task.problem, seed=seed)
     suggest_ms: list[float] = []
-    observations = search_replay(problem, Facts(), task, replay, suggest_ms)
+    observations = search_replay(problem, RunContext(), task, replay, suggest_ms)
     return answer_of(problem, observations, suggest_ms)
 
 
 def search_replay(
-    problem: SearchProblem, facts: Facts, task: Task, replay: Replay, suggest_ms: list[float] | None = None
+    problem: SearchProblem, context: RunContext, task: Task, replay: Replay, suggest_ms: list[float] | None = None
 ) -> list[Observation]:
     """Ask and tell a study until the search stops; adds the CPU time of each suggestion to *suggest_ms*."""
-    sampler = LeastLossSampler(problem, facts)
+    sampler = LeastLossSampler(problem, context)
     study = optuna.create_study(sampler=sampler)
     while True:
         start = time.process_time()
@@ -45,10 +45,10 @@ def search_replay(
 
 
 def answer_of(problem: SearchProblem, observations: Sequence[Observation], suggest_ms: Sequence[float] = ()) -> Answer:
-    """Believe and decide, as at the end of a run."""
+    """Fit and decide, as at the end of a run."""
     start = time.process_time()
-    belief = believe(problem, observations, Facts(), draw_count=FINAL_DRAW_COUNT)
-    decision = decide(problem, belief)
+    fit = fit_posterior(problem, observations, RunContext(), draw_count=FINAL_DRAW_COUNT)
+    decision = decide(problem, fit)
     all_ms = (*suggest_ms, 1000 * (time.process_time() - start))
     return Answer(
         pick=decision.pick,
@@ -56,7 +56,7 @@ def answer_of(problem: SearchProblem, observations: Sequence[Observation], sugge
         confidence=decision.confidence,
         goal_probability=decision.probability.goal_met,
         within_5_percent=decision.probability.within_5_percent,
-        expected_loss=float(belief.expected_loss[decision.pick]),
+        expected_loss=float(fit.expected_loss[decision.pick]),
         suggest_ms=all_ms,
         round_count=len(all_ms) - 2,
     )

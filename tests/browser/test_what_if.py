@@ -16,11 +16,11 @@ from tests.unit.report import documents
 from tests.unit.report.test_real_documents import noisy_curve
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import FakeLambda
-from tuner.core.model import Facts, LatencyGoal, Observation, SearchProblem
+from tuner.core.model import LatencyGoal, Observation, RunContext, SearchProblem
 from tuner.core.run.journal import observations_of
-from tuner.core.search import belief as believing
-from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
+from tuner.core.search import fit as believing
 from tuner.core.search.decision import decide
+from tuner.core.search.fit import FINAL_DRAW_COUNT, fit_posterior
 from tuner.report import formats
 from tuner.report.what_if import what_if
 from tuner.steps.recommend import recommend_for
@@ -60,8 +60,8 @@ def expected_sentence(
 ) -> str:
     """What the search chooses where this limit is the goal, in the page's words."""
     asked = replace(problem, goal=LatencyGoal(percentile, limit_ms))
-    belief = believe(asked, observations, Facts(), draw_count=FINAL_DRAW_COUNT)
-    decision = decide(asked, belief)
+    fit = fit_posterior(asked, observations, RunContext(), draw_count=FINAL_DRAW_COUNT)
+    decision = decide(asked, fit)
     candidate = asked.candidates[decision.pick]
     row = next(row for row in document["configurations"] if row["memoryMb"] == candidate.memory_mb)
     duration, cost = row["durationMs"][f"p{percentile:g}"], row["costPerMillionUsd"]["estimate"]

@@ -240,7 +240,7 @@ class EarlierRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunContext:
     """What the run knows about its surroundings besides its own measurements."""
 
     memory_cap_mb: int | None = None

@@ -10,15 +10,15 @@ from tuner.core.errors import NothingMeasured
 from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.cold_starts import FIRST_TRIAL, cold_start_batches
 from tuner.core.measurement.drift import DRIFT_INVOCATIONS, estimate_drift
-from tuner.core.model import Batch, Candidate, Facts, Observation
+from tuner.core.model import Batch, Candidate, Observation, RunContext
 from tuner.core.money.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.bucket_layout import SEARCH, STOP
 from tuner.core.run.journal import without_cold_starts
 from tuner.core.run.record import RunRecord
-from tuner.core.search import conclude, recommend
+from tuner.core.search import fit_run, recommend
 from tuner.steps.earlier import load_earlier
-from tuner.steps.run import memory_caps
+from tuner.steps.run import memory_cap_mb
 
 _LEAST_INVOCATIONS = 12
 """A run of fewer is too short for a drift to be worth three more."""
@@ -90,12 +90,10 @@ def _cold_starts(
 ) -> tuple[Batch, ...]:
     if not record.request.cold_starts:
         return ()
-    facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=load_earlier(artifacts).runs)
+    context = RunContext(memory_cap_mb=memory_cap_mb(artifacts), earlier=load_earlier(artifacts).runs)
     try:
-        conclusion = conclude(
-            record.problem, anchored(without_cold_starts(observations), record.request.observed), facts
-        )
-        recommendation = recommend(conclusion, stop_reason=artifacts.read(SEARCH)["stop_reason"])
+        run_fit = fit_run(record.problem, anchored(without_cold_starts(observations), record.request.observed), context)
+        recommendation = recommend(run_fit, stop_reason=artifacts.read(SEARCH)["stop_reason"])
     except NothingMeasured:
         return ()  # the next step says why
     sizes = [record.problem.current, recommendation.recommended.candidate]

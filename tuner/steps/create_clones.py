@@ -18,7 +18,7 @@ from tuner.core.run.bucket_layout import FACTS, code_key
 from tuner.core.run.journal import Journal
 from tuner.core.run.plan import CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG, clone_name
 from tuner.core.run.run_id import run_tag
-from tuner.steps.run import journal_name, load_plan, load_record, load_round, memory_caps, save_plan
+from tuner.steps.run import journal_name, load_plan, load_record, load_round, memory_cap_mb, save_plan
 
 _COPIED_AGAIN = 2
 """How often a package that vanished is copied again: the bucket's own rule removes none within a day."""
@@ -64,7 +64,7 @@ def create_clones(
     code: dict[str, str] = {}
     active: list[str] = []
     waiting = 0
-    cap_mb = memory_caps(artifacts)
+    cap_mb = memory_cap_mb(artifacts)
     known = {step.name for step in plan.steps}
     snap_start = record.request.snap_start
     wanted = _by_clone(batches)

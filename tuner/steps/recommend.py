@@ -9,13 +9,13 @@ from tuner.aws.artifacts import RunArtifacts
 from tuner.core.codec import to_json
 from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.drift import estimate_drift, with_drift
-from tuner.core.model import Facts, WarmStart
+from tuner.core.model import RunContext, WarmStart
 from tuner.core.run.bucket_layout import ALTERNATIVES, DECISION, EXPLANATION, SEARCH
 from tuner.core.run.journal import observations_of, without_cold_starts
-from tuner.core.search import conclude, explain, goal_alternatives, recommend
+from tuner.core.search import explain, fit_run, goal_alternatives, recommend
 from tuner.steps.earlier import load_earlier
 from tuner.steps.progress import report_progress
-from tuner.steps.run import load_journals, load_record, memory_caps
+from tuner.steps.run import load_journals, load_record, memory_cap_mb
 
 
 def recommend_for(artifacts: RunArtifacts) -> str:
@@ -36,14 +36,14 @@ def recommend_for(artifacts: RunArtifacts) -> str:
     search: dict[str, Any] = artifacts.find(SEARCH) or {"stop_reason": "The run reached its bound of rounds."}
     observations = anchored(without_cold_starts(observations_of(load_journals(artifacts))), record.request.observed)
     earlier = load_earlier(artifacts)
-    facts = Facts(memory_cap_mb=memory_caps(artifacts), earlier=earlier.runs)
-    conclusion = conclude(record.problem, observations, facts)
-    recommendation = recommend(conclusion, stop_reason=search["stop_reason"])
+    context = RunContext(memory_cap_mb=memory_cap_mb(artifacts), earlier=earlier.runs)
+    run_fit = fit_run(record.problem, observations, context)
+    recommendation = recommend(run_fit, stop_reason=search["stop_reason"])
     if not earlier.runs:
         recommendation = replace(recommendation, warm_start=WarmStart(used=False, reason=earlier.reason))
     recommendation = with_drift(recommendation, estimate_drift(observations))
-    alternatives = goal_alternatives(conclusion)
-    explanation = explain(conclusion)
+    alternatives = goal_alternatives(run_fit)
+    explanation = explain(run_fit)
     if explanation is not None:
         artifacts.write(EXPLANATION, to_json(explanation))
     if alternatives is not None:

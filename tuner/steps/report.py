@@ -40,7 +40,7 @@ from tuner.report.picture import render_svg
 from tuner.steps.earlier import load_earlier
 from tuner.steps.overdue import mark_closed, mark_open
 from tuner.steps.progress import report_progress
-from tuner.steps.run import load_journals, load_plan, load_record, load_round, memory_caps
+from tuner.steps.run import load_journals, load_plan, load_record, load_round, memory_cap_mb
 
 _ENDED_FROM_OUTSIDE = {
     "ABORTED": {
@@ -198,7 +198,7 @@ def _uninvoked(artifacts: RunArtifacts, observations: Sequence[Observation]) -> 
     """Copies that were made and not invoked, by their size; none of a size that the account does not allow."""
     if artifacts.find(PLAN) is None:
         return []
-    cap_mb = memory_caps(artifacts) or math.inf
+    cap_mb = memory_cap_mb(artifacts) or math.inf
     planned = [step for step in load_plan(artifacts).steps if step.candidate.memory_mb <= cap_mb]
     restored = artifacts.find(RESTORED)
     # What restore neither removed nor left was planned and refused.

@@ -84,7 +84,7 @@ def load_journals(artifacts: RunArtifacts) -> list[Journal]:
     return [from_json(Journal, artifacts.read(name)) for name in artifacts.names(OBSERVATIONS)]
 
 
-def memory_caps(artifacts: RunArtifacts) -> int | None:
+def memory_cap_mb(artifacts: RunArtifacts) -> int | None:
     """The account's cap on memory in MB, where a refused clone told it."""
     facts: dict[str, Any] | None = artifacts.find(FACTS)
     return None if facts is None else facts.get("memory_cap_mb")

@@ -11,14 +11,14 @@ from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.measurement.anchor import anchor_factor
 from tuner.core.measurement.traceback_frames import own_frames
-from tuner.core.model import Batch, Candidate, Facts, Invocation, Observation, Suggestion
+from tuner.core.model import Batch, Candidate, Invocation, Observation, RunContext, Suggestion
 from tuner.core.run.bucket_layout import ROUNDS, SEARCH, STOP
 from tuner.core.run.journal import Journal, observations_of
 from tuner.core.run.record import RunRecord
 from tuner.core.search import VERSIONS, LeastLossSampler, StudyRun, ask_round, payload_failure, tell_measured
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress, used
-from tuner.steps.run import load_journals, load_record, load_round, memory_caps, round_name
+from tuner.steps.run import load_journals, load_record, load_round, memory_cap_mb, round_name
 from tuner.steps.study import study_of
 
 _UNMEASURED_SHARE = 0.1
@@ -89,7 +89,7 @@ def _suggestion(
     with study_of(artifacts, record) as (study, earlier):
         study.sampler = LeastLossSampler(
             record.problem,
-            Facts(memory_cap_mb=memory_caps(artifacts), stop_requested=stop_requested, earlier=earlier.runs),
+            RunContext(memory_cap_mb=memory_cap_mb(artifacts), stop_requested=stop_requested, earlier=earlier.runs),
             elapsed_minutes=elapsed_minutes,
             run=StudyRun(record.run_id, record.started_at, busy=record.busy),
             duration_factor=anchor_factor(observations, record.request.observed),

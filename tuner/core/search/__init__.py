@@ -17,8 +17,8 @@ configuration; it is asked for and told as in any study:
 >>> while (stop_reason := sampler.stop_reason(study)) is None:
 ...     trial = study.ask(SEARCH_SPACE)
 ...     tell(study, measure(batch_of(trial)))
->>> conclusion = conclude(problem, sampler.observations(study))
->>> recommend(conclusion, stop_reason=stop_reason).recommended.candidate.memory_mb
+>>> run_fit = fit_run(problem, sampler.observations(study))
+>>> recommend(run_fit, stop_reason=stop_reason).recommended.candidate.memory_mb
 512
 
 Batches that are measured at the same time are asked for by :func:`ask_round`.
@@ -35,11 +35,11 @@ from optuna import Study
 
 from tuner.core.model import Observation, SearchProblem
 from tuner.core.search.alternatives import goal_alternatives
-from tuner.core.search.conclusion import Conclusion, conclude
-from tuner.core.search.evidence import payload_failure
 from tuner.core.search.explanation import explain
+from tuner.core.search.fit import RunFit, fit_run
 from tuner.core.search.recommendation import recommend
 from tuner.core.search.sampler import LeastLossSampler
+from tuner.core.search.samples import payload_failure
 from tuner.core.search.study import StudySetAside, ask_round, earlier_runs, open_study, tell, tell_measured
 from tuner.core.search.trials import SEARCH_SPACE, StudyRun, batch_of
 from tuner.core.search.warm_start import verify
@@ -50,18 +50,18 @@ VERSIONS = {"optuna": optuna.__version__, "numpy": np.__version__}
 __all__ = [
     "SEARCH_SPACE",
     "VERSIONS",
-    "Conclusion",
     "LeastLossSampler",
     "Observation",
+    "RunFit",
     "SearchProblem",
     "Study",
     "StudyRun",
     "StudySetAside",
     "ask_round",
     "batch_of",
-    "conclude",
     "earlier_runs",
     "explain",
+    "fit_run",
     "goal_alternatives",
     "open_study",
     "payload_failure",

@@ -21,10 +21,9 @@ from tuner.core.model import (
     LatencyGoal,
     Verdict,
 )
-from tuner.core.search.belief import chosen_under
-from tuner.core.search.conclusion import Conclusion
 from tuner.core.search.decision import decide
-from tuner.core.search.outlook import intervals_of, percentile_of
+from tuner.core.search.fit import RunFit, chosen_under
+from tuner.core.search.prediction import intervals_of, percentile_of
 from tuner.core.search.space import FloatArray
 
 DEFAULT_PERCENTILE = 95.0
@@ -36,7 +35,7 @@ _DIGIT_STEPS = (1, 2, 5, 10, 20, 50)
 """In the third significant digit: how far two limits that people may ask for lie apart."""
 
 
-def goal_alternatives(conclusion: Conclusion) -> GoalAlternatives | None:
+def goal_alternatives(run_fit: RunFit) -> GoalAlternatives | None:
     """What the run would have recommended under other limits of its goal's percentile.
 
     Returns:
@@ -44,26 +43,26 @@ def goal_alternatives(conclusion: Conclusion) -> GoalAlternatives | None:
         run's own among them, each with its answer; None where nothing can be
         recommended at all.
     """
-    if not conclusion.has_answer:
+    if not run_fit.has_answer:
         return None
-    problem, belief = conclusion.problem, conclusion.belief
+    problem, fit = run_fit.problem, run_fit.fit
     percentile = problem.goal.percentile if problem.goal is not None else DEFAULT_PERCENTILE
-    percentile_ms = belief.outlook.percentile_ms
+    percentile_ms = fit.prediction.percentile_ms
     if percentile_ms is None:
-        percentile_ms = percentile_of(belief.outlook.draws, percentile, belief.outlook.cold)
-    outlook = replace(belief.outlook, percentile_ms=percentile_ms)
+        percentile_ms = percentile_of(fit.prediction.draws, percentile, fit.prediction.cold)
+    prediction = replace(fit.prediction, percentile_ms=percentile_ms)
     own_ms = None if problem.goal is None else problem.goal.limit_ms
-    samples = belief.evidence.own_warm_counts(len(problem.candidates))
-    environments = belief.evidence.own_environment_counts(len(problem.candidates))
+    samples = fit.samples.own_warm_counts(len(problem.candidates))
+    environments = fit.samples.own_environment_counts(len(problem.candidates))
     duration_ms = intervals_of(percentile_ms)
-    cost_per_million_usd = intervals_of(belief.outlook.cost_per_million_usd)
+    cost_per_million_usd = intervals_of(fit.prediction.cost_per_million_usd)
     found: list[tuple[int, Verdict]] = []
     choices: list[Alternative] = []
     steps = []
-    for limit_ms in limits_to_try(percentile_ms[:, belief.allowed], own_ms):
+    for limit_ms in limits_to_try(percentile_ms[:, fit.allowed], own_ms):
         goal = LatencyGoal(percentile, limit_ms)
         under_goal = replace(problem, goal=goal)
-        decision = decide(under_goal, chosen_under(under_goal, belief, outlook))
+        decision = decide(under_goal, chosen_under(under_goal, fit, prediction))
         pick = decision.pick
         assert decision.verdict != "NO_GOAL"
         if not found or found[-1] != (pick, decision.verdict):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from statistics import fmean
 
-from tuner.core.model import Candidate, Facts, Observation, SearchProblem
+from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.request.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 
 MOST_CANDIDATES = 400
@@ -37,42 +37,42 @@ class Bounded:
 
     problem: SearchProblem
     observations: Sequence[Observation]
-    facts: Facts
+    context: RunContext
 
 
-def bounded(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> Bounded:
+def bounded(problem: SearchProblem, observations: Sequence[Observation], context: RunContext) -> Bounded:
     """Reduce the candidates and the payloads to as many as the search can look at; pure.
 
     Measured sizes are kept. Of a design with more of them than that, those
     left out count for the closest that is kept.
     """
     if len(problem.payload_weights) > MOST_PAYLOADS:
-        group_of, weights = _payload_groups(problem, [*observations, *_earlier(facts)])
+        group_of, weights = _payload_groups(problem, [*observations, *_earlier(context)])
         problem = replace(problem, payload_weights=weights)
-        observations, facts = _changed(observations, facts, lambda each: _with_payloads(each, group_of))
+        observations, context = _changed(observations, context, lambda each: _with_payloads(each, group_of))
     limit = min(MOST_CANDIDATES, MOST_CELLS // len(problem.payload_weights))
     if len(problem.candidates) <= limit:
-        return Bounded(problem, observations, facts)
-    kept = frozenset(islice(dict.fromkeys(_by_importance(problem, [*observations, *_earlier(facts)], limit)), limit))
+        return Bounded(problem, observations, context)
+    kept = frozenset(islice(dict.fromkeys(_by_importance(problem, [*observations, *_earlier(context)], limit)), limit))
     candidates = tuple(each for each in problem.candidates if each in kept)
     if problem.design is not None:
         design = tuple(each for each in problem.design.candidates if each in kept)
         problem = replace(problem, design=replace(problem.design, candidates=design))
     asked = frozenset(problem.candidates)
     problem = replace(problem, candidates=candidates)
-    observations, facts = _changed(observations, facts, lambda each: _at_kept(each, asked, kept))
-    return Bounded(problem, observations, facts)
+    observations, context = _changed(observations, context, lambda each: _at_kept(each, asked, kept))
+    return Bounded(problem, observations, context)
 
 
-def _earlier(facts: Facts) -> Iterator[Observation]:
-    return chain.from_iterable(run.observations for run in facts.earlier)
+def _earlier(context: RunContext) -> Iterator[Observation]:
+    return chain.from_iterable(run.observations for run in context.earlier)
 
 
 def _changed(
-    observations: Sequence[Observation], facts: Facts, change: Callable[[Observation], Observation]
-) -> tuple[list[Observation], Facts]:
-    earlier = tuple(replace(run, observations=tuple(map(change, run.observations))) for run in facts.earlier)
-    return list(map(change, observations)), replace(facts, earlier=earlier)
+    observations: Sequence[Observation], context: RunContext, change: Callable[[Observation], Observation]
+) -> tuple[list[Observation], RunContext]:
+    earlier = tuple(replace(run, observations=tuple(map(change, run.observations))) for run in context.earlier)
+    return list(map(change, observations)), replace(context, earlier=earlier)
 
 
 def _by_importance(problem: SearchProblem, observations: Sequence[Observation], limit: int) -> Iterator[Candidate]:

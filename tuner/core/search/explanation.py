@@ -14,18 +14,17 @@ from tuner.core.model import (
     Candidate,
     CurvePoint,
     Explanation,
-    Facts,
     Interval,
     MoreInvocations,
     Neighbour,
     Observation,
+    RunContext,
     SearchProblem,
 )
-from tuner.core.search.belief import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Belief, believe
-from tuner.core.search.conclusion import Conclusion
+from tuner.core.search.acquisition import outcome_log_likelihoods, simulate_outcomes
 from tuner.core.search.decision import Decision, decide
-from tuner.core.search.next_batch import fantasies_of, outcome_log_weights
-from tuner.core.search.outlook import intervals_of, mean_of, percentile_of
+from tuner.core.search.fit import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Fit, RunFit, fit_posterior
+from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
 from tuner.core.search.space import FloatArray
 
 CURVE_POINTS = 40
@@ -39,24 +38,24 @@ _WORLDS = 64
 _SITES = 6
 
 
-def explain(conclusion: Conclusion) -> Explanation | None:
+def explain(run_fit: RunFit) -> Explanation | None:
     """Explain the answer of a run, by the draws that it was chosen from.
 
     Returns:
         None where nothing was measured that could be explained.
     """
-    if not conclusion.has_answer:
+    if not run_fit.has_answer:
         return None
-    problem, belief = conclusion.problem, conclusion.belief
-    decision = decide(problem, belief)
+    problem, fit = run_fit.problem, run_fit.fit
+    decision = decide(problem, fit)
     return Explanation(
-        curve=_curve(problem, conclusion.observations, conclusion.verified.facts),
-        neighbours=_neighbours(problem, belief, decision),
-        more_invocations=_more(problem, belief) if decision.verdict == "UNCERTAIN" else (),
+        curve=_curve(problem, run_fit.observations, run_fit.verified.context),
+        neighbours=_neighbours(problem, fit, decision),
+        more_invocations=_more(problem, fit) if decision.verdict == "UNCERTAIN" else (),
     )
 
 
-def _curve(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> tuple[CurvePoint, ...]:
+def _curve(problem: SearchProblem, observations: Sequence[Observation], context: RunContext) -> tuple[CurvePoint, ...]:
     """The curve of each architecture that was measured or may be recommended, also between the candidates."""
     points: list[Candidate] = []
     architectures: list[Architecture] = sorted({candidate.architecture for candidate in problem.candidates})
@@ -66,38 +65,38 @@ def _curve(problem: SearchProblem, observations: Sequence[Observation], facts: F
         points += [Candidate(size_mb, architecture) for size_mb in sorted({round(float(size)) for size in between})]
     # The posterior is one over functions of memory, so it can be asked at any size.
     wider = replace(problem, candidates=tuple(sorted({*problem.candidates, *points})), design=None)
-    outlook = believe(wider, observations, facts, draw_count=FINAL_DRAW_COUNT).outlook
+    prediction = fit_posterior(wider, observations, context, draw_count=FINAL_DRAW_COUNT).prediction
     chosen = [wider.candidates.index(point) for point in points]
-    means = intervals_of(mean_of(outlook.draws, outlook.cold)[:, chosen])
+    means = intervals_of(mean_of(prediction.draws, prediction.cold)[:, chosen])
     goals: Sequence[Interval | None] = [None] * len(points)
     if problem.goal is not None:
-        goals = intervals_of(percentile_of(outlook.draws, problem.goal.percentile, outlook.cold)[:, chosen])
+        goals = intervals_of(percentile_of(prediction.draws, problem.goal.percentile, prediction.cold)[:, chosen])
     return tuple(CurvePoint(*row) for row in zip(points, means, goals, strict=True))
 
 
-def _neighbours(problem: SearchProblem, belief: Belief, decision: Decision) -> tuple[Neighbour, ...]:
+def _neighbours(problem: SearchProblem, fit: Fit, decision: Decision) -> tuple[Neighbour, ...]:
     """The sizes around the pick, today's, the safer one, and the best of the other architecture."""
-    candidates = belief.space.candidates
+    candidates = fit.space.candidates
     pick = candidates[decision.pick]
-    chosen: set[int] = {belief.space.index_of(problem.current)}
+    chosen: set[int] = {fit.space.index_of(problem.current)}
     if decision.safer is not None:
         chosen.add(decision.safer)
     same = [i for i, c in enumerate(candidates) if c.architecture == pick.architecture]
     for ratio in NEIGHBOUR_RATIOS:
         wanted = math.log(pick.memory_mb * ratio)
         # A size that people type, where there is one close by.
-        away = np.abs(belief.space.log_memory - wanted) + _ODD_SIZE * ~belief.space.is_round
+        away = np.abs(fit.space.log_memory - wanted) + _ODD_SIZE * ~fit.space.is_round
         chosen.add(min(same, key=lambda i, away=away: (float(away[i]), i)))  # type: ignore[misc]
-    others = [i for i, c in enumerate(candidates) if c.architecture != pick.architecture and belief.allowed[i]]
+    others = [i for i, c in enumerate(candidates) if c.architecture != pick.architecture and fit.allowed[i]]
     if others:
-        chosen.add(min(others, key=lambda i: (belief.expected_loss[i], i)))
+        chosen.add(min(others, key=lambda i: (fit.expected_loss[i], i)))
     chosen.discard(decision.pick)
-    cost = belief.outlook.cost_per_million_usd
+    cost = fit.prediction.cost_per_million_usd
     rows = []
     for index in sorted(chosen, key=lambda i: (candidates[i].architecture, candidates[i].memory_mb)):
         candidate = candidates[index]
-        if not belief.allowed[index]:
-            reason = belief.reasons.get(candidate, "it is outside of what may be recommended")
+        if not fit.allowed[index]:
+            reason = fit.reasons.get(candidate, "it is outside of what may be recommended")
             rows.append(Neighbour(candidate, None, None, f"It cannot be used: {reason}."))
             continue
         extra = intervals_of((cost[:, index] / cost[:, decision.pick] - 1)[:, None])[0]
@@ -133,17 +132,17 @@ def _share(probability: float) -> str:
     return "more than 99%" if probability > 0.99 else f"{probability:.0%}"
 
 
-def _more(problem: SearchProblem, belief: Belief) -> tuple[MoreInvocations, ...]:
+def _more(problem: SearchProblem, fit: Fit) -> tuple[MoreInvocations, ...]:
     """How probable a decided verdict is after more invocations, over worlds drawn from what is known.
 
     They are spread over the sizes that may be the answer. Each world answers
     with the durations that it would show; its answer re-weights all draws.
     """
-    generator = np.random.default_rng([problem.seed, len(belief.evidence.log_ms), zlib.crc32(b"more invocations")])
-    order = np.argsort(belief.expected_loss, kind="stable")
+    generator = np.random.default_rng([problem.seed, len(fit.samples.log_ms), zlib.crc32(b"more invocations")])
+    order = np.argsort(fit.expected_loss, kind="stable")
     sites: list[int] = []
-    for index in order[belief.allowed[order]]:
-        apart = [abs(belief.space.log_memory[index] - belief.space.log_memory[other]) >= 0.1 for other in sites]
+    for index in order[fit.allowed[order]]:
+        apart = [abs(fit.space.log_memory[index] - fit.space.log_memory[other]) >= 0.1 for other in sites]
         if all(apart):
             sites.append(int(index))
         if len(sites) == _SITES:
@@ -154,24 +153,24 @@ def _more(problem: SearchProblem, belief: Belief) -> tuple[MoreInvocations, ...]
         log_weights: FloatArray | float = 0.0
         for site in used:
             spread = min(problem.max_parallel, max(1, count // len(used) // 2))
-            new_count = max(0, spread - len(belief.known_environments[site])) if problem.first_invocation_cold else 0
+            new_count = max(0, spread - len(fit.known_environments[site])) if problem.first_invocation_cold else 0
             warm_count = max(1, count // len(used) - new_count)
-            seen = fantasies_of(len(belief.loss), _WORLDS, generator)
-            log_weights = log_weights + outcome_log_weights(belief, site, warm_count, min(spread, warm_count), seen)
-        rows.append(MoreInvocations(count, _decided_share(problem, belief, np.asarray(log_weights))))
+            seen = simulate_outcomes(len(fit.loss), _WORLDS, generator)
+            log_weights = log_weights + outcome_log_likelihoods(fit, site, warm_count, min(spread, warm_count), seen)
+        rows.append(MoreInvocations(count, _decided_share(problem, fit, np.asarray(log_weights))))
     return tuple(rows)
 
 
-def _decided_share(problem: SearchProblem, belief: Belief, log_weights: FloatArray) -> float:
+def _decided_share(problem: SearchProblem, fit: Fit, log_weights: FloatArray) -> float:
     """The share of worlds in which the verdict of the pick that then follows is decided."""
-    assert belief.met is not None
-    assert belief.unreachable is not None
+    assert fit.met is not None
+    assert fit.unreachable is not None
     weight = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
-    met, unreachable = weight @ belief.met, weight @ belief.unreachable
-    loss = weight @ np.where(belief.allowed, belief.loss, 0.0)
+    met, unreachable = weight @ fit.met, weight @ fit.unreachable
+    loss = weight @ np.where(fit.allowed, fit.loss, 0.0)
     undecided = (met < problem.confidence) & (unreachable < problem.confidence)[:, None]
-    loss = np.where(belief.allowed, loss + UNDECIDED_LOSS * undecided, np.inf)
+    loss = np.where(fit.allowed, loss + UNDECIDED_LOSS * undecided, np.inf)
     pick = loss.argmin(axis=1)
     decided = (met[np.arange(len(met)), pick] >= problem.confidence) | (unreachable >= problem.confidence)
     return float(decided.mean())

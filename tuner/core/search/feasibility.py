@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuner.core.measurement.error_rates import error_rates, sizes_that_fail_more
-from tuner.core.model import Architecture, Candidate, Facts, Observation, SearchProblem
+from tuner.core.model import Architecture, Candidate, Observation, RunContext, SearchProblem
 
 MEMORY_HEADROOM_RATIO = 0.9
 """A size whose peak memory passes this share of it is never recommended."""
 
 
-def ruled_out(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> dict[Candidate, str]:
+def ruled_out(problem: SearchProblem, observations: Sequence[Observation], context: RunContext) -> dict[Candidate, str]:
     """The reason for every candidate that cannot be used; the others are absent.
 
     Out of memory rules out the size and all smaller ones. A time-out rules out
@@ -23,8 +23,8 @@ def ruled_out(problem: SearchProblem, observations: Sequence[Observation], facts
     """
     reasons: dict[Candidate, str] = {}
     for candidate in problem.candidates:
-        if facts.memory_cap_mb is not None and candidate.memory_mb > facts.memory_cap_mb:
-            reasons[candidate] = f"above the {facts.memory_cap_mb:,} MB that can be used here"
+        if context.memory_cap_mb is not None and candidate.memory_mb > context.memory_cap_mb:
+            reasons[candidate] = f"above the {context.memory_cap_mb:,} MB that can be used here"
     for architecture in {candidate.architecture for candidate in problem.candidates}:
         of_it = [candidate for candidate in problem.candidates if candidate.architecture == architecture]
         seen = [observation for observation in observations if observation.candidate.architecture == architecture]

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
-from tuner.core.model import Candidate, Facts, FixedDesign, Observation, SearchProblem
+from tuner.core.model import Candidate, FixedDesign, Observation, RunContext, SearchProblem
+from tuner.core.search.budget import remaining_budget
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.planning import PlannedBatch, RoundPlan, stopped_by_budget
 from tuner.core.search.space import space_of
-from tuner.core.search.spending import purse_of
 
 BATCH_LIMIT = 1000
 """Most invocations of one batch; the study's distribution ends there."""
@@ -23,7 +23,7 @@ ROUND_LIMIT = 100
 
 
 def plan_design(
-    problem: SearchProblem, observations: Sequence[Observation], *, elapsed_minutes: float, facts: Facts
+    problem: SearchProblem, observations: Sequence[Observation], *, elapsed_minutes: float, context: RunContext
 ) -> RoundPlan:
     """The next round of the design: one invocation to see that the payload works, then all the others at once.
 
@@ -36,15 +36,15 @@ def plan_design(
         problem: The run, with the design to carry out.
         observations: All that was measured so far.
         elapsed_minutes: Since the run began.
-        facts: What the run knows besides its measurements.
+        context: What the run knows besides its measurements.
     """
     design = problem.design
     assert design is not None
-    if facts.stop_requested:
+    if context.stop_requested:
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
     space = space_of(problem)
-    purse = purse_of(problem, observations, elapsed_minutes)
-    reasons = ruled_out(problem, observations, facts)
+    remaining = remaining_budget(problem, observations, elapsed_minutes)
+    reasons = ruled_out(problem, observations, context)
     made = Counter[Candidate]()
     for observation in observations:
         made[observation.candidate] += len(observation.invocations)
@@ -60,11 +60,11 @@ def plan_design(
     counts = Counter[Candidate]()
     for turn in range(max(due.values())):
         for candidate, count in due.items():
-            if turn < count and purse.affordable_count(problem, space, candidate) >= 1:
-                purse = purse.less(problem, space, candidate, 1)
+            if turn < count and remaining.affordable_count(problem, space, candidate) >= 1:
+                remaining = remaining.after(problem, space, candidate, 1)
                 counts[candidate] += 1
     if not counts:
-        return RoundPlan(stop_reason=stopped_by_budget(problem, purse))
+        return RoundPlan(stop_reason=stopped_by_budget(problem, remaining))
     reason = "invoked as often as asked" if observations else "checks that the payload works, as one of those asked for"
     batches = (
         PlannedBatch(candidate, counts[candidate], _environments(problem, counts[candidate]), reason)

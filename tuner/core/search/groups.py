@@ -1,4 +1,4 @@
-"""What the posterior sees of the evidence: groups of invocations, as their sufficient statistics.
+"""What the posterior sees of the samples: groups of invocations, as their sufficient statistics.
 
 A group holds the invocations that share candidate, environment, payload and
 temperature. Its cost grows with the square of their number, in time with the
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.search.evidence import Evidence
+from tuner.core.search.samples import Samples
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 
 MOST_GROUPS = 128
@@ -54,7 +54,7 @@ class Groups(Places):
     error: FloatArray
     """How far off the means may be, in log, because other work of the machine disturbed the invocations."""
     of_row: IntArray
-    """The group of each row of the evidence; -1 where it was left out."""
+    """The group of each row of the samples; -1 where it was left out."""
     within: float
     """Sum of squares of warm invocations around the means of their environments."""
     within_count: int
@@ -67,23 +67,23 @@ class Groups(Places):
         return np.asarray((np.outer(self.error, self.error) + np.diag(self.error**2)) / 2)
 
 
-def sites_of(space: Space, evidence: Evidence) -> Sites:
-    """The candidates; and as few places more as the evidence must be merged into."""
+def sites_of(space: Space, samples: Samples) -> Sites:
+    """The candidates; and as few places more as the samples must be merged into."""
     own = Sites(space.log_memory, space.other_architecture, None)
-    columns = (evidence.candidate, evidence.environment, evidence.cold, evidence.payload)
+    columns = (samples.candidate, samples.environment, samples.cold, samples.payload)
     if len(set(zip(*columns, strict=True))) <= MOST_GROUPS:
         return own
-    runs = evidence.environment_run[evidence.environment]
+    runs = samples.environment_run[samples.environment]
     place = np.zeros(len(space.log_memory), dtype=np.int64)
     for width in _WIDTHS:
-        place = _places(space, evidence, width)
-        merged = {*zip(place[evidence.candidate], runs, evidence.cold, evidence.payload, strict=True)}
+        place = _places(space, samples, width)
+        merged = {*zip(place[samples.candidate], runs, samples.cold, samples.payload, strict=True)}
         if len(merged) <= MOST_GROUPS:
             break
-    of_row = place[evidence.candidate]
+    of_row = place[samples.candidate]
     weight = np.bincount(of_row)
-    log_memory = np.bincount(of_row, space.log_memory[evidence.candidate]) / weight
-    other = np.bincount(of_row, space.other_architecture[evidence.candidate]) / weight
+    log_memory = np.bincount(of_row, space.log_memory[samples.candidate]) / weight
+    other = np.bincount(of_row, space.other_architecture[samples.candidate]) / weight
     return Sites(
         np.concatenate([own.log_memory, log_memory]),
         np.concatenate([own.other_architecture, other]),
@@ -91,9 +91,9 @@ def sites_of(space: Space, evidence: Evidence) -> Sites:
     )
 
 
-def _places(space: Space, evidence: Evidence, width: float) -> IntArray:
+def _places(space: Space, samples: Samples, width: float) -> IntArray:
     """Number the places that the measured candidates fall into; of one architecture, and at most *width* wide."""
-    measured = np.unique(evidence.candidate)
+    measured = np.unique(samples.candidate)
     log_memory = space.log_memory[measured]
     step = measured.astype(np.float64) if width == 0 else np.floor((log_memory - log_memory.min()) / width)
     _, number = np.unique(np.stack([space.other_architecture[measured], step]), axis=1, return_inverse=True)
@@ -106,42 +106,42 @@ _Key = tuple[int, int, bool, int]
 """Candidate, environment, temperature and payload."""
 
 
-def group(evidence: Evidence, kept: BoolArray, sites: Sites) -> Groups:
+def group(samples: Samples, kept: BoolArray, sites: Sites) -> Groups:
     """Reduce the kept invocations; cold ones stay apart, their noise is another."""
     rows_of: dict[_Key, list[int]] = {}
-    columns = (evidence.candidate, evidence.environment, evidence.cold, evidence.payload)
+    columns = (samples.candidate, samples.environment, samples.cold, samples.payload)
     for row, key in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
         if kept[row]:
             rows_of.setdefault(key, []).append(row)
     keys = list(rows_of)
-    durations = [evidence.log_ms[rows].tolist() for rows in rows_of.values()]
+    durations = [samples.log_ms[rows].tolist() for rows in rows_of.values()]
     means = np.array([sum(each) / len(each) for each in durations])
     counts = np.array([float(len(each)) for each in durations])
     merged: dict[tuple[int, ...], list[int]] = {}
     for number, (candidate, environment, cold, payload) in enumerate(keys):
         place: tuple[int, ...] = (number,)
         if sites.place is not None:
-            place = (sites.place[candidate], evidence.environment_run[environment], cold, payload)
+            place = (sites.place[candidate], samples.environment_run[environment], cold, payload)
         merged.setdefault(place, []).append(number)
     firsts = [keys[members[0]] for members in merged.values()]
     mean, count = np.zeros(len(merged)), np.zeros(len(merged))
-    share = np.zeros((len(merged), len(evidence.environment_run)))
+    share = np.zeros((len(merged), len(samples.environment_run)))
     error = np.zeros(len(merged))
-    of_row = np.full(len(evidence.log_ms), -1)
+    of_row = np.full(len(samples.log_ms), -1)
     for index, members in enumerate(merged.values()):
         count[index] = counts[members].sum()
         for number in members:
             weight = counts[number] / count[index]
             mean[index] += weight * means[number]
             share[index, keys[number][1]] += weight
-            error[index] += weight * float(evidence.error[rows_of[keys[number]]].mean())
+            error[index] += weight * float(samples.error[rows_of[keys[number]]].mean())
             of_row[rows_of[keys[number]]] = index
     warm = [(each, mean) for each, mean, key in zip(durations, means, keys, strict=True) if not key[2]]
     site = [key[0] if sites.place is None else sites.place[key[0]] for key in firsts]
     return Groups(
         site=np.array(site, dtype=np.int64),
         environment_share=share,
-        run=np.array([evidence.environment_run[key[1]] for key in firsts], dtype=np.int64),
+        run=np.array([samples.environment_run[key[1]] for key in firsts], dtype=np.int64),
         payload=np.array([key[3] for key in firsts], dtype=np.int64),
         mean=mean,
         count=count,

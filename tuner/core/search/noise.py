@@ -13,15 +13,6 @@ import numpy as np
 
 from tuner.core.search.space import FloatArray
 
-TAIL_FACTORS = (2.0, 2.5, 3.1, 3.8, 5.0)
-"""How much slower an invocation of the thin tail is, equally likely."""
-THIN_TAIL = (0.4, 40.0)
-"""Beta prior of the thin tail's share: about 1 %, anywhere from 0 to 5 %."""
-SECOND_MODE = (3.0, 12.0)
-"""Beta prior of a second mode's share: about 20 %, from 6 to 39 %. All of it is slower by one factor."""
-SECOND_MODE_PRIOR = 0.05
-"""One in ten measured sizes has more than 13 % of its invocations above twice the median, some of them in a mode."""
-
 _GRID = np.linspace(-8.0, 8.0, 3201)
 _CDF = np.array([0.5 * (1 + math.erf(x / math.sqrt(2))) for x in _GRID])
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.model import Candidate, Facts, Observation, SearchProblem
+from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.core.request.payload_mix import next_payload
-from tuner.core.search.belief import ENVIRONMENTS_WANTED, FINAL_DRAW_COUNT, Belief, believe, generator_of
+from tuner.core.search.acquisition import REFERENCE_MONTHLY, Option, choose_batches
 from tuner.core.search.bounded import bounded
+from tuner.core.search.budget import RemainingBudget, remaining_budget
 from tuner.core.search.decision import unseen_fastest
-from tuner.core.search.evidence import is_single_payload, round_number
 from tuner.core.search.feasibility import ruled_out
-from tuner.core.search.next_batch import REFERENCE_MONTHLY, Option, choose_batches
+from tuner.core.search.fit import ENVIRONMENTS_WANTED, FINAL_DRAW_COUNT, Fit, fit_posterior, generator_of
+from tuner.core.search.samples import is_single_payload, round_number
 from tuner.core.search.space import Space, space_of
-from tuner.core.search.spending import Purse, purse_of
 from tuner.core.search.warm_start import Verified, sizes_to_check, verify
 
 FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
@@ -53,47 +53,51 @@ class RoundPlan:
 
 
 def plan_round(
-    problem: SearchProblem, observations: Sequence[Observation], *, elapsed_minutes: float, facts: Facts
+    problem: SearchProblem, observations: Sequence[Observation], *, elapsed_minutes: float, context: RunContext
 ) -> RoundPlan:
     """Decide what to measure next; pure, and the same for the same seed and observations."""
-    looked_at = bounded(problem, observations, facts)
-    problem, observations, facts = looked_at.problem, looked_at.observations, looked_at.facts
+    looked_at = bounded(problem, observations, context)
+    problem, observations, context = looked_at.problem, looked_at.observations, looked_at.context
     space = space_of(problem)
-    purse = purse_of(problem, observations, elapsed_minutes)
-    if facts.stop_requested:
+    remaining = remaining_budget(problem, observations, elapsed_minutes)
+    if context.stop_requested:
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
     if not observations:
-        if purse.affordable_count(problem, space, problem.current) < 1:
+        if remaining.affordable_count(problem, space, problem.current) < 1:
             return RoundPlan(stop_reason="The budget does not cover one invocation at its worst, the time-out.")
         return RoundPlan((PlannedBatch(problem.current, 1, 1, "checks that the payload works at the current size"),))
-    reasons = ruled_out(problem, observations, facts)
+    reasons = ruled_out(problem, observations, context)
     if len(reasons) == len(problem.candidates):
         return RoundPlan(stop_reason="No memory size is left that could be recommended.")
-    verified = verify(problem, observations, facts)
-    was_refuted = bool(facts.earlier and not verified.facts.earlier)
-    facts = verified.facts
-    first = () if facts.earlier else _first_design(problem, space, observations, purse, set(reasons), late=was_refuted)
+    verified = verify(problem, observations, context)
+    was_refuted = bool(context.earlier and not verified.context.earlier)
+    context = verified.context
+    first = (
+        ()
+        if context.earlier
+        else _first_design(problem, space, observations, remaining, set(reasons), late=was_refuted)
+    )
     if first:
         return RoundPlan(first)
     # What is checked, as what is confirmed, must be what will be recommended.
-    belief = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT if facts.earlier else None)
-    checks = _checks(problem, observations, purse, belief, verified) if facts.earlier else ()
+    fit = fit_posterior(problem, observations, context, draw_count=FINAL_DRAW_COUNT if context.earlier else None)
+    checks = _checks(problem, observations, remaining, fit, verified) if context.earlier else ()
     if checks:
         return RoundPlan(checks)
-    if belief.evidence.own_warm_count == 0:
-        return _ask_for_any_sample(problem, space, observations, purse, belief)
-    if belief.unreachable is not None and float(belief.unreachable.mean()) >= max(problem.confidence, OUT_OF_REACH):
+    if fit.samples.own_warm_count == 0:
+        return _ask_for_any_sample(problem, space, observations, remaining, fit)
+    if fit.unreachable is not None and float(fit.unreachable.mean()) >= max(problem.confidence, OUT_OF_REACH):
         # Which size misses least is worth one look where it was not seen, and no search.
         stop_reason = "The goal is out of reach."
     else:
-        plan = _by_worth(problem, purse, belief, repeated=bool(facts.earlier))
+        plan = _by_acquisition(problem, remaining, fit, repeated=bool(context.earlier))
         if plan is not None:
             return plan
         stop_reason = "The best next batch would cost more than what it could still improve."
     # The answer is chosen from more draws than a batch is: what is confirmed must be what will be recommended.
-    final = believe(problem, observations, facts, draw_count=FINAL_DRAW_COUNT)
-    confirming = _confirmation(problem, observations, purse, final)
-    confirming = confirming or _look_at_the_fastest(problem, observations, purse, final)
+    final = fit_posterior(problem, observations, context, draw_count=FINAL_DRAW_COUNT)
+    confirming = _confirmation(problem, observations, remaining, final)
+    confirming = confirming or _look_at_the_fastest(problem, observations, remaining, final)
     return RoundPlan((confirming,)) if confirming else RoundPlan(stop_reason=stop_reason)
 
 
@@ -103,17 +107,21 @@ def _cold_count(problem: SearchProblem, known: bool) -> int:
 
 
 def _checks(
-    problem: SearchProblem, observations: Sequence[Observation], purse: Purse, belief: Belief, verified: Verified
+    problem: SearchProblem,
+    observations: Sequence[Observation],
+    remaining: RemainingBudget,
+    fit: Fit,
+    verified: Verified,
 ) -> tuple[PlannedBatch, ...]:
     """Invocations at the likely answer and at one other size, until they tell whether the earlier runs still hold."""
-    space, known = belief.space, belief.known_environments
-    all_environments = belief.evidence.environment_counts(len(space.candidates))
+    space, known = fit.space, fit.known_environments
+    all_environments = fit.samples.environment_counts(len(space.candidates))
     # The answer of the night before is what to check: before tonight's level is known the pick is a careful one.
     # Where a run has one environment a size, two of them are two nights' answers.
-    confirmed = belief.allowed & (all_environments >= min(ENVIRONMENTS_WANTED, problem.max_parallel + 1))
-    answer = int(np.argmin(np.where(confirmed, belief.expected_loss, np.inf))) if confirmed.any() else belief.pick
+    confirmed = fit.allowed & (all_environments >= min(ENVIRONMENTS_WANTED, problem.max_parallel + 1))
+    answer = int(np.argmin(np.where(confirmed, fit.expected_loss, np.inf))) if confirmed.any() else fit.pick
     batches = []
-    for index, missing in sizes_to_check(problem, observations, belief.evidence, answer, belief.allowed, verified):
+    for index, missing in sizes_to_check(problem, observations, fit.samples, answer, fit.allowed, verified):
         candidate = space.candidates[index]
         wanted = ENVIRONMENTS_WANTED - int(all_environments[index]) if index == answer else 1
         environments = max(1, min(wanted, problem.max_parallel))
@@ -122,9 +130,9 @@ def _checks(
             count = max(missing, environments) + cold
         else:
             count = missing + _cold_count(problem, known=len(known[index]) > 0)
-        if purse.affordable_count(problem, space, candidate, environments) < count:
+        if remaining.affordable_count(problem, space, candidate, environments) < count:
             continue
-        purse = purse.less(problem, space, candidate, count, environments)
+        remaining = remaining.after(problem, space, candidate, count, environments)
         where = "the likely answer" if index == answer else "another size"
         reason = f"{where}: checks whether run {verified.warm_start.from_run_id} still holds"
         batches.append(PlannedBatch(candidate, count, environments, reason))
@@ -135,7 +143,7 @@ def _first_design(
     problem: SearchProblem,
     space: Space,
     observations: Sequence[Observation],
-    purse: Purse,
+    remaining: RemainingBudget,
     excluded: set[Candidate],
     *,
     late: bool,
@@ -159,9 +167,9 @@ def _first_design(
         if measured and not problem.first_invocation_cold:
             continue
         count = _mix_count(problem) + _cold_count(problem, known=measured)
-        if purse.affordable_count(problem, space, candidate) < count:
+        if remaining.affordable_count(problem, space, candidate) < count:
             continue
-        purse = purse.less(problem, space, candidate, count)
+        remaining = remaining.after(problem, space, candidate, count)
         batches.append(PlannedBatch(candidate, count, 1, "a first look at the whole range"))
     return tuple(batches)
 
@@ -196,43 +204,45 @@ def _first_candidates(
 
 
 def _ask_for_any_sample(
-    problem: SearchProblem, space: Space, observations: Sequence[Observation], purse: Purse, belief: Belief
+    problem: SearchProblem, space: Space, observations: Sequence[Observation], remaining: RemainingBudget, fit: Fit
 ) -> RoundPlan:
     """Nothing warm was measured yet: go on with the largest sizes, which fail least."""
     tried: dict[Candidate, int] = {}
     for observation in observations:
         tried[observation.candidate] = tried.get(observation.candidate, 0) + 1
-    free = [c for c in problem.candidates if c not in belief.reasons and tried.get(c, 0) < 3]
+    free = [c for c in problem.candidates if c not in fit.reasons and tried.get(c, 0) < 3]
     for candidate in sorted(free, key=lambda c: (tried.get(c, 0), -c.memory_mb)):
-        count = min(2, purse.affordable_count(problem, space, candidate))
+        count = min(2, remaining.affordable_count(problem, space, candidate))
         if count >= 1:
             return RoundPlan((PlannedBatch(candidate, count, 1, "nothing was measured yet"),))
     return RoundPlan(stop_reason="No invocation left a usable record, and trying again is not worth its price.")
 
 
-def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief, *, repeated: bool) -> RoundPlan | None:
+def _by_acquisition(
+    problem: SearchProblem, remaining: RemainingBudget, fit: Fit, *, repeated: bool
+) -> RoundPlan | None:
     """The batches that lower the expected loss most for their price; ``None`` where none is worth it.
 
     In a run that is *repeated*, what an invocation teaches serves until the
     next run only, so it must be worth more.
     """
-    space = belief.space
+    space = fit.space
 
     def affordable(site: int, taken: Sequence[Option]) -> int:
-        left = purse
+        left = remaining
         for option in taken:
-            left = left.less(problem, space, space.candidates[option.candidate], option.invocation_count)
+            left = left.after(problem, space, space.candidates[option.candidate], option.invocation_count)
         return left.affordable_count(problem, space, space.candidates[site])
 
-    generator = generator_of(problem, belief.evidence, "fantasies")
+    generator = generator_of(problem, fit.samples, "fantasies")
     monthly_invocations = problem.monthly_invocations
     if repeated:
         monthly_invocations = (monthly_invocations or REFERENCE_MONTHLY) / REPEATED_SHARE
     options = choose_batches(
-        belief, problem.max_parallel, problem.first_invocation_cold, affordable, generator, monthly_invocations
+        fit, problem.max_parallel, problem.first_invocation_cold, affordable, generator, monthly_invocations
     )
     if options is None:
-        return RoundPlan(stop_reason=stopped_by_budget(problem, purse))
+        return RoundPlan(stop_reason=stopped_by_budget(problem, remaining))
     if options:
         return RoundPlan(
             tuple(
@@ -240,7 +250,7 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief, *, repeated:
                     space.candidates[option.candidate],
                     option.invocation_count,
                     option.environment_count,
-                    _reason(belief, option),
+                    _reason(fit, option),
                 )
                 for option in options
             )
@@ -248,18 +258,18 @@ def _by_worth(problem: SearchProblem, purse: Purse, belief: Belief, *, repeated:
     return None
 
 
-def _reason(belief: Belief, option: Option) -> str:
-    where = "the likely answer" if option.candidate == belief.pick else "a neighbour that decides about the answer"
+def _reason(fit: Fit, option: Option) -> str:
+    where = "the likely answer" if option.candidate == fit.pick else "a neighbour that decides about the answer"
     return f"{where}: expected to lower the loss of the recommendation by {option.gain:.2%}"
 
 
 def _confirmation(
-    problem: SearchProblem, observations: Sequence[Observation], purse: Purse, belief: Belief
+    problem: SearchProblem, observations: Sequence[Observation], remaining: RemainingBudget, fit: Fit
 ) -> PlannedBatch | None:
     """A last batch at the pick where it has not run, or on too few environments while more can be had."""
-    candidate = belief.space.candidates[belief.pick]
-    warm = int(belief.evidence.own_warm_counts(len(belief.space.candidates))[belief.pick])
-    environments = int(belief.evidence.environment_counts(len(belief.space.candidates))[belief.pick])
+    candidate = fit.space.candidates[fit.pick]
+    warm = int(fit.samples.own_warm_counts(len(fit.space.candidates))[fit.pick])
+    environments = int(fit.samples.environment_counts(len(fit.space.candidates))[fit.pick])
     wanted = min(ENVIRONMENTS_WANTED, problem.max_parallel)
     if warm and environments >= wanted:
         return None
@@ -274,37 +284,37 @@ def _confirmation(
     if warm and len(last) == 1 and last[0].candidate == candidate and len(last[0].invocations) == count:
         # Asked for just now: invocations that end at once share an environment, and would again.
         return None
-    evidence = belief.evidence
-    of_this_run = evidence.environment_run[evidence.environment] == 0
-    attempts = int((of_this_run & (evidence.candidate == belief.pick)).sum())
+    samples = fit.samples
+    of_this_run = samples.environment_run[samples.environment] == 0
+    attempts = int((of_this_run & (samples.candidate == fit.pick)).sum())
     if attempts >= 3 * count:
         return None
-    if purse.affordable_count(problem, belief.space, candidate, wanted) < count:
+    if remaining.affordable_count(problem, fit.space, candidate, wanted) < count:
         return None
     return PlannedBatch(candidate, count, wanted, "confirms the recommendation where it will run")
 
 
 def _look_at_the_fastest(
-    problem: SearchProblem, observations: Sequence[Observation], purse: Purse, belief: Belief
+    problem: SearchProblem, observations: Sequence[Observation], remaining: RemainingBudget, fit: Fit
 ) -> PlannedBatch | None:
     """Where no size seems to meet the goal: that is said of no fastest size that did not run warm in this run."""
-    fastest = unseen_fastest(belief)
-    if fastest is None or belief.unreachable is None or float(belief.unreachable.mean()) < problem.confidence:
+    fastest = unseen_fastest(fit)
+    if fastest is None or fit.unreachable is None or float(fit.unreachable.mean()) < problem.confidence:
         return None
-    candidate = belief.space.candidates[fastest]
+    candidate = fit.space.candidates[fastest]
     if sum(observation.candidate == candidate for observation in observations) >= FASTEST_LOOKS:
         return None
-    count = 1 + _cold_count(problem, known=len(belief.known_environments[fastest]) > 0)
-    if purse.affordable_count(problem, belief.space, candidate) < count:
+    count = 1 + _cold_count(problem, known=len(fit.known_environments[fastest]) > 0)
+    if remaining.affordable_count(problem, fit.space, candidate) < count:
         return None
     return PlannedBatch(candidate, count, 1, "the fastest size: checks that even this one misses the goal")
 
 
-def stopped_by_budget(problem: SearchProblem, purse: Purse) -> str:
+def stopped_by_budget(problem: SearchProblem, remaining: RemainingBudget) -> str:
     """Which bound of the budget ended the run, as a sentence."""
     budget = problem.budget
-    if purse.invocations < 2:
+    if remaining.invocations < 2:
         return f"The budget of {budget.max_invocations:,} invocations is used up."
-    if purse.minutes * 60_000 < problem.worst_ms:
+    if remaining.minutes * 60_000 < problem.worst_ms:
         return f"The budget of {budget.max_minutes:g} minutes does not cover another batch at its worst, the time-out."
     return f"The budget of ${budget.max_cost_usd:g} does not cover another batch at its worst, the time-out."

@@ -27,59 +27,33 @@ from itertools import product
 
 import numpy as np
 
-from tuner.core.search.cpu_time import shape_log_weights
-from tuner.core.search.evidence import Evidence
+from tuner.core.search import priors
 from tuner.core.search.groups import Groups, Places, group, sites_of
-from tuner.core.search.noise import SECOND_MODE, SECOND_MODE_PRIOR, TAIL_FACTORS, THIN_TAIL, normal_cdf
-from tuner.core.search.shapes import SHAPE_COUNT, log_shapes
-from tuner.core.search.slices import FEW_MEGABYTES, slices
-from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
+from tuner.core.search.noise import normal_cdf
+from tuner.core.search.samples import Samples
+from tuner.core.search.shapes import SHAPE_COUNT, log_shapes, shape_log_weights
+from tuner.core.search.space import FEW_MEGABYTES, BoolArray, FloatArray, IntArray, Space, slices
 
-LEVEL_VARIANCE = 25.0
-ARCHITECTURE_VARIANCE = 0.2**2
-ARCHITECTURE_MISFIT_VARIANCE = 0.03**2
-COLD_OFFSET = 0.5
-COLD_OFFSET_VARIANCE = 0.8**2
-COLD_NOISE_VARIANCE = 0.25**2
-PAYLOAD_LEVEL_VARIANCE = 2.0**2
-"""A payload may well take fifty times as long as another."""
-PAYLOAD_MISFIT_VARIANCE = 0.2**2
-"""Payloads of one function may scale differently: one waits where another computes."""
-MISFIT_LENGTH = 0.4
-MISFIT_SPREADS = (0.01, 0.03, 0.08, 0.2)
-MISFIT_PRIOR = (0.25, 0.35, 0.27, 0.13)
-MISFIT_PRIOR_WITH_CPU_TIME = (0.45, 0.38, 0.13, 0.04)
-"""Threads and waiting are most of what the family misses, and CPU times show them."""
-NOISE_SPREADS = tuple(0.006 * 1.5**i for i in range(14))
-ENVIRONMENT_SPREADS = (0.005, 0.04, 0.09)
-ENVIRONMENT_PRIOR = (0.33, 0.34, 0.33)
 OUTLIER_LIMIT = 20
-GLANCE_STRIDE = 4
+SCREEN_STRIDE = 4
 FINE_SHAPE_COUNT = 1024
 """Shapes where CPU times tell them apart: of the usual ones too few would be left."""
-OUTLIER_SHARE = 0.4
-"""No more of the warm invocations are taken for outliers: else the slow mode is the core."""
-_OUTLIER_RANGE = (math.log(1.7), math.log(6.0))
-"""An outlier's own excess is uniform in log over this; the core's noise comes on top."""
-_MODE_RANGE = (math.log(1.5), math.log(8.0))
-"""A second mode's factor is uniform in log over this."""
-_SHORT_LOG_MS = math.log(20.0)
 
 
 @lru_cache(maxsize=8)
 def _misfit_kernel(log_memory: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
     """Unit covariance of the misfit over sites, and its Cholesky factor."""
     points = np.array(log_memory)
-    distance = (points[:, None] - points[None, :]) / MISFIT_LENGTH
+    distance = (points[:, None] - points[None, :]) / priors.MISFIT_LENGTH
     kernel = np.exp(-0.5 * distance**2)
     unique, inverse = np.unique(points, return_inverse=True)
-    between = (unique[:, None] - unique[None, :]) / MISFIT_LENGTH
+    between = (unique[:, None] - unique[None, :]) / priors.MISFIT_LENGTH
     factor = np.linalg.cholesky(np.exp(-0.5 * between**2) + 1e-6 * np.eye(len(unique)))
     return kernel, factor[inverse]
 
 
 @dataclass(frozen=True)
-class Combinations:
+class HyperparameterGrid:
     """Every combination of misfit spread, environment spread and noise spread, with its prior."""
 
     misfit: FloatArray
@@ -88,21 +62,21 @@ class Combinations:
     log_prior: FloatArray
 
 
-def _combinations(typical_log_ms: float, misfit_prior: Sequence[float]) -> Combinations:
+def _hyperparameter_grid(typical_log_ms: float, misfit_prior: Sequence[float]) -> HyperparameterGrid:
     """The grid; short durations are noisier (median spread 0.35 below 20 ms, 0.08 above)."""
-    short = 1 / (1 + math.exp(-3.0 * (_SHORT_LOG_MS - typical_log_ms)))
-    centre = (1 - short) * math.log(0.07) + short * math.log(0.25)
-    noise_prior = [math.exp(-0.5 * ((math.log(spread) - centre) / 1.0) ** 2) for spread in NOISE_SPREADS]
+    short = 1 / (1 + math.exp(-3.0 * (priors.SHORT_LOG_MS - typical_log_ms)))
+    centre = (1 - short) * math.log(priors.NOISE_CENTRE) + short * math.log(priors.SHORT_NOISE_CENTRE)
+    noise_prior = [math.exp(-0.5 * ((math.log(spread) - centre) / 1.0) ** 2) for spread in priors.NOISE_SPREADS]
     rows = [
         (misfit, environment, noise, math.log(p_misfit * p_environment * p_noise))
         for (misfit, p_misfit), (environment, p_environment), (noise, p_noise) in product(
-            zip(MISFIT_SPREADS, misfit_prior, strict=True),
-            zip(ENVIRONMENT_SPREADS, ENVIRONMENT_PRIOR, strict=True),
-            zip(NOISE_SPREADS, noise_prior, strict=True),
+            zip(priors.MISFIT_SPREADS, misfit_prior, strict=True),
+            zip(priors.ENVIRONMENT_SPREADS, priors.ENVIRONMENT_PRIOR, strict=True),
+            zip(priors.NOISE_SPREADS, noise_prior, strict=True),
         )
     ]
     columns = np.array(rows)
-    return Combinations(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3])
+    return HyperparameterGrid(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3])
 
 
 @dataclass(frozen=True)
@@ -111,7 +85,7 @@ class _Hypothesis:
 
     outliers: tuple[int, ...]
     groups: Groups
-    log_evidence: FloatArray
+    log_posterior: FloatArray
     """Combinations × shapes."""
     shapes: FloatArray
     excess: tuple[float, ...] = ()
@@ -163,19 +137,21 @@ class Draws:
 
 
 class Posterior:
-    """What is known about durations after some evidence; immutable once made."""
+    """What is known about durations after some samples; immutable once made."""
 
-    def __init__(self, space: Space, evidence: Evidence, payload_weights: Sequence[float] = (1.0,)) -> None:
+    def __init__(self, space: Space, samples: Samples, payload_weights: Sequence[float] = (1.0,)) -> None:
         self._payload_count = len(payload_weights)
         self._payload_share = np.array(payload_weights) / sum(payload_weights)
         self._space = space
-        self._evidence = evidence
-        typical = float(np.median(evidence.log_ms)) if len(evidence.log_ms) else 4.0
+        self._samples = samples
+        typical = float(np.median(samples.log_ms)) if len(samples.log_ms) else 4.0
         self._centre = typical
-        by_cpu_time = shape_log_weights(space, evidence, FINE_SHAPE_COUNT)
+        by_cpu_time = shape_log_weights(space, samples, FINE_SHAPE_COUNT)
         self._shape_log_weights = np.zeros(SHAPE_COUNT) if by_cpu_time is None else by_cpu_time
-        self._grid = _combinations(typical, MISFIT_PRIOR if by_cpu_time is None else MISFIT_PRIOR_WITH_CPU_TIME)
-        self._sites = sites_of(space, evidence)
+        self._grid = _hyperparameter_grid(
+            typical, priors.MISFIT_PRIOR if by_cpu_time is None else priors.MISFIT_PRIOR_WITH_CPU_TIME
+        )
+        self._sites = sites_of(space, samples)
         self._kernel, self._factor = _misfit_kernel(tuple(self._sites.log_memory))
         self._shapes = log_shapes(self._sites.log_memory, len(self._shape_log_weights))
         self._hypotheses = self._outlier_hypotheses()
@@ -187,89 +163,89 @@ class Posterior:
         others say. Whether it explains the rest is seen only once a slow mode
         is whole, so the path is walked to its end, with few of the shapes.
         """
-        warm = ~self._evidence.cold
-        limit = min(OUTLIER_LIMIT, int(warm.sum() * OUTLIER_SHARE))
+        warm = ~self._samples.cold
+        limit = min(OUTLIER_LIMIT, int(warm.sum() * priors.OUTLIER_SHARE))
         outliers: tuple[int, ...] = ()
-        glanced = [(self._glance(outliers), outliers)]
+        screened = [(self._screen(outliers), outliers)]
         while len(outliers) < limit:
-            excess = self._excess(glanced[-1][0][0], self._kept(outliers))
+            excess = self._excess(screened[-1][0][0], self._kept(outliers))
             count = min(1 if len(outliers) < 4 else 2, limit - len(outliers))
             worst = np.argsort(-excess)[:count]
             worst = worst[excess[worst] > math.log(1.25)]
             if not len(worst):
                 break
             outliers = (*outliers, *(int(row) for row in worst))
-            glanced.append((self._glance(outliers), outliers))
-        scores = [max(_log_sum(hypothesis.log_evidence) for hypothesis in pair) for pair, _ in glanced]
+            screened.append((self._screen(outliers), outliers))
+        scores = [max(_log_sum(hypothesis.log_posterior) for hypothesis in pair) for pair, _ in screened]
         best = max(scores)
         return [
             hypothesis
-            for score, (_, outliers) in zip(scores, glanced, strict=True)
+            for score, (_, outliers) in zip(scores, screened, strict=True)
             if score > best - 7
-            for hypothesis in self._weigh(outliers)
+            for hypothesis in self._score(outliers)
         ]
 
     def _kept(self, outliers: tuple[int, ...]) -> BoolArray:
-        kept = np.ones(len(self._evidence.log_ms), dtype=np.bool_)
+        kept = np.ones(len(self._samples.log_ms), dtype=np.bool_)
         kept[list(outliers)] = False
         return kept
 
-    def _glance(self, outliers: tuple[int, ...]) -> tuple[_Hypothesis, _Hypothesis]:
+    def _screen(self, outliers: tuple[int, ...]) -> tuple[_Hypothesis, _Hypothesis]:
         """The same as weighing, by some of the shapes."""
-        return self._weigh(outliers, GLANCE_STRIDE * len(self._shapes) // SHAPE_COUNT)
+        return self._score(outliers, SCREEN_STRIDE * len(self._shapes) // SHAPE_COUNT)
 
-    def _likeliest(self, log_evidence: FloatArray, shapes: FloatArray, groups: Groups) -> tuple[int, int, FloatArray]:
+    def _likeliest(self, log_posterior: FloatArray, shapes: FloatArray, groups: Groups) -> tuple[int, int, FloatArray]:
         """The most probable combination and shape, and what is left of the groups' means under them."""
-        combination, shape = divmod(int(np.argmax(log_evidence)), len(shapes))
-        residual = groups.mean - self._centre - shapes[shape, groups.site] - COLD_OFFSET * groups.cold
+        combination, shape = divmod(int(np.argmax(log_posterior)), len(shapes))
+        residual = groups.mean - self._centre - shapes[shape, groups.site] - priors.COLD_OFFSET * groups.cold
         return combination, shape, residual
 
     def _excess(self, hypothesis: _Hypothesis, kept: BoolArray) -> FloatArray:
         """How far each kept warm invocation lies above what the others say of it."""
-        evidence = self._evidence
+        samples = self._samples
         groups = hypothesis.groups
-        combination, _, residual = self._likeliest(hypothesis.log_evidence, hypothesis.shapes, groups)
+        combination, _, residual = self._likeliest(hypothesis.log_posterior, hypothesis.shapes, groups)
         inverse = self._inverses(groups, np.array([combination]))[0]
         leave_out = (inverse @ residual) / np.diag(inverse)
-        excess = np.full(len(evidence.log_ms), -np.inf)
-        rows = np.flatnonzero(kept & ~evidence.cold)
+        excess = np.full(len(samples.log_ms), -np.inf)
+        rows = np.flatnonzero(kept & ~samples.cold)
         of_row = groups.of_row[rows]
-        count, inside = groups.count[of_row], evidence.log_ms[rows] - groups.mean[of_row]
+        count, inside = groups.count[of_row], samples.log_ms[rows] - groups.mean[of_row]
         # Against the others of the group, whose mean leaves this one out.
         excess[rows] = np.where(count > 1, inside * count / np.maximum(count - 1, 1), leave_out[of_row])
         return excess
 
     def _excess_of(
-        self, outliers: tuple[int, ...], groups: Groups, log_evidence: FloatArray, shapes: FloatArray
+        self, outliers: tuple[int, ...], groups: Groups, log_posterior: FloatArray, shapes: FloatArray
     ) -> FloatArray:
         """How far each outlier lies above what the groups say of it."""
         rows = np.array(outliers, dtype=np.int64)
         if not len(rows):
             return np.zeros(0)
-        evidence, grid = self._evidence, self._grid
-        combination, shape, residual = self._likeliest(log_evidence, shapes, groups)
+        samples, grid = self._samples, self._grid
+        combination, shape, residual = self._likeliest(log_posterior, shapes, groups)
         inverse = self._inverses(groups, np.array([combination]))[0]
-        environment = evidence.environment[rows]
-        share = np.zeros((len(rows), len(evidence.environment_run)))
+        environment = samples.environment[rows]
+        share = np.zeros((len(rows), len(samples.environment_run)))
         share[np.arange(len(rows)), environment] = 1.0
-        outlying = Places(
-            evidence.candidate[rows], share, evidence.environment_run[environment], evidence.payload[rows]
-        )
+        outlying = Places(samples.candidate[rows], share, samples.environment_run[environment], samples.payload[rows])
         fixed, kernel, same_environment = self._between(outlying, groups)
         shared = fixed + grid.misfit[combination] ** 2 * kernel + grid.environment[combination] ** 2 * same_environment
         expected = self._centre + shapes[shape, outlying.site] + shared @ (inverse @ residual)
-        return np.asarray(evidence.log_ms[rows] - expected)
+        return np.asarray(samples.log_ms[rows] - expected)
 
     def _between(self, left: Places, right: Places) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Covariances of two sets of places: what no spread scales, the misfit's unit one, the environment's."""
         other = self._sites.other_architecture
         kernel = self._kernel[np.ix_(left.site, right.site)]
         both_other = np.outer(other[left.site], other[right.site])
-        fixed = LEVEL_VARIANCE + both_other * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
-        fixed = fixed + self._evidence.run_covariance[np.ix_(left.run, right.run)]
+        fixed = priors.LEVEL_VARIANCE + both_other * (
+            priors.ARCHITECTURE_VARIANCE + priors.ARCHITECTURE_MISFIT_VARIANCE * kernel
+        )
+        fixed = fixed + self._samples.run_covariance[np.ix_(left.run, right.run)]
         if self._payload_count > 1:
             same_payload = left.payload[:, None] == right.payload[None, :]
-            fixed = fixed + same_payload * (PAYLOAD_LEVEL_VARIANCE + PAYLOAD_MISFIT_VARIANCE * kernel)
+            fixed = fixed + same_payload * (priors.PAYLOAD_LEVEL_VARIANCE + priors.PAYLOAD_MISFIT_VARIANCE * kernel)
         same_environment = left.environment_share @ right.environment_share.T
         return fixed, kernel, same_environment
 
@@ -283,7 +259,7 @@ class Posterior:
         grid = self._grid
         cold = groups.cold.astype(np.float64)
         fixed, kernel, shared = self._between(groups, groups)
-        fixed = fixed + COLD_OFFSET_VARIANCE * np.outer(cold, cold) + COLD_NOISE_VARIANCE * np.diag(cold)
+        fixed = fixed + priors.COLD_OFFSET_VARIANCE * np.outer(cold, cold) + priors.COLD_NOISE_VARIANCE * np.diag(cold)
         fixed = fixed + groups.error_covariance
         return np.asarray(
             fixed[None]
@@ -292,44 +268,44 @@ class Posterior:
             + (grid.noise[combinations] ** 2)[:, None, None] * np.diag(1 / groups.count)[None]
         )
 
-    def _weigh(self, outliers: tuple[int, ...], stride: int = 1) -> tuple[_Hypothesis, _Hypothesis]:
+    def _score(self, outliers: tuple[int, ...], stride: int = 1) -> tuple[_Hypothesis, _Hypothesis]:
         """A set of outliers as a thin tail, and as a second mode; by every *stride*-th shape."""
         shapes, shape_log_weights = self._shapes[::stride], self._shape_log_weights[::stride]
         kept = self._kept(outliers)
-        groups = group(self._evidence, kept, self._sites)
+        groups = group(self._samples, kept, self._sites)
         grid = self._grid
         size = len(groups.mean)
         if size == 0:
             prior = grid.log_prior[:, None] + shape_log_weights[None, :]
             return (
-                _Hypothesis(outliers, groups, prior + math.log(1 - SECOND_MODE_PRIOR), shapes),
-                _Hypothesis(outliers, groups, prior + math.log(SECOND_MODE_PRIOR), shapes, second_mode=True),
+                _Hypothesis(outliers, groups, prior + math.log(1 - priors.SECOND_MODE_PRIOR), shapes),
+                _Hypothesis(outliers, groups, prior + math.log(priors.SECOND_MODE_PRIOR), shapes, second_mode=True),
             )
-        residual = groups.mean - self._centre - shapes[:, groups.site] - COLD_OFFSET * groups.cold
-        log_evidence = np.empty((len(grid.noise), len(shapes)))
+        residual = groups.mean - self._centre - shapes[:, groups.site] - priors.COLD_OFFSET * groups.cold
+        log_posterior = np.empty((len(grid.noise), len(shapes)))
         for some in slices(len(grid.noise), size * max(size, len(shapes)), FEW_MEGABYTES):
             factor = np.linalg.cholesky(self._covariance(groups, some))
             square = np.linalg.inv(factor) @ residual.T
             quadratic = np.einsum("chs,chs->cs", square, square)
             log_determinant = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-            log_evidence[some] = -0.5 * (quadratic + log_determinant[:, None] + size * math.log(2 * math.pi))
+            log_posterior[some] = -0.5 * (quadratic + log_determinant[:, None] + size * math.log(2 * math.pi))
         variance = grid.noise**2
         inside = -0.5 * groups.within_count * np.log(2 * math.pi * variance) - groups.within / (2 * variance)
         inside = inside - 0.5 * float(np.log(groups.count[~groups.cold]).sum())
         for square_sum, free_count, mean_inverse_count in groups.between:
             scatter = grid.environment**2 + variance * mean_inverse_count
             inside = inside - 0.5 * (free_count * np.log(2 * math.pi * scatter) + square_sum / scatter)
-        log_evidence = log_evidence + (grid.log_prior + inside)[:, None] + shape_log_weights[None, :]
+        log_posterior = log_posterior + (grid.log_prior + inside)[:, None] + shape_log_weights[None, :]
         spread = np.sqrt(2 * grid.noise**2 + grid.environment**2)
-        count, warm_count = len(outliers), self._evidence.warm_count
-        thin = math.log(1 - SECOND_MODE_PRIOR) + _log_share_evidence(THIN_TAIL, count, warm_count)
-        mode = math.log(SECOND_MODE_PRIOR) + _log_share_evidence(SECOND_MODE, count, warm_count)
-        excess = tuple(self._excess_of(outliers, groups, log_evidence, shapes))
+        count, warm_count = len(outliers), self._samples.warm_count
+        thin = math.log(1 - priors.SECOND_MODE_PRIOR) + _log_share_likelihood(priors.THIN_TAIL, count, warm_count)
+        mode = math.log(priors.SECOND_MODE_PRIOR) + _log_share_likelihood(priors.SECOND_MODE, count, warm_count)
+        excess = tuple(self._excess_of(outliers, groups, log_posterior, shapes))
         each = sum((_log_outlier_density(above, spread) for above in excess), np.zeros(len(spread)))
         together = _log_mode_density(excess, spread)
         return (
-            _Hypothesis(outliers, groups, log_evidence + (thin + each)[:, None], shapes, excess),
-            _Hypothesis(outliers, groups, log_evidence + (mode + together)[:, None], shapes, excess, True),
+            _Hypothesis(outliers, groups, log_posterior + (thin + each)[:, None], shapes, excess),
+            _Hypothesis(outliers, groups, log_posterior + (mode + together)[:, None], shapes, excess, True),
         )
 
     def _weights(self, groups: Groups, combination: IntArray, residual: FloatArray) -> FloatArray:
@@ -344,7 +320,7 @@ class Posterior:
 
     def draw(self, count: int, generator: np.random.Generator) -> Draws:
         """*count* joint draws of the curve, the noise and the environments."""
-        logs = np.array([_log_sum(hypothesis.log_evidence) for hypothesis in self._hypotheses])
+        logs = np.array([_log_sum(hypothesis.log_posterior) for hypothesis in self._hypotheses])
         shares = np.exp(logs - logs.max())
         # Every hypothesis keeps its exact share of the draws: less luck than with independent ones.
         cumulative = np.cumsum(shares / shares.sum())
@@ -370,12 +346,12 @@ class Posterior:
     @property
     def log_evidence(self) -> float:
         """Logarithm of the probability (density) of the durations under this model, given the CPU times."""
-        seen = np.concatenate([hypothesis.log_evidence.ravel() for hypothesis in self._hypotheses])
+        seen = np.concatenate([hypothesis.log_posterior.ravel() for hypothesis in self._hypotheses])
         return _log_sum(seen) - _log_sum(self._grid.log_prior) - _log_sum(self._shape_log_weights)
 
     def _draw_under(self, hypothesis: _Hypothesis, count: int, generator: np.random.Generator) -> Draws:
         grid, sites, groups = self._grid, self._sites, hypothesis.groups
-        flat = hypothesis.log_evidence.ravel()
+        flat = hypothesis.log_posterior.ravel()
         weights = np.exp(flat - flat.max())
         cumulative = np.cumsum(weights / weights.sum())
         positions = (np.arange(count) + generator.random()) / count
@@ -386,33 +362,33 @@ class Posterior:
 
         size = len(self._space.candidates)
         payloads = self._payload_count
-        level = math.sqrt(LEVEL_VARIANCE) * generator.standard_normal((count, 1))
-        architecture = math.sqrt(ARCHITECTURE_VARIANCE) * generator.standard_normal(count)
+        level = math.sqrt(priors.LEVEL_VARIANCE) * generator.standard_normal((count, 1))
+        architecture = math.sqrt(priors.ARCHITECTURE_VARIANCE) * generator.standard_normal(count)
         rank = self._factor.shape[1]
         smooth = generator.standard_normal((count, rank)) @ self._factor.T
         own = generator.standard_normal((count, rank)) @ self._factor.T
-        cold_offset = math.sqrt(COLD_OFFSET_VARIANCE) * generator.standard_normal(count)
+        cold_offset = math.sqrt(priors.COLD_OFFSET_VARIANCE) * generator.standard_normal(count)
         environment = environment_spread[:, None] * generator.standard_normal(
-            (count, len(self._evidence.environment_candidate))
+            (count, len(self._samples.environment_candidate))
         )
-        covariance = self._evidence.run_covariance
+        covariance = self._samples.run_covariance
         run_shift = np.zeros((count, len(covariance)))
         if len(covariance) > 1:
             run_factor = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(covariance)))
             run_shift = generator.standard_normal(run_shift.shape) @ run_factor.T
         other = sites.other_architecture
-        common = other * (architecture[:, None] + math.sqrt(ARCHITECTURE_MISFIT_VARIANCE) * own)
+        common = other * (architecture[:, None] + math.sqrt(priors.ARCHITECTURE_MISFIT_VARIANCE) * own)
         common = common + misfit[:, None] * smooth
         curve = np.repeat((level + common)[:, None, :], payloads, axis=1)
         if payloads > 1:
-            curve += math.sqrt(PAYLOAD_LEVEL_VARIANCE) * generator.standard_normal((count, payloads, 1))
+            curve += math.sqrt(priors.PAYLOAD_LEVEL_VARIANCE) * generator.standard_normal((count, payloads, 1))
             apart = generator.standard_normal((count, payloads, rank)) @ self._factor.T
-            apart *= math.sqrt(PAYLOAD_MISFIT_VARIANCE)
+            apart *= math.sqrt(priors.PAYLOAD_MISFIT_VARIANCE)
             curve += apart
             del apart
         if len(groups.mean):
             cold = groups.cold.astype(np.float64)
-            scatter = np.sqrt(noise[:, None] ** 2 / groups.count + COLD_NOISE_VARIANCE * cold)
+            scatter = np.sqrt(noise[:, None] ** 2 / groups.count + priors.COLD_NOISE_VARIANCE * cold)
             simulated = (
                 curve[:, groups.payload, groups.site]
                 + environment @ groups.environment_share.T
@@ -423,28 +399,32 @@ class Posterior:
             if groups.error.any():
                 both = generator.standard_normal((count, 1)) + generator.standard_normal((count, len(groups.mean)))
                 simulated = simulated + math.sqrt(0.5) * groups.error * both
-            residual = groups.mean - self._centre - self._shapes[shape][:, groups.site] - COLD_OFFSET * cold - simulated
+            residual = (
+                groups.mean - self._centre - self._shapes[shape][:, groups.site] - priors.COLD_OFFSET * cold - simulated
+            )
             weight = self._weights(groups, combination, residual)
             kernel = self._kernel[:, groups.site]
             outer = np.outer(other, other[groups.site])
-            shared = LEVEL_VARIANCE + outer * (ARCHITECTURE_VARIANCE + ARCHITECTURE_MISFIT_VARIANCE * kernel)
+            shared = priors.LEVEL_VARIANCE + outer * (
+                priors.ARCHITECTURE_VARIANCE + priors.ARCHITECTURE_MISFIT_VARIANCE * kernel
+            )
             curve += (weight @ shared.T + (misfit**2)[:, None] * (weight @ kernel.T))[:, None, :]
             for payload in range(payloads if payloads > 1 else 0):
                 of_it = weight * (groups.payload == payload)
-                curve[:, payload] += PAYLOAD_LEVEL_VARIANCE * of_it.sum(axis=1, keepdims=True)
-                curve[:, payload] += PAYLOAD_MISFIT_VARIANCE * (of_it @ kernel.T)
-            cold_offset = cold_offset + COLD_OFFSET_VARIANCE * (weight @ cold)
+                curve[:, payload] += priors.PAYLOAD_LEVEL_VARIANCE * of_it.sum(axis=1, keepdims=True)
+                curve[:, payload] += priors.PAYLOAD_MISFIT_VARIANCE * (of_it @ kernel.T)
+            cold_offset = cold_offset + priors.COLD_OFFSET_VARIANCE * (weight @ cold)
             run_shift = run_shift + weight @ covariance[groups.run]
             environment = environment + (environment_spread**2)[:, None] * (weight @ groups.environment_share)
         curve += self._centre + self._shapes[shape][:, None, :]
-        a, b = SECOND_MODE if hypothesis.second_mode else THIN_TAIL
+        a, b = priors.SECOND_MODE if hypothesis.second_mode else priors.THIN_TAIL
         outliers = len(hypothesis.outliers)
-        tail_log_factors = np.tile(np.log(TAIL_FACTORS), (count, 1))
+        tail_log_factors = np.tile(np.log(priors.TAIL_FACTORS), (count, 1))
         if hypothesis.second_mode:
             tail_log_factors = _draw_mode(hypothesis.excess, noise, environment_spread, generator)
-        tail_share = generator.beta(a + outliers, b + self._evidence.warm_count - outliers, size=count)
+        tail_share = generator.beta(a + outliers, b + self._samples.warm_count - outliers, size=count)
         # Between the grid's points: the true spread is continuous.
-        between = np.exp((generator.random(count) - 0.5) * math.log(NOISE_SPREADS[1] / NOISE_SPREADS[0]))
+        between = np.exp((generator.random(count) - 0.5) * math.log(priors.NOISE_SPREADS[1] / priors.NOISE_SPREADS[0]))
         return Draws(
             log_median=curve[..., :size],
             payload_share=self._payload_share,
@@ -453,20 +433,20 @@ class Posterior:
             tail_share=tail_share,
             tail_log_factors=tail_log_factors,
             environment=environment,
-            cold_offset=COLD_OFFSET + cold_offset,
+            cold_offset=priors.COLD_OFFSET + cold_offset,
             run_shift=run_shift,
         )
 
 
 def _log_outlier_density(excess: float, spread: FloatArray) -> FloatArray:
     """Density of an outlier's excess: its own, uniform in log, and the core's noise on top."""
-    low, high = _OUTLIER_RANGE
+    low, high = priors.OUTLIER_RANGE
     inside = normal_cdf((excess - low) / spread) - normal_cdf((excess - high) / spread)
     result: FloatArray = np.log(np.maximum(inside, 1e-12) / (high - low))
     return result
 
 
-def _log_share_evidence(prior: tuple[float, float], count: int, of: int) -> float:
+def _log_share_likelihood(prior: tuple[float, float], count: int, of: int) -> float:
     """Probability of *count* outliers among *of*, in one order, the share integrated out: a Beta function's ratio."""
     a, b = prior
     return (
@@ -477,7 +457,7 @@ def _log_share_evidence(prior: tuple[float, float], count: int, of: int) -> floa
 
 def _log_mode_density(excess: tuple[float, ...], spread: FloatArray) -> FloatArray:
     """Density of the excesses of a second mode: one factor for all, uniform in log, and the core's noise on top."""
-    low, high = _MODE_RANGE
+    low, high = priors.MODE_RANGE
     result: FloatArray = np.zeros(len(spread))
     if not excess:
         return result
@@ -494,7 +474,7 @@ def _draw_mode(
     excess: tuple[float, ...], noise: FloatArray, environment_spread: FloatArray, generator: np.random.Generator
 ) -> FloatArray:
     """Draws × factors: the second mode's factor in log, the same in every column."""
-    low, high = _MODE_RANGE
+    low, high = priors.MODE_RANGE
     count = len(noise)
     if excess:
         width = np.sqrt((2 * noise**2 + environment_spread**2) / len(excess))
@@ -502,7 +482,7 @@ def _draw_mode(
         drawn = np.clip(drawn, low, high + 1.0)
     else:
         drawn = low + (high - low) * generator.random(count)
-    return np.repeat(drawn[:, None], len(TAIL_FACTORS), axis=1)
+    return np.repeat(drawn[:, None], len(priors.TAIL_FACTORS), axis=1)
 
 
 def _log_sum(values: FloatArray) -> float:

@@ -12,44 +12,42 @@ from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import (
     Candidate,
     ConfigurationEstimate,
-    Facts,
     Interval,
     Invocation,
     Observation,
     Recommendation,
+    RunContext,
     SearchProblem,
     WarmStart,
 )
-from tuner.core.search.belief import Belief
-from tuner.core.search.conclusion import Conclusion
-from tuner.core.search.decision import Decision, decide
-from tuner.core.search.evidence import is_single_payload
-from tuner.core.search.outlook import intervals_of, mean_of, percentile_of
-from tuner.core.search.worth import keep_or_change
+from tuner.core.search.decision import Decision, decide, keep_or_change
+from tuner.core.search.fit import Fit, RunFit
+from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
+from tuner.core.search.samples import is_single_payload
 
 _COLD_START_SPREAD = 0.12
 """Init durations of one function differ by 5 to 15 %; used where there are too few to tell."""
 
 
-def recommend(conclusion: Conclusion, *, stop_reason: str) -> Recommendation:
+def recommend(run_fit: RunFit, *, stop_reason: str) -> Recommendation:
     """The answer of a run: pick, verdict, and an estimate for every candidate.
 
     Args:
-        conclusion: What the run came to believe.
+        run_fit: From :func:`fit_run`.
         stop_reason: The sentence of the suggestion that ended the search.
 
     Raises:
         NothingMeasured: No warm sample, or no candidate that could be recommended; names every reason.
         RunInterrupted: The same, because the user ended the run early.
     """
-    problem, observations, belief = conclusion.problem, conclusion.observations, conclusion.belief
-    warm_start = conclusion.verified.warm_start
-    if not conclusion.has_answer:
-        _raise_without_answer(observations, belief, conclusion.facts)
-    decision = decide(problem, belief)
-    configurations = _estimates(problem, observations, belief, decision)
+    problem, observations, fit = run_fit.problem, run_fit.observations, run_fit.fit
+    warm_start = run_fit.verified.warm_start
+    if not run_fit.has_answer:
+        _raise_without_answer(observations, fit, run_fit.context)
+    decision = decide(problem, fit)
+    configurations = _estimates(problem, observations, fit, decision)
     recommended = configurations[decision.pick]
-    current = configurations[belief.space.index_of(problem.current)]
+    current = configurations[fit.space.index_of(problem.current)]
     saving_ratio = None
     if recommended.cost_per_million_usd is not None and current.cost_per_million_usd is not None:
         saving_ratio = 1 - recommended.cost_per_million_usd.estimate / current.cost_per_million_usd.estimate
@@ -66,16 +64,16 @@ def recommend(conclusion: Conclusion, *, stop_reason: str) -> Recommendation:
         notes=(
             *_notes(
                 problem,
-                belief,
+                fit,
                 decision,
                 recommended,
-                grouped=conclusion.asked.payload_weights != problem.payload_weights,
+                grouped=run_fit.asked.payload_weights != problem.payload_weights,
             ),
-            *_bounded_notes(conclusion.asked, problem),
+            *_bounded_notes(run_fit.asked, problem),
             *_warm_start_notes(warm_start),
         ),
         warm_start=warm_start,
-        decision=keep_or_change(problem, belief, decision),
+        decision=keep_or_change(problem, fit, decision),
     )
 
 
@@ -108,9 +106,9 @@ def _warm_start_notes(start: WarmStart) -> tuple[str, ...]:
     )
 
 
-def _raise_without_answer(observations: Sequence[Observation], belief: Belief, facts: Facts) -> None:
-    problems = [f"{candidate}: {reason}" for candidate, reason in sorted(belief.reasons.items())]
-    told = set(belief.reasons)
+def _raise_without_answer(observations: Sequence[Observation], fit: Fit, context: RunContext) -> None:
+    problems = [f"{candidate}: {reason}" for candidate, reason in sorted(fit.reasons.items())]
+    told = set(fit.reasons)
     for observation in observations:
         if observation.candidate in told:
             continue
@@ -120,7 +118,7 @@ def _raise_without_answer(observations: Sequence[Observation], belief: Belief, f
         )
         problems.append(f"{observation.candidate}: {', '.join(outcomes) or 'not measured'}")
     listed = "; ".join(problems) or "no invocation was made"
-    if facts.stop_requested:
+    if context.stop_requested:
         raise RunInterrupted(
             f"The run was ended before a warm invocation was measured ({listed}).",
             hint="Start it again and let it finish its first round.",
@@ -143,20 +141,20 @@ def _in_words(invocation: Invocation) -> str:
 
 
 def _estimates(
-    problem: SearchProblem, observations: Sequence[Observation], belief: Belief, decision: Decision
+    problem: SearchProblem, observations: Sequence[Observation], fit: Fit, decision: Decision
 ) -> tuple[ConfigurationEstimate, ...]:
-    draws, cold = belief.outlook.draws, belief.outlook.cold
+    draws, cold = fit.prediction.draws, fit.prediction.cold
     durations_ms = {"mean": intervals_of(mean_of(draws, cold))}
     percentiles = [50.0, 95.0, 99.0]
     if problem.goal is not None and problem.goal.percentile not in percentiles:
         percentiles.append(problem.goal.percentile)
     for percentile in percentiles:
         durations_ms[f"p{percentile:g}"] = intervals_of(percentile_of(draws, percentile, cold))
-    costs = intervals_of(belief.outlook.cost_per_million_usd)
+    costs = intervals_of(fit.prediction.cost_per_million_usd)
     size = len(problem.candidates)
-    samples = belief.evidence.own_warm_counts(size)
-    environments = belief.evidence.own_environment_counts(size)
-    earlier_samples = belief.evidence.warm_counts(size) - samples
+    samples = fit.samples.own_warm_counts(size)
+    environments = fit.samples.own_environment_counts(size)
+    earlier_samples = fit.samples.warm_counts(size) - samples
     by_candidate: dict[Candidate, list[Invocation]] = {}
     for observation in observations:
         by_candidate.setdefault(observation.candidate, []).extend(observation.invocations)
@@ -177,7 +175,7 @@ def _estimates(
                 failures=sum(i.outcome in ("function_error", "out_of_memory", "timeout") for i in invocations),
                 unmeasured=sum(i.outcome == "unmeasured" for i in invocations),
                 max_memory_used_mb=max(peaks_mb, default=None),
-                infeasible_reason=belief.reasons.get(candidate),
+                infeasible_reason=fit.reasons.get(candidate),
                 earlier_samples=int(earlier_samples[index]),
             )
         )
@@ -195,13 +193,13 @@ def _cold_start(invocations: Sequence[Invocation]) -> Interval | None:
 
 
 def _notes(
-    problem: SearchProblem, belief: Belief, decision: Decision, recommended: ConfigurationEstimate, *, grouped: bool
+    problem: SearchProblem, fit: Fit, decision: Decision, recommended: ConfigurationEstimate, *, grouped: bool
 ) -> tuple[str, ...]:
     """What the answer rests on, for people."""
     notes = []
-    warm_count = belief.evidence.warm_count
-    measured_sizes = int((belief.evidence.warm_counts(len(problem.candidates)) > 0).sum())
-    all_environments = int(belief.evidence.environment_counts(len(problem.candidates)).sum())
+    warm_count = fit.samples.warm_count
+    measured_sizes = int((fit.samples.warm_counts(len(problem.candidates)) > 0).sum())
+    all_environments = int(fit.samples.environment_counts(len(problem.candidates)).sum())
     if recommended.samples == 0:
         notes.append(
             f"{recommended.candidate} was not run: its figures are the model's, from {measured_sizes} other sizes."
@@ -231,14 +229,14 @@ def _notes(
     elif problem.cold_start_share > 0:
         notes.append(
             f"Durations and costs include cold starts, {problem.cold_start_share:.2%} of the requests, "
-            f"with {belief.outlook.cold.init_ms:,.0f} ms of init each."
+            f"with {fit.prediction.cold.init_ms:,.0f} ms of init each."
         )
     if not is_single_payload(problem):
-        drawn = np.bincount(belief.evidence.payload, minlength=len(problem.payload_weights))
+        drawn = np.bincount(fit.samples.payload, minlength=len(problem.payload_weights))
         listed = ", ".join(
             f"{share:.0%} of {'group' if grouped else 'payload'} {number} (measured {_counted(int(count), 'time')})"
             for number, (share, count) in enumerate(
-                zip(belief.outlook.draws.payload_share, drawn, strict=True), start=1
+                zip(fit.prediction.draws.payload_share, drawn, strict=True), start=1
             )
         )
         notes.append(f"Durations and costs are of the mix: {listed}.")

@@ -10,10 +10,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from tuner.core.measurement.anchor import scaled
-from tuner.core.model import Candidate, Facts, Observation, SearchProblem
-from tuner.core.search.evidence import round_number
+from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.search.fixed_design import plan_design
 from tuner.core.search.planning import PlannedBatch, RoundPlan, plan_round
+from tuner.core.search.samples import round_number
 from tuner.core.search.trials import (
     ARCHITECTURE,
     BUSY,
@@ -46,7 +46,7 @@ class LeastLossSampler(BaseSampler):
 
     Args:
         problem: The run; with a fixed design, the design is what is asked for.
-        facts: What the run knows besides its measurements.
+        context: What the run knows besides its measurements.
         elapsed_minutes: Since the run began; counts against its budget.
         run: Whose trials are looked at and asked for, where several runs share the study.
         duration_factor: What measured durations are multiplied by before they are looked at.
@@ -55,14 +55,14 @@ class LeastLossSampler(BaseSampler):
     def __init__(
         self,
         problem: SearchProblem,
-        facts: Facts = Facts(),  # noqa: B008 - frozen
+        context: RunContext = RunContext(),  # noqa: B008 - frozen
         *,
         elapsed_minutes: float = 0.0,
         run: StudyRun = StudyRun(),  # noqa: B008 - frozen
         duration_factor: float | None = None,
     ) -> None:
         self.problem = problem
-        self.facts = facts
+        self.context = context
         self.run = run
         self.duration_factor = duration_factor
         self._elapsed_minutes = elapsed_minutes
@@ -98,7 +98,7 @@ class LeastLossSampler(BaseSampler):
             return RoundPlan()
         if self._planned_from != self._told:
             plan = plan_round if self.problem.design is None else plan_design
-            self._round = plan(self.problem, observations, elapsed_minutes=self._elapsed_minutes, facts=self.facts)
+            self._round = plan(self.problem, observations, elapsed_minutes=self._elapsed_minutes, context=self.context)
             self._round_number = round_number(observations) + 1
             self._round_begins = max((trial.number for trial in trials), default=-1) + 1
             self._planned_from = self._told

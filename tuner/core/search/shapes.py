@@ -1,10 +1,17 @@
-"""The broad prior over how duration falls with memory size.
+"""The broad prior over how duration falls with memory size, and what an invocation's CPU time says of it.
 
 The family is ``a + b · max((1/m)^k, (1/c)^k)``: a share that memory does not
 change, and a share that falls with it until it saturates at ``c``. It fits
 measured curves of real functions to 2.6 % in the median; what it misses
 (threads, cliffs, rising ends) is left to the misfit term of the posterior.
 The level is integrated out there, so a shape is relative.
+
+A function gets CPU in proportion to its memory, one vCPU at 1,769 MB. The part
+of its duration that scales is spent on that share; the rest it waits. So CPU
+time over duration, at one size, tells how high the floor lies, and what it
+reaches at a large size tells over how many threads it is spread. The ratio says
+nothing of the level, which cancels, and is nearly free of the host's own speed.
+It enters as a likelihood of the shapes alone.
 """
 
 from __future__ import annotations
@@ -15,13 +22,12 @@ from functools import lru_cache
 import numpy as np
 
 from tuner.core.request.memory_sizes import ONE_VCPU_MB
-from tuner.core.search.space import FloatArray
+from tuner.core.search import priors
+from tuner.core.search.samples import Samples
+from tuner.core.search.space import FloatArray, Space
 
 SHAPE_COUNT = 256
 _ANCHOR_MB = 128.0
-_KINDS = np.array([0.38, 0.34, 0.11, 0.09, 0.08])
-"""Shares of kinds seen in 173 measured curves: CPU with a floor, CPU with almost
-none, mild (waiting with some CPU), super-linear first steps, flat."""
 
 
 def _quasi_random(count: int, dimensions: int) -> FloatArray:
@@ -46,7 +52,8 @@ def _between_log(unit: FloatArray, low: float, high: float) -> FloatArray:
 def _parameters(count: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Floor (share of the duration at 128 MB that does not scale), exponent, saturation in MB."""
     unit = _quasi_random(count, 4)
-    kind = np.searchsorted(np.cumsum(_KINDS), unit[:, 0] * _KINDS.sum() * 0.999999)
+    kinds = np.array(priors.SHAPE_KINDS)
+    kind = np.searchsorted(np.cumsum(kinds), unit[:, 0] * kinds.sum() * 0.999999)
     u, v, w = unit[:, 1], unit[:, 2], unit[:, 3]
     floor = np.select(
         [kind == 0, kind == 1, kind == 2, kind == 3],
@@ -81,4 +88,39 @@ def utilisation(log_memory: FloatArray, count: int = SHAPE_COUNT) -> FloatArray:
     bound = np.minimum(log_memory[None, :], np.log(saturation_mb)[:, None])
     falling = (1 - floor)[:, None] * np.exp(-exponent[:, None] * (bound - math.log(_ANCHOR_MB)))
     result: FloatArray = falling * np.exp(bound) / ONE_VCPU_MB / (floor[:, None] + falling)
+    return result
+
+
+def shape_log_weights(space: Space, samples: Samples, count: int) -> FloatArray | None:
+    """Logarithm of the likelihood of the CPU times under each of *count* shapes, up to a constant.
+
+    One ratio a size, the median of its warm invocations. Sizes at which an
+    invocation got more than its share are left out. ``None`` where no size is
+    left, or no CPU time was measured: nothing is known of the shapes then.
+    """
+    known = ~samples.cold & (samples.cpu_ratio >= 0)
+    indices, ratios, counts = [], [], []
+    for index in np.unique(samples.candidate[known]):
+        at_size = samples.cpu_ratio[known & (samples.candidate == index)]
+        ratio = float(np.median(at_size))
+        if ratio <= priors.UNTHROTTLED * math.exp(space.log_memory[index]) / ONE_VCPU_MB:
+            indices.append(int(index))
+            ratios.append(ratio)
+            counts.append(len(at_size))
+    if not indices:
+        return None
+    expected = utilisation(space.log_memory[indices], count)
+    residual = np.log(np.array(ratios) + priors.CPU_RATIO_OFFSET)[None, :] - np.log(expected + priors.CPU_RATIO_OFFSET)
+    size = len(indices)
+    covariance = np.full((size, size), priors.CPU_COMMON_ERROR**2) + np.diag(
+        priors.CPU_OWN_ERROR**2 + priors.CPU_SCATTER**2 / np.array(counts)
+    )
+    square = np.einsum("si,ij,sj->s", residual, np.linalg.inv(covariance), residual)
+    near = math.log(1 - priors.CPU_WIDE_SHARE) - 0.5 * square
+    far = (
+        math.log(priors.CPU_WIDE_SHARE)
+        - size * math.log(priors.CPU_WIDE_FACTOR)
+        - 0.5 * square / priors.CPU_WIDE_FACTOR**2
+    )
+    result: FloatArray = np.logaddexp(near, far)
     return result

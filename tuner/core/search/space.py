@@ -1,7 +1,8 @@
-"""The candidates of a run as arrays, and what a millisecond costs at each of them."""
+"""The candidates of a run as arrays, what a millisecond costs at each of them, and large tables in slices."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -82,3 +83,18 @@ def space_of(problem: SearchProblem) -> Space:
             [(problem.cold_start_share or 0.0) * restore_cost_usd(problem, each) for each in problem.candidates]
         ),
     )
+
+
+CACHED = 2**15
+"""Numbers, 8 bytes each, that stay in the processor's cache."""
+FEW_MEGABYTES = 2**20
+
+
+def slices(count: int, numbers_each: int, numbers: int) -> Iterator[slice]:
+    """Cut *count* rows into slices that hold about so many *numbers*, *numbers_each* a row.
+
+    >>> list(slices(5, 10, 20))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    step = max(1, numbers // max(1, numbers_each))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))

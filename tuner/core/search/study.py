@@ -18,9 +18,8 @@ from tuner.core.measurement.anchor import scaled
 from tuner.core.measurement.disturbance import is_disturbed
 from tuner.core.model import EarlierRun, Observation, Suggestion
 from tuner.core.search.bounded import bounded
-from tuner.core.search.earlier import recent
-from tuner.core.search.evidence import checked_duration_ms
 from tuner.core.search.sampler import LeastLossSampler
+from tuner.core.search.samples import checked_duration_ms, recent
 from tuner.core.search.space import space_of
 from tuner.core.search.trials import (
     ARCHITECTURE,
@@ -145,8 +144,8 @@ def ask_round(study: optuna.Study) -> Suggestion:
     plan = sampler.plan(study)
     if plan.batches:
         return Suggestion(tuple(batch_of(study.ask(SEARCH_SPACE)) for _ in plan.batches))
-    seen = bounded(sampler.problem, sampler.observations(study), sampler.facts)
-    start = verify(seen.problem, seen.observations, seen.facts).warm_start
+    seen = bounded(sampler.problem, sampler.observations(study), sampler.context)
+    start = verify(seen.problem, seen.observations, seen.context).warm_start
     if not start.used and start.unchanged_probability is not None:
         study.set_user_attr(BEGINS, (sampler.run.run_id, sampler.run.started_at))
     return Suggestion(stop_reason=plan.stop_reason)

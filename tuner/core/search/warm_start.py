@@ -7,7 +7,7 @@ Three hypotheses are held against this run's own invocations:
 * another shape: the earlier runs say nothing.
 
 As long as "unchanged" is the most plausible, the earlier invocations are
-evidence like this run's own. Before the search relies on it, it asks for a few
+samples like this run's own. Before the search relies on it, it asks for a few
 invocations at the last answer and at one other size, until a function that had
 become half as slow again would have shown it.
 """
@@ -21,20 +21,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tuner.core.model import Candidate, EarlierRun, Facts, Observation, SearchProblem, WarmStart
-from tuner.core.search.earlier import run_covariance, with_earlier_facts
-from tuner.core.search.evidence import Evidence, invocation_count, read_evidence
+from tuner.core.model import Candidate, EarlierRun, Observation, RunContext, SearchProblem, WarmStart
+from tuner.core.search import priors
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.posterior import Posterior
+from tuner.core.search.samples import Samples, invocation_count, read_samples, run_covariance, with_earlier_outcomes
 from tuner.core.search.space import BoolArray, Space, space_of
 
-CHANGED_PRIOR = 0.05
-CHANGED_PRIOR_PER_DAY = 0.01
-MOST_CHANGED_PRIOR = 0.5
-SHAPE_SHARE = 0.3
-"""Of the changes, how many leave nothing of the curve."""
-CHANGED_LEVEL_SPREAD = 0.5
-"""How far a change moves the level, in log."""
 NOTICED = math.log(1.5)
 """A change of level that must not go unnoticed, either way."""
 UNNOTICED_PROBABILITY = 0.02
@@ -53,25 +46,25 @@ class Verified:
     """What this run's own invocations say of the earlier ones."""
 
     warm_start: WarmStart
-    facts: Facts
+    context: RunContext
     """As given, without the earlier runs where they are not used."""
     settled: bool
     """Whether no further invocation is needed to tell."""
 
 
-def verify(problem: SearchProblem, observations: Sequence[Observation], facts: Facts) -> Verified:
+def verify(problem: SearchProblem, observations: Sequence[Observation], context: RunContext) -> Verified:
     """Decide whether the earlier runs may be used; pure, so that every step of a run decides the same.
 
     Args:
         problem: The run.
         observations: Of this run.
-        facts: With the earlier runs, if there are any.
+        context: With the earlier runs, if there are any.
     """
-    dropped = replace(facts, earlier=())
-    if not facts.earlier:
+    dropped = replace(context, earlier=())
+    if not context.earlier:
         return Verified(WarmStart(used=False, reason="There is no earlier run to start from."), dropped, settled=True)
     space = space_of(problem)
-    latest = facts.earlier[0]
+    latest = context.earlier[0]
 
     def refuted(reason: str, probability: float | None) -> Verified:
         start = WarmStart(
@@ -83,15 +76,17 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], facts: F
         )
         return Verified(start, dropped, settled=True)
 
-    earlier = read_evidence(space, (), facts.earlier, run_covariance(facts.earlier))
+    earlier = read_samples(space, (), context.earlier, run_covariance(context.earlier))
     if earlier.warm_count == 0:
         return refuted(f"Run {latest.run_id} measured no warm invocation at a size of this run.", None)
-    contradiction = _contradiction(observations, facts.earlier)
+    contradiction = _contradiction(observations, context.earlier)
     if contradiction is not None:
         return refuted(f"{contradiction}: the function has changed since run {latest.run_id}.", 0.0)
-    if len(ruled_out(problem, with_earlier_facts(observations, facts.earlier), facts)) == len(problem.candidates):
+    if len(ruled_out(problem, with_earlier_outcomes(observations, context.earlier), context)) == len(
+        problem.candidates
+    ):
         return refuted(f"Together with run {latest.run_id} no size of this run could be recommended.", None)
-    own = read_evidence(space, observations)
+    own = read_samples(space, observations)
     if own.warm_count == 0:
         start = WarmStart(
             from_run_id=latest.run_id,
@@ -101,8 +96,8 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], facts: F
             unchanged_probability=1 - _changed_prior(latest),
             samples=earlier.warm_count,
         )
-        return Verified(start, facts, settled=False)
-    unchanged, moved = _probabilities(problem, space, observations, facts.earlier, earlier, own)
+        return Verified(start, context, settled=False)
+    unchanged, moved = _probabilities(problem, space, observations, context.earlier, earlier, own)
     if unchanged < KEPT_PROBABILITY:
         return refuted(
             f"This run's {_counted(own.warm_count)} speak against run {latest.run_id} "
@@ -126,7 +121,7 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], facts: F
         unchanged_probability=unchanged,
         samples=earlier.warm_count,
     )
-    return Verified(start, facts, settled)
+    return Verified(start, context, settled)
 
 
 def _counted(count: int) -> str:
@@ -134,7 +129,7 @@ def _counted(count: int) -> str:
 
 
 def _changed_prior(latest: EarlierRun) -> float:
-    return min(CHANGED_PRIOR + CHANGED_PRIOR_PER_DAY * latest.age_days, MOST_CHANGED_PRIOR)
+    return min(priors.CHANGED_PRIOR + priors.CHANGED_PRIOR_PER_DAY * latest.age_days, priors.MOST_CHANGED_PRIOR)
 
 
 def _probabilities(
@@ -142,23 +137,23 @@ def _probabilities(
     space: Space,
     observations: Sequence[Observation],
     runs: Sequence[EarlierRun],
-    earlier: Evidence,
-    own: Evidence,
+    earlier: Samples,
+    own: Samples,
 ) -> tuple[float, float]:
     """That nothing changed; and, were the level free, that it moved by NOTICED or more."""
     weights = problem.payload_weights
     before = Posterior(space, earlier, weights).log_evidence
-    unchanged = Posterior(space, read_evidence(space, observations, runs, run_covariance(runs)), weights)
+    unchanged = Posterior(space, read_samples(space, observations, runs, run_covariance(runs)), weights)
     free = Posterior(
-        space, read_evidence(space, observations, runs, run_covariance(runs, CHANGED_LEVEL_SPREAD)), weights
+        space, read_samples(space, observations, runs, run_covariance(runs, priors.CHANGED_LEVEL_SPREAD)), weights
     )
     alone = Posterior(space, own, weights)
     prior = _changed_prior(runs[0])
     logs = np.array(
         [
             math.log(1 - prior) + unchanged.log_evidence - before,
-            math.log(prior * (1 - SHAPE_SHARE)) + free.log_evidence - before,
-            math.log(prior * SHAPE_SHARE) + alone.log_evidence,
+            math.log(prior * (1 - priors.CHANGED_SHAPE_SHARE)) + free.log_evidence - before,
+            math.log(prior * priors.CHANGED_SHAPE_SHARE) + alone.log_evidence,
         ]
     )
     shares = np.exp(logs - logs.max())
@@ -196,7 +191,7 @@ def _outcomes(observations: Sequence[Observation]) -> tuple[set[Candidate], set[
 def sizes_to_check(
     problem: SearchProblem,
     observations: Sequence[Observation],
-    evidence: Evidence,
+    samples: Samples,
     pick: int,
     allowed: BoolArray,
     verified: Verified,
@@ -209,18 +204,18 @@ def sizes_to_check(
     Args:
         problem: The run.
         observations: Of this run.
-        evidence: Of this run and the earlier ones.
+        samples: Of this run and the earlier ones.
         pick: Index of the likely answer.
         allowed: Which candidates may be asked for.
         verified: What is known so far.
     """
     size = len(problem.candidates)
-    own = evidence.own_warm_counts(size)
+    own = samples.own_warm_counts(size)
     tried = invocation_count(observations)
     begun = own.sum() >= LEAST_CHECKS and (own > 0).sum() > 1
     if tried >= 2 * CHECK_LIMIT or (begun and verified.settled):
         return []
-    other = _other_size(problem, evidence, pick, allowed)
+    other = _other_size(problem, samples, pick, allowed)
     wanted = {pick: 1 if begun else 2} | ({} if other is None else {other: 1})
     missing = [(index, count - int(own[index])) for index, count in wanted.items() if own[index] < count]
     if not missing and not verified.settled:
@@ -228,7 +223,7 @@ def sizes_to_check(
     return missing
 
 
-def _other_size(problem: SearchProblem, evidence: Evidence, pick: int, allowed: BoolArray) -> int | None:
+def _other_size(problem: SearchProblem, samples: Samples, pick: int, allowed: BoolArray) -> int | None:
     """The size besides the pick that says most about the curve's shape, among those that were measured earlier.
 
     One that ran today costs no further cold start. Of the rest the one that is
@@ -238,9 +233,9 @@ def _other_size(problem: SearchProblem, evidence: Evidence, pick: int, allowed: 
     log_memory = np.log([float(candidate.memory_mb) for candidate in problem.candidates])
     distance = np.abs(log_memory - log_memory[pick])
     same = np.array([c.architecture == problem.candidates[pick].architecture for c in problem.candidates])
-    known = allowed & same & (evidence.warm_counts(size) > 0) & (distance > _LEAST_DISTANCE)
+    known = allowed & same & (samples.warm_counts(size) > 0) & (distance > _LEAST_DISTANCE)
     if not known.any():
         return None
-    seen = np.isin(np.arange(size), evidence.candidate[evidence.environment_run[evidence.environment] == 0])
+    seen = np.isin(np.arange(size), samples.candidate[samples.environment_run[samples.environment] == 0])
     effort = np.abs(distance - 1.0) + 1.0 * ~seen
     return int(np.argmin(np.where(known, effort, np.inf)))

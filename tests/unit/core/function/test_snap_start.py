@@ -21,8 +21,8 @@ from tuner.core.model import (
     TuningBudget,
 )
 from tuner.core.money.spending import spent_usd
+from tuner.core.search.budget import remaining_budget
 from tuner.core.search.space import space_of
-from tuner.core.search.spending import purse_of
 
 SIZES = tuple(Candidate(size_mb, "arm64") for size_mb in (512, 1024, 2048, 4096))
 PRICES = SnapshotPrices(copy_usd_per_gb=0.016, restore_usd_per_gb=0.00014)
@@ -79,12 +79,12 @@ def test_fees_are_counted_by_copy_and_by_restore() -> None:
     assert uninvoked_copies([SIZES[1], SIZES[1], SIZES[0], SIZES[3]], seen) == [SIZES[3]]
 
 
-def test_purse_pays_a_copy_once() -> None:
+def test_the_remaining_budget_pays_a_copy_once() -> None:
     """A first invocation at a size costs its cache too, the next ones do not."""
     space = space_of(PROBLEM)
-    fresh = purse_of(PROBLEM, [], 0.0)
-    once = fresh.less(PROBLEM, space, SIZES[3], 1)
-    twice = once.less(PROBLEM, space, SIZES[3], 1)
+    fresh = remaining_budget(PROBLEM, [], 0.0)
+    once = fresh.after(PROBLEM, space, SIZES[3], 1)
+    twice = once.after(PROBLEM, space, SIZES[3], 1)
     first_usd, second_usd = fresh.cost_usd - once.cost_usd, once.cost_usd - twice.cost_usd
     assert first_usd - second_usd == pytest.approx(4 * 0.016)
     tight = replace(fresh, cost_usd=first_usd)

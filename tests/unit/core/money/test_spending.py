@@ -11,7 +11,7 @@ from tests.unit.report.documents import goal_met
 from tuner.core.model import Invocation, Observation
 from tuner.core.money.pricing import candidate_cost_usd
 from tuner.core.money.spending import spent_usd
-from tuner.core.search.spending import purse_of
+from tuner.core.search.budget import remaining_budget
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
 
@@ -34,7 +34,7 @@ def test_the_report_and_the_budget_count_alike(seen: Observation, billed_ms: flo
     """What is not known is counted at the most that it can have cost: an init of ten seconds and the time-out."""
     spent = candidate_cost_usd(PROBLEM, PROBLEM.current, billed_ms)
     assert spent_usd(PROBLEM, [seen]) == pytest.approx(spent)
-    assert purse_of(PROBLEM, [seen], 0.0).cost_usd == pytest.approx(PROBLEM.budget.max_cost_usd - spent)
+    assert remaining_budget(PROBLEM, [seen], 0.0).cost_usd == pytest.approx(PROBLEM.budget.max_cost_usd - spent)
 
 
 def test_the_report_says_at_most_where_a_record_is_missing() -> None:

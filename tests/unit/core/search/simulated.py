@@ -16,12 +16,12 @@ from tuner.core.model import (
     ArchitecturePrices,
     Batch,
     Candidate,
-    Facts,
     Invocation,
     LatencyGoal,
     Observation,
     Outcome,
     Recommendation,
+    RunContext,
     SearchProblem,
     Suggestion,
     TuningBudget,
@@ -31,7 +31,7 @@ from tuner.core.search import (
     Study,
     StudyRun,
     ask_round,
-    conclude,
+    fit_run,
     open_study,
     recommend,
     tell_measured,
@@ -128,12 +128,12 @@ class Run:
         return sum(len(observation.invocations) for observation in self.observations)
 
 
-def search(problem: SearchProblem, function: SimulatedFunction, folder: Path, facts: Facts | None = None) -> Run:
+def search(problem: SearchProblem, function: SimulatedFunction, folder: Path, context: RunContext | None = None) -> Run:
     """The loop of a run: a study opened anew for every step, as the handlers do."""
-    suggestions, observations = measure_until_stop(problem, function, folder, facts)
+    suggestions, observations = measure_until_stop(problem, function, folder, context)
     reason = suggestions[-1].stop_reason
     assert reason is not None
-    recommendation = recommend(conclude(problem, observations, facts or Facts()), stop_reason=reason)
+    recommendation = recommend(fit_run(problem, observations, context or RunContext()), stop_reason=reason)
     return Run(suggestions, observations, recommendation)
 
 
@@ -143,26 +143,29 @@ def suggest(
     observations: Sequence[Observation],
     *,
     elapsed_minutes: float = 0.0,
-    facts: Facts | None = None,
+    context: RunContext | None = None,
     run_id: str = "run",
 ) -> Suggestion:
     """One step of a run, which knows its record and opens the study anew."""
     study.sampler = LeastLossSampler(
-        problem, facts or Facts(), elapsed_minutes=elapsed_minutes, run=StudyRun(run_id, "2026-11-28T00:00:00+00:00")
+        problem,
+        context or RunContext(),
+        elapsed_minutes=elapsed_minutes,
+        run=StudyRun(run_id, "2026-11-28T00:00:00+00:00"),
     )
     tell_measured(study, observations)
     return ask_round(study)
 
 
 def measure_until_stop(
-    problem: SearchProblem, function: SimulatedFunction, folder: Path, facts: Facts | None = None
+    problem: SearchProblem, function: SimulatedFunction, folder: Path, context: RunContext | None = None
 ) -> tuple[list[Suggestion], list[Observation]]:
     """Everything before the recommendation."""
     observations: list[Observation] = []
     suggestions: list[Suggestion] = []
     while True:
         study = open_study(folder / "study.log", "function")
-        suggestions.append(suggest(problem, study, observations, facts=facts))
+        suggestions.append(suggest(problem, study, observations, context=context))
         if not suggestions[-1].batches:
             return suggestions, observations
         observations.extend(function.measure(batch) for batch in suggestions[-1].batches)
@@ -170,7 +173,7 @@ def measure_until_stop(
 
 
 def remembering_posterior() -> Callable[..., object]:
-    """A stand-in for ``Posterior`` that draws once from the same evidence, however many goals are asked about.
+    """A stand-in for ``Posterior`` that draws once from the same samples, however many goals are asked about.
 
     What goes into a posterior decides which one it is, to the byte: were the goal part of it, each would be its own.
     """

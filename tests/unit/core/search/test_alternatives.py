@@ -14,13 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core.search.simulated import SimulatedFunction, problem_of, remembering_posterior, search
-from tuner.core.model import Candidate, Facts, GoalAlternatives, LatencyGoal, Observation, Outcome, SearchProblem
-from tuner.core.search import belief as believing
-from tuner.core.search import conclude, goal_alternatives, recommend
+from tuner.core.model import Candidate, GoalAlternatives, LatencyGoal, Observation, Outcome, RunContext, SearchProblem
+from tuner.core.search import fit as believing
+from tuner.core.search import fit_run, goal_alternatives, recommend
 from tuner.core.search.alternatives import MOST_STEPS, limits_to_try
-from tuner.core.search.belief import FINAL_DRAW_COUNT, believe
-from tuner.core.search.conclusion import Conclusion
 from tuner.core.search.decision import decide
+from tuner.core.search.fit import FINAL_DRAW_COUNT, RunFit, fit_posterior
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024, 1536, 1769, 2048, 3008)
 
@@ -49,15 +48,15 @@ PROBLEMS: dict[str, tuple[SearchProblem, SimulatedFunction]] = {
 
 
 @cache
-def ended(name: str) -> tuple[list[Observation], Conclusion, GoalAlternatives]:
+def ended(name: str) -> tuple[list[Observation], RunFit, GoalAlternatives]:
     """What one search on a problem saw, what follows from it, and the answers under other limits."""
     problem, function = PROBLEMS[name]
     with tempfile.TemporaryDirectory() as folder:
         observations = search(problem, function, Path(folder)).observations
-    conclusion = conclude(problem, observations, Facts())
-    found = goal_alternatives(conclusion)
+    run_fit = fit_run(problem, observations, RunContext())
+    found = goal_alternatives(run_fit)
     assert found is not None
-    return observations, conclusion, found
+    return observations, run_fit, found
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -69,8 +68,8 @@ def test_every_step_is_the_choice_of_a_run_with_that_goal(name: str, monkeypatch
     assert found.percentile == (problem.goal.percentile if problem.goal else 95)
     for step in found.steps:
         asked = replace(problem, goal=LatencyGoal(found.percentile, step.limit_ms))
-        belief = believe(asked, observations, Facts(), draw_count=FINAL_DRAW_COUNT)
-        decision = decide(asked, belief)
+        fit = fit_posterior(asked, observations, RunContext(), draw_count=FINAL_DRAW_COUNT)
+        decision = decide(asked, fit)
         choice = found.choices[step.choice]
         assert choice.candidate == problem.candidates[decision.pick], step
         assert choice.verdict == decision.verdict, step
@@ -83,10 +82,10 @@ def test_the_runs_own_limit_has_the_runs_own_answer(name: str) -> None:
     """What the slider says at the goal is what the report recommends, with the same figures."""
     problem, _ = PROBLEMS[name]
     assert problem.goal is not None
-    _, conclusion, found = ended(name)
+    _, run_fit, found = ended(name)
     own = next(step for step in found.steps if step.limit_ms == problem.goal.limit_ms)
     choice = found.choices[own.choice]
-    recommended = recommend(conclusion, stop_reason="").recommended
+    recommended = recommend(run_fit, stop_reason="").recommended
     assert choice.candidate == recommended.candidate
     assert choice.duration_ms == recommended.duration_ms[f"p{problem.goal.percentile:g}"]
     assert choice.cost_per_million_usd == recommended.cost_per_million_usd
@@ -118,7 +117,7 @@ def test_the_limits_reach_from_out_of_reach_to_anything_goes() -> None:
 
 def test_without_a_warm_invocation_there_is_nothing_to_say() -> None:
     """Where nothing can be recommended, there are no alternatives either."""
-    assert goal_alternatives(conclude(PROBLEMS["met"][0], [], Facts())) is None
+    assert goal_alternatives(fit_run(PROBLEMS["met"][0], [], RunContext())) is None
 
 
 @settings(deadline=None)

@@ -15,17 +15,17 @@ from tests.unit.core.search.simulated import ALL_SIZES, SimulatedFunction, probl
 from tuner.core.model import (
     Candidate,
     EarlierRun,
-    Facts,
     FixedDesign,
     Invocation,
     LatencyGoal,
     Observation,
+    RunContext,
     SearchProblem,
 )
 from tuner.core.request.memory_sizes import ROUND_SIZES_MB
-from tuner.core.search import conclude, groups, recommend
-from tuner.core.search.belief import Belief, believe
+from tuner.core.search import fit_run, groups, recommend
 from tuner.core.search.bounded import MOST_CANDIDATES, MOST_CELLS, MOST_PAYLOADS, bounded
+from tuner.core.search.fit import Fit, fit_posterior
 from tuner.core.search.fixed_design import ROUND_LIMIT, plan_design
 
 GOAL = LatencyGoal(95, 300)
@@ -61,9 +61,9 @@ def observed(
     return batches
 
 
-def medians(belief: Belief) -> np.ndarray:
+def medians(fit: Fit) -> np.ndarray:
     """Of the duration in log, at each candidate."""
-    return np.asarray(np.median(belief.outlook.draws.typical_log_ms, axis=0))
+    return np.asarray(np.median(fit.prediction.draws.typical_log_ms, axis=0))
 
 
 @pytest.mark.parametrize("sizes", [(128, 512, 1024), ALL_SIZES])
@@ -71,7 +71,7 @@ def test_an_ordinary_request_is_looked_at_as_it_is(sizes: tuple[int, ...]) -> No
     """The default range on both architectures, and a mix of a few payloads, are not reduced."""
     problem = replace(problem_of(sizes, architectures=("x86_64", "arm64")), payload_weights=(1.0, 2.0, 3.0, 4.0))
     seen = observed(sizes[:3])
-    looked_at = bounded(problem, seen, Facts())
+    looked_at = bounded(problem, seen, RunContext())
     assert (looked_at.problem, looked_at.observations) == (problem, seen)
 
 
@@ -80,7 +80,7 @@ def test_of_a_fine_range_the_search_looks_at_a_part() -> None:
     problem = problem_of(EVERY_SIZE, current_mb=1111, architectures=("x86_64", "arm64"))
     seen = [*observed([777], each=9), *observed([3001])]
     earlier = (EarlierRun("r", 1.0, tuple(observed([555]))),)
-    looked_at = bounded(problem, seen, Facts(earlier=earlier)).problem
+    looked_at = bounded(problem, seen, RunContext(earlier=earlier)).problem
     sizes = {each.memory_mb for each in looked_at.candidates if each.architecture == "x86_64"}
     assert len(looked_at.candidates) == MOST_CANDIDATES
     assert {1111, 777, 3001, 555, *ROUND_SIZES_MB, 1769, 128, 10_240} <= sizes
@@ -110,7 +110,7 @@ def test_the_answer_in_a_fine_range_is_that_in_the_default_one(tmp_path: Path) -
 def test_a_size_close_to_what_was_measured_may_be_the_answer() -> None:
     """All sizes around the most measured one are compared, also where the range has a hole."""
     problem = problem_of((*range(1500, 1600), *range(3100, 3500)), current_mb=1550, goal=LatencyGoal(95, 1e9))
-    looked_at = bounded(problem, observed([1550], each=20), Facts()).problem
+    looked_at = bounded(problem, observed([1550], each=20), RunContext()).problem
     assert {1549, 1551, 1500, 1599} <= {each.memory_mb for each in looked_at.candidates}
 
 
@@ -120,7 +120,7 @@ def test_a_design_of_more_sizes_than_are_looked_at_loses_no_invocation() -> None
     problem = problem_of(sizes, goal=GOAL)
     problem = replace(problem, design=FixedDesign(problem.candidates, 3))
     seen = observed(sizes, each=2)
-    looked_at = bounded(problem, seen, Facts())
+    looked_at = bounded(problem, seen, RunContext())
     assert len(looked_at.problem.candidates) == MOST_CANDIDATES
     assert looked_at.problem.design is not None
     assert set(looked_at.problem.design.candidates) == set(looked_at.problem.candidates)
@@ -135,7 +135,7 @@ def test_many_payloads_are_taken_together_by_how_long_they_take() -> None:
     count = 40
     problem = replace(problem_of(goal=GOAL), payload_weights=(1.0,) * count)
     seen = observed((512, 1024, 2048), environments=3, each=45, payloads=count)
-    looked_at = bounded(problem, seen, Facts())
+    looked_at = bounded(problem, seen, RunContext())
     assert len(looked_at.problem.payload_weights) == MOST_PAYLOADS
     assert sum(looked_at.problem.payload_weights) == pytest.approx(count)
     assert len(looked_at.problem.candidates) * MOST_PAYLOADS <= MOST_CELLS
@@ -146,16 +146,16 @@ def test_many_payloads_are_taken_together_by_how_long_they_take() -> None:
     }
     order = [group_of[payload] for payload in sorted(group_of)]
     assert order == sorted(order)
-    notes = recommend(conclude(problem, seen, Facts()), stop_reason="").notes
+    notes = recommend(fit_run(problem, seen, RunContext()), stop_reason="").notes
     assert "The 40 payloads were taken together in 8 groups, by how long they take." in notes
     assert any("of group 8 (measured" in note for note in notes)
 
 
-def _both_ways(problem: SearchProblem, seen: list[Observation], monkeypatch: pytest.MonkeyPatch) -> list[Belief]:
+def _both_ways(problem: SearchProblem, seen: list[Observation], monkeypatch: pytest.MonkeyPatch) -> list[Fit]:
     beliefs = []
     for most in (groups.MOST_GROUPS, 10**6):
         monkeypatch.setattr(groups, "MOST_GROUPS", most)
-        beliefs.append(believe(problem, seen, Facts(), draw_count=1600))
+        beliefs.append(fit_posterior(problem, seen, RunContext(), draw_count=1600))
     return beliefs
 
 
@@ -165,11 +165,11 @@ def test_merging_groups_changes_next_to_nothing(monkeypatch: pytest.MonkeyPatch)
     problem = problem_of(sizes, goal=GOAL)
     merged, whole = _both_ways(problem, observed(sizes, environments=5, each=4, seed=3), monkeypatch)
     assert abs(medians(merged) - medians(whole)).max() < 0.005
-    scatter = [each.outlook.draws.typical_log_ms.std(axis=0) for each in (merged, whole)]
+    scatter = [each.prediction.draws.typical_log_ms.std(axis=0) for each in (merged, whole)]
     assert 0.85 < (scatter[0] / scatter[1]).min() <= (scatter[0] / scatter[1]).max() < 1.15
     for name in ("noise", "environment_spread", "tail_share", "cold_offset"):
-        assert getattr(merged.outlook.draws, name).mean() == pytest.approx(
-            getattr(whole.outlook.draws, name).mean(), rel=0.1, abs=0.002
+        assert getattr(merged.prediction.draws, name).mean() == pytest.approx(
+            getattr(whole.prediction.draws, name).mean(), rel=0.1, abs=0.002
         )
     assert merged.pick == whole.pick
 
@@ -178,12 +178,12 @@ def test_no_more_groups_than_fit_are_left_whatever_was_measured() -> None:
     """Sizes, environments, temperatures, payloads and earlier runs at once."""
     sizes = tuple(range(128, 3_009, 64))
     problem = replace(problem_of(sizes, goal=GOAL), payload_weights=(1.0,) * 8)
-    belief = believe(problem, observed(sizes, environments=5, each=16, payloads=8), Facts())
-    posterior_sites = groups.sites_of(belief.space, belief.evidence)
-    kept = np.ones(len(belief.evidence.log_ms), dtype=np.bool_)
-    grouped = groups.group(belief.evidence, kept, posterior_sites)
+    fit = fit_posterior(problem, observed(sizes, environments=5, each=16, payloads=8), RunContext())
+    posterior_sites = groups.sites_of(fit.space, fit.samples)
+    kept = np.ones(len(fit.samples.log_ms), dtype=np.bool_)
+    grouped = groups.group(fit.samples, kept, posterior_sites)
     assert len(grouped.mean) <= groups.MOST_GROUPS
-    assert grouped.count.sum() == len(belief.evidence.log_ms)
+    assert grouped.count.sum() == len(fit.samples.log_ms)
     assert grouped.environment_share.sum(axis=1) == pytest.approx(1.0)
 
 
@@ -197,7 +197,7 @@ def test_a_round_of_a_design_has_no_more_batches_than_the_state_holds() -> None:
     assert problem.design is not None
     seen = observed(sizes[:1], each=0)
     asked: set[Candidate] = set()
-    while batches := plan_design(problem, seen, elapsed_minutes=0.0, facts=Facts()).batches:
+    while batches := plan_design(problem, seen, elapsed_minutes=0.0, context=RunContext()).batches:
         assert len(batches) <= ROUND_LIMIT
         asked |= {each.candidate for each in batches}
         seen = [

@@ -8,9 +8,9 @@ import pytest
 
 from tests.unit.core.search.simulated import problem_of
 from tuner.core.measurement.disturbance import disturbance_sentence, is_disturbed
-from tuner.core.model import Candidate, Facts, Invocation, LatencyGoal, Observation
-from tuner.core.search import conclude, recommend
-from tuner.core.search.evidence import read_evidence
+from tuner.core.model import Candidate, Invocation, LatencyGoal, Observation, RunContext
+from tuner.core.search import fit_run, recommend
+from tuner.core.search.samples import read_samples
 from tuner.core.search.space import space_of
 
 SIZES_MB = (512, 1024, 2048)
@@ -30,20 +30,20 @@ def _seen(error_ms: float | None, *, count: int = 8) -> list[Observation]:
 def test_what_may_be_far_off_is_left_out() -> None:
     """Beyond a fifth of the duration an invocation is no sample, while there are others."""
     observations = [*_seen(None)[:1], *_seen(40.0)[1:]]
-    evidence = read_evidence(space_of(PROBLEM), observations)
-    assert evidence.own_warm_counts(3).tolist() == [8, 0, 0]
+    samples = read_samples(space_of(PROBLEM), observations)
+    assert samples.own_warm_counts(3).tolist() == [8, 0, 0]
 
 
 def test_where_all_are_far_off_none_is_left_out() -> None:
     """A run on a machine that is busy all the time has an answer, if an uncertain one."""
-    answer = recommend(conclude(PROBLEM, _seen(40.0), Facts()), stop_reason="")
+    answer = recommend(fit_run(PROBLEM, _seen(40.0), RunContext()), stop_reason="")
     assert answer.verdict == "UNCERTAIN"
     assert answer.recommended.samples == 8
 
 
 def test_disturbed_samples_widen_the_intervals() -> None:
     """The same durations say less where they may be off, and a verdict that was sure is not any more."""
-    calm, disturbed = (recommend(conclude(PROBLEM, _seen(ms), Facts()), stop_reason="") for ms in (None, 15.0))
+    calm, disturbed = (recommend(fit_run(PROBLEM, _seen(ms), RunContext()), stop_reason="") for ms in (None, 15.0))
     widths = [a.recommended.duration_ms["p95"].high / a.recommended.duration_ms["p95"].low for a in (calm, disturbed)]
     assert widths[1] > 1.1 * widths[0]
     assert (calm.verdict, disturbed.verdict) == ("GOAL_MET", "UNCERTAIN")

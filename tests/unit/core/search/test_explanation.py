@@ -12,13 +12,13 @@ from tuner.core.model import (
     Batch,
     EarlierRun,
     Explanation,
-    Facts,
     LatencyGoal,
     Observation,
+    RunContext,
     SearchProblem,
     TuningBudget,
 )
-from tuner.core.search import conclude, explain, recommend
+from tuner.core.search import explain, fit_run, recommend
 from tuner.core.search.explanation import MORE_INVOCATIONS
 from tuner.core.search.planning import plan_round
 
@@ -32,7 +32,7 @@ def measured(
     observations: list[Observation] = []
     killed_mb = 0
     for number in range(1, rounds + 1):
-        plan = plan_round(problem, observations, elapsed_minutes=0.0, facts=Facts(earlier=earlier))
+        plan = plan_round(problem, observations, elapsed_minutes=0.0, context=RunContext(earlier=earlier))
         asked = sum(batch.invocation_count for batch in plan.batches)
         assert sum(len(o.invocations) for o in observations) + asked <= problem.budget.max_invocations
         for batch in plan.batches:
@@ -59,7 +59,7 @@ def explained(limit_ms: float | None, rounds: int = 60) -> tuple[list[Observatio
     goal = None if limit_ms is None else LatencyGoal(95, limit_ms)
     problem = problem_of(FEW_SIZES, goal=goal)
     observations = measured(problem, SimulatedFunction(), rounds)
-    explanation = explain(conclude(problem, observations, Facts()))
+    explanation = explain(fit_run(problem, observations, RunContext()))
     assert explanation is not None
     return observations, problem, explanation
 
@@ -88,7 +88,7 @@ def test_without_a_goal_the_curve_has_its_mean_only() -> None:
 def test_each_neighbour_says_what_it_would_have_lost() -> None:
     """A smaller size may miss the goal, a larger one costs more; the recommended one is not its own neighbour."""
     observations, problem, explanation = explained(300.0)
-    answer = recommend(conclude(problem, observations, Facts()), stop_reason="")
+    answer = recommend(fit_run(problem, observations, RunContext()), stop_reason="")
     pick_mb = answer.recommended.candidate.memory_mb
     rows = {row.candidate.memory_mb: row for row in explanation.neighbours}
     assert pick_mb == 1024
@@ -104,7 +104,7 @@ def test_a_size_that_cannot_be_used_says_why() -> None:
     """Out of memory is a reason by itself: no cost, no probability."""
     problem = problem_of(FEW_SIZES)
     function = SimulatedFunction(outcome_at=lambda c: "out_of_memory" if c.memory_mb <= 512 else "ok")
-    explanation = explain(conclude(problem, measured(problem, function), Facts()))
+    explanation = explain(fit_run(problem, measured(problem, function), RunContext()))
     assert explanation is not None
     row = next(row for row in explanation.neighbours if row.candidate.memory_mb == 512)
     assert (row.extra_cost_ratio, row.goal_probability) == (None, None)
@@ -115,8 +115,8 @@ def test_more_invocations_are_priced_where_the_verdict_is_open() -> None:
     """After a first look it is uncertain: what 10, 20 and 50 more would buy; nothing of it where it is decided."""
     problem = problem_of((512, 1024), goal=LatencyGoal(95, 240.0))
     observations = measured(problem, SimulatedFunction(spread=0.2), rounds=2)
-    assert recommend(conclude(problem, observations, Facts()), stop_reason="").verdict == "UNCERTAIN"
-    explanation = explain(conclude(problem, observations, Facts()))
+    assert recommend(fit_run(problem, observations, RunContext()), stop_reason="").verdict == "UNCERTAIN"
+    explanation = explain(fit_run(problem, observations, RunContext()))
     assert explanation is not None
     rows = explanation.more_invocations
     assert tuple(row.invocations for row in rows) == MORE_INVOCATIONS
@@ -128,14 +128,14 @@ def test_more_invocations_are_priced_where_the_verdict_is_open() -> None:
 def test_the_same_run_is_explained_the_same() -> None:
     """An explanation is a pure function of the run."""
     observations, problem, explanation = explained(300.0)
-    assert explain(conclude(problem, observations, Facts())) == explanation
+    assert explain(fit_run(problem, observations, RunContext())) == explanation
 
 
 def test_nothing_measured_is_nothing_to_explain() -> None:
     """A run whose invocations all failed has no curve."""
     problem = problem_of(FEW_SIZES)
     observations = measured(problem, SimulatedFunction(outcome_at=lambda _: "function_error"))
-    assert explain(conclude(problem, observations, Facts())) is None
+    assert explain(fit_run(problem, observations, RunContext())) is None
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -164,7 +164,7 @@ def test_what_always_holds_on_a_second_night(
     observations = measured(problem, function, earlier=earlier)
     if not any(not i.cold and i.outcome == "ok" for o in observations for i in o.invocations):
         return
-    answer = recommend(conclude(problem, observations, Facts(earlier=earlier)), stop_reason="")
+    answer = recommend(fit_run(problem, observations, RunContext(earlier=earlier)), stop_reason="")
     assert answer.recommended.infeasible_reason is None
     if answer.verdict == "GOAL_MET":
         assert answer.recommended.duration_ms["p95"].estimate <= limit_ms

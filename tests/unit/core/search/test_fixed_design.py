@@ -15,11 +15,11 @@ from tests.unit.core.search.simulated import Run, SimulatedFunction, problem_of,
 from tuner.core.errors import NothingMeasured
 from tuner.core.model import (
     Candidate,
-    Facts,
     FixedDesign,
     Invocation,
     Observation,
     Outcome,
+    RunContext,
     SearchProblem,
     TuningBudget,
 )
@@ -108,7 +108,7 @@ def test_a_batch_that_ended_early_is_filled_up() -> None:
         Observation(2, 1, Candidate(512, "x86_64"), (*fine[1:3], error)),
         Observation(2, 2, Candidate(1024, "x86_64"), tuple(fine) + tuple(fine[:2])),
     ]
-    plan = plan_design(problem, observations, elapsed_minutes=1, facts=Facts())
+    plan = plan_design(problem, observations, elapsed_minutes=1, context=RunContext())
     assert [(batch.candidate.memory_mb, batch.invocation_count) for batch in plan.batches] == [(512, 2)]
 
 
@@ -116,7 +116,7 @@ def test_sizes_above_the_accounts_cap_are_left_out() -> None:
     """What cannot be made is not asked for again and again."""
     problem = design_problem()
     assert problem.design is not None
-    plan = plan_design(problem, [], elapsed_minutes=0, facts=Facts(memory_cap_mb=300))
+    plan = plan_design(problem, [], elapsed_minutes=0, context=RunContext(memory_cap_mb=300))
     assert [batch.candidate.memory_mb for batch in plan.batches] == [256]
 
 
@@ -125,7 +125,7 @@ def test_parallel_batches_leave_each_environment_a_warm_invocation() -> None:
     problem = replace(design_problem(5), max_parallel=5)
     assert problem.design is not None
     first = [Observation(1, 0, Candidate(512, "x86_64"), (Invocation("r", "ok", cold=True, duration_ms=1.0),))]
-    plan = plan_design(problem, first, elapsed_minutes=0, facts=Facts())
+    plan = plan_design(problem, first, elapsed_minutes=0, context=RunContext())
     assert {batch.candidate.memory_mb: batch.environment_count for batch in plan.batches} == {
         128: 2,
         256: 2,
@@ -139,10 +139,10 @@ def test_a_budget_that_is_smaller_is_shared_by_all_sizes() -> None:
     problem = design_problem(6, budget=TuningBudget(max_invocations=9, max_cost_usd=1000, max_minutes=1000))
     assert problem.design is not None
     first = [Observation(1, 0, Candidate(512, "x86_64"), (Invocation("r", "ok", cold=True, duration_ms=1.0),))]
-    plan = plan_design(problem, first, elapsed_minutes=0, facts=Facts())
+    plan = plan_design(problem, first, elapsed_minutes=0, context=RunContext())
     assert [batch.invocation_count for batch in plan.batches] == [2, 2, 2, 2]
     made = [*first, *(Observation(2, n + 1, b.candidate, first[0].invocations * 2) for n, b in enumerate(plan.batches))]
-    ended = plan_design(problem, made, elapsed_minutes=0, facts=Facts())
+    ended = plan_design(problem, made, elapsed_minutes=0, context=RunContext())
     assert ended.stop_reason == "The budget of 9 invocations is used up."
 
 
@@ -150,7 +150,7 @@ def test_the_user_may_end_it() -> None:
     """As any other run."""
     problem = design_problem()
     assert problem.design is not None
-    plan = plan_design(problem, [], elapsed_minutes=0, facts=Facts(stop_requested=True))
+    plan = plan_design(problem, [], elapsed_minutes=0, context=RunContext(stop_requested=True))
     assert plan.stop_reason == "You asked the run to end, so it ended with what it had."
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.unit.core.search.simulated import problem_of
-from tuner.core.model import Batch, Facts, Invocation, LatencyGoal, Observation, SearchProblem
+from tuner.core.model import Batch, Invocation, LatencyGoal, Observation, RunContext, SearchProblem
 from tuner.core.request.payload_mix import next_payload
-from tuner.core.search import conclude, recommend
+from tuner.core.search import fit_run, recommend
 from tuner.core.search.planning import plan_round
 
 SIZES = (128, 256, 512, 1024, 1769, 2048, 3008)
@@ -23,7 +23,7 @@ def _run(problem: SearchProblem, base_ms: tuple[float, ...]) -> list[Observation
     observations: list[Observation] = []
     counts: dict[int, list[int]] = {}
     for _ in range(60):
-        plan = plan_round(problem, observations, elapsed_minutes=0, facts=Facts())
+        plan = plan_round(problem, observations, elapsed_minutes=0, context=RunContext())
         if not plan.batches:
             return observations
         for planned in plan.batches:
@@ -49,7 +49,7 @@ def _run(problem: SearchProblem, base_ms: tuple[float, ...]) -> list[Observation
 def test_a_rare_slow_payload_moves_mean_and_percentile(tmp_path: Path) -> None:
     """Weight 10 % and fifty times the duration: mean × 5.9, and p95 is the slow payload's."""
     problem = replace(problem_of(SIZES, current_mb=1769), payload_weights=(9.0, 1.0))
-    answer = recommend(conclude(problem, _run(problem, (20.0, 1000.0)), Facts()), stop_reason="")
+    answer = recommend(fit_run(problem, _run(problem, (20.0, 1000.0)), RunContext()), stop_reason="")
     current = answer.current
     assert current is not None
     assert current.duration_ms["mean"].estimate == pytest.approx(0.9 * 20 + 0.1 * 1000, rel=0.15)
@@ -63,12 +63,12 @@ def test_a_goal_below_the_slow_payload_needs_its_size(tmp_path: Path) -> None:
     goal = LatencyGoal(95, 500.0)
     often = replace(problem_of(SIZES, goal=goal), payload_weights=(0.8, 0.2))
     picked_mb = recommend(
-        conclude(often, _run(often, (20.0, 400.0)), Facts()), stop_reason=""
+        fit_run(often, _run(often, (20.0, 400.0)), RunContext()), stop_reason=""
     ).recommended.candidate.memory_mb
     assert picked_mb >= 1769
     rarely = replace(problem_of(SIZES, goal=goal), payload_weights=(0.99, 0.01))
     observations = _run(rarely, (20.0, 400.0))
-    answer = recommend(conclude(rarely, observations, Facts()), stop_reason="")
+    answer = recommend(fit_run(rarely, observations, RunContext()), stop_reason="")
     assert answer.recommended.candidate.memory_mb <= 512
 
 
@@ -77,8 +77,8 @@ def test_cold_starts_enter_cost_and_goal_by_their_share() -> None:
     warm = problem_of(SIZES, current_mb=1769)
     observations = _run(warm, (100.0,))
     cold = replace(warm, cold_start_share=0.1)
-    before = recommend(conclude(warm, observations, Facts()), stop_reason="").current
-    after = recommend(conclude(cold, observations, Facts()), stop_reason="").current
+    before = recommend(fit_run(warm, observations, RunContext()), stop_reason="").current
+    after = recommend(fit_run(cold, observations, RunContext()), stop_reason="").current
     assert before is not None
     assert after is not None
     expected_ms = 0.9 * 100 + 0.1 * (400 + 150)
@@ -90,5 +90,5 @@ def test_cold_starts_enter_cost_and_goal_by_their_share() -> None:
 def test_unknown_cold_share_is_said() -> None:
     """Where the share is not known, the answer is of warm invocations and says so."""
     problem = problem_of(SIZES)
-    answer = recommend(conclude(problem, _run(problem, (100.0,)), Facts()), stop_reason="")
+    answer = recommend(fit_run(problem, _run(problem, (100.0,)), RunContext()), stop_reason="")
     assert any("warm" in note and "not known" in note for note in answer.notes)

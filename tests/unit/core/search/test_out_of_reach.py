@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.unit.core.search.simulated import SimulatedFunction, problem_of, suggest
-from tuner.core.model import Batch, EarlierRun, Facts, LatencyGoal, Observation, SearchProblem, TuningBudget
-from tuner.core.search import conclude, open_study, recommend
+from tuner.core.model import Batch, EarlierRun, LatencyGoal, Observation, RunContext, SearchProblem, TuningBudget
+from tuner.core.search import fit_run, open_study, recommend
 from tuner.core.search.planning import plan_round
 
 
@@ -16,13 +16,13 @@ def test_goal_out_of_reach_ends_the_search_early(tmp_path: Path) -> None:
     function, study = SimulatedFunction(), open_study(tmp_path / "study.log", "function")
     observations: list[Observation] = []
     while True:
-        suggestion = suggest(problem, study, observations, elapsed_minutes=1, facts=Facts())
+        suggestion = suggest(problem, study, observations, elapsed_minutes=1, context=RunContext())
         if not suggestion.batches:
             break
         observations += [function.measure(batch) for batch in suggestion.batches]
     assert suggestion.stop_reason == "The goal is out of reach."
     assert sum(len(observation.invocations) for observation in observations) <= 25
-    answer = recommend(conclude(problem, observations, Facts()), stop_reason=suggestion.stop_reason)
+    answer = recommend(fit_run(problem, observations, RunContext()), stop_reason=suggestion.stop_reason)
     assert answer.verdict == "GOAL_NOT_MET"
     assert answer.recommended.samples > 0
 
@@ -31,20 +31,20 @@ def test_a_goal_that_only_earlier_runs_call_out_of_reach_is_measured_at_the_fast
     """A night that starts from an earlier one says GOAL_NOT_MET only of what it saw itself."""
     problem = problem_of((128, 512, 1769, 3008), goal=LatencyGoal(95, 5))
     function = SimulatedFunction()
-    facts = Facts(earlier=(EarlierRun("night-1", 0.5, tuple(_measured(problem, function, Facts()))),))
-    observations = _measured(problem, function, facts)
-    answer = recommend(conclude(problem, observations, facts), stop_reason="")
+    context = RunContext(earlier=(EarlierRun("night-1", 0.5, tuple(_measured(problem, function, RunContext()))),))
+    observations = _measured(problem, function, context)
+    answer = recommend(fit_run(problem, observations, context), stop_reason="")
     assert answer.verdict == "GOAL_NOT_MET"
     assert max(row.samples for row in answer.configurations if row.candidate.memory_mb >= 1769) > 0
     small = [observation for observation in observations if observation.candidate.memory_mb < 1769]
-    unseen = recommend(conclude(problem, small, facts), stop_reason="")
+    unseen = recommend(fit_run(problem, small, context), stop_reason="")
     assert unseen.verdict == "UNCERTAIN"
 
 
-def _measured(problem: SearchProblem, function: SimulatedFunction, facts: Facts) -> list[Observation]:
+def _measured(problem: SearchProblem, function: SimulatedFunction, context: RunContext) -> list[Observation]:
     """All that a run measures."""
     observations: list[Observation] = []
-    while batches := plan_round(problem, observations, elapsed_minutes=0.0, facts=facts).batches:
+    while batches := plan_round(problem, observations, elapsed_minutes=0.0, context=context).batches:
         number = len(observations) + 1
         observations += [
             function.measure(Batch(number, number, b.candidate, b.invocation_count, b.environment_count, b.reason))

@@ -13,14 +13,14 @@ from optuna.trial import TrialState
 
 from tests.unit.core.search.simulated import SimulatedFunction, measure_until_stop, problem_of, search, suggest
 from tuner.core.errors import InvalidRequest
-from tuner.core.model import Facts, LatencyGoal
+from tuner.core.model import LatencyGoal, RunContext
 from tuner.core.search import (
     SEARCH_SPACE,
     LeastLossSampler,
     StudySetAside,
     ask_round,
     batch_of,
-    conclude,
+    fit_run,
     open_study,
     recommend,
     tell,
@@ -60,8 +60,8 @@ def test_a_step_that_is_repeated_leaves_no_open_trial(tmp_path: Path) -> None:
     """When the suggesting step is retried, the batches of the lost answer fail and new ones are asked for."""
     problem = problem_of(SIZES)
     study = open_study(tmp_path / "s", "f")
-    first = suggest(problem, study, [], elapsed_minutes=0, facts=Facts())
-    again = suggest(problem, study, [], elapsed_minutes=0, facts=Facts())
+    first = suggest(problem, study, [], elapsed_minutes=0, context=RunContext())
+    again = suggest(problem, study, [], elapsed_minutes=0, context=RunContext())
     assert replace(first.batches[0], trial=again.batches[0].trial) == again.batches[0]
     assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.RUNNING]
 
@@ -90,11 +90,11 @@ def test_two_runs_on_one_study(tmp_path: Path) -> None:
     """Two writers of one journal get different trials and lose nothing."""
     problem = problem_of(SIZES)
     one, two = open_study(tmp_path / "s", "f"), open_study(tmp_path / "s", "f")
-    first = suggest(problem, one, [], elapsed_minutes=0, facts=Facts())
+    first = suggest(problem, one, [], elapsed_minutes=0, context=RunContext())
     function = SimulatedFunction()
     observation = function.measure(first.batches[0])
-    suggest(problem, one, [observation], elapsed_minutes=0, facts=Facts())
-    second = suggest(problem, two, [], elapsed_minutes=0, facts=Facts())
+    suggest(problem, one, [observation], elapsed_minutes=0, context=RunContext())
+    second = suggest(problem, two, [], elapsed_minutes=0, context=RunContext())
     numbers = [t.number for t in open_study(tmp_path / "s", "f").trials]
     assert numbers == list(range(len(numbers)))
     assert second.batches[0].trial not in {b.trial for b in first.batches}
@@ -104,13 +104,13 @@ def test_two_runs_on_one_study(tmp_path: Path) -> None:
 def test_impossible_durations_are_refused_by_name(tmp_path: Path, duration_ms: float) -> None:
     """NaN, negative and infinite durations name the invocation and its size."""
     problem = problem_of(SIZES)
-    first = suggest(problem, open_study(tmp_path / "s", "f"), [], elapsed_minutes=0, facts=Facts())
+    first = suggest(problem, open_study(tmp_path / "s", "f"), [], elapsed_minutes=0, context=RunContext())
     good = SimulatedFunction().measure(first.batches[0])
     bad = replace(good, invocations=(replace(good.invocations[0], request_id="r-bad", duration_ms=duration_ms),))
     with pytest.raises(InvalidRequest, match="r-bad"):
-        suggest(problem, open_study(tmp_path / "s", "f"), [bad], elapsed_minutes=0, facts=Facts())
+        suggest(problem, open_study(tmp_path / "s", "f"), [bad], elapsed_minutes=0, context=RunContext())
     with pytest.raises(InvalidRequest, match="1,024 MB"):
-        recommend(conclude(problem, [bad], Facts()), stop_reason="")
+        recommend(fit_run(problem, [bad], RunContext()), stop_reason="")
 
 
 def test_a_script_gets_its_batches_by_ask(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_script_gets_its_batches_by_ask(tmp_path: Path) -> None:
     assert [batch_of(trial) for trial in study.trials] == [b for s in run.suggestions for b in s.batches]
     assert sampler.observations(study) == run.observations
     assert stop_reason == run.suggestions[-1].stop_reason
-    assert recommend(conclude(problem, run.observations), stop_reason=stop_reason) == run.recommendation
+    assert recommend(fit_run(problem, run.observations), stop_reason=stop_reason) == run.recommendation
 
 
 def test_pending_trials_are_batches_of_the_round(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_another_sampler_goes_on_where_trials_are_running() -> None:
 def test_who_asks_for_more_than_is_worth_gets_one_invocation() -> None:
     """Optuna cannot say "no more": after the last batch it is today's size, once."""
     problem = problem_of(SIZES)
-    sampler = LeastLossSampler(problem, Facts(stop_requested=True))
+    sampler = LeastLossSampler(problem, RunContext(stop_requested=True))
     study = optuna.create_study(sampler=sampler)
     assert sampler.stop_reason(study) is not None
     batch = batch_of(study.ask(SEARCH_SPACE))

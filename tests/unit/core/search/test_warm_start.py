@@ -10,11 +10,17 @@ from functools import cache
 import pytest
 
 from tests.unit.core.search.simulated import SimulatedFunction, problem_of
-from tuner.core.model import Batch, Candidate, EarlierRun, Facts, LatencyGoal, Observation, SearchProblem
-from tuner.core.search import conclude, recommend, verify
-from tuner.core.search.earlier import MAX_AGE_DAYS, MAX_INVOCATIONS, recent, run_covariance, with_earlier_facts
-from tuner.core.search.evidence import read_evidence
+from tuner.core.model import Batch, Candidate, EarlierRun, LatencyGoal, Observation, RunContext, SearchProblem
+from tuner.core.search import fit_run, recommend, verify
 from tuner.core.search.planning import plan_round
+from tuner.core.search.samples import (
+    MAX_AGE_DAYS,
+    MAX_INVOCATIONS,
+    read_samples,
+    recent,
+    run_covariance,
+    with_earlier_outcomes,
+)
 from tuner.core.search.space import space_of
 
 SIZES = (128, 256, 512, 768, 1024, 1536, 1769, 2048, 3008)
@@ -32,9 +38,9 @@ def night(
 ) -> list[Observation]:
     """Everything that one run measures."""
     observations: list[Observation] = []
-    facts = Facts(earlier=earlier)
+    context = RunContext(earlier=earlier)
     for number in range(1, 60):
-        plan = plan_round(problem, observations, elapsed_minutes=0.0, facts=facts)
+        plan = plan_round(problem, observations, elapsed_minutes=0.0, context=context)
         if not plan.batches:
             return observations
         observations.extend(
@@ -57,19 +63,19 @@ def count(observations: list[Observation]) -> int:
     return sum(len(observation.invocations) for observation in observations)
 
 
-def second_night(change: Callable[[int], float], seed: int = 1) -> tuple[list[Observation], Facts]:
+def second_night(change: Callable[[int], float], seed: int = 1) -> tuple[list[Observation], RunContext]:
     """The run after the first one, on a function that may have changed."""
-    facts = Facts(earlier=(first_night(),))
-    return night(SimulatedFunction(change, seed=seed), facts.earlier), facts
+    context = RunContext(earlier=(first_night(),))
+    return night(SimulatedFunction(change, seed=seed), context.earlier), context
 
 
 def test_an_unchanged_function_is_confirmed_with_few_invocations() -> None:
     """Cold starts included, an unchanged night takes less than half of the first one and gives its answer."""
-    observations, facts = second_night(duration_ms)
+    observations, context = second_night(duration_ms)
     assert count(observations) <= 10
     assert count(observations) < count(list(first_night().observations)) / 2
-    cold = recommend(conclude(PROBLEM, first_night().observations, Facts()), stop_reason="")
-    warm = recommend(conclude(PROBLEM, observations, facts), stop_reason="")
+    cold = recommend(fit_run(PROBLEM, first_night().observations, RunContext()), stop_reason="")
+    warm = recommend(fit_run(PROBLEM, observations, context), stop_reason="")
     assert warm.verdict == cold.verdict == "GOAL_MET"
     assert warm.recommended.candidate == cold.recommended.candidate
     start = warm.warm_start
@@ -82,8 +88,8 @@ def test_an_unchanged_function_is_confirmed_with_few_invocations() -> None:
 
 def test_samples_are_those_of_this_run() -> None:
     """The result keeps what this run measured apart from what earlier ones did."""
-    observations, facts = second_night(duration_ms)
-    warm = recommend(conclude(PROBLEM, observations, facts), stop_reason="")
+    observations, context = second_night(duration_ms)
+    warm = recommend(fit_run(PROBLEM, observations, context), stop_reason="")
     own = sum(not i.cold for o in observations for i in o.invocations)
     assert sum(row.samples for row in warm.configurations) == own
     assert warm.warm_start is not None
@@ -95,8 +101,8 @@ def test_samples_are_those_of_this_run() -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_function_that_changed_is_noticed(factor: float, seed: int) -> None:
     """Half as slow again, or the other way round: the earlier runs are dropped, and the result says so."""
-    observations, facts = second_night(lambda memory_mb: factor * duration_ms(memory_mb), seed)
-    answer = recommend(conclude(PROBLEM, observations, facts), stop_reason="")
+    observations, context = second_night(lambda memory_mb: factor * duration_ms(memory_mb), seed)
+    answer = recommend(fit_run(PROBLEM, observations, context), stop_reason="")
     start = answer.warm_start
     assert start is not None
     assert not start.used
@@ -115,7 +121,7 @@ def test_the_answer_is_checked_where_it_will_run_and_at_another_size() -> None:
     asked = {o.candidate.memory_mb for o in observations if o.round == 2}
     assert len(asked) == 2
     first = [o for o in observations if o.round == 1]
-    plan = plan_round(PROBLEM, first, elapsed_minutes=0.0, facts=Facts(earlier=(first_night(),)))
+    plan = plan_round(PROBLEM, first, elapsed_minutes=0.0, context=RunContext(earlier=(first_night(),)))
     assert all("run night-1 still holds" in batch.reason for batch in plan.batches)
 
 
@@ -123,10 +129,10 @@ def test_out_of_memory_where_it_ran_before_is_a_change() -> None:
     """A size that worked and no longer does speaks louder than durations."""
     function = SimulatedFunction(duration_ms, outcome_at=lambda c: "out_of_memory" if c.memory_mb <= 1024 else "ok")
     observations = [function.measure(Batch(2, 1, Candidate(1024, "x86_64"), 2, 1, ""))]
-    verified = verify(PROBLEM, observations, Facts(earlier=(first_night(),)))
+    verified = verify(PROBLEM, observations, RunContext(earlier=(first_night(),)))
     assert not verified.warm_start.used
     assert "1,024 MB x86_64 no longer works" in verified.warm_start.reason
-    assert verified.facts.earlier == ()
+    assert verified.context.earlier == ()
 
 
 def test_a_size_that_ran_out_of_memory_is_not_asked_for_again() -> None:
@@ -137,25 +143,25 @@ def test_a_size_that_ran_out_of_memory_is_not_asked_for_again() -> None:
     assert all(o.candidate.memory_mb > 512 for o in observations)
     failing = SimulatedFunction(duration_ms, outcome_at=lambda _: "function_error")
     observation = failing.measure(Batch(1, 1, Candidate(256, "x86_64"), 2, 1, ""))
-    kept = with_earlier_facts([], [EarlierRun("old", 1.0, (observation,))])
+    kept = with_earlier_outcomes([], [EarlierRun("old", 1.0, (observation,))])
     assert [o.invocations for o in kept] == [()]
 
 
 def test_sizes_outside_the_space_are_left_out() -> None:
-    """Another night may ask for another space: what lies outside of it is no evidence, and no error."""
+    """Another night may ask for another space: what lies outside of it is no samples, and no error."""
     narrow = problem_of((512, 1024, 2048), goal=GOAL)
-    evidence = read_evidence(space_of(narrow), (), (first_night(),), run_covariance((first_night(),)))
-    assert 0 < evidence.warm_count < read_evidence(
+    samples = read_samples(space_of(narrow), (), (first_night(),), run_covariance((first_night(),)))
+    assert 0 < samples.warm_count < read_samples(
         space_of(PROBLEM), (), (first_night(),), run_covariance((first_night(),))
     ).warm_count  # fmt: skip
     observations = night(SimulatedFunction(duration_ms, seed=1), (first_night(),), narrow)
-    assert recommend(conclude(narrow, observations, Facts(earlier=(first_night(),))), stop_reason="").recommended
+    assert recommend(fit_run(narrow, observations, RunContext(earlier=(first_night(),))), stop_reason="").recommended
 
 
 def test_earlier_runs_without_a_common_size_are_not_used() -> None:
     """Nothing in common: the run is a first one, and says why."""
     other = problem_of((896, 3072), current_mb=896, goal=GOAL)
-    verified = verify(other, [], Facts(earlier=(first_night(),)))
+    verified = verify(other, [], RunContext(earlier=(first_night(),)))
     assert not verified.warm_start.used
     assert "night-1" in verified.warm_start.reason
 
@@ -175,7 +181,7 @@ def test_three_environments_are_asked_for_where_they_can_be_had() -> None:
     """With parallel invocations the answer rests on three environments, those of the night before among them."""
     problem = problem_of(SIZES, goal=GOAL, max_parallel=3)
     observations = night(SimulatedFunction(duration_ms, seed=1), (first_night(),), problem)
-    answer = recommend(conclude(problem, observations, Facts(earlier=(first_night(),))), stop_reason="")
+    answer = recommend(fit_run(problem, observations, RunContext(earlier=(first_night(),))), stop_reason="")
     recommended = answer.recommended.candidate
     earlier = [o for o in first_night().observations if o.candidate == recommended]
     before = {i.environment for o in earlier for i in o.invocations if not i.cold}

@@ -20,9 +20,9 @@ from tests.unit.core.search.simulated import (
     suggest,
 )
 from tuner.core.errors import NothingMeasured, RunInterrupted
-from tuner.core.model import Batch, Candidate, Facts, LatencyGoal, Observation, Outcome, TuningBudget
+from tuner.core.model import Batch, Candidate, LatencyGoal, Observation, Outcome, RunContext, TuningBudget
 from tuner.core.money.spending import spent_usd
-from tuner.core.search import conclude, open_study, payload_failure, recommend
+from tuner.core.search import fit_run, open_study, payload_failure, recommend
 from tuner.core.search.planning import plan_round
 from tuner.core.search.space import space_of
 
@@ -66,7 +66,7 @@ def test_without_a_goal_the_cheapest_is_recommended(tmp_path: Path) -> None:
 def test_round_one_checks_the_payload_at_the_current_size(tmp_path: Path) -> None:
     """The first round is one invocation at the current size."""
     problem = problem_of(current_mb=512)
-    first = suggest(problem, open_study(tmp_path / "s", "f"), [], elapsed_minutes=0, facts=Facts())
+    first = suggest(problem, open_study(tmp_path / "s", "f"), [], elapsed_minutes=0, context=RunContext())
     assert [(b.candidate.memory_mb, b.invocation_count, b.round) for b in first.batches] == [(512, 1, 1)]
 
 
@@ -74,7 +74,7 @@ def test_payload_failure_names_the_invocation(tmp_path: Path) -> None:
     """A function that fails at its current size is found out by that one invocation."""
     problem = problem_of()
     function = SimulatedFunction(outcome_at=lambda _: "function_error")
-    first = suggest(problem, open_study(tmp_path / "s", "f"), [], elapsed_minutes=0, facts=Facts())
+    first = suggest(problem, open_study(tmp_path / "s", "f"), [], elapsed_minutes=0, context=RunContext())
     failure = payload_failure([function.measure(first.batches[0])])
     assert failure is not None
     assert failure.error_type == "ValueError"
@@ -142,7 +142,7 @@ def test_every_size_fails(tmp_path: Path) -> None:
     function = SimulatedFunction(outcome_at=lambda c: outcomes[c.memory_mb])
     suggestions, observations = measure_until_stop(problem, function, tmp_path)
     with pytest.raises(NothingMeasured) as error:
-        recommend(conclude(problem, observations, Facts()), stop_reason=suggestions[-1].stop_reason or "")
+        recommend(fit_run(problem, observations, RunContext()), stop_reason=suggestions[-1].stop_reason or "")
     for memory_mb in ("128 MB", "512 MB", "1,024 MB"):
         assert memory_mb in error.value.message
 
@@ -154,23 +154,23 @@ def test_lost_logs_say_nothing_and_end_within_the_budget(tmp_path: Path) -> None
     suggestions, observations = measure_until_stop(problem, function, tmp_path)
     assert sum(len(o.invocations) for o in observations) <= 50
     with pytest.raises(NothingMeasured, match="left no record"):
-        recommend(conclude(problem, observations, Facts()), stop_reason=suggestions[-1].stop_reason or "")
+        recommend(fit_run(problem, observations, RunContext()), stop_reason=suggestions[-1].stop_reason or "")
 
 
 def test_stop_on_request(tmp_path: Path) -> None:
     """A requested stop ends the search at its next step; with nothing measured it is an interruption."""
     problem = problem_of()
-    stop = Facts(stop_requested=True)
-    ended = suggest(problem, open_study(tmp_path / "s", "f"), [], elapsed_minutes=0, facts=stop)
+    stop = RunContext(stop_requested=True)
+    ended = suggest(problem, open_study(tmp_path / "s", "f"), [], elapsed_minutes=0, context=stop)
     assert not ended.batches
     assert ended.stop_reason
     with pytest.raises(RunInterrupted):
-        recommend(conclude(problem, [], stop), stop_reason=ended.stop_reason)
+        recommend(fit_run(problem, [], stop), stop_reason=ended.stop_reason)
 
 
 def test_account_cap_clips_the_space(tmp_path: Path) -> None:
     """No size above the cap is asked for or recommended, and the report says why."""
-    run = search(problem_of(), SimulatedFunction(), tmp_path, Facts(memory_cap_mb=1536))
+    run = search(problem_of(), SimulatedFunction(), tmp_path, RunContext(memory_cap_mb=1536))
     assert all(b.candidate.memory_mb <= 1536 for s in run.suggestions for b in s.batches)
     largest = run.recommendation.configurations[-1]
     assert largest.infeasible_reason is not None
@@ -252,7 +252,7 @@ def test_what_always_holds(
     space = space_of(problem)
     observations: list[Observation] = []
     for _ in range(100):
-        plan = plan_round(problem, observations, elapsed_minutes=0.0, facts=Facts())
+        plan = plan_round(problem, observations, elapsed_minutes=0.0, context=RunContext())
         if not plan.batches:
             break
         killed_mb = max(
@@ -285,7 +285,7 @@ def test_what_always_holds(
     else:
         pytest.fail("the search does not end")
     try:
-        answer = recommend(conclude(problem, observations, Facts()), stop_reason=plan.stop_reason or "")
+        answer = recommend(fit_run(problem, observations, RunContext()), stop_reason=plan.stop_reason or "")
     except NothingMeasured:
         return
     assert answer.recommended.infeasible_reason is None
@@ -323,18 +323,18 @@ def test_order_of_equal_observations_does_not_matter(order: object) -> None:
         order.shuffle(invocations)  # type: ignore[attr-defined]
         shuffled.append(replace(observation, invocations=tuple(invocations)))
     order.shuffle(shuffled)  # type: ignore[attr-defined]
-    plan = plan_round(problem, part, elapsed_minutes=0, facts=Facts())
-    assert plan == plan_round(problem, shuffled, elapsed_minutes=0, facts=Facts())
-    answer = recommend(conclude(problem, part, Facts()), stop_reason="")
-    assert answer == recommend(conclude(problem, shuffled, Facts()), stop_reason="")
+    plan = plan_round(problem, part, elapsed_minutes=0, context=RunContext())
+    assert plan == plan_round(problem, shuffled, elapsed_minutes=0, context=RunContext())
+    answer = recommend(fit_run(problem, part, RunContext()), stop_reason="")
+    assert answer == recommend(fit_run(problem, shuffled, RunContext()), stop_reason="")
 
 
 def test_minutes_are_part_of_the_budget(tmp_path: Path) -> None:
     """No batch is asked for that could end after the last minute."""
     problem = replace(problem_of(), budget=TuningBudget(50, 10.0, 5.0), timeout_ms=60_000.0)
     study = open_study(tmp_path / "s", "f")
-    assert suggest(problem, study, [], elapsed_minutes=0, facts=Facts()).batches
-    late = suggest(problem, study, [], elapsed_minutes=4.5, facts=Facts())
+    assert suggest(problem, study, [], elapsed_minutes=0, context=RunContext()).batches
+    late = suggest(problem, study, [], elapsed_minutes=4.5, context=RunContext())
     assert not late.batches
 
 

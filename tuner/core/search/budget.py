@@ -9,12 +9,12 @@ from tuner.core.function.snap_start import copies_of
 from tuner.core.model import Candidate, Observation, SearchProblem
 from tuner.core.money.pricing import copy_cost_usd, restore_cost_usd
 from tuner.core.money.spending import spent_usd
-from tuner.core.search.evidence import invocation_count
+from tuner.core.search.samples import invocation_count
 from tuner.core.search.space import Space
 
 
 @dataclass(frozen=True)
-class Purse:
+class RemainingBudget:
     """What is left of a run's budget."""
 
     invocations: int
@@ -28,16 +28,18 @@ class Purse:
         worst_usd = _worst_usd(problem, space, candidate)
         worst_minutes = problem.worst_ms / 60_000 / max(1, parallel)
         left_usd = self.cost_usd - self._copy_usd(problem, candidate)
-        # A hair of slack, so that a sum of prices that is equal to the budget on paper fits it.
+        # A little slack, so that a sum of prices that is equal to the budget on paper fits it.
         by_cost = int(left_usd / worst_usd + 1e-9) if worst_usd > 0 else self.invocations
         by_time = int(self.minutes / worst_minutes + 1e-9)
         return max(0, min(self.invocations, by_cost, by_time))
 
-    def less(self, problem: SearchProblem, space: Space, candidate: Candidate, count: int, parallel: int = 1) -> Purse:
+    def after(
+        self, problem: SearchProblem, space: Space, candidate: Candidate, count: int, parallel: int = 1
+    ) -> RemainingBudget:
         """What is left after *count* invocations at *candidate* at their worst."""
         worst_minutes = problem.worst_ms / 60_000 / max(1, parallel)
         worst_usd = self._copy_usd(problem, candidate) + count * _worst_usd(problem, space, candidate)
-        return Purse(
+        return RemainingBudget(
             self.invocations - count,
             self.cost_usd - worst_usd,
             self.minutes - count * worst_minutes,
@@ -55,9 +57,11 @@ def _worst_usd(problem: SearchProblem, space: Space, candidate: Candidate) -> fl
     return float(billed_usd) + restore_cost_usd(problem, candidate)
 
 
-def purse_of(problem: SearchProblem, observations: Sequence[Observation], elapsed_minutes: float) -> Purse:
+def remaining_budget(
+    problem: SearchProblem, observations: Sequence[Observation], elapsed_minutes: float
+) -> RemainingBudget:
     """What is left after *observations*."""
-    return Purse(
+    return RemainingBudget(
         invocations=problem.budget.max_invocations - invocation_count(observations),
         cost_usd=problem.budget.max_cost_usd - spent_usd(problem, observations),
         minutes=problem.budget.max_minutes - elapsed_minutes,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.core.search.simulated import SimulatedFunction, problem_of, search
 from tuner.core.model import LatencyGoal, Strategy
-from tuner.core.search.strategy import balanced_losses, speed_losses, speed_objective
+from tuner.core.search.loss import balanced_losses, speed_losses, speed_objective
 
 ALL = np.array([True, True, True, True])
 DURATION_MS = np.array([[400.0, 200.0, 103.0, 100.0]])

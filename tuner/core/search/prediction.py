@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuner.core.model import Interval, Observation, SearchProblem
-from tuner.core.search.noise import TAIL_FACTORS, log_mean, log_quantile, normal_cdf, normal_quantile
+from tuner.core.search import priors
+from tuner.core.search.noise import log_mean, log_quantile, normal_cdf, normal_quantile
 from tuner.core.search.posterior import Draws
-from tuner.core.search.slices import CACHED, slices
-from tuner.core.search.space import FloatArray, Space
+from tuner.core.search.space import CACHED, FloatArray, Space, slices
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def cold_starts_of(problem: SearchProblem, observations: Sequence[Observation]) 
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Prediction:
     """Draws × candidates of what a choice depends on."""
 
     draws: Draws
@@ -63,11 +63,11 @@ class Outlook:
         return np.asarray(np.median(self.percentile_ms, axis=0))
 
 
-def outlook_of(space: Space, draws: Draws, problem: SearchProblem, cold: ColdStarts = WARM_ONLY) -> Outlook:
+def predict(space: Space, draws: Draws, problem: SearchProblem, cold: ColdStarts = WARM_ONLY) -> Prediction:
     """Price every draw, and read the goal's percentile from its noise."""
     goal = problem.goal
     percentile_ms = percentile_of(draws, goal.percentile, cold) if goal is not None else None
-    return Outlook(draws, cold, space.cost_per_million_usd(mean_of(draws, cold)), percentile_ms)
+    return Prediction(draws, cold, space.cost_per_million_usd(mean_of(draws, cold)), percentile_ms)
 
 
 def mean_of(draws: Draws, cold: ColdStarts = WARM_ONLY) -> FloatArray:
@@ -137,5 +137,5 @@ def intervals_of(values: FloatArray) -> list[Interval]:
 
 def slowest_ms(draws: Draws, pick: int) -> FloatArray:
     """Draws: what an invocation of the slowest payload and tail that were ever assumed takes at a candidate."""
-    result: FloatArray = np.exp(draws.log_median[:, :, pick].max(axis=1) + 2 * draws.spread) * TAIL_FACTORS[-1]
+    result: FloatArray = np.exp(draws.log_median[:, :, pick].max(axis=1) + 2 * draws.spread) * priors.TAIL_FACTORS[-1]
     return result

@@ -1,12 +1,12 @@
-"""What a change is worth, under the belief that the recommendation was chosen from."""
+"""What a change is worth, under the fit that the recommendation was chosen from."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.unit.core.search.simulated import SimulatedFunction, problem_of
-from tuner.core.model import Batch, Candidate, Facts, LatencyGoal, Observation, Outcome, Recommendation
-from tuner.core.search import conclude, recommend
+from tuner.core.model import Batch, Candidate, LatencyGoal, Observation, Outcome, Recommendation, RunContext
+from tuner.core.search import fit_run, recommend
 
 
 def answer(
@@ -30,7 +30,7 @@ def answer(
         function.measure(Batch(1, trial, Candidate(memory_mb, "x86_64"), count, 3, ""))
         for trial, memory_mb in enumerate(durations_ms)
     ]
-    return recommend(conclude(problem, seen, Facts()), stop_reason="enough")
+    return recommend(fit_run(problem, seen, RunContext()), stop_reason="enough")
 
 
 CURVE = {256: 800.0, 512: 400.0, 640: 325.0, 1024: 210.0, 2048: 195.0}

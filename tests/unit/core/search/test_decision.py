@@ -7,9 +7,11 @@ import pytest
 
 from tests.unit.core.search.simulated import problem_of
 from tuner.core.model import LatencyGoal
-from tuner.core.search.choice import choose_cheapest_meeting, judge
-from tuner.core.search.next_batch import price_per_invocation
-from tuner.core.search.noise import TAIL_FACTORS, log_quantile, normal_cdf, normal_quantile
+from tuner.core.search.acquisition import price_per_invocation
+from tuner.core.search.decision import verdict_of
+from tuner.core.search.loss import choose_cheapest_meeting
+from tuner.core.search.noise import log_quantile, normal_cdf, normal_quantile
+from tuner.core.search.priors import TAIL_FACTORS
 from tuner.core.search.space import space_of
 
 GOAL = LatencyGoal(95, 300.0)
@@ -40,26 +42,26 @@ def test_pick_is_rounded_only_where_that_costs_next_to_nothing() -> None:
 )
 def test_verdict(met: float, unreachable: float, estimate_ms: float, verdict: str) -> None:
     """Met or out of reach with the asked confidence, else uncertain; never met with an estimate over the limit."""
-    result = judge(
+    result = verdict_of(
         GOAL, confidence=0.9, met=met, unreachable=unreachable, estimate_ms=estimate_ms, within_tolerance=1.0
     )
-    assert result.verdict == verdict
+    assert result[0] == verdict
 
 
 def test_what_cannot_be_shown_is_uncertain() -> None:
     """A percentile that only the assumed tail speaks of is never claimed."""
-    result = judge(
+    result = verdict_of(
         GOAL, confidence=0.9, met=0.99, unreachable=0.0, estimate_ms=100.0, within_tolerance=1.0, provable=False
     )
-    assert result.verdict == "UNCERTAIN"
+    assert result[0] == "UNCERTAIN"
 
 
 def test_no_goal_is_out_of_reach_of_a_size_that_did_not_run() -> None:
     """Without a warm sample of this run at the fastest size the verdict is uncertain."""
-    result = judge(
+    result = verdict_of(
         GOAL, confidence=0.9, met=0.02, unreachable=0.99, estimate_ms=350.0, within_tolerance=1.0, fastest_seen=False
     )
-    assert (result.verdict, result.confidence) == ("UNCERTAIN", 0.99)
+    assert result == ("UNCERTAIN", 0.99)
 
 
 def test_an_invocation_is_cheaper_to_a_busy_function() -> None:

@@ -1,16 +1,23 @@
-"""What the observations of a run say: usable durations, who shares an environment, what was spent."""
+"""What the observations of a run, and of those before it, say of durations; how far runs may lie apart.
+
+A run's durations share a factor of their own: the hosts of that hour, what the
+function calls, how full its tables are. So what an earlier run measured tells
+the curve's shape and the noise as well as today's own invocations do, and its
+level less well the older it is.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tuner.core.errors import InvalidRequest
 from tuner.core.measurement.disturbance import error_ratio, is_left_out
 from tuner.core.model import EarlierRun, Invocation, Observation, SearchProblem
+from tuner.core.search import priors
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 
 _SHORTEST_MS = 0.01
@@ -18,7 +25,7 @@ _SHORTEST_MS = 0.01
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Samples:
     """Successful, measured invocations as parallel arrays, sorted so that their order cannot matter."""
 
     log_ms: FloatArray
@@ -73,12 +80,12 @@ class Evidence:
         return np.bincount(self.environment_candidate[seen], minlength=size).astype(np.int64)
 
 
-def read_evidence(
+def read_samples(
     space: Space,
     observations: Sequence[Observation],
     earlier: Sequence[EarlierRun] = (),
     run_covariance: FloatArray | None = None,
-) -> Evidence:
+) -> Samples:
     """Arrays of the invocations that can teach something about durations.
 
     An invocation that names no environment is taken to share one with the
@@ -114,7 +121,7 @@ def read_evidence(
     environments: dict[tuple[int, int, str], int] = {}
     for run, index, environment, *_ in rows:
         environments.setdefault((run, index, environment), len(environments))
-    return Evidence(
+    return Samples(
         log_ms=np.array([row[5] for row in rows]),
         candidate=np.array([row[1] for row in rows], dtype=np.int64),
         environment=np.array([environments[row[:3]] for row in rows], dtype=np.int64),
@@ -170,3 +177,53 @@ def round_number(observations: Sequence[Observation]) -> int:
 def is_single_payload(problem: SearchProblem) -> bool:
     """Whether every invocation gets the same payload."""
     return len(problem.payload_weights) <= 1
+
+
+MAX_AGE_DAYS = 60.0
+MAX_RUNS = 12
+MAX_INVOCATIONS = 64
+"""More of them would slow every suggestion and say little more."""
+
+_LASTING = frozenset({"ok", "out_of_memory", "timeout"})
+"""Outcomes that follow from code, payload and size. An error may have had a cause that is gone."""
+
+
+def run_covariance(earlier: Sequence[EarlierRun], own_spread: float | None = None) -> FloatArray:
+    """Covariance of how far each run's durations lie from this run's, in log; the first row is this run's, 0.
+
+    This run's own deviation is common to all differences, so that many earlier
+    runs together do not pretend to know today's level.
+
+    Args:
+        earlier: The latest first.
+        own_spread: Of this run's own deviation; by the age of the latest where absent.
+    """
+    size = len(earlier) + 1
+    result = np.zeros((size, size))
+    if earlier:
+        if own_spread is None:
+            own_spread = priors.RUN_SPREAD * float(np.sqrt(1 + earlier[0].age_days / priors.DAYS_TO_DOUBLE))
+        result[1:, 1:] = own_spread**2 + priors.RUN_SPREAD**2 * np.eye(size - 1)
+    return result
+
+
+def with_earlier_outcomes(observations: Sequence[Observation], earlier: Sequence[EarlierRun]) -> list[Observation]:
+    """Give the observations from which facts about sizes follow, the earlier runs' lasting ones among them."""
+    lasting = [
+        replace(observation, invocations=tuple(i for i in observation.invocations if i.outcome in _LASTING))
+        for run in earlier
+        for observation in run.observations
+    ]
+    return [*observations, *lasting]
+
+
+def recent(runs: Sequence[EarlierRun]) -> tuple[EarlierRun, ...]:
+    """Those that are worth reading: the latest first, not too old, and no more invocations than help."""
+    chosen: list[EarlierRun] = []
+    count = 0
+    for run in sorted(runs, key=lambda run: (run.age_days, run.run_id)):
+        count += sum(len(observation.invocations) for observation in run.observations)
+        if run.age_days > MAX_AGE_DAYS or len(chosen) == MAX_RUNS or (chosen and count > MAX_INVOCATIONS):
+            break
+        chosen.append(run)
+    return tuple(chosen)

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from tests.unit.core.search.simulated import problem_of
-from tuner.core.model import Candidate, Facts, Invocation, Observation
+from tuner.core.model import Candidate, Invocation, Observation, RunContext
 from tuner.core.request.memory_sizes import ONE_VCPU_MB
-from tuner.core.search.belief import believe
-from tuner.core.search.cpu_time import shape_log_weights
-from tuner.core.search.evidence import read_evidence
-from tuner.core.search.outlook import mean_of
-from tuner.core.search.shapes import SHAPE_COUNT, log_shapes, utilisation
+from tuner.core.search.fit import fit_posterior
+from tuner.core.search.prediction import mean_of
+from tuner.core.search.samples import read_samples
+from tuner.core.search.shapes import SHAPE_COUNT, log_shapes, shape_log_weights, utilisation
 from tuner.core.search.space import FloatArray, space_of
 
 SIZES = (128, 256, 512, 1024, 1769, 2048, 3008)
@@ -26,20 +25,20 @@ def _seen(cpu_ms: float | None, *, memory_mb: int = 1024, duration_ms: float = 1
 
 def _weights(*observations: Observation) -> FloatArray:
     space = space_of(PROBLEM)
-    weights = shape_log_weights(space, read_evidence(space, observations), SHAPE_COUNT)
+    weights = shape_log_weights(space, read_samples(space, observations), SHAPE_COUNT)
     assert weights is not None
     return weights
 
 
 def _unknown(*observations: Observation) -> bool:
     space = space_of(PROBLEM)
-    return shape_log_weights(space, read_evidence(space, observations), SHAPE_COUNT) is None
+    return shape_log_weights(space, read_samples(space, observations), SHAPE_COUNT) is None
 
 
 def _fall(*observations: Observation) -> float:
     """How much slower 128 MB is expected to be than 1,024 MB."""
-    belief = believe(PROBLEM, observations, Facts())
-    mean_ms = np.median(mean_of(belief.outlook.draws), axis=0)
+    fit = fit_posterior(PROBLEM, observations, RunContext())
+    mean_ms = np.median(mean_of(fit.prediction.draws), axis=0)
     return float(mean_ms[0] / mean_ms[3])
 
 

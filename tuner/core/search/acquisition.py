@@ -1,4 +1,10 @@
-"""The worth of a next batch: how much its fantasised outcomes lower the loss of the pick, against its price."""
+"""The acquisition function: by how much a batch's outcomes would lower the expected loss of the pick, over its price.
+
+It is the expected value of sample information (Raiffa and Schlaifer, 1961),
+which Bayesian optimisation calls the knowledge gradient (Frazier, Powell and
+Dayanik, 2009): outcomes are simulated from the posterior, each re-weights the
+draws, and the pick is chosen anew.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.search.belief import UNDECIDED_LOSS, Belief
+from tuner.core.search.fit import UNDECIDED_LOSS, Fit
 from tuner.core.search.noise import normal_quantile
 from tuner.core.search.space import FloatArray, IntArray
 
-FANTASY_COUNT = 48
+OUTCOME_COUNT = 48
 ACTION_LIMIT = 28
 ACTION_DISTANCE = 0.02
 """Candidates nearer than this, in log memory, are one action."""
@@ -66,7 +72,7 @@ class Option:
 
 
 def choose_batches(
-    belief: Belief,
+    fit: Fit,
     max_parallel: int,
     first_cold: bool,
     affordable: Callable[[int, Sequence[Option]], int],
@@ -76,62 +82,62 @@ def choose_batches(
     """The batches of the next round: the one of most worth for its price, and others that add to it.
 
     All sites are looked at with one warm invocation first, the best of them
-    again with more fantasies and more invocations. A further batch counts only
+    again with more simulated and more invocations. A further batch counts only
     for what it adds to those before it, and must be worth FURTHER_RATIO of its
     price: it is asked for without knowing their outcome.
 
     Args:
-        belief: What is known now.
+        fit: What is known now.
         max_parallel: Over how many environments a batch may be spread.
         first_cold: Whether the first invocation on a new environment is a cold start, and no warm sample.
         affordable: How many invocations at a candidate fit the budget after some batches.
-        generator: Source of the fantasised outcomes.
+        generator: Source of the simulated outcomes.
         monthly_invocations: The function's traffic; None where it is not known.
 
     Returns:
         Empty where none is worth its price, None where none is affordable.
     """
-    appraisal = _Appraisal(belief, max_parallel, first_cold, price_per_invocation(monthly_invocations), generator)
-    sites = [
-        int(site) for site in _sites(belief) if 1 + appraisal.cold_count(int(site), 1) <= affordable(int(site), [])
-    ]
+    acquisition = _Acquisition(fit, max_parallel, first_cold, price_per_invocation(monthly_invocations), generator)
+    sites = [int(site) for site in _sites(fit) if 1 + acquisition.cold_count(int(site), 1) <= affordable(int(site), [])]
     if not sites:
         return None
-    finalists = [option.candidate for option in appraisal.glance(sites)[:FINALIST_LIMIT]]
+    finalists = [option.candidate for option in acquisition.screen(sites)[:FINALIST_LIMIT]]
     chosen: list[Option] = []
     while len(chosen) < BATCHES_PER_ROUND:
         apart = [site for site in finalists if site not in {option.candidate for option in chosen}]
-        best = appraisal.best(apart, chosen, lambda site: affordable(site, chosen))
+        best = acquisition.best(apart, chosen, lambda site: affordable(site, chosen))
         if best is None or best.ratio < (FURTHER_RATIO if chosen else 1.0):
             break
         chosen.append(best)
-        appraisal.take(best)
+        acquisition.add(best)
     return chosen
 
 
-class _Appraisal:
-    """What options are worth, after the batches that were already taken into the round."""
+class _Acquisition:
+    """What options are worth, after the batches that were already added to the round."""
 
     def __init__(
-        self, belief: Belief, max_parallel: int, first_cold: bool, per_invocation: float, generator: np.random.Generator
+        self, fit: Fit, max_parallel: int, first_cold: bool, per_invocation: float, generator: np.random.Generator
     ) -> None:
-        self._belief = belief
+        self._fit = fit
         self._max_parallel = max_parallel
         self._first_cold = first_cold
         self._per_invocation = per_invocation
-        self._stakes = _stakes_of(belief, generator)
-        cost = belief.outlook.cost_per_million_usd.mean(axis=0)
-        self._relative_cost = cost / cost[belief.pick]
-        self._few = fantasies_of(len(belief.loss), FANTASY_COUNT // 2, generator)
-        self._many = [fantasies_of(len(belief.loss), FANTASY_COUNT, generator) for _ in range(BATCHES_PER_ROUND)]
+        self._table = _loss_table(fit, generator)
+        cost = fit.prediction.cost_per_million_usd.mean(axis=0)
+        self._relative_cost = cost / cost[fit.pick]
+        self._few = simulate_outcomes(len(fit.loss), OUTCOME_COUNT // 2, generator)
+        self._many = [simulate_outcomes(len(fit.loss), OUTCOME_COUNT, generator) for _ in range(BATCHES_PER_ROUND)]
         self._taken: FloatArray | float = 0.0
         """Logarithm of the likelihoods of the outcomes of what was taken: outcomes × draws."""
         self._taken_count = 0
         self._taken_gain = 0.0
 
-    def glance(self, sites: Sequence[int]) -> list[Option]:
+    def screen(self, sites: Sequence[int]) -> list[Option]:
         """A first estimate for each site, best first."""
-        options = [self._option(site, 1, 1, outcome_log_weights(self._belief, site, 1, 1, self._few)) for site in sites]
+        options = [
+            self._option(site, 1, 1, outcome_log_likelihoods(self._fit, site, 1, 1, self._few)) for site in sites
+        ]
         return sorted(options, key=lambda option: (-option.ratio, option.candidate))
 
     def best(self, sites: Sequence[int], chosen: Sequence[Option], affordable: Callable[[int], int]) -> Option | None:
@@ -147,7 +153,7 @@ class _Appraisal:
         ]
         return min(options, key=lambda option: (-option.ratio, option.candidate, option.warm_count), default=None)
 
-    def take(self, option: Option) -> None:
+    def add(self, option: Option) -> None:
         """Let the options that follow count only for what they add."""
         self._taken = self._log_weights(
             option.candidate, option.warm_count, option.environment_count, self._taken_count
@@ -157,24 +163,24 @@ class _Appraisal:
 
     def cold_count(self, site: int, environment_count: int) -> int:
         """How many invocations of a batch are lost to cold starts."""
-        return max(0, environment_count - len(self._belief.known_environments[site])) if self._first_cold else 0
+        return max(0, environment_count - len(self._fit.known_environments[site])) if self._first_cold else 0
 
     def _log_weights(self, site: int, warm_count: int, environment_count: int, number: int) -> FloatArray:
         # The outcomes of one round belong to the same worlds, each with its own scatter.
-        result: FloatArray = self._taken + outcome_log_weights(
-            self._belief, site, warm_count, environment_count, self._many[number]
+        result: FloatArray = self._taken + outcome_log_likelihoods(
+            self._fit, site, warm_count, environment_count, self._many[number]
         )
         return result
 
     def _option(self, site: int, warm_count: int, environment_count: int, log_weights: FloatArray) -> Option:
         invocation_count = warm_count + self.cold_count(site, environment_count)
         price = self._per_invocation * invocation_count * (0.5 + 0.5 * float(self._relative_cost[site]))
-        gain = _gain(self._stakes, log_weights) - self._taken_gain
+        gain = _value_of_information(self._table, log_weights) - self._taken_gain
         return Option(site, warm_count, environment_count, invocation_count, gain, price)
 
 
 @dataclass(frozen=True)
-class _Stakes:
+class _LossTable:
     """What depends on the next batch, in two halves of the draws.
 
     Columns: the loss of each action, whether it meets the goal, and one for
@@ -197,20 +203,20 @@ class _Stakes:
         return result
 
 
-def _stakes_of(belief: Belief, generator: np.random.Generator) -> _Stakes:
-    order = np.argsort(belief.expected_loss, kind="stable")
-    actions = _spread_apart(belief, order[belief.allowed[order]], ACTION_LIMIT, ACTION_DISTANCE)
-    columns = [belief.loss[:, actions]]
-    if belief.met is not None and belief.unreachable is not None:
-        columns += [belief.met[:, actions], belief.unreachable[:, None]]
+def _loss_table(fit: Fit, generator: np.random.Generator) -> _LossTable:
+    order = np.argsort(fit.expected_loss, kind="stable")
+    actions = _spread_apart(fit, order[fit.allowed[order]], ACTION_LIMIT, ACTION_DISTANCE)
+    columns = [fit.loss[:, actions]]
+    if fit.met is not None and fit.unreachable is not None:
+        columns += [fit.met[:, actions], fit.unreachable[:, None]]
     table = np.concatenate(columns, axis=1)
     by_chance = generator.permutation(len(table))
     halves = (by_chance[: len(table) // 2], by_chance[len(table) // 2 :])
-    return _Stakes(halves, (table[halves[0]], table[halves[1]]), len(actions), belief.confidence)
+    return _LossTable(halves, (table[halves[0]], table[halves[1]]), len(actions), fit.confidence)
 
 
 @dataclass(frozen=True)
-class Fantasies:
+class SimulatedOutcomes:
     """The worlds that outcomes are drawn from, the same for every option so that they can be compared."""
 
     world: IntArray
@@ -220,33 +226,33 @@ class Fantasies:
     """Standard normal: where the outcome's own spread lies within its distribution."""
 
 
-def fantasies_of(draw_count: int, count: int, generator: np.random.Generator) -> Fantasies:
+def simulate_outcomes(draw_count: int, count: int, generator: np.random.Generator) -> SimulatedOutcomes:
     """Draw *count* outcomes' worlds, evenly over the draws, and their scatter."""
     strata = (generator.permutation(count) + 0.5) / count
-    return Fantasies(
+    return SimulatedOutcomes(
         world=np.linspace(0, draw_count - 1, count).astype(np.int64),
         scatter=normal_quantile(strata),
         own_spread=generator.standard_normal(count),
     )
 
 
-def _sites(belief: Belief) -> IntArray:
+def _sites(fit: Fit) -> IntArray:
     """Candidates worth a look: those that might be recommended, and a spread over all that are allowed."""
-    allowed = np.flatnonzero(belief.allowed)
+    allowed = np.flatnonzero(fit.allowed)
     if len(allowed) <= SITE_LIMIT:
         return allowed
-    order = allowed[np.argsort(belief.expected_loss[allowed], kind="stable")]
-    near = _spread_apart(belief, order, SITE_LIMIT // 2, 0.05)
+    order = allowed[np.argsort(fit.expected_loss[allowed], kind="stable")]
+    near = _spread_apart(fit, order, SITE_LIMIT // 2, 0.05)
     positions = np.linspace(0, 1, SITE_LIMIT - len(near))
-    log_memory = belief.space.log_memory[allowed]
+    log_memory = fit.space.log_memory[allowed]
     wanted = log_memory.min() + positions * (log_memory.max() - log_memory.min())
     wide = allowed[np.abs(log_memory[None, :] - wanted[:, None]).argmin(axis=1)]
     return np.unique(np.concatenate([near, wide]))
 
 
-def _spread_apart(belief: Belief, order: IntArray, limit: int, distance: float) -> IntArray:
+def _spread_apart(fit: Fit, order: IntArray, limit: int, distance: float) -> IntArray:
     """The first of *order* that are at least *distance* apart in log memory, or differ in architecture."""
-    space = belief.space
+    space = fit.space
     taken: list[int] = []
     for index in order:
         if len(taken) == limit:
@@ -261,7 +267,7 @@ def _spread_apart(belief: Belief, order: IntArray, limit: int, distance: float) 
     return np.array(taken, dtype=np.int64)
 
 
-def _gain(stakes: _Stakes, log_weights: FloatArray) -> float:
+def _value_of_information(table: _LossTable, log_weights: FloatArray) -> float:
     """Expected fall of the pick's loss by being told an outcome.
 
     Each outcome re-weights all draws by its likelihood. To choose and to judge
@@ -269,46 +275,46 @@ def _gain(stakes: _Stakes, log_weights: FloatArray) -> float:
     hundred; to choose with one half and judge with the other slights it.
 
     Args:
-        stakes: What depends on the pick, in two halves of the draws.
+        table: What depends on the pick, in two halves of the draws.
         log_weights: Outcomes × draws, up to a constant per row.
     """
     weight = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-    parts = [weight[:, half] for half in stakes.halves]
-    sums = [part @ columns for part, columns in zip(parts, stakes.columns, strict=True)]
+    parts = [weight[:, half] for half in table.halves]
+    sums = [part @ columns for part, columns in zip(parts, table.columns, strict=True)]
     masses = [np.maximum(part.sum(axis=1, keepdims=True), 1e-30) for part in parts]
     halves = [total / mass for total, mass in zip(sums, masses, strict=True)]
     rows = np.arange(len(weight))
     gain = 0.0
     for chooser, judge in (halves, halves[::-1]):
         # Before the outcome the means are those after it, averaged: so only being told counts.
-        chosen_after = stakes.expected_loss(chooser).argmin(axis=1)
-        chosen_now = stakes.expected_loss(chooser.mean(axis=0)).argmin()
-        judged_now = stakes.expected_loss(judge.mean(axis=0))[chosen_now]
-        gain += 0.5 * float(judged_now - stakes.expected_loss(judge)[rows, chosen_after].mean())
+        chosen_after = table.expected_loss(chooser).argmin(axis=1)
+        chosen_now = table.expected_loss(chooser.mean(axis=0)).argmin()
+        judged_now = table.expected_loss(judge.mean(axis=0))[chosen_now]
+        gain += 0.5 * float(judged_now - table.expected_loss(judge)[rows, chosen_after].mean())
     return gain
 
 
-def outcome_log_weights(
-    belief: Belief, site: int, warm_count: int, environment_count: int, fantasies: Fantasies
+def outcome_log_likelihoods(
+    fit: Fit, site: int, warm_count: int, environment_count: int, simulated: SimulatedOutcomes
 ) -> FloatArray:
-    """Outcomes × draws: the log likelihood of each fantasised outcome in each draw, up to a constant per row."""
-    draws = belief.outlook.draws
+    """Outcomes × draws: the log likelihood of each simulated outcome in each draw, up to a constant per row."""
+    draws = fit.prediction.draws
     centre = np.einsum("sp,p->s", draws.log_median[:, :, site], draws.payload_share)
     variance = draws.noise**2 / warm_count
-    known = belief.known_environments[site][:environment_count]
+    known = fit.known_environments[site][:environment_count]
     new_count = environment_count - len(known)
     if len(known):
         centre = centre + draws.environment[:, known].sum(axis=1) / environment_count
     if new_count:
         variance = variance + draws.environment_spread**2 * new_count / environment_count**2
-    world = fantasies.world
-    outcome = centre[world] + np.sqrt(variance[world]) * fantasies.scatter
+    world = simulated.world
+    outcome = centre[world] + np.sqrt(variance[world]) * simulated.scatter
     wide = variance + (_KERNEL_RATIO * centre.std()) ** 2
     log_weight: FloatArray = (outcome[:, None] - centre[None, :]) ** 2 * (-0.5 / wide) - 0.5 * np.log(wide)
     if warm_count > 1:
         freedom = warm_count - 1
         # Wilson and Hilferty's approximation of a chi-square from a normal.
-        cube = 1 - 2 / (9 * freedom) + fantasies.own_spread * math.sqrt(2 / (9 * freedom))
+        cube = 1 - 2 / (9 * freedom) + simulated.own_spread * math.sqrt(2 / (9 * freedom))
         single = draws.noise**2
         if environment_count > 1:
             single = single + draws.environment_spread**2

@@ -1,0 +1,154 @@
+"""The posterior fitted to a run's samples: draws, the loss of every candidate, and the pick of least expected loss."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tuner.core.model import Candidate, LatencyGoal, Observation, RunContext, SearchProblem
+from tuner.core.search.bounded import bounded
+from tuner.core.search.feasibility import ruled_out
+from tuner.core.search.loss import choose_cheapest_meeting, losses, strategy_losses, strategy_objective
+from tuner.core.search.posterior import Posterior
+from tuner.core.search.prediction import Prediction, cold_starts_of, predict
+from tuner.core.search.samples import Samples, read_samples, run_covariance, with_earlier_outcomes
+from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, space_of
+from tuner.core.search.warm_start import Verified, verify
+
+DRAW_COUNT = 800
+FINAL_DRAW_COUNT = 1600
+ROUNDING_SHARE = 0.05
+"""Rounding the pick to a size that people type may lose this share of the tolerance."""
+SEEN_SHARE = 0.1
+"""Of the tolerance: what it may cost to recommend a size that was measured over one that was not."""
+ENVIRONMENTS_WANTED = 3
+"""Execution environments that a recommended size is seen on, where they can be had."""
+UNDECIDED_LOSS = 0.02
+"""What an undecided verdict loses: as much as 2 % extra cost."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A posterior reduced to draws, and the pick that follows."""
+
+    space: Space
+    samples: Samples
+    prediction: Prediction
+    goal: LatencyGoal | None
+    confidence: float
+    allowed: BoolArray
+    reasons: Mapping[Candidate, str]
+    loss: FloatArray
+    """Draws × candidates."""
+    met: FloatArray | None
+    """Draws × candidates: 1.0 where the goal is met."""
+    unreachable: FloatArray | None
+    """Draws: 1.0 where no candidate meets the goal."""
+    expected_loss: FloatArray
+    """Candidates; infinite where not allowed. An undecided verdict is part of it."""
+    pick: int
+    known_environments: tuple[IntArray, ...]
+
+
+def generator_of(problem: SearchProblem, samples: Samples, purpose: str) -> np.random.Generator:
+    """A random stream that depends on the seed and on what was seen, never on the order it came in."""
+    return np.random.default_rng([problem.seed, len(samples.log_ms), zlib.crc32(purpose.encode())])
+
+
+def fit_posterior(
+    problem: SearchProblem, observations: Sequence[Observation], context: RunContext, *, draw_count: int | None = None
+) -> Fit:
+    """Fit the posterior to *observations* and choose under it.
+
+    With no candidate left that is allowed, ``pick`` is the current one and
+    every expected loss is infinite.
+    """
+    space = space_of(problem)
+    samples = read_samples(space, observations, context.earlier, run_covariance(context.earlier))
+    reasons = ruled_out(problem, with_earlier_outcomes(observations, context.earlier), context)
+    eligible = problem.candidates if problem.design is None else problem.design.candidates
+    allowed = np.array([candidate not in reasons and candidate in eligible for candidate in problem.candidates])
+    draws = Posterior(space, samples, problem.payload_weights).draw(
+        draw_count or DRAW_COUNT, generator_of(problem, samples, "draw")
+    )
+    prediction = predict(space, draws, problem, cold_starts_of(problem, observations))
+    size = len(space.candidates)
+    fit = Fit(
+        space, samples, prediction, problem.goal, problem.confidence, allowed, reasons,
+        loss=np.full(prediction.cost_per_million_usd.shape, np.inf), met=None, unreachable=None,
+        expected_loss=np.full(size, np.inf), pick=space.index_of(problem.current),
+        known_environments=_known_environments(samples, size),
+    )  # fmt: skip
+    return chosen_under(problem, fit, prediction) if allowed.any() else fit
+
+
+def chosen_under(problem: SearchProblem, fit: Fit, prediction: Prediction) -> Fit:
+    """Choose under *problem*'s goal or strategy from a prediction on the fit's draws; some candidate is allowed."""
+    space, allowed, goal = fit.space, fit.allowed, problem.goal
+    by_strategy = goal is None and problem.strategy != "cost"
+    loss = strategy_losses(problem, prediction, allowed) if by_strategy else losses(prediction, goal, allowed)
+    expected = strategy_objective(problem, prediction, allowed) if by_strategy else loss.mean(axis=0)
+    met = unreachable = None
+    if goal is not None and prediction.percentile_ms is not None:
+        met = (prediction.percentile_ms <= goal.limit_ms).astype(np.float64)
+        unreachable = (np.where(allowed, met, 0.0).max(axis=1) == 0).astype(np.float64)
+        undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
+        expected = expected + UNDECIDED_LOSS * undecided
+    # A size that was confirmed is as good a number as one that people type, also on the night after.
+    preferred = space.is_round | (fit.samples.environment_counts(len(expected)) >= ENVIRONMENTS_WANTED)
+    pick = choose_cheapest_meeting(expected, preferred, problem.tolerance * ROUNDING_SHARE)
+    seen = allowed & preferred & (fit.samples.warm_counts(len(expected)) > 0)
+    if seen.any() and not seen[pick]:
+        # Among sizes that are as good as equal, the one that ran: else the search goes from neighbour to neighbour.
+        nearest = int(np.argmin(np.where(seen, expected, np.inf)))
+        if expected[nearest] <= expected[pick] + problem.tolerance * SEEN_SHARE:
+            pick = nearest
+    return replace(
+        fit, prediction=prediction, goal=goal, loss=loss, met=met, unreachable=unreachable,
+        expected_loss=expected, pick=pick,
+    )  # fmt: skip
+
+
+def _known_environments(samples: Samples, size: int) -> tuple[IntArray, ...]:
+    """For each candidate the environments that it has in this run, on which its next invocations land."""
+    own = samples.environment_run == 0
+    return tuple(np.flatnonzero(own & (samples.environment_candidate == candidate)) for candidate in range(size))
+
+
+@dataclass(frozen=True)
+class RunFit:
+    """All that an answer is made from."""
+
+    asked: SearchProblem
+    """The request's own; what follows is what the search looks at of it."""
+    problem: SearchProblem
+    observations: Sequence[Observation]
+    context: RunContext
+    """As given, with earlier runs that may not have been used."""
+    verified: Verified
+    fit: Fit
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether there is a warm sample of this run, and a candidate that could be recommended."""
+        return self.fit.samples.own_warm_count > 0 and bool(self.fit.allowed.any())
+
+
+def fit_run(problem: SearchProblem, observations: Sequence[Observation], context: RunContext = RunContext()) -> RunFit:  # noqa: B008 - frozen
+    """Verify the earlier runs and fit the posterior, with as many draws as an answer takes.
+
+    Args:
+        problem: The run.
+        observations: All that was measured.
+        context: What the run knows besides its measurements.
+
+    Raises:
+        InvalidRequest: A duration that no clock can have measured.
+    """
+    seen = bounded(problem, observations, context)
+    verified = verify(seen.problem, seen.observations, seen.context)
+    fit = fit_posterior(seen.problem, seen.observations, verified.context, draw_count=FINAL_DRAW_COUNT)
+    return RunFit(problem, seen.problem, seen.observations, seen.context, verified, fit)
