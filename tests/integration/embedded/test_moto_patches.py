@@ -32,6 +32,7 @@ WITHOUT_PROBE = {
     "patch_interpreter_clients": "shows only in time; see test_interpreter_clients_are_made_once",
     "patch_interpreter_memory": "shows only in memory; see test_threads_are_still_kept",
     "patch_interpreter_noise": "shows only in the log; see test_failures_print_no_syntax_tree",
+    "patch_module_list": "shows only in time; see test_the_folder_is_still_read_at_each_request",
     "patch_object_store": "is an addition; see test_bucket_folder.py",
     "patch_start": "shows only in time and memory; see test_the_catalogues_are_still_loaded",
 }
@@ -992,6 +993,15 @@ def test_the_catalogues_are_still_loaded() -> None:
     script = "import moto.cloudformation.parsing, moto.ec2.models.instance_types as t; print(len(t.INSTANCE_TYPES))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(result.stdout) > 100
+
+
+def test_the_folder_is_still_read_at_each_request() -> None:
+    """Moto still looks through its own folder for the service of every request."""
+    from moto import backends
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+    assert "backends.list_of_moto_modules()" in inspect.getsource(DomainDispatcherApplication.get_backend_for_host)
+    assert "os.listdir" in inspect.getsource(backends.list_of_moto_modules)
 
 
 def test_failures_print_no_syntax_tree() -> None:

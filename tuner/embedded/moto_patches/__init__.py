@@ -35,7 +35,7 @@ from tuner.embedded.moto_patches.cloudformation import (
 )
 from tuner.embedded.moto_patches.events import emit_event, patch_event_targets, patch_schedules
 from tuner.embedded.moto_patches.hooks import Hooks
-from tuner.embedded.moto_patches.start import patch_start
+from tuner.embedded.moto_patches.start import patch_module_list, patch_start
 from tuner.embedded.moto_patches.stepfunctions import (
     patch_error_names,
     patch_execution_answers,
@@ -53,6 +53,7 @@ from tuner.embedded.moto_patches.storage import patch_concurrent_reads, patch_lo
 
 PATCHES: tuple[Callable[[Hooks], None], ...] = (
     patch_start,
+    patch_module_list,
     patch_function_settings,
     patch_function_code_location,
     patch_function_code,

@@ -52,3 +52,11 @@ def patch_start(hooks: Hooks) -> None:
         boto3.Session.get_available_regions = original_regions  # type: ignore[method-assign]
         for module in stand_ins:
             del sys.modules[module.__name__]
+
+
+def patch_module_list(hooks: Hooks) -> None:
+    """Read the list of moto's services once; moto reads its own folder twice at every request, all others waiting."""
+    from moto import backends
+
+    modules = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
