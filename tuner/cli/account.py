@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.cli.failures import CredentialsRefused, NotDeployed, UsageProblem
+from tuner.cli.flags import AccountFlags
 from tuner.core.aws_limits import artifact_bucket, stack_name_problem
 
 if TYPE_CHECKING:
@@ -47,35 +48,26 @@ class Account:
         return f"account {self.account_id}, Region {self.region}"
 
 
-def deployed_account(
-    *, region: str | None, profile: str | None, stack: str | None, state_machine: str | None
-) -> Account:
+def deployed_account(named: AccountFlags) -> Account:
     """Find the deployed application.
-
-    Args:
-        region: Region, or ``None`` for the one of the environment or profile.
-        profile: Profile of the AWS configuration, or ``None`` for the default.
-        stack: Name of the CloudFormation stack, ``lambda-tuner`` by default.
-        state_machine: ARN of the machine ``<stack>-tune``; it names Region and stack by itself.
 
     Raises:
         NotDeployed: There is no such state machine; says how to deploy it.
-        UsageProblem: *state_machine* is not such an ARN, or contradicts *region* or *stack*.
+        UsageProblem: ``--state-machine`` is no such ARN, or contradicts ``--region`` or ``--stack``.
     """
-    account = account_names(region=region, profile=profile, stack=stack, state_machine=state_machine)
+    account = account_names(named)
     require_deployed(account)
     return account
 
 
-def account_names(
-    *, region: str | None, profile: str | None, stack: str | None, state_machine: str | None = None
-) -> Account:
+def account_names(named: AccountFlags) -> Account:
     """Name the application's parts in an account, whether or not they are deployed there."""
     import boto3
     from botocore.config import Config
 
     from tuner.aws.clients import USER_AGENT
 
+    region, stack, state_machine = named.region, named.stack, named.state_machine
     if state_machine is not None:
         found = _STATE_MACHINE_ARN.fullmatch(state_machine)
         if not found:
@@ -83,12 +75,12 @@ def account_names(
                 f"--state-machine {state_machine!r} is not the ARN of a state machine named <stack>-tune.",
                 hint="It looks like arn:aws:states:eu-central-1:123456789012:stateMachine:lambda-tuner-tune.",
             )
-        for flag, typed, named in (("--region", region, found["region"]), ("--stack", stack, found["stack"])):
-            if typed is not None and typed != named:
-                raise UsageProblem(f"{flag} {typed} contradicts --state-machine, which says {named}.")
+        for flag, typed, said in (("--region", region, found["region"]), ("--stack", stack, found["stack"])):
+            if typed is not None and typed != said:
+                raise UsageProblem(f"{flag} {typed} contradicts --state-machine, which says {said}.")
         region, stack = found["region"], found["stack"]
     # As the AWS CLI does; boto3 by itself reads AWS_DEFAULT_REGION only.
-    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
+    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=named.profile)
     configuration = Config(
         user_agent_extra=USER_AGENT,
         connect_timeout=5,
@@ -121,7 +113,7 @@ def account_names(
         client=client,
         flags=" ".join(
             [f"--region {region_name}"]
-            + ([f"--profile {profile}"] if profile else [])
+            + ([f"--profile {named.profile}"] if named.profile else [])
             + ([f"--stack {name}"] if name != DEFAULT_STACK else [])
         ),
     )

@@ -7,6 +7,7 @@ from typing import IO, cast
 
 from rich.console import Console
 
+from tuner.cli.failures import NotConfirmed
 from tuner.cli.github import Commandless, is_github
 
 
@@ -25,3 +26,30 @@ def error_console(*, quiet: bool = False) -> Console:
 def _safe(stream: IO[str]) -> IO[str] | None:
     """The stream without commands for a runner that would follow them; ``None``: as it is."""
     return cast("IO[str]", Commandless(stream)) if is_github() else None
+
+
+def is_interactive() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(sentence: str, question: str, *, if_not: str = "Nothing was started.", or_else: str = "") -> None:
+    """Say what would happen, and ask.
+
+    Args:
+        sentence: What would happen; empty, if it has been said.
+        question: Asked after it.
+        if_not: What is so if the user does not agree.
+        or_else: What else can be done where there is no terminal; follows "agree with --yes".
+
+    Raises:
+        NotConfirmed: The user said no, or there is no terminal to ask on.
+    """
+    if not is_interactive():
+        raise NotConfirmed(sentence or if_not, hint=f"There is no terminal to ask on: agree with --yes{or_else}.")
+    import typer
+
+    if sentence:
+        error_console().print(sentence, markup=False)
+    if not typer.confirm(question, err=True):
+        raise NotConfirmed(if_not)

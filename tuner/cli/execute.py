@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ from typing import Any
 
 from tuner.cli.account import Account
 from tuner.cli.check import CHECKED, Checked, Finding, checked_run, exit_code_of, tell_github
-from tuner.cli.console import error_console, result_console
+from tuner.cli.console import confirm, error_console, result_console
 from tuner.cli.display import Display
 from tuner.cli.failures import (
     EXIT_INTERRUPTED,
     EXIT_OK,
-    NotConfirmed,
     UsageProblem,
     exit_code_of_verdict,
     print_json,
@@ -70,15 +68,7 @@ def confirm_side_effects(function: str, request: Mapping[str, Any], account_name
         "Each invocation has the function's real side effects: what it writes, sends or orders, it does again. "
         f"At most ${budget.max_cost_usd:,.2f} and {budget.max_minutes:g} minutes."
     )
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise NotConfirmed(
-            sentence, hint="There is no terminal to ask on: agree with --yes, or look first with --dry-run."
-        )
-    import typer
-
-    error_console().print(sentence, markup=False)
-    if not typer.confirm("Start it?", err=True):
-        raise NotConfirmed("Nothing was started.")
+    confirm(sentence, "Start it?", or_else=", or look first with --dry-run")
 
 
 def prepare_out(out: Path | None) -> None:

@@ -6,6 +6,7 @@ from tuner.aws.artifacts import Artifacts
 from tuner.cli.account import Account
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, UsageProblem, print_json
+from tuner.cli.flags import AccountFlags
 from tuner.cli.reading import find_run
 from tuner.core.errors import RunNotFound
 from tuner.core.run.bucket_layout import REPORT_FILES, run_key
@@ -14,14 +15,19 @@ _MOST_HOURS = 168.0
 """S3 takes no longer one ("Download and upload objects with presigned URLs", Amazon S3 User Guide; seen 2026-11-28)."""
 
 
-def check_hours(hours: float) -> None:
-    """Refuse a time for which no link can hold.
+def check_link(where: AccountFlags, run_id: str, hours: float) -> None:
+    """Refuse a link that no run can have.
 
     Raises:
-        UsageProblem: It is not above 0, or longer than S3 allows.
+        UsageProblem: The run is one of this machine, or no link can hold for so long.
     """
     if not 0 < hours <= _MOST_HOURS:
         raise UsageProblem(f"--link {hours:g}: a link holds for up to {_MOST_HOURS:g} hours (seven days).")
+    if not where.named:
+        raise UsageProblem(
+            "--link is for a run in an account: name it with --region, --profile or --stack.",
+            hint=f"`lambda-tuner open {run_id}` opens a report of this machine; report.html may be sent as it is.",
+        )
 
 
 def show_link(account: Account, wanted: str, *, hours: float, json_output: bool) -> int:

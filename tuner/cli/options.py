@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -22,16 +23,6 @@ _RANGE = re.compile(r"(?P<least>\d+)\s*-\s*(?P<largest>\d+)(?:\s*:\s*(?P<step>\d
 _LIST = re.compile(r"\d+(?:\s*,\s*\d+)*")
 _OBSERVED = re.compile(r"(?P<memory>\d+)\s*=\s*(?P<duration>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)?", re.IGNORECASE)
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-
-
-def parse_goal_flag(text: str) -> dict[str, float]:
-    """Read a goal such as ``p95=300ms`` or ``p99.9=1.5s`` into the input's ``goal``.
-
-    Raises:
-        InvalidRequest: The text is no goal; the message shows one.
-    """
-    goal = parse_goal(text, field="--goal")
-    return {"percentile": goal.percentile, "limitMs": goal.limit_ms}
 
 
 def parse_sizes(text: str) -> dict[str, int] | list[int] | str:
@@ -58,9 +49,10 @@ def parse_observed(text: str) -> dict[str, float]:
         ValueError: The text is not of that form, or not positive.
     """
     found = _OBSERVED.fullmatch(text.strip())
-    if not found or _milliseconds(found["duration"], found["unit"]) <= 0:
+    if not found or not float(found["duration"]):
         raise ValueError(f"--observed {text!r} is not a duration at a memory size: write it as 512=420ms")
-    return {"memoryMb": int(found["memory"]), "durationMs": _milliseconds(found["duration"], found["unit"])}
+    unit_ms = 1000 if (found["unit"] or "ms").lower() == "s" else 1
+    return {"memoryMb": int(found["memory"]), "durationMs": float(found["duration"]) * unit_ms}
 
 
 def parse_environment(pairs: Sequence[str], env_file: Path | None) -> dict[str, str]:
@@ -120,7 +112,7 @@ FLAGS = _fields_with_flags(TuningRequest)
 """Each field of the request that has a flag, by its path in the execution's input."""
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
-    "goal": parse_goal_flag,
+    "goal": partial(parse_goal, field="--goal"),
     "payload": read_payload,
     "memory": parse_sizes,
     "observed": parse_observed,
@@ -203,12 +195,3 @@ def _environment_pair(name: str | None, value: str | None, where: str) -> tuple[
             hint="A name has letters, digits and underscores, and begins with a letter.",
         )
     return name, value
-
-
-def _milliseconds(number: str, unit: str | None) -> float:
-    return _number(number) * (1000 if (unit or "ms").lower() == "s" else 1)
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    return int(number) if number.is_integer() else number

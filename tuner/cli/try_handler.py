@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from tuner.cli.account import embedded_account
 from tuner.cli.commands.try_handler import FunctionFlags
-from tuner.cli.console import error_console
+from tuner.cli.console import confirm, error_console
 from tuner.cli.execute import Presentation, execute, prepare_out
-from tuner.cli.failures import HandlerNotImported, NotConfirmed, SetupFailed, UsageProblem
+from tuner.cli.failures import HandlerNotImported, SetupFailed, UsageProblem
 from tuner.cli.handler_code import (
     HandlerCode,
     choose_interpreter,
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 30
+_REAL_AWS = "With --real-aws what the handler calls is your own AWS account, with your credentials, at each invocation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,26 +202,6 @@ def _code_of_template(known: TemplateFunction, interpreter: Interpreter, code_ro
     return replace(code, name=known.logical_id)
 
 
-def confirm_real_aws(*, yes: bool) -> None:
-    """Ask before the handler may reach the user's own account.
-
-    Raises:
-        NotConfirmed: The user said no, or there is no terminal to ask on.
-    """
-    if yes:
-        return
-    sentence = (
-        "With --real-aws what the handler calls is your own AWS account, with your credentials, at each invocation."
-    )
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise NotConfirmed(sentence, hint="There is no terminal to ask on: agree with --yes.")
-    import typer
-
-    error_console().print(sentence, markup=False)
-    if not typer.confirm("Start it?", err=True):
-        raise NotConfirmed("Nothing was started.")
-
-
 def run_try(
     planned: TriedFunction,
     asked: Mapping[str, Any],
@@ -243,8 +223,8 @@ def run_try(
     name = function_name_for(planned.code.name)
     request = build_request(name, asked, local=True)
     prepare_out(presentation.out)
-    if real_aws:
-        confirm_real_aws(yes=yes)
+    if real_aws and not yes:
+        confirm(_REAL_AWS, "Start it?")
     if planned.template is not None and planned.logical_id is not None:
         tried = {"template": str(planned.template), "logicalId": planned.logical_id}
         presentation = replace(presentation, tried=tried)

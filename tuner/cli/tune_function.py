@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tuner.aws.artifacts import Artifacts
-from tuner.cli.account import Account, account_names, deployed_account, embedded_account
-from tuner.cli.console import error_console, result_console
+from tuner.cli.account import deployed_account, embedded_account
 from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepare_out
-from tuner.cli.failures import EXIT_OK, NotConfirmed, UsageProblem
+from tuner.cli.failures import UsageProblem
 from tuner.cli.flags import AccountFlags
-from tuner.cli.link import check_hours, show_link
 from tuner.cli.local import bucket_of_store, local_aws
 from tuner.cli.options import build_request
 from tuner.cli.settings import Subject
@@ -41,7 +38,7 @@ def run_tune(
         with local_aws(function=_name_of(function), quiet=presentation.quiet) as aws:
             offer_examples(aws, function)
             return execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
-    account = _deployed(where)
+    account = deployed_account(where)
     confirm_side_effects(function, request, account.name, yes=yes)
     return execute(account, function, request, presentation)
 
@@ -91,55 +88,5 @@ def artifacts_of(where: AccountFlags) -> tuple[ArtifactReader, str]:
     if not where.named:
         folder = bucket_of_store()
         return FolderArtifacts(folder), f"the store {folder}"
-    account = _deployed(where)
+    account = deployed_account(where)
     return Artifacts(account.client("s3"), account.bucket), account.name
-
-
-def run_link(where: AccountFlags, run_id: str, *, hours: float, json_output: bool) -> int:
-    """Print a link to a run's report; gives the exit code.
-
-    Raises:
-        UsageProblem: The run is one of this machine, or no link can hold for so long.
-    """
-    check_hours(hours)
-    if not where.named:
-        raise UsageProblem(
-            "--link is for a run in an account: name it with --region, --profile or --stack.",
-            hint=f"`lambda-tuner open {run_id}` opens a report of this machine; report.html may be sent as it is.",
-        )
-    return show_link(_deployed(where), run_id, hours=hours, json_output=json_output)
-
-
-def _deployed(where: AccountFlags) -> Account:
-    return deployed_account(
-        region=where.region, profile=where.profile, stack=where.stack, state_machine=where.state_machine
-    )
-
-
-def run_uninstall(where: AccountFlags, *, yes: bool) -> int:
-    """Remove the application from an account after asking; gives the exit code.
-
-    Raises:
-        NotConfirmed: The user has not agreed.
-    """
-    from tuner.cli.uninstall import find_remains, uninstall
-
-    account = account_names(region=where.region, profile=where.profile, stack=where.stack)
-    remains = find_remains(account)
-    if not remains.lines:
-        result_console().print(
-            f"There is nothing of Lambda Tuner (stack {account.stack}) in {account.name}.", markup=False
-        )
-        return EXIT_OK
-    console = error_console()
-    console.print(f"In {account.name} this removes, with every report in the bucket:", markup=False)
-    for line in remains.lines:
-        console.print(f"  {line}", markup=False)
-    if not yes:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise NotConfirmed("Nothing was removed.", hint="There is no terminal to ask on: agree with --yes.")
-        import typer
-
-        if not typer.confirm("Remove it?", err=True):
-            raise NotConfirmed("Nothing was removed.")
-    return uninstall(account, remains)

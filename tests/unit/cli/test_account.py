@@ -6,6 +6,7 @@ import pytest
 
 from tuner.cli.account import account_names
 from tuner.cli.failures import UsageProblem
+from tuner.cli.flags import AccountFlags
 from tuner.cli.local import require_local
 
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:mine-tune"
@@ -20,7 +21,7 @@ def test_flags_that_contradict_the_state_machine_are_refused(
 ) -> None:
     """The ARN names Region and stack; a flag that says otherwise is refused."""
     with pytest.raises(UsageProblem, match=sentence):
-        account_names(region=region, profile=None, stack=stack, state_machine=ARN)
+        account_names(AccountFlags(region, stack=stack, state_machine=ARN))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_flags_that_contradict_the_state_machine_are_refused(
 def test_what_is_no_state_machine_is_refused_with_the_form_of_one(text: str) -> None:
     """An ARN of something else is refused and the hint shows one."""
     with pytest.raises(UsageProblem, match="not the ARN") as caught:
-        account_names(region=None, profile=None, stack=None, state_machine=text)
+        account_names(AccountFlags(state_machine=text))
     assert "stateMachine:lambda-tuner-tune" in caught.value.hint
 
 
@@ -47,8 +48,8 @@ def test_a_stack_that_cannot_be_is_refused_by_the_reason(
     caller = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/me"}
     monkeypatch.setattr("tuner.cli.account._caller", lambda sts: caller)
     with pytest.raises(UsageProblem, match=problem):
-        account_names(region=region, profile=None, stack=stack)
-    assert account_names(region=region, profile=None, stack="tuner").bucket == f"tuner-artifacts-123456789012-{region}"
+        account_names(AccountFlags(region, stack=stack))
+    assert account_names(AccountFlags(region, stack="tuner")).bucket == f"tuner-artifacts-123456789012-{region}"
 
 
 def test_windows_is_told_about_wsl() -> None:

@@ -533,11 +533,11 @@ def test_without_credentials_or_a_region_the_first_check_fails(
 ) -> None:
     """The doctor says so as a check, with the way out, and ends with 4."""
 
-    def refuse(**_: Any) -> Account:
+    def refuse(_: AccountFlags) -> Account:
         raise error
 
     monkeypatch.setattr(command, "account_names", refuse)
-    nowhere = AccountFlags(None, None, None, None, local=False)
+    nowhere = AccountFlags()
     assert command.run_doctor(nowhere, probe=True, yes=False, json_output=True) == 4
     [check] = json.loads(capsys.readouterr().out)["checks"]
     assert (check["name"], check["status"]) == (name, "failed")

@@ -13,8 +13,7 @@ from tuner.aws.artifacts import Artifacts
 from tuner.cli.account import Account, account_names
 from tuner.cli.failures import UsageProblem
 from tuner.cli.flags import AccountFlags
-from tuner.cli.link import show_link
-from tuner.cli.tune_function import run_link
+from tuner.cli.link import check_link, show_link
 
 KEY = "runs/run-1/report.html"
 
@@ -60,7 +59,7 @@ def account_in(region: str, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setattr("tuner.cli.account._caller", lambda sts: caller)
     monkeypatch.setattr("tuner.cli.link.find_run", lambda artifacts, wanted, where: "run-1")
     monkeypatch.setattr(Artifacts, "exists", lambda self, key: key == KEY)
-    return account_names(region=region, profile=None, stack=None)
+    return account_names(AccountFlags(region))
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "us-gov-west-1", "ap-southeast-5"])
@@ -92,11 +91,11 @@ def test_json_has_the_link(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def test_no_link_holds_for_ever(hours: float) -> None:
     """Seven days are the most; refused before AWS is asked anything."""
     with pytest.raises(UsageProblem, match="up to 168 hours"):
-        run_link(AccountFlags("eu-central-1", None, None, None, local=False), "latest", hours=hours, json_output=False)
+        check_link(AccountFlags("eu-central-1"), "latest", hours)
 
 
 def test_a_run_of_this_machine_has_no_link() -> None:
     """Its report is a file already."""
     with pytest.raises(UsageProblem, match="for a run in an account") as caught:
-        run_link(AccountFlags(None, None, None, None, local=False), "latest", hours=1, json_output=False)
+        check_link(AccountFlags(), "latest", 1)
     assert "lambda-tuner open latest" in caught.value.hint

@@ -13,11 +13,11 @@ from tuner.cli.failures import UsageProblem
 from tuner.cli.options import (
     build_request,
     parse_environment,
-    parse_goal_flag,
     parse_observed,
     parse_sizes,
 )
 from tuner.core.errors import InvalidRequest
+from tuner.core.request.goal import parse_goal
 from tuner.core.request.parsing import parse_request
 
 
@@ -27,14 +27,14 @@ from tuner.core.request.parsing import parse_request
 )
 def test_a_goal_is_read_with_its_unit(text: str, percentile: float, limit_ms: float) -> None:
     """A goal is read in milliseconds and in seconds."""
-    assert parse_goal_flag(text) == {"percentile": percentile, "limitMs": limit_ms}
+    assert parse_goal(text, field="--goal") == {"percentile": percentile, "limitMs": limit_ms}
 
 
 @pytest.mark.parametrize("text", ["", "300", "p95", "p95=", "p95=-3ms", "p95=300min", "95=300ms"])
 def test_what_is_no_goal_is_refused_with_the_form_of_one(text: str) -> None:
     """A text that is no goal is refused and the message shows one."""
     with pytest.raises(InvalidRequest, match="p95=300ms"):
-        parse_goal_flag(text)
+        parse_goal(text, field="--goal")
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from tuner.cli.failures import EXIT_GOAL_NOT_MET, EXIT_OK, EXIT_UNCERTAIN
 from tuner.cli.flags import JsonFlag, NoSandboxFlag, QuietFlag, flag, request_flags
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tuner.cli.examples import Example
 
 EPILOG = (
     "Example: lambda-tuner demo\n\nExample: lambda-tuner demo --example io-wait --out out/io-wait\n\n"
@@ -36,9 +42,47 @@ def demo(
     json_output: JsonFlag = False,
 ) -> int:
     """Tune a real function on this machine and write a report: no AWS account needed."""
-    from tuner.cli.demo import run_demo
-    from tuner.cli.execute import Presentation
+    from tuner.cli.account import embedded_account
+    from tuner.cli.console import error_console
+    from tuner.cli.examples import demo_memory_mb, deploy_example, example_named
+    from tuner.cli.execute import Presentation, execute, prepare_out
+    from tuner.cli.local import bucket_of_store, local_aws, require_local
+    from tuner.cli.options import build_request
     from tuner.cli.typed_command import typed_command
+    from tuner.embedded.identity import memory_cap_mb
 
-    shown = Presentation(out=out, json_output=json_output, show_states=True, quiet=quiet, command=typed_command())
-    return run_demo(example, asked, shown, sandbox=not no_sandbox)
+    presentation = Presentation(
+        out=out, json_output=json_output, show_states=True, quiet=quiet, command=typed_command()
+    )
+    require_local()
+    chosen = example_named(example)
+    prepare_out(out)
+    memory_mb = demo_memory_mb(chosen, memory_cap_mb())
+    console = error_console(quiet=quiet)
+    introduce(chosen, memory_mb, console)
+    with local_aws(function=chosen.function_name, sandbox=not no_sandbox, quiet=quiet) as aws:
+        function = deploy_example(aws, chosen, memory_mb)
+        request = build_request(function, asked, local=True)
+        request |= {"goal": dict(chosen.goal), "payload": chosen.event}
+        code = execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
+    console.print(f"What this example shows: {chosen.lesson}.", markup=False, soft_wrap=True)
+    console.print(
+        "Next, your own handler: lambda-tuner try path/to/app.py:handler --payload event.json --goal p95=300ms",
+        markup=False,
+        soft_wrap=True,
+    )
+    # A verdict is what the demo is to show: that this machine is too slow for the example's goal is no failure of it.
+    return EXIT_OK if code in {EXIT_GOAL_NOT_MET, EXIT_UNCERTAIN} else code
+
+
+def introduce(example: Example, memory_mb: int, console: Console) -> None:
+    """Say what the demo is about, for somebody who knows nothing of it."""
+    percentile, limit_ms = example.goal["percentile"], example.goal["limitMs"]
+    console.print(f"[bold]Demo: {example.name}[/bold], a Lambda function that {example.summary}.")
+    console.print(
+        f"Today it has {memory_mb:,} MB of memory. More memory also buys more CPU, and costs more per millisecond.\n"
+        f"The goal: {percentile:g} of 100 invocations take at most {limit_ms:g} ms "
+        f"(p{percentile:g} ≤ {limit_ms:g} ms).\n"
+        "The question: which memory size is the cheapest that meets it?",
+        markup=False,
+    )

@@ -31,10 +31,14 @@ def report(
     """Show an earlier run's report again; the exit code is that of the run."""
     from tuner.cli.execute import prepare_out
     from tuner.cli.reading import show_report
-    from tuner.cli.tune_function import artifacts_of, run_link
+    from tuner.cli.tune_function import artifacts_of
 
     if link_hours is not None:
-        return run_link(where, run_id, hours=link_hours, json_output=json_output)
+        from tuner.cli.account import deployed_account
+        from tuner.cli.link import check_link, show_link
+
+        check_link(where, run_id, link_hours)
+        return show_link(deployed_account(where), run_id, hours=link_hours, json_output=json_output)
     artifacts, place = artifacts_of(where)
     prepare_out(out)
     return show_report(artifacts, run_id, place, out=out, json_output=json_output)

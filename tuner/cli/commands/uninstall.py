@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from tuner.cli.failures import EXIT_OK
 from tuner.cli.flags import AccountFlags, Without, YesFlag
 
 EPILOG = (
@@ -14,6 +15,21 @@ EPILOG = (
 
 def uninstall(where: Annotated[AccountFlags, Without(("state_machine", "local"))], yes: YesFlag = False) -> int:
     """Remove Lambda Tuner from an AWS account: empties its bucket, deletes its stack, shows that nothing is left."""
-    from tuner.cli.tune_function import run_uninstall
+    from tuner.cli.account import account_names
+    from tuner.cli.console import confirm, error_console, result_console
+    from tuner.cli.uninstall import find_remains
+    from tuner.cli.uninstall import uninstall as remove
 
-    return run_uninstall(where, yes=yes)
+    account = account_names(where)
+    remains = find_remains(account)
+    if not remains.lines:
+        nothing = f"There is nothing of Lambda Tuner (stack {account.stack}) in {account.name}."
+        result_console().print(nothing, markup=False)
+        return EXIT_OK
+    console = error_console()
+    console.print(f"In {account.name} this removes, with every report in the bucket:", markup=False)
+    for line in remains.lines:
+        console.print(f"  {line}", markup=False)
+    if not yes:
+        confirm("", "Remove it?", if_not="Nothing was removed.")
+    return remove(account, remains)

@@ -6,7 +6,6 @@ import functools
 import json
 import platform
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -17,7 +16,7 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 from tuner import __version__
 from tuner.aws.failures import aws_call
 from tuner.cli.account import Account, account_names, embedded_account, find_stack
-from tuner.cli.console import error_console, result_console
+from tuner.cli.console import error_console, is_interactive, result_console
 from tuner.cli.doctor import checks, permissions
 from tuner.cli.doctor.checks import Check
 from tuner.cli.doctor.comparison import compare, probe_price, reference
@@ -161,7 +160,7 @@ def _end(doctor: Doctor) -> int:
 def _named_account(doctor: Doctor, where: AccountFlags) -> Account | None:
     """The account that the flags name; ``None`` where credentials or Region stand in the way."""
     try:
-        return account_names(region=where.region, profile=where.profile, stack=where.stack)
+        return account_names(where)
     except CredentialsRefused as error:
         doctor.add(Check("Credentials", "failed", error.message, error.hint))
     except BotoCoreError as error:
@@ -279,7 +278,7 @@ def _probe(doctor: Doctor, account: Account, stack: Mapping[str, Any], *, probe:
 
 
 def _agreed(account: Account, price: str) -> bool:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not is_interactive():
         return False
     import typer
 

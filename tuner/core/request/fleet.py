@@ -54,10 +54,9 @@ def read_member(function_arn: str, tags: Mapping[str, str], *, night: str) -> Fl
     goal_text = tags.get(GOAL_TAG, "").strip()
     if goal_text:
         try:
-            goal = parse_goal(goal_text, field=f"its tag {GOAL_TAG}")
+            request["goal"] = parse_goal(goal_text, field=f"its tag {GOAL_TAG}")
         except InvalidRequest as error:
             return Skipped(function_arn, "; ".join(error.problems))
-        request["goal"] = {"percentile": goal.percentile, "limitMs": goal.limit_ms}
     return FleetMember(child_name(function_arn, night), request)
 
 

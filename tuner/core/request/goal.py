@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 from tuner.core.errors import InvalidRequest
-from tuner.core.model import LatencyGoal
 
 _GOAL = re.compile(r"p(?P<percentile>\d{1,2}(?:\.\d+)?)\s*(?:=|<=|≤|<)\s*(?P<limit>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)")
 
 
-def parse_goal(text: str, *, field: str = "goal") -> LatencyGoal:
-    """Read ``p95=300ms`` or ``p99.9=1.5s``.
+def parse_goal(text: str, *, field: str = "goal") -> dict[str, float]:
+    """Read ``p95=300ms`` or ``p99.9=1.5s`` into the input's ``goal``.
 
     Args:
         text: The goal.
@@ -22,7 +21,7 @@ def parse_goal(text: str, *, field: str = "goal") -> LatencyGoal:
 
     Example:
         >>> parse_goal("p95=0.3s")
-        LatencyGoal(percentile=95.0, limit_ms=300.0)
+        {'percentile': 95.0, 'limitMs': 300.0}
     """
     found = _GOAL.fullmatch(text.strip().lower())
     if found is None:
@@ -31,4 +30,4 @@ def parse_goal(text: str, *, field: str = "goal") -> LatencyGoal:
             [f'{field} is "{text}": write it as {meant} (a percentile from 50 to 99.9, then a limit in ms or s)']
         )
     limit_ms = round(float(found["limit"]) * (1000 if found["unit"] == "s" else 1), 6)
-    return LatencyGoal(float(found["percentile"]), limit_ms)
+    return {"percentile": float(found["percentile"]), "limitMs": limit_ms}
