@@ -12,82 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tuner.embedded.moto_patches.awslambda import (
-    patch_function_code,
-    patch_function_code_location,
-    patch_function_listing,
-    patch_function_lookup,
-    patch_function_policy,
-    patch_function_questions,
-    patch_function_settings,
-    patch_function_versions,
-    patch_invoke,
-    patch_layer_lookup,
-    patch_reserved_concurrency,
-)
-from tuner.embedded.moto_patches.cloudformation import (
-    patch_bucket_policies,
-    patch_bucket_rules,
-    patch_function_from_cloudformation,
-    patch_role_policies,
-    patch_stack_contents,
-    patch_state_machines_from_cloudformation,
-)
-from tuner.embedded.moto_patches.events import emit_event, patch_event_targets, patch_schedules
+from tuner.embedded.moto_patches import awslambda, cloudformation, events, start, stepfunctions, storage
 from tuner.embedded.moto_patches.hooks import Hooks
-from tuner.embedded.moto_patches.start import patch_module_list, patch_start
-from tuner.embedded.moto_patches.stepfunctions import (
-    patch_error_names,
-    patch_execution_answers,
-    patch_execution_end,
-    patch_execution_times,
-    patch_interpreter_clients,
-    patch_interpreter_memory,
-    patch_interpreter_noise,
-    patch_json_paths,
-    patch_nested_executions,
-    patch_start_execution,
-    patch_task_errors,
-)
-from tuner.embedded.moto_patches.storage import patch_concurrent_reads, patch_log_filter, patch_object_store
 
-PATCHES: tuple[Callable[[Hooks], None], ...] = (
-    patch_start,
-    patch_module_list,
-    patch_function_settings,
-    patch_function_code_location,
-    patch_function_code,
-    patch_function_from_cloudformation,
-    patch_function_versions,
-    patch_function_lookup,
-    patch_invoke,
-    patch_function_policy,
-    patch_function_listing,
-    patch_reserved_concurrency,
-    patch_layer_lookup,
-    patch_function_questions,
-    patch_state_machines_from_cloudformation,
-    patch_start_execution,
-    patch_execution_times,
-    patch_execution_end,
-    patch_execution_answers,
-    patch_nested_executions,
-    patch_error_names,
-    patch_task_errors,
-    patch_json_paths,
-    patch_interpreter_clients,
-    patch_interpreter_memory,
-    patch_interpreter_noise,
-    patch_event_targets,
-    patch_schedules,
-    patch_bucket_policies,
-    patch_bucket_rules,
-    patch_stack_contents,
-    patch_role_policies,
-    patch_log_filter,
-    patch_object_store,
-    patch_concurrent_reads,
+PATCHES: tuple[Callable[[Hooks], None], ...] = tuple(
+    patch
+    for module in (start, awslambda, cloudformation, stepfunctions, events, storage)
+    for name, patch in vars(module).items()
+    if name.startswith("patch_")
 )
+"""In the order in which they stand; what starts moto comes first."""
 
 
 def apply(hooks: Hooks) -> None:
@@ -96,4 +30,4 @@ def apply(hooks: Hooks) -> None:
         patch(hooks)
 
 
-__all__ = ["PATCHES", "Hooks", "apply", "emit_event"]
+__all__ = ["PATCHES", "Hooks", "apply"]

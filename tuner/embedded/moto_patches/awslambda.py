@@ -27,6 +27,7 @@ from tuner.embedded.runtimes import languages, runtime_named
 
 if TYPE_CHECKING:
     from tuner.embedded.functions import Invocation
+from tuner.embedded.moto_patches.common import replaces
 from tuner.embedded.moto_patches.hooks import Hooks
 
 LOG = logging.getLogger(__name__)
@@ -44,11 +45,6 @@ def patch_function_settings(hooks: Hooks) -> None:
     from moto.awslambda import models
     from moto.awslambda.exceptions import PreconditionFailedException
 
-    original_init = models.LambdaFunction.__init__
-    original_configuration = models.LambdaFunction.get_configuration
-    original_update = models.LambdaFunction.update_configuration
-    original_set_code = models.LambdaFunction._set_function_code
-
     def keep_settings(function: Any, spec: Mapping[str, Any]) -> None:
         if "LoggingConfig" in spec:
             function.logging_config = dict(spec["LoggingConfig"] or {})
@@ -62,14 +58,15 @@ def patch_function_settings(hooks: Hooks) -> None:
         if "DeadLetterConfig" in spec:
             function.dead_letter_config = dict(spec["DeadLetterConfig"] or {})
 
+    @replaces(models.LambdaFunction)
     def __init__(  # noqa: N807 - takes the place of moto's
-        self: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1
+        original: Any, self: Any, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1
     ) -> None:
         _check_name(spec["FunctionName"])
         _check_memory(hooks, spec["FunctionName"], spec.get("MemorySize"))
         _check_tags(spec.get("Tags") or {})
         time.sleep(float(spec.get("Environment", {}).get("Variables", {}).get("LAMBDA_TUNER_LOCAL_CREATION_S", 0)))
-        original_init(self, account_id, spec, region, version)
+        original(self, account_id, spec, region, version)
         self.logging_config = {}
         self.snap_start = "None"
         self.state_reason = self.state_reason_code = None
@@ -79,8 +76,9 @@ def patch_function_settings(hooks: Hooks) -> None:
         self.revision_id = str(uuid.uuid4())
         keep_settings(self, spec)
 
-    def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
-        configuration: dict[str, Any] = original_configuration(self, on_create)
+    @replaces(models.LambdaFunction)
+    def get_configuration(original: Any, self: Any, on_create: bool = False) -> dict[str, Any]:
+        configuration: dict[str, Any] = original(self, on_create)
         log_format = self.logging_config.get("LogFormat", "Text")
         configuration["LoggingConfig"] = {
             "LogFormat": log_format,
@@ -103,7 +101,8 @@ def patch_function_settings(hooks: Hooks) -> None:
         configuration["LastUpdateStatus"] = "Successful"
         return {key: value for key, value in configuration.items() if value is not None}
 
-    def update_configuration(self: Any, updates: dict[str, Any]) -> dict[str, Any]:
+    @replaces(models.LambdaFunction)
+    def update_configuration(original: Any, self: Any, updates: dict[str, Any]) -> dict[str, Any]:
         _check_memory(hooks, self.function_name, updates.get("MemorySize"))
         _check_revision(self, updates, PreconditionFailedException)
         if "EphemeralStorage" in updates:
@@ -112,18 +111,19 @@ def patch_function_settings(hooks: Hooks) -> None:
             self.tracing_config = updates["TracingConfig"]
         if "KMSKeyArn" in updates:
             self.kms_key_arn = updates["KMSKeyArn"] or None
-        original_update(self, updates)
+        original(self, updates)
         keep_settings(self, updates)
         _touch(hooks, self)
-        return get_configuration(self)
+        return dict(self.get_configuration())
 
-    def _set_function_code(self: Any, updated_spec: dict[str, Any]) -> None:
+    @replaces(models.LambdaFunction)
+    def _set_function_code(original: Any, self: Any, updated_spec: dict[str, Any]) -> None:
         """Hold the package on disk: moto keeps it in memory, once raw and once as base64, for every clone anew."""
         changes = updated_spec is not self.code and not updated_spec.get("DryRun")
         if changes:
             _check_revision(self, updated_spec, PreconditionFailedException)
         self.code_bytes = b""
-        original_set_code(self, updated_spec)
+        original(self, updated_spec)
         if self.code_bytes:
             self.code_digest = hooks.store_code(self.code_bytes)
             self.code_bytes = b""
@@ -132,11 +132,6 @@ def patch_function_settings(hooks: Hooks) -> None:
             if "Architectures" in updated_spec:
                 self.architectures = updated_spec["Architectures"]
             _touch(hooks, self)
-
-    models.LambdaFunction.__init__ = __init__
-    models.LambdaFunction.get_configuration = get_configuration
-    models.LambdaFunction.update_configuration = update_configuration
-    models.LambdaFunction._set_function_code = _set_function_code
 
 
 def _touch(hooks: Hooks, function: Any) -> None:
@@ -206,17 +201,14 @@ def patch_function_code_location(hooks: Hooks) -> None:
     """
     from moto.awslambda import models
 
-    original = models.LambdaFunction.get_code
-
-    def get_code(self: Any) -> dict[str, Any]:
+    @replaces(models.LambdaFunction)
+    def get_code(original: Any, self: Any) -> dict[str, Any]:
         response: dict[str, Any] = original(self)
         if self.package_type == "Zip":
             response["Code"] = {"RepositoryType": "S3", "Location": hooks.code_url(self.code_digest)}
         if self.reserved_concurrency is not None:
             response["Concurrency"] = {"ReservedConcurrentExecutions": int(self.reserved_concurrency)}
         return response
-
-    models.LambdaFunction.get_code = get_code
 
 
 def patch_function_code(hooks: Hooks) -> None:
@@ -229,12 +221,9 @@ def patch_function_code(hooks: Hooks) -> None:
     from moto.awslambda import models
     from moto.s3.models import s3_backends
 
-    original_object = models._validate_s3_bucket_and_key
-    original_set = models.LambdaFunction._set_function_code
-    original_get = models.LambdaFunction.get_code
-
-    def object_of(account_id: str, partition: str, data: dict[str, Any]) -> Any:
-        key = original_object(account_id, partition, data)
+    @replaces(models)
+    def _validate_s3_bucket_and_key(original: Any, account_id: str, partition: str, data: dict[str, Any]) -> Any:
+        key = original(account_id, partition, data)
         if key is not None and data.get("S3ObjectVersion"):
             backend = s3_backends[account_id][partition]
             key = backend.get_object(data["S3Bucket"], data["S3Key"], version_id=data["S3ObjectVersion"])
@@ -256,9 +245,10 @@ def patch_function_code(hooks: Hooks) -> None:
 
         return checked
 
-    def _set_function_code(self: Any, updated_spec: dict[str, Any]) -> None:
+    @replaces(models.LambdaFunction)
+    def _set_function_code(original: Any, self: Any, updated_spec: dict[str, Any]) -> None:
         if updated_spec.get("S3Key"):
-            key = object_of(self.account_id, self.partition, updated_spec)
+            key = models._validate_s3_bucket_and_key(self.account_id, self.partition, updated_spec)
             by_reference = updated_spec.get("S3ObjectStorageMode") == "REFERENCE"
             place = {name: updated_spec[name] for name in ("S3Bucket", "S3Key")}
             self.resolved_s3_object = {**place, "S3ObjectVersion": key.version_id} if by_reference else None
@@ -268,12 +258,13 @@ def patch_function_code(hooks: Hooks) -> None:
         if uri and not uri.startswith(f"{self.account_id}."):
             message = "Lambda does not have permission to access the ECR image. Check the ECR permissions."
             raise _lambda_error("AccessDeniedException", message, 403)
-        original_set(self, updated_spec)
+        original(self, updated_spec)
         if "@sha256:" in uri:
             self.code_sha_256 = uri.rpartition("@sha256:")[2]
 
-    def get_code(self: Any) -> dict[str, Any]:
-        response: dict[str, Any] = original_get(self)
+    @replaces(models.LambdaFunction)
+    def get_code(original: Any, self: Any) -> dict[str, Any]:
+        response: dict[str, Any] = original(self)
         if self.package_type == "Image":
             repository = re.sub(r"(:[^/:@]+)?(@sha256:.*)?$", "", self.code["ImageUri"])
             response["Code"]["ResolvedImageUri"] = f"{repository}@sha256:{self.code_sha_256}"
@@ -281,11 +272,8 @@ def patch_function_code(hooks: Hooks) -> None:
             response["Code"] = {"RepositoryType": "S3", "ResolvedS3Object": self.resolved_s3_object}
         return response
 
-    models._validate_s3_bucket_and_key = object_of
     models._zipfile_content = unzipped(models._zipfile_content)
     models._s3_content = unzipped(models._s3_content)
-    models.LambdaFunction._set_function_code = _set_function_code
-    models.LambdaFunction.get_code = get_code
 
 
 def _bad_code(message: str) -> Exception:
@@ -300,8 +288,6 @@ def patch_function_versions(hooks: Hooks) -> None:
     once, whatever its init does.
     """
     from moto.awslambda import models
-
-    original_delete = models.LambdaStorage.del_function
 
     def publish_version(self: Any, name_or_arn: str, description: str = "") -> Any:
         function = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
@@ -331,16 +317,16 @@ def patch_function_versions(hooks: Hooks) -> None:
         version.state_reason = None if reason is None else f"Function initialization error: {reason}"
         version.state = "Active" if reason is None else "Failed"
 
-    def del_function(self: Any, name_or_arn: str, qualifier: str | None = None) -> None:
+    @replaces(models.LambdaStorage)
+    def del_function(original: Any, self: Any, name_or_arn: str, qualifier: str | None = None) -> None:
         function = self.get_function_by_name_or_arn_with_qualifier(name_or_arn, qualifier)
         if any(version.state == "Pending" for version in self._functions[function.function_name]["versions"]):
             raise _not_in_state(function, "Pending")
-        original_delete(self, name_or_arn, qualifier)
+        original(self, name_or_arn, qualifier)
         hooks.retire(function.function_arn)
         hooks.deleted(function.function_arn)
 
     models.LambdaStorage.publish_version = publish_version
-    models.LambdaStorage.del_function = del_function
 
 
 def patch_function_lookup(hooks: Hooks) -> None:
@@ -352,13 +338,15 @@ def patch_function_lookup(hooks: Hooks) -> None:
     from moto.awslambda import models
     from moto.awslambda.exceptions import ValidationException
 
-    original = models.LambdaStorage.get_function_by_name_or_arn_with_qualifier
     pattern = (
         r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
         r"([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
     )
 
-    def get_function(self: Any, name_or_arn: str, qualifier: str | None = None) -> Any:
+    @replaces(models.LambdaStorage)
+    def get_function_by_name_or_arn_with_qualifier(
+        original: Any, self: Any, name_or_arn: str, qualifier: str | None = None
+    ) -> Any:
         partial = re.fullmatch(r"(?:(\d{12}):)?function:(.+)", name_or_arn)
         if partial:
             account = partial[1] or self.account_id
@@ -381,8 +369,6 @@ def patch_function_lookup(hooks: Hooks) -> None:
                 raise _lambda_error("ResourceNotFoundException", message, 404)
         return original(self, name_or_arn, qualifier)
 
-    models.LambdaStorage.get_function_by_name_or_arn_with_qualifier = get_function
-
 
 def patch_invoke(hooks: Hooks) -> None:
     """Run functions as real processes and answer as AWS does.
@@ -399,13 +385,10 @@ def patch_invoke(hooks: Hooks) -> None:
     from moto.awslambda import models, responses
     from moto.core import responses as core_responses
 
-    original_request_id = core_responses.gen_amzn_requestid_long
-
-    def keep_request_id(headers: dict[str, Any] | None = None) -> str:
+    @replaces(core_responses)
+    def gen_amzn_requestid_long(original: Any, headers: dict[str, Any] | None = None) -> str:
         named = (headers or {}).get("x-amzn-requestid")
-        return str(named) if named else str(original_request_id(headers))
-
-    core_responses.gen_amzn_requestid_long = keep_request_id
+        return str(named) if named else str(original(headers))
 
     def invoke(self: Any) -> tuple[int, dict[str, str], bytes]:
         name = unquote(self.path.rstrip("/").rsplit("/", 2)[-2])
@@ -594,14 +577,12 @@ def patch_function_policy(hooks: Hooks) -> None:
         document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
         return json.dumps({"Policy": json.dumps(document), "RevisionId": latest.policy.revision})
 
-    original_add = models.Policy.add_statement
-
-    def add_statement(self: Any, raw: str, qualifier: str | None = None) -> Any:
-        statement, revision = original_add(self, raw, qualifier)
+    @replaces(models.Policy)
+    def add_statement(original: Any, self: Any, raw: str, qualifier: str | None = None) -> Any:
+        statement, revision = original(self, raw, qualifier)
         statement["Resource"] = statement["Resource"].replace("::", ":").rstrip(":")
         return statement, revision
 
-    models.Policy.add_statement = add_statement
     models.LambdaBackend.get_policy = get_policy
 
 
@@ -628,9 +609,8 @@ def patch_reserved_concurrency(hooks: Hooks) -> None:
     """Refuse a reserve that leaves others too little: moto has no limit without a variable of the process."""
     from moto.awslambda import models
 
-    original = models.LambdaBackend.put_function_concurrency
-
-    def put_function_concurrency(self: Any, function_name: str, reserved_concurrency: Any) -> Any:
+    @replaces(models.LambdaBackend)
+    def put_function_concurrency(original: Any, self: Any, function_name: str, reserved_concurrency: Any) -> Any:
         target = self.get_function(function_name)
         others = sum(
             int(function.reserved_concurrency or 0)
@@ -644,8 +624,6 @@ def patch_reserved_concurrency(hooks: Hooks) -> None:
             )
             raise _lambda_error("InvalidParameterValueException", message, 400)
         return original(self, function_name, reserved_concurrency)
-
-    models.LambdaBackend.put_function_concurrency = put_function_concurrency
 
 
 def patch_layer_lookup(hooks: Hooks) -> None:

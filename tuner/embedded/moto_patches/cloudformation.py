@@ -6,11 +6,9 @@ import base64
 import json
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
-from tuner.embedded.moto_patches.common import add_resource
+from tuner.embedded.moto_patches.common import add_resource, replaces
 from tuner.embedded.moto_patches.hooks import Hooks
 
 LOG = logging.getLogger(__name__)
@@ -80,9 +78,6 @@ def patch_state_machines_from_cloudformation(hooks: Hooks) -> None:
 
     models.stepfunctions_backends = stepfunctions_parser_backends
     StepFunctionsParserBackend._url_module = urls  # moto would look for one beside the class, where there is none
-    original_update = models.StateMachine.update_from_cloudformation_json.__func__
-    original_has = models.StateMachine.has_cfn_attr.__func__
-    original_get = models.StateMachine.get_cfn_attribute
 
     def definition_of(properties: Mapping[str, Any]) -> str:
         definition = properties.get("DefinitionString") or properties.get("Definition") or "{}"
@@ -111,25 +106,25 @@ def patch_state_machines_from_cloudformation(hooks: Hooks) -> None:
             sm_type=properties.get("StateMachineType"),
         )
 
-    def update(
-        cls: Any, original_resource: Any, new_resource_name: str, cloudformation_json: Any, *rest: Any, **kwargs: Any
+    @replaces(models.StateMachine)
+    def update_from_cloudformation_json(
+        original: Any, cls: Any, resource: Any, name: str, cloudformation_json: Any, *rest: Any, **kwargs: Any
     ) -> Any:
         properties = cloudformation_json["Properties"]
         properties["DefinitionString"] = definition_of(properties)
-        return original_update(cls, original_resource, new_resource_name, cloudformation_json, *rest, **kwargs)
+        return original(cls, resource, name, cloudformation_json, *rest, **kwargs)
 
-    def has_cfn_attr(cls: Any, attribute: str) -> bool:
-        return attribute in ("Arn", "StateMachineRevisionId") or bool(original_has(cls, attribute))
+    @replaces(models.StateMachine)
+    def has_cfn_attr(original: Any, cls: Any, attribute: str) -> bool:
+        return attribute in ("Arn", "StateMachineRevisionId") or bool(original(cls, attribute))
 
-    def get_cfn_attribute(self: Any, attribute: str) -> Any:
+    @replaces(models.StateMachine)
+    def get_cfn_attribute(original: Any, self: Any, attribute: str) -> Any:
         if attribute in ("Arn", "StateMachineRevisionId"):
             return self.arn if attribute == "Arn" else "INITIAL"
-        return original_get(self, attribute)
+        return original(self, attribute)
 
     models.StateMachine.create_from_cloudformation_json = classmethod(create)
-    models.StateMachine.update_from_cloudformation_json = classmethod(update)
-    models.StateMachine.has_cfn_attr = classmethod(has_cfn_attr)
-    models.StateMachine.get_cfn_attribute = get_cfn_attribute
 
 
 def patch_bucket_policies(hooks: Hooks) -> None:
@@ -188,19 +183,17 @@ def patch_bucket_rules(hooks: Hooks) -> None:
         )
         return bucket
 
-    original_create = FakeBucket.create_from_cloudformation_json.__func__
-    original_update = FakeBucket.update_from_cloudformation_json.__func__
+    @replaces(FakeBucket)
+    def create_from_cloudformation_json(
+        original: Any, cls: Any, name: str, cloudformation_json: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        return put_rules(original(cls, name, cloudformation_json, *args, **kwargs), cloudformation_json)
 
-    def create(cls: type[Any], resource_name: str, cloudformation_json: Any, *args: Any, **kwargs: Any) -> Any:
-        return put_rules(original_create(cls, resource_name, cloudformation_json, *args, **kwargs), cloudformation_json)
-
-    def update(cls: type[Any], resource: Any, name: str, cloudformation_json: Any, *args: Any, **kwargs: Any) -> Any:
-        return put_rules(
-            original_update(cls, resource, name, cloudformation_json, *args, **kwargs), cloudformation_json
-        )
-
-    FakeBucket.create_from_cloudformation_json = classmethod(create)
-    FakeBucket.update_from_cloudformation_json = classmethod(update)
+    @replaces(FakeBucket)
+    def update_from_cloudformation_json(
+        original: Any, cls: Any, resource: Any, name: str, cloudformation_json: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        return put_rules(original(cls, resource, name, cloudformation_json, *args, **kwargs), cloudformation_json)
 
 
 def patch_stack_contents(hooks: Hooks) -> None:
@@ -211,12 +204,12 @@ def patch_stack_contents(hooks: Hooks) -> None:
     """
     from moto.cloudformation import models, parsing
 
-    original = parsing.resource_class_from_type
     models.Stack.stack_resources = property(
         lambda self: [resource for resource in self.resource_map.values() if resource is not None]
     )
 
-    def resource_class_from_type(resource_type: str) -> Any:
+    @replaces(parsing)
+    def resource_class_from_type(original: Any, resource_type: str) -> Any:
         known = resource_type in parsing.get_model_map() or resource_type in parsing.NULL_MODELS
         if known or resource_type.startswith("Custom::"):
             return original(resource_type)
@@ -230,8 +223,6 @@ def patch_stack_contents(hooks: Hooks) -> None:
         )
         return original(resource_type)
 
-    parsing.resource_class_from_type = resource_class_from_type
-
 
 def patch_role_policies(hooks: Hooks) -> None:
     """Keep the inline policies of a template's roles as JSON: moto answers with Python's way to write a dict.
@@ -240,15 +231,12 @@ def patch_role_policies(hooks: Hooks) -> None:
     """
     from moto.iam.models import Role
 
-    put_policy = Role.put_policy
-
-    def put(self: Any, policy_name: str, policy_json: Any) -> None:
+    @replaces(Role)
+    def put_policy(original: Any, self: Any, policy_name: str, policy_json: Any) -> None:
         if isinstance(policy_json, dict):
             kept = [statement for statement in policy_json["Statement"] if statement is not None]
             policy_json = json.dumps({**policy_json, "Statement": kept})
-        put_policy(self, policy_name, policy_json)
-
-    Role.put_policy = put
+        original(self, policy_name, policy_json)
 
 
 class _NoBackends(dict[str, Any]):

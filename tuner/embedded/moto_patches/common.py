@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
+
+def replaces(owner: Any) -> Callable[[Callable[..., Any]], None]:
+    """Put the decorated function in the place of the one of its name, which it gets as its first argument.
+
+    Args:
+        owner: One of moto's classes or modules.
+    """
+
+    def put(replacement: Callable[..., Any]) -> None:
+        name = replacement.__name__
+        found = inspect.getattr_static(owner, name)
+        original = found.__func__ if isinstance(found, classmethod) else found
+
+        @functools.wraps(original)
+        def patched(*arguments: Any, **named: Any) -> Any:
+            return replacement(original, *arguments, **named)
+
+        setattr(owner, name, classmethod(patched) if isinstance(found, classmethod) else patched)
+
+    return put
 
 
 def replace_everywhere(name: str, original: Any, replacement: Any) -> None:

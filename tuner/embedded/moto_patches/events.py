@@ -8,14 +8,11 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tuner.embedded.schedule_expression import InvalidSchedule, check_schedule
-
-if TYPE_CHECKING:
-    pass
-from tuner.embedded.moto_patches.common import add_resource
+from tuner.embedded.moto_patches.common import add_resource, replaces
 from tuner.embedded.moto_patches.hooks import Hooks
+from tuner.embedded.schedule_expression import InvalidSchedule, check_schedule
 
 LOG = logging.getLogger(__name__)
 
@@ -37,10 +34,10 @@ def patch_event_targets(hooks: Hooks) -> None:
     """Deliver events to Lambda and Step Functions: moto answers such a rule's event with 500."""
     from moto.events.models import Rule
 
-    original = Rule.send_to_targets
     ours = re.compile(r"arn:[^:]+:(lambda|states):")
 
-    def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
+    @replaces(Rule)
+    def send_to_targets(original: Any, self: Any, original_event: Any, transform_input: bool = True) -> None:
         if self.state != "ENABLED" or not self.event_pattern.matches_event(original_event):
             return
         for target in list(self.targets):
@@ -55,8 +52,6 @@ def patch_event_targets(hooks: Hooks) -> None:
             with contextlib.suppress(NotImplementedError):
                 original(others, {"ingestion-time": seconds, **original_event, "time": seconds}, transform_input)
 
-    Rule.send_to_targets = send_to_targets
-
 
 def patch_schedules(hooks: Hooks) -> None:
     """Create schedules and their groups from a template; refuse an unknown group and an expression that AWS refuses.
@@ -69,10 +64,6 @@ def patch_schedules(hooks: Hooks) -> None:
     from moto.scheduler.exceptions import ScheduleGroupNotFound, ValidationException
     from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 
-    original_create = EventBridgeSchedulerBackend.create_schedule
-    original_update = EventBridgeSchedulerBackend.update_schedule
-    original_put_rule = EventsBackend.put_rule
-
     def refuse_wrong_expression(settings: Mapping[str, Any]) -> None:
         expression = str(settings["schedule_expression"])
         try:
@@ -80,25 +71,28 @@ def patch_schedules(hooks: Hooks) -> None:
         except InvalidSchedule as error:
             raise ValidationException(f"Invalid Schedule Expression {expression}.") from error
 
-    def create_schedule(self: Any, *args: Any, **kwargs: Any) -> Any:
+    @replaces(EventBridgeSchedulerBackend)
+    def create_schedule(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         group = kwargs.get("group_name") or "default"
         if group not in self.schedule_groups:
             raise ScheduleGroupNotFound(group)
         refuse_wrong_expression(kwargs)
-        return original_create(self, *args, **kwargs)
+        return original(self, *args, **kwargs)
 
-    def update_schedule(self: Any, *args: Any, **kwargs: Any) -> Any:
+    @replaces(EventBridgeSchedulerBackend)
+    def update_schedule(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         refuse_wrong_expression(kwargs)
-        return original_update(self, *args, **kwargs)
+        return original(self, *args, **kwargs)
 
-    def put_rule(self: Any, *args: Any, **kwargs: Any) -> Any:
+    @replaces(EventsBackend)
+    def put_rule(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
         expression = kwargs.get("scheduled_expression")
         if expression:
             try:
                 check_schedule(expression)
             except InvalidSchedule as error:
                 raise RuleRefused("Parameter ScheduleExpression is not valid.") from error
-        return original_put_rule(self, *args, **kwargs)
+        return original(self, *args, **kwargs)
 
     def settings_of(properties: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -123,9 +117,6 @@ def patch_schedules(hooks: Hooks) -> None:
     def delete(backends: Any, name: str, properties: Mapping[str, Any]) -> None:
         backends.delete_schedule(properties.get("GroupName"), name)
 
-    EventBridgeSchedulerBackend.create_schedule = create_schedule
-    EventBridgeSchedulerBackend.update_schedule = update_schedule
-    EventsBackend.put_rule = put_rule
     add_resource("AWS::Scheduler::Schedule", scheduler_backends, create, delete, update)
     add_resource(
         "AWS::Scheduler::ScheduleGroup",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
 from tuner.embedded.moto_patches.hooks import Hooks
 
 

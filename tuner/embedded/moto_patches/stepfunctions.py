@@ -12,11 +12,9 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
-from tuner.embedded.moto_patches.common import replace_everywhere
+from tuner.embedded.moto_patches.common import replace_everywhere, replaces
 from tuner.embedded.moto_patches.events import emit_event
 from tuner.embedded.moto_patches.hooks import Hooks
 
@@ -33,11 +31,12 @@ def patch_start_execution(hooks: Hooks) -> None:
     from moto.stepfunctions.exceptions import InvalidExecutionInput
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
-    original = StepFunctionsParserBackend.start_execution
     starting = threading.Lock()
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
 
+    @replaces(StepFunctionsParserBackend)
     def start_execution(
+        original: Any,
         self: Any,
         state_machine_arn: str,
         name: str | None = None,
@@ -52,8 +51,6 @@ def patch_start_execution(hooks: Hooks) -> None:
             )
         with starting:
             return original(self, state_machine_arn, name, execution_input or "{}", trace_header)
-
-    StepFunctionsParserBackend.start_execution = start_execution
 
 
 _DEEPEST_INPUT = 1000
@@ -77,14 +74,11 @@ def patch_execution_times(hooks: Hooks) -> None:
     """Write the context object's ``StartTime`` as AWS does: ``2026-01-31T08:00:00.123Z``, a string."""
     from moto.stepfunctions.parser.backend.execution import Execution
 
-    original = Execution.get_start_execution_details
-
-    def get_start_execution_details(self: Any) -> Any:
+    @replaces(Execution)
+    def get_start_execution_details(original: Any, self: Any) -> Any:
         details = original(self)
         details.start_time = _iso(self.start_date)
         return details
-
-    Execution.get_start_execution_details = get_start_execution_details
 
 
 def patch_execution_end(hooks: Hooks) -> None:
@@ -99,17 +93,16 @@ def patch_execution_end(hooks: Hooks) -> None:
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
-    original_start = Execution.start
     original_reflect = BaseExecutionWorkerCommunication._reflect_execution_status
-    original_logic = ExecutionWorker._execution_logic
 
     def announce(execution: Any) -> None:
         emit_event(_status_event(execution))
 
-    def start(self: Any) -> None:
+    @replaces(Execution)
+    def start(original: Any, self: Any) -> None:
         self.lambda_tuner_ending = threading.Lock()
         self.lambda_tuner_ended = False
-        original_start(self)
+        original(self)
         if not self.lambda_tuner_ended:
             announce(self)
 
@@ -134,10 +127,11 @@ def patch_execution_end(hooks: Hooks) -> None:
         interrupt.start()
         interrupt.join(0.2)
 
-    def _execution_logic(self: Any) -> None:
+    @replaces(ExecutionWorker)
+    def _execution_logic(original: Any, self: Any) -> None:
         execution = self._execution_communication.execution
         try:
-            original_logic(self)
+            original(self)
         except Exception as error:  # noqa: BLE001 - whatever broke, the execution must end
             cause = str(error)
 
@@ -165,10 +159,8 @@ def patch_execution_end(hooks: Hooks) -> None:
         execution = machine.stop_execution(arn, self._get_param("error") or "", self._get_param("cause") or "")
         return responses.ActionResult({"stopDate": execution.stop_date})
 
-    Execution.start = start
     Execution.stop = stop
     BaseExecutionWorkerCommunication.terminated = terminated
-    ExecutionWorker._execution_logic = _execution_logic
     models.StateMachine.stop_execution = stop_execution_of
     responses.StepFunctionResponse.stop_execution = stop_execution
 
@@ -231,15 +223,15 @@ def patch_execution_answers(hooks: Hooks) -> None:
     from moto.stepfunctions import responses
     from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
-    original_list = responses.StepFunctionResponse.list_executions
-
     def describe_execution(self: Any) -> Any:
         execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        with execution.lambda_tuner_ending:  # moto sets the status before the output
+            status = execution.status
         answer = {
             "executionArn": execution.execution_arn,
             "stateMachineArn": execution.state_machine_arn,
             "name": execution.name,
-            "status": execution.status,
+            "status": status,
             "startDate": execution.start_date,
             "stopDate": execution.stop_date,
             "input": execution.execution_input,
@@ -249,13 +241,14 @@ def patch_execution_answers(hooks: Hooks) -> None:
             "redriveCount": 0,
             "redriveStatus": "NOT_REDRIVABLE",
         }
-        if execution.status == "SUCCEEDED":
+        if status == "SUCCEEDED":
             answer["output"] = to_json_str(execution.output, separators=(",", ":"))
             answer["outputDetails"] = {"included": True}
         return responses.ActionResult({key: value for key, value in answer.items() if value is not None})
 
-    def list_executions(self: Any) -> Any:
-        result = original_list(self)
+    @replaces(responses.StepFunctionResponse)
+    def list_executions(original: Any, self: Any) -> Any:
+        result = original(self)
         machine = self.stepfunction_backend.describe_state_machine(self._get_param("stateMachineArn"))
         ends = {execution.execution_arn: execution.stop_date for execution in machine.executions}
         for row in result.result["executions"]:
@@ -276,7 +269,6 @@ def patch_execution_answers(hooks: Hooks) -> None:
         return responses.ActionResult(answer)
 
     responses.StepFunctionResponse.describe_execution = describe_execution
-    responses.StepFunctionResponse.list_executions = list_executions
     responses.StepFunctionResponse.get_execution_history = get_execution_history
 
 
@@ -296,13 +288,12 @@ def patch_nested_executions(hooks: Hooks) -> None:
     from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded
     from moto.stepfunctions.parser.asl.utils import boto_client
 
-    original_parameters = StateTaskServiceSfn._normalise_parameters
     original_sync = StateTaskServiceSfn._build_sync_resolver
     original_sync2 = StateTaskServiceSfn._build_sync2_resolver
-    original_wait = StateTaskServiceSfn._eval_sync
 
-    def _normalise_parameters(self: Any, parameters: dict[str, Any], *rest: Any, **kwargs: Any) -> None:
-        original_parameters(self, parameters, *rest, **kwargs)
+    @replaces(StateTaskServiceSfn)
+    def _normalise_parameters(original: Any, self: Any, parameters: dict[str, Any], *rest: Any, **kwargs: Any) -> None:
+        original(self, parameters, *rest, **kwargs)
         for name in list(parameters):
             parameters[name[0].lower() + name[1:]] = parameters.pop(name)
 
@@ -323,8 +314,9 @@ def patch_nested_executions(hooks: Hooks) -> None:
 
         return build_resolver
 
-    def _eval_sync(self: Any, env: Any, *rest: Any, **kwargs: Any) -> Any:
-        outcome = original_wait(self, env, *rest, **kwargs)
+    @replaces(StateTaskServiceSfn)
+    def _eval_sync(original: Any, self: Any, env: Any, *rest: Any, **kwargs: Any) -> Any:
+        outcome = original(self, env, *rest, **kwargs)
         if not outcome and not env.is_running() and not isinstance(env.program_state(), ProgramEnded):
             with contextlib.suppress(Exception):
                 region = env.lambda_tuner_child.split(":")[3]
@@ -338,11 +330,9 @@ def patch_nested_executions(hooks: Hooks) -> None:
     def normalise_dates(self: Any, response: Any, *rest: Any, **kwargs: Any) -> None:
         _replace_dates(response)
 
-    StateTaskServiceSfn._normalise_parameters = _normalise_parameters
     StateTaskServiceSfn._normalise_response = _normalise_response
     StateTaskServiceSfn._build_sync_resolver = remember_child(original_sync)
     StateTaskServiceSfn._build_sync2_resolver = remember_child(original_sync2)
-    StateTaskServiceSfn._eval_sync = _eval_sync
     StateTaskService._normalise_response = normalise_dates
 
 
@@ -368,10 +358,10 @@ def patch_error_names(hooks: Hooks) -> None:
     from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
     from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 
-    original = ErrorEqualsDecl._eval_body
     uncatchable = {"States.Runtime", "States.DataLimitExceeded"}
 
-    def _eval_body(self: Any, env: Any) -> None:
+    @replaces(ErrorEqualsDecl)
+    def _eval_body(original: Any, self: Any, env: Any) -> None:
         name = env.stack[-1].error_name if env.stack[-1] is not None else None
         if name in uncatchable and name not in {each.error_name for each in self.error_names}:
             env.stack.pop()
@@ -382,7 +372,6 @@ def patch_error_names(hooks: Hooks) -> None:
     def __init__(self: Any, error_name: str | None) -> None:  # noqa: N807 - takes the place of moto's
         ErrorName.__init__(self, error_name=error_name)
 
-    ErrorEqualsDecl._eval_body = _eval_body
     CustomErrorName.__init__ = __init__
 
 
@@ -398,9 +387,8 @@ def patch_task_errors(hooks: Hooks) -> None:
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
     from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
-    original = StateTaskLambda._from_error
-
-    def _from_error(self: Any, env: Any, ex: Exception) -> Any:
+    @replaces(StateTaskLambda)
+    def _from_error(original: Any, self: Any, env: Any, ex: Exception) -> Any:
         if not isinstance(ex, ClientError):
             return original(self, env, ex)
         name = f"Lambda.{ex.response['Error']['Code'].removeprefix('Lambda.')}"
@@ -414,8 +402,6 @@ def patch_task_errors(hooks: Hooks) -> None:
                 )
             ),
         )
-
-    StateTaskLambda._from_error = _from_error
 
 
 def patch_json_paths(hooks: Hooks) -> None:

@@ -6,12 +6,10 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tuner.embedded.log_filter import matches_filter
-
-if TYPE_CHECKING:
-    pass
+from tuner.embedded.moto_patches.common import replaces
 from tuner.embedded.moto_patches.hooks import Hooks
 
 
@@ -38,15 +36,14 @@ def patch_object_store(hooks: Hooks) -> None:
     from moto.s3.exceptions import S3ClientError
     from moto.s3.models import S3Backend
 
-    original_put = S3Backend.put_object
-    original_delete = S3Backend.delete_object
     storing = threading.RLock()  # the store sees changes in the order in which the bucket saw them
 
-    def put_object(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
+    @replaces(S3Backend)
+    def put_object(original: Any, self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
         with storing:
             keys = self.get_bucket(bucket_name).keys
             before = keys.getlist(key_name)
-            key = original_put(self, bucket_name, key_name, *args, **kwargs)
+            key = original(self, bucket_name, key_name, *args, **kwargs)
             try:
                 hooks.object_written(key)
             except OSError as error:
@@ -56,14 +53,12 @@ def patch_object_store(hooks: Hooks) -> None:
                 ) from error
         return key
 
-    def delete_object(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
+    @replaces(S3Backend)
+    def delete_object(original: Any, self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
         with storing:
-            answer = original_delete(self, bucket_name, key_name, *args, **kwargs)
+            answer = original(self, bucket_name, key_name, *args, **kwargs)
             hooks.object_deleted(bucket_name, key_name)
         return answer
-
-    S3Backend.put_object = put_object
-    S3Backend.delete_object = delete_object
 
 
 def patch_concurrent_reads(hooks: Hooks) -> None:
@@ -77,12 +72,11 @@ def patch_concurrent_reads(hooks: Hooks) -> None:
     from moto.logs.models import LogGroup
     from moto.s3.models import FakeKey, S3Backend
 
-    original_dispose = FakeKey.dispose
-
-    def dispose(self: Any, garbage: bool = False) -> None:
+    @replaces(FakeKey)
+    def dispose(original: Any, self: Any, garbage: bool = False) -> None:
         """Close the content only when nobody can read it any more."""
         if garbage:
-            original_dispose(self)
+            original(self)
 
     def again_when_changed(read: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(read)
@@ -98,7 +92,6 @@ def patch_concurrent_reads(hooks: Hooks) -> None:
 
         return patient
 
-    FakeKey.dispose = dispose
     for holder, name in (
         (LambdaStorage, "latest"),
         (LambdaStorage, "all"),
