@@ -19,9 +19,12 @@ from tuner.steps.restore import restore
 from tuner.steps.run import load_plan, load_record
 
 
+SIZES = [128, 256, 512, 768, 1024, 1536, 2048, 3008]
+
+
 def finished(run: FakeRun, **request: Any) -> dict[str, Any]:
     """A whole run's report."""
-    run.plan(**request)
+    run.plan(memory=SIZES, **request)
     run.search()
     recommend_for(run.artifacts)
     restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
@@ -85,7 +88,7 @@ def test_without_the_request_none_are_made(run: FakeRun) -> None:
 
 def test_a_user_who_ends_the_run_waits_for_no_cold_start(run: FakeRun) -> None:
     """The answer comes from what is there."""
-    run.plan(coldStarts=5)
+    run.plan(memory=SIZES, coldStarts=5)
     run.round()
     run.round()
     run.artifacts.write(STOP, {})
@@ -94,7 +97,7 @@ def test_a_user_who_ends_the_run_waits_for_no_cold_start(run: FakeRun) -> None:
 
 def test_what_would_break_the_budget_is_not_asked_for(run: FakeRun) -> None:
     """A cold start's worst case is a full init and the time-out."""
-    run.plan(coldStarts=5)
+    run.plan(memory=SIZES, coldStarts=5)
     while (batches := run.round()) and batches[0].purpose != "cold_start":
         pass
     assert batches
@@ -112,7 +115,7 @@ def test_drift_is_looked_for_where_no_size_was_measured_twice(run: FakeRun) -> N
     time = {"factor": 1.0}
     chance = random.Random(3)
     run.aws.duration_ms = lambda memory_mb: (100_000 / memory_mb + 20) * time["factor"] * math.exp(chance.gauss(0, 0.1))
-    run.plan(goal={"percentile": 95, "limitMs": 150})
+    run.plan(memory=SIZES, goal={"percentile": 95, "limitMs": 150})
     purposes: list[str] = []
     while batches := run.suggest()[1]:
         purposes += [batch.purpose for batch in batches]
