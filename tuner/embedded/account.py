@@ -127,17 +127,8 @@ def embedded_aws(
     make_private(home)
     with working_folder("lambda-tuner-server-") as folder:
         ready, log = folder / "ready.json", folder / "server.log"
-        server = _launch(
-            home,
-            port,
-            ready,
-            log,
-            application=application,
-            parameters=parameters,
-            sandbox=sandbox,
-            real_aws=real_aws,
-            parent_pid=os.getpid(),
-        )
+        options = _options(application, parameters, sandbox=sandbox, real_aws=real_aws)
+        server = _launch(home, port, ready, log, [*options, "--parent-pid", str(os.getpid())], real_aws=real_aws)
         try:
             aws = _wait_until_ready(server, ready, log, home)
             if on_ready:
@@ -172,17 +163,7 @@ def start(
         log, ready = home / "server.log", home / "server.json"
         log.unlink(missing_ok=True)
         ready.unlink(missing_ok=True)
-        server = _launch(
-            home,
-            port,
-            ready,
-            log,
-            application=application,
-            parameters=parameters,
-            sandbox=sandbox,
-            real_aws=False,
-            parent_pid=None,
-        )
+        server = _launch(home, port, ready, log, _options(application, parameters, sandbox=sandbox))
         try:
             aws = _wait_until_ready(server, ready, log, home)
         except BaseException:
@@ -454,27 +435,24 @@ def function_role(aws: EmbeddedAws) -> str:
     return str(iam.get_role(RoleName=_ROLE)["Role"]["Arn"])
 
 
+def _options(
+    application: Path | None, parameters: Mapping[str, str] | None, *, sandbox: bool, real_aws: bool = False
+) -> list[str]:
+    return [
+        *([] if sandbox else ["--no-sandbox"]),
+        *(["--real-aws"] if real_aws else []),
+        *(["--application", str(application)] if application else []),
+        *(f"--parameter={name}={value}" for name, value in (parameters or {}).items()),
+    ]
+
+
 def _launch(
-    home: Path,
-    port: int,
-    ready: Path,
-    log: Path,
-    *,
-    application: Path | None,
-    parameters: Mapping[str, str] | None,
-    sandbox: bool,
-    real_aws: bool,
-    parent_pid: int | None,
+    home: Path, port: int, ready: Path, log: Path, options: Sequence[str], *, real_aws: bool = False
 ) -> subprocess.Popen[bytes]:
     _check_room()
     # -P: what lies in the user's folder under the name of one of our modules must not take its place.
     command = [sys.executable, "-P", "-m", "tuner.embedded.server", "--home", str(home), "--port", str(port)]
-    command += ["--ready-file", str(ready), "--log-file", str(log)]
-    command += ["--parent-pid", str(parent_pid)] if parent_pid else []
-    command += [] if sandbox else ["--no-sandbox"]
-    command += ["--real-aws"] if real_aws else []
-    command += ["--application", str(application)] if application else []
-    command += [f"--parameter={name}={value}" for name, value in (parameters or {}).items()]
+    command += ["--ready-file", str(ready), "--log-file", str(log), *options]
     log.touch(mode=0o600)
     with log.open("ab") as output:
         return subprocess.Popen(

@@ -5,32 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from tuner.core.run.plan import CLONE_PREFIX, CPU_TIME_TAG
 from tuner.embedded.code_store import CodeStore
-from tuner.embedded.host.model import FunctionSpec, InvocationResult
+from tuner.embedded.host.model import FunctionSpec
 from tuner.embedded.identity import is_own_function
 from tuner.embedded.runtimes import runtime_named
 from tuner.embedded.runtimes.python import PYTHON
 
+if TYPE_CHECKING:
+    from tuner.embedded.host import ExecutionHost
+
 LOG_TAIL_BYTES = 4096
 """``LogResult`` holds the last 4 KB of the log ("Invoke", Lambda API reference)."""
-
-
-class Host(Protocol):
-    """The part of the execution host that the embedded account uses."""
-
-    def invoke(
-        self, spec: FunctionSpec, event: bytes, *, client_context: str | None = None, trace_id: str | None = None
-    ) -> InvocationResult:
-        """Run one invocation and wait for its end."""
-
-    def take_snapshot(self, spec: FunctionSpec) -> str | None:
-        """Make the init of a version with SnapStart; why it failed, or ``None``."""
-
-    def retire(self, arn_prefix: str) -> None:
-        """End the environments of every function version whose ARN begins so."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +46,8 @@ class FunctionRunner:
 
     def __init__(
         self,
-        own: Host,
-        measured: Host,
+        own: ExecutionHost,
+        measured: ExecutionHost,
         code: CodeStore,
         forget_output: Callable[[str, str], None],
         interpreter_of: Callable[[str], str | None],

@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -56,113 +57,74 @@ def report_record(report: Report, log_format: LogFormat) -> str:
         >>> report_record(report, "Text").split("\t")[1:5]
         ['Duration: 2.46 ms', 'Billed Duration: 417 ms', 'Memory Size: 1024 MB', 'Max Memory Used: 95 MB']
     """
-    if log_format == "JSON":
-        metrics: dict[str, float] = {
-            "durationMs": round(report.duration_ms, 3),
-            "billedDurationMs": report.billed_ms,
-            "memorySizeMB": report.memory_mb,
-            "maxMemoryUsedMB": report.max_memory_used_mb,
-        }
-        if report.init_ms is not None:
-            metrics["initDurationMs"] = round(report.init_ms, 3)
-        if report.restore_ms is not None and report.billed_restore_ms is not None:
-            metrics["restoreDurationMs"] = round(report.restore_ms, 3)
-            metrics["billedRestoreDurationMs"] = report.billed_restore_ms
-        if report.cpu_ms is not None:
-            metrics["cpuTimeMs"] = round(report.cpu_ms, 3)
-        if report.thread_count is not None:
-            metrics["maxThreads"] = report.thread_count
-        if report.core_wait_ms is not None and report.core_wait_error_ms is not None:
-            metrics["coreWaitMs"] = round(report.core_wait_ms, 3)
-            metrics["coreWaitErrorMs"] = round(report.core_wait_error_ms, 3)
-        record: dict[str, object] = {"requestId": report.request_id, "metrics": metrics, "status": report.status}
-        if report.error_type is not None and report.status == "error":
-            record["errorType"] = report.error_type
-        return _platform("platform.report", record)
-    fields = [
-        f"REPORT RequestId: {report.request_id}",
-        f"Duration: {report.duration_ms:.2f} ms",
-        f"Billed Duration: {report.billed_ms} ms",
-        f"Memory Size: {report.memory_mb} MB",
-        f"Max Memory Used: {report.max_memory_used_mb} MB",
+    figures = [
+        (report.duration_ms, "Duration: {:.2f} ms", "durationMs"),
+        (report.billed_ms, "Billed Duration: {} ms", "billedDurationMs"),
+        (report.memory_mb, "Memory Size: {} MB", "memorySizeMB"),
+        (report.max_memory_used_mb, "Max Memory Used: {} MB", "maxMemoryUsedMB"),
+        (report.init_ms, "Init Duration: {:.2f} ms", "initDurationMs"),
+        (report.restore_ms, "Restore Duration: {:.2f} ms", "restoreDurationMs"),
+        (report.billed_restore_ms, "Billed Restore Duration: {} ms", "billedRestoreDurationMs"),
+        (report.cpu_ms, "CPU Time: {:.3f} ms", "cpuTimeMs"),
+        (report.thread_count, "Max Threads: {} threads", "maxThreads"),
+        (report.core_wait_ms, "Core Wait: {:.3f} ms", "coreWaitMs"),
+        (report.core_wait_error_ms, "Core Wait Error: {:.3f} ms", "coreWaitErrorMs"),
     ]
-    if report.init_ms is not None:
-        fields.append(f"Init Duration: {report.init_ms:.2f} ms")
-    if report.restore_ms is not None:
-        fields.append(f"Restore Duration: {report.restore_ms:.2f} ms")
-        fields.append(f"Billed Restore Duration: {report.billed_restore_ms} ms")
-    if report.cpu_ms is not None:
-        fields.append(f"CPU Time: {report.cpu_ms:.3f} ms")
-    if report.thread_count is not None:
-        fields.append(f"Max Threads: {report.thread_count} threads")
-    if report.core_wait_ms is not None and report.core_wait_error_ms is not None:
-        fields.append(f"Core Wait: {report.core_wait_ms:.3f} ms")
-        fields.append(f"Core Wait Error: {report.core_wait_error_ms:.3f} ms")
+    words = [f"REPORT RequestId: {report.request_id}", *(text.format(n) for n, text, _ in figures if n is not None)]
     if report.platform_error:  # a handler's exception leaves no Status in the text form
-        fields.append(f"Status: {report.status}")
+        words.append(f"Status: {report.status}")
         if report.status == "error":
-            fields.append(f"Error Type: {report.error_type}")
-        return "\t".join(fields)
-    return "\t".join(fields) + "\t"
+            words.append(f"Error Type: {report.error_type}")
+    line = "\t".join(words) + ("" if report.platform_error else "\t")
+    metrics = {name: round(number, 3) for number, _, name in figures if number is not None}
+    error_type = report.error_type if report.status == "error" else None
+    record = {"requestId": report.request_id, "metrics": metrics, "status": report.status, "errorType": error_type}
+    return _record(log_format, line, "report", record)
 
 
 def init_start_record(
     runtime_version: str, spec_name: str, version: str, log_format: LogFormat, *, snap_start: bool = False
 ) -> str:
     """The first line of an environment, or of a snapshot."""
-    if log_format == "JSON":
-        return _platform(
-            "platform.initStart",
-            {
-                "initializationType": _initialization_type(snap_start),
-                "phase": "init",
-                "runtimeVersion": f"{runtime_version}.local",
-                "functionName": spec_name,
-                "functionVersion": version,
-            },
-        )
-    return f"INIT_START {_runtime_version(runtime_version)}"
+    record = {
+        "initializationType": "snap-start" if snap_start else "on-demand",
+        "phase": "init",
+        "runtimeVersion": f"{runtime_version}.local",
+        "functionName": spec_name,
+        "functionVersion": version,
+    }
+    return _record(log_format, f"INIT_START {_runtime_version(runtime_version)}", "initStart", record)
 
 
 def init_report_record(
     init_ms: float, phase: Literal["init", "invoke"], status: Status, error_type: str | None, log_format: LogFormat
 ) -> str:
     """The line that tells of an init that failed or took too long."""
-    if log_format == "JSON":
-        record: dict[str, object] = {
-            "initializationType": "on-demand",
-            "phase": phase,
-            "status": status,
-            "metrics": {"durationMs": round(init_ms, 3)},
-        }
-        if error_type:
-            record["errorType"] = error_type
-        return _platform("platform.initReport", record)
     line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
-    return f"{line}\tError Type: {error_type}" if error_type else line
+    line += f"\tError Type: {error_type}" if error_type else ""
+    return _record(log_format, line, "initReport", _init_report("on-demand", phase, init_ms, status, error_type))
 
 
 def snapshot_report_record(init_ms: float, log_format: LogFormat) -> str:
     """The line that tells of the init that went into a SnapStart snapshot."""
-    if log_format == "JSON":
-        record: dict[str, object] = {
-            "initializationType": _initialization_type(snap_start=True),
-            "phase": "init",
-            "status": "success",
-            "metrics": {"durationMs": round(init_ms, 3)},
-        }
-        return _platform("platform.initReport", record)
-    return f"INIT_REPORT Init Duration: {init_ms:.2f} ms"
+    line, record = (
+        f"INIT_REPORT Init Duration: {init_ms:.2f} ms",
+        _init_report("snap-start", "init", init_ms, "success"),
+    )
+    return _record(log_format, line, "initReport", record)
+
+
+def _init_report(
+    kind: str, phase: str, init_ms: float, status: str, error_type: str | None = None
+) -> dict[str, object]:
+    metrics = {"durationMs": round(init_ms, 3)}
+    return {"initializationType": kind, "phase": phase, "status": status, "metrics": metrics, "errorType": error_type}
 
 
 def restore_start_record(runtime_version: str, spec_name: str, version: str, log_format: LogFormat) -> str:
     """The first line of an environment that is restored."""
-    if log_format == "JSON":
-        return _platform(
-            "platform.restoreStart",
-            {"runtimeVersion": f"{runtime_version}.local", "functionName": spec_name, "functionVersion": version},
-        )
-    return f"RESTORE_START {_runtime_version(runtime_version)}"
+    record = {"runtimeVersion": f"{runtime_version}.local", "functionName": spec_name, "functionVersion": version}
+    return _record(log_format, f"RESTORE_START {_runtime_version(runtime_version)}", "restoreStart", record)
 
 
 def _runtime_version(name: str) -> str:
@@ -173,43 +135,36 @@ def _runtime_version(name: str) -> str:
 
 def restore_report_record(restore_ms: float, status: Status, error_type: str | None, log_format: LogFormat) -> str:
     """The line that tells of a restore, before the invocation that it was for."""
-    if log_format == "JSON":
-        record: dict[str, object] = {"status": status, "metrics": {"durationMs": round(restore_ms, 3)}}
-        if error_type:
-            record["errorType"] = error_type
-        return _platform("platform.restoreReport", record)
     line = f"RESTORE_REPORT Restore Duration: {restore_ms:.2f} ms"
-    return f"{line}\tStatus: {status}\tError Type: {error_type}" if error_type else line
-
-
-def _initialization_type(snap_start: bool) -> str:
-    return "snap-start" if snap_start else "on-demand"
+    line += f"\tStatus: {status}\tError Type: {error_type}" if error_type else ""
+    record = {"status": status, "metrics": {"durationMs": round(restore_ms, 3)}, "errorType": error_type}
+    return _record(log_format, line, "restoreReport", record)
 
 
 def start_record(request_id: str, version: str, log_format: LogFormat) -> str:
     """START, or ``platform.start``."""
-    if log_format == "JSON":
-        return _platform("platform.start", {"requestId": request_id, "version": version})
-    return f"START RequestId: {request_id} Version: {version}"
+    record = {"requestId": request_id, "version": version}
+    return _record(log_format, f"START RequestId: {request_id} Version: {version}", "start", record)
 
 
 def end_record(report: Report, produced_bytes: int, log_format: LogFormat) -> str:
     """END, or ``platform.runtimeDone``."""
-    if log_format == "JSON":
-        record: dict[str, object] = {
-            "requestId": report.request_id,
-            "status": report.status,
-            "metrics": {"durationMs": round(report.duration_ms, 3), "producedBytes": produced_bytes},
-        }
-        if report.error_type is not None and report.status == "error":
-            record["errorType"] = report.error_type
-        return _platform("platform.runtimeDone", record)
-    return f"END RequestId: {report.request_id}"
+    record = {
+        "requestId": report.request_id,
+        "status": report.status,
+        "metrics": {"durationMs": round(report.duration_ms, 3), "producedBytes": produced_bytes},
+        "errorType": report.error_type if report.status == "error" else None,
+    }
+    return _record(log_format, f"END RequestId: {report.request_id}", "runtimeDone", record)
 
 
-def _platform(kind: str, record: dict[str, object]) -> str:
+def _record(log_format: LogFormat, line: str, kind: str, record: Mapping[str, object]) -> str:
+    """A record in the function's format: the line, or JSON of what is known."""
+    if log_format == "Text":
+        return line
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"time": now, "type": kind, "record": record}, separators=(",", ":"))
+    known = {name: value for name, value in record.items() if value is not None}
+    return json.dumps({"time": now, "type": f"platform.{kind}", "record": known}, separators=(",", ":"))
 
 
 class EnvironmentLog:

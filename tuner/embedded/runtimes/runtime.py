@@ -69,21 +69,14 @@ class Source:
 class Runtime(Protocol):
     """One language of Lambda's managed runtimes."""
 
-    @property
-    def language(self) -> str:
-        """As people call it: ``Python``."""
-
-    @property
-    def family(self) -> str:
-        """How Lambda's identifiers of it begin: ``python``."""
-
-    @property
-    def suffix(self) -> str:
-        """Of a file with a handler: ``.py``."""
-
-    @property
-    def path_variable(self) -> str:
-        """The environment variable with folders that modules are found in: ``PYTHONPATH``."""
+    language: str
+    """As people call it: ``Python``."""
+    family: str
+    """How Lambda's identifiers of it begin: ``python``."""
+    suffix: str
+    """Of a file with a handler: ``.py``."""
+    path_variable: str
+    """The environment variable with folders that modules are found in: ``PYTHONPATH``."""
 
     # --- running ---
 
