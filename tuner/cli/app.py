@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from tuner.cli.commands import (
-    check,
-    demo,
-    doctor,
-    list_runs,
-    local,
-    logs,
-    open_run,
-    patch,
-    report,
-    try_handler,
-    tune,
-    uninstall,
-)
 from tuner.cli.failures import EXIT_CODES_HELP, EXIT_OK, debug_requested
-from tuner.cli.flags import add_command
+
+_MODULES = {
+    "demo": "demo",
+    "tune": "tune",
+    "check": "check",
+    "try": "try_handler",
+    "report": "report",
+    "open": "open_run",
+    "list": "list_runs",
+    "patch": "patch",
+    "logs": "logs",
+    "doctor": "doctor",
+    "uninstall": "uninstall",
+    "local": "local",
+}
+"""The module of each subcommand, in the order of the help."""
 
 
-class DebugAnywhere(TyperGroup):
-    """Takes ``--debug`` wherever it stands: whoever meets an error adds it at the end of the line."""
+class Subcommands(Mapping[str, Any]):
+    """The subcommands by their names, each imported when it is asked for: none waits for the others' flags."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Import one."""
+        return typer.main.get_command(import_module(f"tuner.cli.commands.{_MODULES[name]}").app)
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names."""
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(_MODULES)
+
+
+class Program(TyperGroup):
+    """The subcommands; ``--debug`` may stand anywhere: whoever meets an error adds it at the end of the line."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings | {"commands": Subcommands()})
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the group's own
+        """Their names, without importing them."""
+        return [*_MODULES]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Note it and take it out, up to a ``--`` that ends the flags."""
+        """Note ``--debug`` and take it out, up to a ``--`` that ends the flags."""
         end = args.index("--") if "--" in args else len(args)
         if "--debug" in args[:end]:
             args = ["--debug", *(word for word in args[:end] if word != "--debug"), *args[end:]]
@@ -59,7 +85,7 @@ def main(
 
 app = typer.Typer(
     name="lambda-tuner",
-    cls=DebugAnywhere,
+    cls=Program,
     callback=main,
     help="Finds the cheapest memory size of an AWS Lambda function that meets a latency goal, and says how sure it is.",
     epilog=f"Start here: lambda-tuner demo\n\n{EXIT_CODES_HELP}",
@@ -68,25 +94,3 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-local_app = typer.Typer(
-    help="An AWS of its own on this machine, kept running: for the AWS CLI, boto3 and --local.",
-    epilog=local.EPILOG,
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
-app.add_typer(local_app, name="local")
-
-add_command(app, "demo", demo.demo, epilog=demo.EPILOG)
-add_command(app, "tune", tune.tune, epilog=tune.EPILOG)
-add_command(app, "check", check.check, epilog=check.EPILOG)
-add_command(app, "try", try_handler.try_handler, epilog=try_handler.EPILOG)
-add_command(app, "report", report.report, epilog=report.EPILOG)
-add_command(app, "open", open_run.open_run, epilog=open_run.EPILOG)
-add_command(app, "list", list_runs.list_runs, epilog=list_runs.EPILOG)
-add_command(app, "patch", patch.patch, epilog=patch.EPILOG)
-add_command(app, "logs", logs.logs, epilog=logs.EPILOG)
-add_command(app, "doctor", doctor.doctor, epilog=doctor.EPILOG)
-add_command(app, "uninstall", uninstall.uninstall, epilog=uninstall.EPILOG)
-add_command(local_app, "start", local.start, epilog=local.EPILOG_OF_START)
-add_command(local_app, "status", local.status, epilog=local.EPILOG_OF_STATUS)
-add_command(local_app, "stop", local.stop, epilog=local.EPILOG_OF_STOP)

@@ -1,4 +1,4 @@
-"""How a function becomes a command: groups of flags, those of the request made from its fields, and the exit code."""
+"""How a function becomes a command: groups of flags, errors as sentences, the exit code; and the flags of several."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Optional, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
 from tuner.cli.failures import expected_errors
-from tuner.cli.options import FLAGS, type_of
 
 GOAL, PLACE, HOW, OUTPUT, FUNCTION = "Goal", "Where", "Execution", "Output", "The function"
 
@@ -37,30 +36,6 @@ class Without:
     names: tuple[str, ...]
 
 
-def request_flags(command: str) -> Group:
-    """The flags of the request's fields, as a mapping by their paths of what was typed."""
-    parameters, paths = [], {}
-    for path, each in FLAGS.items():
-        known = each.flag
-        if known is None or command not in known.commands:
-            continue
-        attribute = f"request_{path.replace('.', '_')}"
-        is_switch = each.kind is bool and "/" not in known.name
-        kind: Any = bool if is_switch else Optional[type_of(path)]  # noqa: UP045 - it is made here
-        option = flag(known.name, known.help or each.meaning, known.panel, form=known.form)
-        parameters.append(_parameter(attribute, Annotated[kind, option], False if is_switch else None))
-        paths[attribute] = path, is_switch, not each.default
-
-    def build(typed: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            path: switched if is_switch else typed[attribute]
-            for attribute, (path, is_switch, switched) in paths.items()
-            if typed[attribute] is not None and not (is_switch and typed[attribute] is False)
-        }
-
-    return Group(tuple(parameters), build)
-
-
 def _group_of(hint: Any) -> Group | None:
     """The group that a parameter's annotation asks for, if it does: a ``Group`` beside it, or a dataclass of flags."""
     kind, *others = get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
@@ -70,24 +45,32 @@ def _group_of(hint: Any) -> Group | None:
     without = {name for each in others if isinstance(each, Without) for name in each.names}
     hints = get_type_hints(kind, include_extras=True)
     parameters = (
-        _parameter(each.name, hints[each.name], each.default) for each in fields(kind) if each.name not in without
+        parameter(each.name, hints[each.name], each.default) for each in fields(kind) if each.name not in without
     )
     return Group(tuple(parameters), lambda typed: kind(**typed))
 
 
-def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """A flag or an argument of a command."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def add_command(app: typer.Typer, name: str, function: Callable[..., int], *, epilog: str) -> None:
-    """Register a function as a command: its groups become flags, its errors sentences, its result the exit code."""
+def command(name: str, function: Callable[..., int], *, epilog: str, of: typer.Typer | None = None) -> typer.Typer:
+    """Make a function a command: its groups become flags, its errors sentences, its result the exit code.
+
+    Args:
+        name: What is typed.
+        function: What it does.
+        epilog: Examples and exit codes, for the end of its help.
+        of: The application that it is added to; ``None``: one of its own.
+    """
     hints = get_type_hints(function, include_extras=True)
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Group] = {}
     for each in inspect.signature(function).parameters.values():
         group = _group_of(hints[each.name])
         if group is None:
-            parameters.append(_parameter(each.name, hints[each.name], each.default))
+            parameters.append(parameter(each.name, hints[each.name], each.default))
         else:
             groups[each.name] = group
             parameters += group.parameters
@@ -100,7 +83,9 @@ def add_command(app: typer.Typer, name: str, function: Callable[..., int], *, ep
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
+    app = of or typer.Typer(rich_markup_mode="rich", add_completion=False)
     app.command(name, help=function.__doc__, epilog=epilog)(run)
+    return app
 
 
 def _refuse_memory(typed: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What the flags of the command say, turned into an execution's input."""
+"""The flags of the request, made from its fields; and what they say, turned into an execution's input."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Annotated, Any, Optional, get_origin
 
 from tuner.cli.failures import UsageProblem
+from tuner.cli.flags import Group, flag, parameter
 from tuner.cli.text_files import read_text
 from tuner.core.errors import InvalidRequest
 from tuner.core.request.fields import RequestField, fields_of
@@ -125,6 +126,30 @@ def type_of(path: str) -> type:
     """The type of what is typed for a field."""
     kind = FLAGS[path].kind
     return Path if path == "payload" else str if path in _READ or get_origin(kind) else kind
+
+
+def request_flags(command: str) -> Group:
+    """The flags of the request's fields, as a mapping by their paths of what was typed."""
+    parameters, paths = [], {}
+    for path, each in FLAGS.items():
+        known = each.flag
+        if known is None or command not in known.commands:
+            continue
+        attribute = f"request_{path.replace('.', '_')}"
+        is_switch = each.kind is bool and "/" not in known.name
+        kind: Any = bool if is_switch else Optional[type_of(path)]  # noqa: UP045 - it is made here
+        option = flag(known.name, known.help or each.meaning, known.panel, form=known.form)
+        parameters.append(parameter(attribute, Annotated[kind, option], False if is_switch else None))
+        paths[attribute] = path, is_switch, not each.default
+
+    def build(typed: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            path: switched if is_switch else typed[attribute]
+            for attribute, (path, is_switch, switched) in paths.items()
+            if typed[attribute] is not None and not (is_switch and typed[attribute] is False)
+        }
+
+    return Group(tuple(parameters), build)
 
 
 def build_request(function: str, typed: Mapping[str, Any], *, local: bool) -> dict[str, Any]:

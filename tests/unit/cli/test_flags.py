@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from tuner.cli.flags import Without, add_command, flag, request_flags
-from tuner.cli.options import FLAGS
+from tuner.cli.flags import Without, command, flag
+from tuner.cli.options import FLAGS, request_flags
 from tuner.core.errors import InvalidRequest
 
 RUNNER = CliRunner()
@@ -24,17 +23,16 @@ class Place:
     local: Annotated[bool, flag("--local", "Here.")] = False
 
 
-def typed(command: str, *words: str) -> dict[str, Any]:
+def typed(name: str, *words: str) -> dict[str, Any]:
     """What a command is given by its flags of the request."""
     found: list[dict[str, Any]] = []
 
-    def run(asked: Annotated[dict[str, Any], request_flags(command)]) -> int:
+    def run(asked: Annotated[dict[str, Any], request_flags(name)]) -> int:
         found.append(asked)
         return 0
 
-    run.__annotations__["asked"] = Annotated[dict[str, Any], request_flags(command)]
-    app = typer.Typer()
-    add_command(app, "run", run, epilog="")
+    run.__annotations__["asked"] = Annotated[dict[str, Any], request_flags(name)]
+    app = command("run", run, epilog="")
     result = RUNNER.invoke(app, list(words))
     assert result.exit_code == 0, result.output
     return found[0]
@@ -64,12 +62,12 @@ def test_flags_of_the_request_come_by_the_paths_of_its_fields() -> None:
     }
 
 
-@pytest.mark.parametrize("command", ["tune", "check", "try", "demo"])
-def test_a_command_has_the_flags_that_name_it(command: str) -> None:
+@pytest.mark.parametrize("name", ["tune", "check", "try", "demo"])
+def test_a_command_has_the_flags_that_are_its_own(name: str) -> None:
     """And no other."""
-    options = [parameter.annotation.__metadata__[0] for parameter in request_flags(command).parameters]
-    names = [name for option in options for name in (option.default, *(option.param_decls or ())) if name]
-    assert set(names) == {each.flag.name for each in FLAGS.values() if each.flag and command in each.flag.commands}
+    options = [parameter.annotation.__metadata__[0] for parameter in request_flags(name).parameters]
+    names = [decl for option in options for decl in (option.default, *(option.param_decls or ())) if decl]
+    assert set(names) == {each.flag.name for each in FLAGS.values() if each.flag and name in each.flag.commands}
 
 
 def test_a_group_arrives_as_its_value_and_a_result_as_the_exit_code() -> None:
@@ -81,8 +79,7 @@ def test_a_group_arrives_as_its_value_and_a_result_as_the_exit_code() -> None:
         return count
 
     run.__annotations__["where"] = Annotated[Place, Without(("local",))]
-    app = typer.Typer()
-    add_command(app, "run", run, epilog="")
+    app = command("run", run, epilog="")
     assert RUNNER.invoke(app, ["--region", "eu-west-1", "--count", "3"]).exit_code == 3
     assert places == [Place("eu-west-1")]
     assert RUNNER.invoke(app, ["--local"]).exit_code == 2
@@ -94,7 +91,6 @@ def test_an_expected_error_ends_the_command_with_its_code() -> None:
     def run() -> int:
         raise InvalidRequest(["goal is odd"])
 
-    app = typer.Typer()
-    add_command(app, "run", run, epilog="")
+    app = command("run", run, epilog="")
     result = RUNNER.invoke(app, [])
     assert (result.exit_code, "goal is odd" in result.output) == (2, True)

@@ -15,14 +15,10 @@ from tuner.cli.flags import (
     OutFlag,
     QuietFlag,
     YesFlag,
+    command,
     flag,
-    request_flags,
 )
-
-EPILOG = (
-    "Example: lambda-tuner check thumbnails --goal p95=300ms --max-cost-per-million 5 --yes --out report\n\n"
-    f"{EXIT_CODES_HELP}\n\n{CHECK_CODES_HELP}"
-)
+from tuner.cli.options import request_flags
 
 
 def check(
@@ -55,3 +51,11 @@ def check(
     limit_usd = settings.max_cost_per_million_usd if max_cost_per_million is None else max_cost_per_million
     shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(limit_usd))
     return run_tune(function, settings.under(asked), where, shown, yes=yes)
+
+
+app = command(
+    "check",
+    check,
+    epilog="Example: lambda-tuner check thumbnails --goal p95=300ms --max-cost-per-million 5 --yes --out report\n\n"
+    f"{EXIT_CODES_HELP}\n\n{CHECK_CODES_HELP}",
+)

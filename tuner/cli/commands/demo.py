@@ -6,17 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tuner.cli.failures import EXIT_GOAL_NOT_MET, EXIT_OK, EXIT_UNCERTAIN
-from tuner.cli.flags import JsonFlag, NoSandboxFlag, QuietFlag, flag, request_flags
+from tuner.cli.flags import JsonFlag, NoSandboxFlag, QuietFlag, command, flag
+from tuner.cli.options import request_flags
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tuner.cli.examples import Example
-
-EPILOG = (
-    "Example: lambda-tuner demo\n\nExample: lambda-tuner demo --example io-wait --out out/io-wait\n\n"
-    "Exit codes: 0 whatever the verdict · 2 usage · 4 the run failed or could not start · 130 Ctrl-C."
-)
 
 
 def _complete_example(incomplete: str) -> list[tuple[str, str]]:
@@ -86,3 +82,11 @@ def introduce(example: Example, memory_mb: int, console: Console) -> None:
         "The question: which memory size is the cheapest that meets it?",
         markup=False,
     )
+
+
+app = command(
+    "demo",
+    demo,
+    epilog="Example: lambda-tuner demo\n\nExample: lambda-tuner demo --example io-wait --out out/io-wait\n\n"
+    "Exit codes: 0 whatever the verdict · 2 usage · 4 the run failed or could not start · 130 Ctrl-C.",
+)

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tuner.cli.flags import HOW, OUTPUT, AccountFlags, Without, YesFlag, flag
-
-EPILOG = (
-    "Example: lambda-tuner doctor --region eu-central-1\n\nExample: lambda-tuner doctor --local\n\n"
-    "Exit codes: 0 no check failed · 2 usage · 4 a check failed · 130 Ctrl-C; what the probe made was removed."
-)
+from tuner.cli.flags import HOW, OUTPUT, AccountFlags, Without, YesFlag, command, flag
 
 
 def doctor(
@@ -31,3 +26,11 @@ def doctor(
     from tuner.cli.doctor.command import run_doctor
 
     return run_doctor(where, probe=probe, yes=yes, json_output=json_output)
+
+
+app = command(
+    "doctor",
+    doctor,
+    epilog="Example: lambda-tuner doctor --region eu-central-1\n\nExample: lambda-tuner doctor --local\n\n"
+    "Exit codes: 0 no check failed · 2 usage · 4 a check failed · 130 Ctrl-C; what the probe made was removed.",
+)

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tuner.cli.flags import JsonFlag, ReadAccountFlags, flag
-
-EPILOG = (
-    "Example: lambda-tuner list\n\nExample: lambda-tuner list --region eu-central-1 --json\n\n"
-    "Without a flag of an AWS account it lists the runs made on this machine."
-)
+from tuner.cli.flags import JsonFlag, ReadAccountFlags, command, flag
 
 
 def list_runs(
@@ -23,3 +18,11 @@ def list_runs(
 
     artifacts, place = artifacts_of(where)
     return reading.list_runs(artifacts, place, limit=limit, json_output=json_output)
+
+
+app = command(
+    "list",
+    list_runs,
+    epilog="Example: lambda-tuner list\n\nExample: lambda-tuner list --region eu-central-1 --json\n\n"
+    "Without a flag of an AWS account it lists the runs made on this machine.",
+)

@@ -7,12 +7,7 @@ from typing import Annotated
 import typer
 
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, print_json
-from tuner.cli.flags import JsonFlag, NoSandboxFlag, flag
-
-EPILOG = 'Example: eval "$(lambda-tuner local start)" && aws lambda list-functions'
-EPILOG_OF_START = 'Example: eval "$(lambda-tuner local start)" && aws s3 ls\n\nStop it with: lambda-tuner local stop'
-EPILOG_OF_STATUS = "Example: lambda-tuner local status --json"
-EPILOG_OF_STOP = "Example: lambda-tuner local stop"
+from tuner.cli.flags import JsonFlag, NoSandboxFlag, command, flag
 
 
 def start(
@@ -48,3 +43,21 @@ def stop() -> int:
 
     typer.echo("Stopped." if stop_local() else "The embedded AWS was not running.")
     return EXIT_OK
+
+
+app = typer.Typer(
+    name="local",
+    help="An AWS of its own on this machine, kept running: for the AWS CLI, boto3 and --local.",
+    epilog='Example: eval "$(lambda-tuner local start)" && aws lambda list-functions',
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+command(
+    "start",
+    start,
+    epilog='Example: eval "$(lambda-tuner local start)" && aws s3 ls\n\nStop it with: lambda-tuner local stop',
+    of=app,
+)
+command("status", status, epilog="Example: lambda-tuner local status --json", of=app)
+command("stop", stop, epilog="Example: lambda-tuner local stop", of=app)

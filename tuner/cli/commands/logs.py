@@ -6,12 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.flags import OUTPUT, flag
-
-EPILOG = (
-    "Example: aws logs tail /aws/lambda/thumbnails --since 1d | lambda-tuner logs - --summary\n\n"
-    "Exit codes: 0 records were found · 2 the file cannot be read · 4 there is no record in it."
-)
+from tuner.cli.flags import OUTPUT, command, flag
 
 
 def logs(
@@ -22,3 +17,11 @@ def logs(
     from tuner.cli.logs import run_logs
 
     return run_logs(file, summary=summary)
+
+
+app = command(
+    "logs",
+    logs,
+    epilog="Example: aws logs tail /aws/lambda/thumbnails --since 1d | lambda-tuner logs - --summary\n\n"
+    "Exit codes: 0 records were found · 2 the file cannot be read · 4 there is no record in it.",
+)

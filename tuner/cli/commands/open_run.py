@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tuner.cli.flags import OUTPUT, ReadAccountFlags, RunIdArgument, flag
-
-EPILOG = (
-    "Example: lambda-tuner open latest\n\nExample: lambda-tuner open 20261103 --region eu-central-1 --print-path\n\n"
-    "Without a flag of an AWS account it opens the runs made on this machine."
-)
+from tuner.cli.flags import OUTPUT, ReadAccountFlags, RunIdArgument, command, flag
 
 
 def open_run(
@@ -23,3 +18,11 @@ def open_run(
 
     artifacts, place = artifacts_of(where)
     return open_report(artifacts, run_id, place, print_path=print_path)
+
+
+app = command(
+    "open",
+    open_run,
+    epilog="Example: lambda-tuner open latest\n\nExample: lambda-tuner open 20261103 --region eu-central-1 --print-path"
+    "\n\nWithout a flag of an AWS account it opens the runs made on this machine.",
+)

@@ -5,14 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from tuner.cli.flags import JsonFlag, ReadAccountFlags, RunIdArgument, flag
-
-EPILOG = (
-    "Example: lambda-tuner patch latest --file template.yaml\n\n"
-    "Example: lambda-tuner patch 20261103 --file template.json --function Thumbnails --dry-run\n\n"
-    "Exit codes: 0 changed, or it says so already · 2 not changed: not sure what, or no such run or file · "
-    "3, 4, 5 not changed: the run's verdict."
-)
+from tuner.cli.flags import JsonFlag, ReadAccountFlags, RunIdArgument, command, flag
 
 
 def patch(
@@ -39,3 +32,13 @@ def patch(
     return run_patch(
         artifacts, run_id, place, file, function=function, force=force, dry_run=dry_run, json_output=json_output
     )
+
+
+app = command(
+    "patch",
+    patch,
+    epilog="Example: lambda-tuner patch latest --file template.yaml\n\n"
+    "Example: lambda-tuner patch 20261103 --file template.json --function Thumbnails --dry-run\n\n"
+    "Exit codes: 0 changed, or it says so already · 2 not changed: not sure what, or no such run or file · "
+    "3, 4, 5 not changed: the run's verdict.",
+)

@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from tuner.cli.failures import EXIT_CODES_HELP
-from tuner.cli.flags import OUTPUT, JsonFlag, OutFlag, ReadAccountFlags, RunIdArgument, flag
-
-EPILOG = (
-    "Example: lambda-tuner report latest --out out/latest\n\n"
-    "Without a flag of an AWS account it reads the runs made on this machine.\n\n" + EXIT_CODES_HELP
-)
+from tuner.cli.flags import OUTPUT, JsonFlag, OutFlag, ReadAccountFlags, RunIdArgument, command, flag
 
 
 def report(
@@ -42,3 +37,11 @@ def report(
     artifacts, place = artifacts_of(where)
     prepare_out(out)
     return show_report(artifacts, run_id, place, out=out, json_output=json_output)
+
+
+app = command(
+    "report",
+    report,
+    epilog="Example: lambda-tuner report latest --out out/latest\n\n"
+    "Without a flag of an AWS account it reads the runs made on this machine.\n\n" + EXIT_CODES_HELP,
+)

@@ -19,15 +19,10 @@ from tuner.cli.flags import (
     OutFlag,
     QuietFlag,
     YesFlag,
+    command,
     flag,
-    request_flags,
 )
-
-EPILOG = (
-    "Example: lambda-tuner try src/app.py:handler --payload event.json --goal p95=300ms\n\n"
-    "Example: lambda-tuner try --template template.yaml --function Thumbnails --env TABLE_NAME=test\n\n"
-    + EXIT_CODES_HELP
-)
+from tuner.cli.options import request_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +105,12 @@ def try_handler(
     return run_try(
         planned, settings.under(asked), shown, setup=setup, real_aws=real_aws, sandbox=not no_sandbox, yes=yes
     )
+
+
+app = command(
+    "try",
+    try_handler,
+    epilog="Example: lambda-tuner try src/app.py:handler --payload event.json --goal p95=300ms\n\n"
+    "Example: lambda-tuner try --template template.yaml --function Thumbnails --env TABLE_NAME=test\n\n"
+    + EXIT_CODES_HELP,
+)

@@ -14,14 +14,9 @@ from tuner.cli.flags import (
     OutFlag,
     QuietFlag,
     YesFlag,
-    request_flags,
+    command,
 )
-
-EPILOG = (
-    "Example: lambda-tuner tune thumbnails --goal p95=300ms --payload event.json\n\n"
-    "Example: lambda-tuner tune thumbnails:live --sizes 128-3008:64 --max-cost 0.20 --region eu-central-1 --yes --json"
-    "\n\n" + EXIT_CODES_HELP
-)
+from tuner.cli.options import request_flags
 
 
 def tune(
@@ -43,3 +38,12 @@ def tune(
     settings = read_settings(subject_of(function), files, quiet=quiet)
     shown = Presentation(out=out, json_output=json_output, quiet=quiet)
     return run_tune(function, settings.under(asked), where, shown, yes=yes)
+
+
+app = command(
+    "tune",
+    tune,
+    epilog="Example: lambda-tuner tune thumbnails --goal p95=300ms --payload event.json\n\n"
+    "Example: lambda-tuner tune thumbnails:live --sizes 128-3008:64 --max-cost 0.20 --region eu-central-1 --yes --json"
+    "\n\n" + EXIT_CODES_HELP,
+)

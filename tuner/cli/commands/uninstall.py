@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from tuner.cli.failures import EXIT_OK
-from tuner.cli.flags import AccountFlags, Without, YesFlag
-
-EPILOG = (
-    "Example: lambda-tuner uninstall --region eu-central-1\n\n"
-    "Exit codes: 0 nothing is left · 2 not confirmed · 4 something could not be removed."
-)
+from tuner.cli.flags import AccountFlags, Without, YesFlag, command
 
 
 def uninstall(where: Annotated[AccountFlags, Without(("state_machine", "local"))], yes: YesFlag = False) -> int:
@@ -33,3 +28,11 @@ def uninstall(where: Annotated[AccountFlags, Without(("state_machine", "local"))
     if not yes:
         confirm("", "Remove it?", if_not="Nothing was removed.")
     return remove(account, remains)
+
+
+app = command(
+    "uninstall",
+    uninstall,
+    epilog="Example: lambda-tuner uninstall --region eu-central-1\n\n"
+    "Exit codes: 0 nothing is left · 2 not confirmed · 4 something could not be removed.",
+)

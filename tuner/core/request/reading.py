@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, is_dataclass, replace
@@ -122,6 +121,8 @@ def _number(given: Any, each: RequestField) -> float | None:
 
 def _hint(name: str, names: Collection[str], within: str) -> str:
     """What was meant by a name that is no field's."""
+    import difflib
+
     known = {field.lower(): field for field in names}
     likely = known.get(name.lower()) or _SYNONYMS.get(name.lower())
     if likely not in names:
