@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.host.conftest import Workbench
 from tuner.core.log_records import ReportRecord, find_report
-from tuner.embedded.host import InvocationResult, environment
+from tuner.embedded.host import InvocationResult, worker
 from tuner.embedded.host.sandbox import start_worker
 
 BURN = """
@@ -80,7 +80,7 @@ def test_init_begins_with_the_worker_however_late_we_look(
         time.sleep(0.4)
         return started
 
-    monkeypatch.setattr(environment, "start_worker", start_and_sleep)
+    monkeypatch.setattr(worker, "start_worker", start_and_sleep)
     spec = one_bench.function("import time; time.sleep(0.3)\ndef handler(event, context): pass")
 
     result = one_bench.invoke(spec)

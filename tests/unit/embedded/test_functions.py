@@ -21,7 +21,10 @@ class FakeHost:
     ) -> InvocationResult:
         """Answer ``null``."""
         stream = f"stream-of-{spec.name}"
-        return InvocationResult(b"null", None, "", "1", "success", 1.0, 1, None, 1, False, "e", log_stream=stream)
+        return InvocationResult(
+            "1", "success", 1.0, 1, 1, 1,
+            payload=b"null", function_error=None, cold=False, environment_id="e", log_stream=stream,
+        )  # fmt: skip
 
     def take_snapshot(self, spec: FunctionSpec) -> str | None:
         """Succeed."""

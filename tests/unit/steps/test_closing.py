@@ -18,7 +18,6 @@ from tuner.steps.report import report
 from tuner.steps.restore import restore
 from tuner.steps.run import load_plan, load_record
 
-
 SIZES = [128, 256, 512, 768, 1024, 1536, 2048, 3008]
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -18,7 +19,6 @@ from tuner.embedded.host.init import await_init, await_restored
 from tuner.embedded.host.model import FunctionSpec, InvocationResult
 from tuner.embedded.host.platform_log import (
     EnvironmentLog,
-    Report,
     end_record,
     init_report_record,
     init_start_record,
@@ -253,30 +253,35 @@ class ExecutionEnvironment:
         if ran.out_of_memory or error_type == "Runtime.OutOfMemory":
             error_type = "Runtime.OutOfMemory"
             max_memory_used_mb = spec.memory_mb
-        disturbed_ms = max(DISTURBED_RATIO * ran.duration_ms, DISTURBED_MS)
-        tells_core_wait = spec.tells_core_wait and ran.core_wait_ms > disturbed_ms
-        report = Report(
+        result = InvocationResult(
             request_id=request_id,
             status=verdict.status,
             duration_ms=ran.duration_ms,
             billed_ms=max(1, math.ceil(round(ran.duration_ms + (init_ms or 0.0) + (billed_restore_ms or 0), 6))),
             memory_mb=spec.memory_mb,
-            restore_ms=restore_ms,
-            billed_restore_ms=billed_restore_ms,
             max_memory_used_mb=max_memory_used_mb,
             init_ms=init_ms,
+            restore_ms=restore_ms,
+            billed_restore_ms=billed_restore_ms,
             error_type=error_type,
-            cpu_ms=ran.cpu_ms if spec.tells_cpu_time else None,
-            thread_count=ran.thread_count if spec.tells_cpu_time else None,
-            core_wait_ms=ran.core_wait_ms if tells_core_wait else None,
-            core_wait_error_ms=ran.core_wait_error_ms if tells_core_wait else None,
+            cpu_ms=ran.cpu_ms,
+            thread_count=ran.thread_count,
+            core_wait_ms=ran.core_wait_ms,
+            core_wait_error_ms=ran.core_wait_error_ms,
             platform_error=verdict.by_platform,
+            payload=verdict.payload,
+            function_error=None if verdict.status == "success" else "Unhandled",
+            cold=cold,
+            environment_id=self.environment_id,
+            log_stream=self._log.stream,
         )
+        is_disturbed = ran.core_wait_ms > max(DISTURBED_RATIO * ran.duration_ms, DISTURBED_MS)
+        told = {"tells_cpu_time": spec.tells_cpu_time, "tells_core_wait": spec.tells_core_wait and is_disturbed}
         self._log.add(
-            end_record(report, 0 if verdict.by_platform else len(verdict.payload), spec.log_format),
-            report_record(report, spec.log_format),
+            end_record(result, 0 if verdict.by_platform else len(verdict.payload), spec.log_format),
+            report_record(result, spec.log_format, **told),
         )
-        tail = self._log.tail()
+        result = replace(result, log_tail=self._log.tail())
         if verdict.by_platform:
             self._end_worker()
             self.is_usable = False
@@ -284,26 +289,7 @@ class ExecutionEnvironment:
             self._api.acknowledge()
             self._freeze()
         self._log.send()
-        return InvocationResult(
-            payload=verdict.payload,
-            function_error=None if verdict.status == "success" else "Unhandled",
-            log_tail=tail,
-            request_id=request_id,
-            status=verdict.status,
-            duration_ms=ran.duration_ms,
-            billed_ms=report.billed_ms,
-            init_ms=init_ms,
-            max_memory_used_mb=max_memory_used_mb,
-            cold=cold,
-            environment_id=self.environment_id,
-            error_type=error_type,
-            restore_ms=restore_ms,
-            log_stream=self._log.stream,
-            cpu_ms=ran.cpu_ms,
-            thread_count=ran.thread_count,
-            core_wait_ms=ran.core_wait_ms,
-            core_wait_error_ms=ran.core_wait_error_ms,
-        )
+        return result
 
     def _freeze(self) -> None:
         """Between invocations nothing runs on Lambda, background threads neither."""

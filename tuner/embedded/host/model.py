@@ -61,42 +61,54 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class InvocationResult:
-    """What became of one invocation.
+class Report:
+    """The figures of an invocation, for its REPORT record.
 
     ``duration_ms`` runs from the event's delivery to the response; waiting for
     a core, before or meanwhile, is not in it. ``max_memory_used_mb`` is the high-water mark of the
     whole life of the environment, as on AWS.
     """
 
-    payload: bytes
-    function_error: str | None
-    """``"Unhandled"`` or ``None``; what AWS sends as ``X-Amz-Function-Error``."""
-    log_tail: str
-    """The last 4 KB of what this invocation logged."""
     request_id: str
     status: Status
     duration_ms: float
     billed_ms: int
-    init_ms: float | None
-    """``None`` on a warm environment, after a restore, and where the init was repeated inside the invocation."""
+    memory_mb: int
     max_memory_used_mb: int
-    cold: bool
-    environment_id: str
-    error_type: str | None = None
+    init_ms: float | None = None
+    """``None`` on a warm environment, after a restore, and where the init was repeated inside the invocation."""
     restore_ms: float | None = None
     """In place of an init, where the version has SnapStart."""
-    log_stream: str = ""
+    billed_restore_ms: int | None = None
+    error_type: str | None = None
     cpu_ms: float | None = None
     """CPU time of the worker and its children during the invocation."""
     thread_count: int | None = None
     """The most threads that they had at once, as far as it was seen; ``None`` where there is no CPU time."""
-    queued_ms: float = 0.0
-    """How long the invocation waited for cores of this machine."""
-    core_wait_ms: float = 0.0
+    core_wait_ms: float | None = None
     """How long it stood still because other work had the cores of this machine; not in ``duration_ms``.
 
     0 too where the system does not tell.
     """
-    core_wait_error_ms: float = 0.0
+    core_wait_error_ms: float | None = None
     """How far off ``duration_ms`` may be for it."""
+    platform_error: bool = False
+    """Whether the platform ended the invocation (crash, memory, time), not the handler with an exception."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationResult(Report):
+    """What became of one invocation."""
+
+    payload: bytes
+    function_error: str | None
+    """``"Unhandled"`` or ``None``; what AWS sends as ``X-Amz-Function-Error``."""
+    cold: bool
+    environment_id: str
+    log_stream: str
+    log_tail: str = ""
+    """The last 4 KB of what this invocation logged."""
+    core_wait_ms: float = 0.0
+    core_wait_error_ms: float = 0.0
+    queued_ms: float = 0.0
+    """How long the invocation waited for cores of this machine."""

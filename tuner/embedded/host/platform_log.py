@@ -12,11 +12,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from tuner.embedded.host.model import LogLine, LogSink, Status
+from tuner.embedded.host.model import LogLine, LogSink, Report, Status
 
 TAIL_BYTES = 4096
 HEAD_KEPT_BYTES = 1024 * 1024
@@ -25,32 +24,10 @@ LATEST_KEPT_BYTES = 256 * 1024
 LogFormat = Literal["Text", "JSON"]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The figures of a REPORT record."""
-
-    request_id: str
-    status: Status
-    duration_ms: float
-    billed_ms: int
-    memory_mb: int
-    max_memory_used_mb: int
-    init_ms: float | None = None
-    restore_ms: float | None = None
-    billed_restore_ms: int | None = None
-    error_type: str | None = None
-    cpu_ms: float | None = None
-    """Written where it is there, which it is never on AWS."""
-    thread_count: int | None = None
-    core_wait_ms: float | None = None
-    """Written where other work of this machine disturbed the invocation, which it never does on AWS."""
-    core_wait_error_ms: float | None = None
-    platform_error: bool = False
-    """Whether the platform ended the invocation (crash, memory, time), not the handler with an exception."""
-
-
-def report_record(report: Report, log_format: LogFormat) -> str:
-    r"""The REPORT line, or the ``platform.report`` record.
+def report_record(
+    report: Report, log_format: LogFormat, *, tells_cpu_time: bool = True, tells_core_wait: bool = True
+) -> str:
+    r"""The REPORT line, or the ``platform.report`` record; AWS's tell neither of CPU time nor of a wait for a core.
 
     Example:
         >>> report = Report("8d59", "success", 2.461, 417, 1024, 95, init_ms=413.61)
@@ -65,10 +42,10 @@ def report_record(report: Report, log_format: LogFormat) -> str:
         (report.init_ms, "Init Duration: {:.2f} ms", "initDurationMs"),
         (report.restore_ms, "Restore Duration: {:.2f} ms", "restoreDurationMs"),
         (report.billed_restore_ms, "Billed Restore Duration: {} ms", "billedRestoreDurationMs"),
-        (report.cpu_ms, "CPU Time: {:.3f} ms", "cpuTimeMs"),
-        (report.thread_count, "Max Threads: {} threads", "maxThreads"),
-        (report.core_wait_ms, "Core Wait: {:.3f} ms", "coreWaitMs"),
-        (report.core_wait_error_ms, "Core Wait Error: {:.3f} ms", "coreWaitErrorMs"),
+        (report.cpu_ms if tells_cpu_time else None, "CPU Time: {:.3f} ms", "cpuTimeMs"),
+        (report.thread_count if tells_cpu_time else None, "Max Threads: {} threads", "maxThreads"),
+        (report.core_wait_ms if tells_core_wait else None, "Core Wait: {:.3f} ms", "coreWaitMs"),
+        (report.core_wait_error_ms if tells_core_wait else None, "Core Wait Error: {:.3f} ms", "coreWaitErrorMs"),
     ]
     words = [f"REPORT RequestId: {report.request_id}", *(text.format(n) for n, text, _ in figures if n is not None)]
     if report.platform_error:  # a handler's exception leaves no Status in the text form

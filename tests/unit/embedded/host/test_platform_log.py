@@ -9,12 +9,11 @@ from typing import Literal
 import pytest
 
 from tuner.core import log_records
-from tuner.embedded.host.model import LogLine
+from tuner.embedded.host.model import LogLine, Report
 from tuner.embedded.host.platform_log import (
     HEAD_KEPT_BYTES,
     LATEST_KEPT_BYTES,
     EnvironmentLog,
-    Report,
     end_record,
     init_report_record,
     init_start_record,
