@@ -80,19 +80,7 @@ _USAGE_NAMES = frozenset(
     kind.__name__ for kind in (InvalidRequest, RunNotFound, UsageProblem, NotConfirmed, PatchRefused)
 )
 
-
-_LABELLED_ERROR = frozenset(
-    kind.__name__
-    for kind in (
-        UsageProblem,
-        NotDeployed,
-        NotConfirmed,
-        CredentialsRefused,
-        PatchRefused,
-        SetupFailed,
-        HandlerNotImported,
-    )
-)
+_LABELLED_ERROR = frozenset(kind.__name__ for kind in TunerError.__subclasses__() if kind.__module__ == __name__)
 """Errors of the command itself; the others' names are those that state machines show."""
 
 

@@ -1,15 +1,15 @@
-"""The embedded AWS for the command: a running one or a temporary one, and ``local start``, ``status``, ``stop``."""
+"""The embedded AWS for the command: a running one or a temporary one; and where its bucket is kept."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tuner import __version__
 from tuner.cli.console import error_console
@@ -78,7 +78,7 @@ def local_aws(
         running = status(home) if sandbox and not real_aws else None
         if running is not None:
             console.print(f"Using the embedded AWS at {running.endpoint_url}.", markup=False)
-            _warn_of(running)
+            warn_of(running)
             yield running
             return
         started_s = time.monotonic()
@@ -87,11 +87,11 @@ def local_aws(
             console.print(
                 f"Ready after {time.monotonic() - started_s:.1f} s, with Lambda Tuner deployed in it.", markup=False
             )
-            _warn_of(aws)
+            warn_of(aws)
             yield aws
 
 
-def _warn_of(aws: EmbeddedAws) -> None:
+def warn_of(aws: EmbeddedAws) -> None:
     """Say what the user must know of a server before it is used."""
     warnings = [aws.not_isolated]
     if aws.version != __version__:
@@ -101,65 +101,6 @@ def _warn_of(aws: EmbeddedAws) -> None:
         )
     for warning in filter(None, warnings):
         error_console().print(warning, markup=False, soft_wrap=True)
-
-
-def start_local(port: int, *, sandbox: bool = True) -> None:
-    """Start the embedded AWS and leave it running; prints the ``export`` lines for its clients."""
-    require_local()
-    from tuner.embedded.account import export_lines, function_role, start
-
-    home, console = store_home(), error_console()
-    aws = start(home, port, sandbox=sandbox)
-    if aws.already_running:
-        console.print(f"The embedded AWS is already running: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
-    else:
-        from tuner.cli.examples import deploy_examples
-
-        deploy_examples(aws)
-        console.print(f"The embedded AWS is ready: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
-        console.print(
-            f"Lambda Tuner is deployed in it, and the examples as functions example-….\n"
-            f"The artifact bucket is kept in {bucket_folder(home)} and comes back at the next start; "
-            "executions, logs and metrics do not.",
-            markup=False,
-            soft_wrap=True,
-        )
-    _warn_of(aws)
-    console.print(f"A role for functions of your own: {function_role(aws)}", markup=False, soft_wrap=True)
-    console.print("The AWS CLI and boto3 reach it with these variables:", markup=False)
-    for line in export_lines(aws):
-        sys.stdout.write(line + "\n")
-    console.print(
-        f"For example: aws stepfunctions start-execution --state-machine-arn {aws.tune_arn} --name my-first-run "
-        '--input \'{"lambdaARN": "example-io-wait"}\'',
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-def local_status() -> Mapping[str, Any]:
-    """Whether the embedded AWS runs, where, and where its bucket is kept."""
-    require_local()
-    from tuner.embedded.account import status
-
-    home = store_home()
-    running = status(home) if home.is_dir() else None
-    return {
-        "running": running is not None,
-        "endpointUrl": running.endpoint_url if running else None,
-        "pid": running.pid if running else None,
-        "version": running.version if running else None,
-        "bucketFolder": str(bucket_folder(home)),
-    }
-
-
-def stop_local() -> bool:
-    """Stop the embedded AWS; false where none ran."""
-    require_local()
-    from tuner.embedded.account import stop
-
-    home = store_home()
-    return home.is_dir() and stop(home)
 
 
 def bucket_of_store() -> Path:

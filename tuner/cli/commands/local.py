@@ -15,33 +15,82 @@ def start(
     no_sandbox: NoSandboxFlag = False,
 ) -> int:
     """Start the embedded AWS, return when it is ready, and print the `export` lines that its clients need."""
-    from tuner.cli.local import start_local
+    from tuner.cli.console import error_console
+    from tuner.cli.local import require_local, warn_of
+    from tuner.cli.store import bucket_folder, store_home
 
-    start_local(port, sandbox=not no_sandbox)
+    require_local()
+    from tuner.embedded import account
+
+    home, console = store_home(), error_console()
+    aws = account.start(home, port, sandbox=not no_sandbox)
+    if aws.already_running:
+        console.print(f"The embedded AWS is already running: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
+    else:
+        from tuner.cli.examples import deploy_examples
+
+        deploy_examples(aws)
+        console.print(f"The embedded AWS is ready: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
+        console.print(
+            f"Lambda Tuner is deployed in it, and the examples as functions example-….\n"
+            f"The artifact bucket is kept in {bucket_folder(home)} and comes back at the next start; "
+            "executions, logs and metrics do not.",
+            markup=False,
+            soft_wrap=True,
+        )
+    warn_of(aws)
+    console.print(f"A role for functions of your own: {account.function_role(aws)}", markup=False, soft_wrap=True)
+    console.print("The AWS CLI and boto3 reach it with these variables:", markup=False)
+    for line in account.export_lines(aws):
+        typer.echo(line)
+    console.print(
+        f"For example: aws stepfunctions start-execution --state-machine-arn {aws.tune_arn} --name my-first-run "
+        '--input \'{"lambdaARN": "example-io-wait"}\'',
+        markup=False,
+        soft_wrap=True,
+    )
     return EXIT_OK
 
 
 def status(json_output: JsonFlag = False) -> int:
     """Say whether the embedded AWS is running, and where; the exit code is 4 if it is not."""
-    from tuner.cli.local import local_status
+    from tuner.cli.local import require_local
+    from tuner.cli.store import bucket_folder, store_home
 
-    found = local_status()
+    require_local()
+    from tuner.embedded import account
+
+    home = store_home()
+    running = account.status(home) if home.is_dir() else None
     if json_output:
-        print_json(found)
-    elif found["running"]:
-        typer.echo(f"The embedded AWS is running at {found['endpointUrl']} (pid {found['pid']}).")
-        typer.echo(f"Its artifact bucket is kept in {found['bucketFolder']}.")
-        typer.echo(f"Its version is {found['version']}.")
+        print_json(
+            {
+                "running": running is not None,
+                "endpointUrl": running and running.endpoint_url,
+                "pid": running and running.pid,
+                "version": running and running.version,
+                "bucketFolder": str(bucket_folder(home)),
+            }
+        )
+    elif running:
+        typer.echo(f"The embedded AWS is running at {running.endpoint_url} (pid {running.pid}).")
+        typer.echo(f"Its artifact bucket is kept in {bucket_folder(home)}.")
+        typer.echo(f"Its version is {running.version}.")
     else:
         typer.echo("The embedded AWS is not running. Start it: lambda-tuner local start")
-    return EXIT_OK if found["running"] else EXIT_FAILED
+    return EXIT_OK if running else EXIT_FAILED
 
 
 def stop() -> int:
     """Stop the embedded AWS; its artifact bucket stays."""
-    from tuner.cli.local import stop_local
+    from tuner.cli.local import require_local
+    from tuner.cli.store import store_home
 
-    typer.echo("Stopped." if stop_local() else "The embedded AWS was not running.")
+    require_local()
+    from tuner.embedded import account
+
+    home = store_home()
+    typer.echo("Stopped." if home.is_dir() and account.stop(home) else "The embedded AWS was not running.")
     return EXIT_OK
 
 

@@ -137,7 +137,7 @@ def read_own(own: dict[str, Any], values: Mapping[str, Any], problems: Problems)
         )
     if (num := found.get("num")) is not None:
         if isinstance(values.get("memory"), MemoryRange):
-            problems.add("memory", "is a range and num is given: num invokes each size so often, list the sizes")
+            problems.add("memory", "is a range and num is given: num invokes each size that often, list the sizes")
         problems.extend("payload", uninvoked(values.get("payloads") or (), num))
     return PowerTuning(**{each.name: found[each.name] for each in fields(PowerTuning) if each.name in found})
 

@@ -196,7 +196,7 @@ def test_a_mix_may_have_more_fields_there() -> None:
             {"num": 10, "powerValues": [128, 256], "budget": {"maxInvocations": 19}},
             "budget.maxInvocations is 19: num is 10 at 2 sizes, which takes 20, leave it out or lower num",
         ),
-        ({"num": 5, "memory": {"min": 128}}, "memory is a range and num is given: num invokes each size so often"),
+        ({"num": 5, "memory": {"min": 128}}, "memory is a range and num is given: num invokes each size that often"),
         (
             {"num": 5, "powerValues": ["128", "12x"]},
             'powerValues[1] is the text "12x", not a number: it must be a whole number of MB',
