@@ -84,7 +84,7 @@ def expected_sentence(
         ran = f"ran only {formats.count(row['samples'], 'time')} warm" if row["samples"] else "was not run"
         thin = f" Few data: {size} {ran}; a run with such a goal would measure more there."
     price = f"; a million invocations cost {formats.money(cost)}{compared}.{thin}"
-    probability = formats.probability(decision.probability["goalMet"] or 0.0)
+    probability = formats.probability(decision.probability.goal_met or 0.0)
     return {
         "GOAL_MET": f"{opening}: use {size}, with {figures}, which meets it with a probability of {probability}{price}",
         "UNCERTAIN": f"{opening}: not sure. The best guess is {size} with {figures}, which meets it with a "
