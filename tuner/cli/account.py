@@ -120,7 +120,7 @@ def account_names(named: AccountFlags) -> Account:
 
 
 def _caller(sts: Any) -> Any:
-    """Ask who we are; where there are no credentials, botocore's own error says which."""
+    """Ask who we are; if there are no credentials, botocore's own error says which."""
     from botocore.exceptions import ClientError
 
     try:

@@ -44,7 +44,7 @@ class Presentation:
     quiet: bool = False
     """Only the verdict in one sentence, and errors."""
     command: str | None = None
-    """The command line that does the run again, where it is not ``tune`` with the request."""
+    """The command line that does the run again, if it is not ``tune`` with the request."""
     tried: Mapping[str, str] | None = None
     """The ``template`` and the ``logicalId`` that the handler was found by, for ``patch``."""
     judge: Callable[[Mapping[str, Any]], list[Finding]] | None = None

@@ -95,7 +95,7 @@ def exit_code_of_error(error_name: str) -> int:
 
 
 def failure_document(run_id: str | None, name: str, message: str, hint: str) -> dict[str, Any]:
-    """What ``--json`` prints where there is no result."""
+    """What ``--json`` prints if there is no result."""
     return {"runId": run_id, "error": {"name": name, "message": message, "hint": hint}}
 
 
@@ -163,7 +163,7 @@ def _end_unexpectedly(error: Exception, *, json_output: bool) -> NoReturn:
 
 
 def explained(error: Exception) -> tuple[str, str]:
-    """Sentence and hint of an error of boto3 that is about the user's set-up; the rest are ours."""
+    """Sentence and hint of an error of boto3 that is about the user's set-up; others are faults of this product."""
     name, text = type(error).__name__, str(error)
     module = type(error).__module__.split(".", 1)[0]
     if module == "botocore":

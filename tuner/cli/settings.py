@@ -154,7 +154,7 @@ def _read_tables(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _wrong_type(key: str, value: Any, title: str) -> str:
-    """Why a key cannot have this value, whatever it is; empty where it can."""
+    """Why a key cannot have this value, whatever it is; empty if it can."""
     if key == "names" and title != "defaults":
         are_texts = isinstance(value, list) and all(isinstance(name, str) for name in value)
         return "" if are_texts else f"names is {shown_json(value)}: it must be a list of texts"

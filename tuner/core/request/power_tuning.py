@@ -19,7 +19,7 @@ from tuner.core.request.reading import Problems, read_fields, shown_json
 from tuner.core.request.tuning_request import MemoryRange, PowerTuning, TuningRequest, WeightedPayload
 
 DEFAULT_SIZES_MB = (128, 256, 512, 1024, 1536, 3008)
-"""What it measures where no ``powerValues`` are given: the default of its template's parameter."""
+"""What it measures if no ``powerValues`` are given: the default of its template's parameter."""
 EVERY_SIZE_MB = tuple(range(128, 3_009, 64))
 """What it measures for ``"powerValues": "ALL"``."""
 
@@ -40,7 +40,7 @@ class PowerTuningInput(PowerTuning):
 POWER_TUNING_FIELDS = tuple(fields_of(PowerTuningInput))
 """Fields that only AWS Lambda Power Tuning has; if one is given, the output has its fields too.
 
-Source: its README-INPUT-OUTPUT.md and, for the last, pull request 282; seen 2026-11.
+Source: its README-INPUT-OUTPUT.md and, for ``allowedExceptions``, pull request 282; seen 2026-11.
 """
 _OUR_NAMES = {"powerValues": "memory", "sleepBetweenRunsMs": "sleepBetweenInvocationsMs"}
 MOST_COPIES = 2_000
@@ -91,7 +91,7 @@ def translate(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] 
 
     Returns:
         The input in our language; the fields of its own that remain, ``None``
-        where there was none; and its names of fields of ours, for messages.
+        if there was none; and its names of our fields, for messages.
     """
     ours = {name: value for name, value in given.items() if name not in POWER_TUNING_FIELDS}
     own = {name: value for name, value in given.items() if name in POWER_TUNING_FIELDS}
@@ -173,9 +173,9 @@ def bounded_by_design(request: TuningRequest) -> TuningRequest:
 
 
 def design_budget(problem: SearchProblem) -> TuningBudget:
-    """Bound a run by its fixed design: what that takes at its worst is enough; unchanged where there is none.
+    """Bound a run by its fixed design: what that takes at its worst is enough; unchanged if there is none.
 
-    A bound that the user gave, or a request's own, stays where it is lower.
+    A bound that the user gave, or a request's own, stays if it is lower.
     The worst is every invocation running into the time-out after a full init,
     one after the other.
     """
@@ -237,7 +237,7 @@ def uninvoked(payloads: Sequence[WeightedPayload], num: int, *, field: str = "pa
 
 
 def accept_allowed(invocations: Sequence[Invocation], allowed_exceptions: Sequence[str]) -> list[Invocation]:
-    """Count an error that the request allows as the answer that it is, where it was measured; its traceback and log go.
+    """Count an error that the request allows as the answer that it is, if it was measured; its traceback and log go.
 
     Time-outs and running out of memory are never allowed: they are facts about the size.
     """

@@ -65,7 +65,7 @@ class ObservedDuration:
 
 @dataclass(frozen=True, slots=True)
 class PowerTuning:
-    """What a request says in fields of AWS Lambda Power Tuning that have no counterpart of ours."""
+    """What a request says in fields of AWS Lambda Power Tuning that have no counterpart here."""
 
     num: Annotated[
         int | None,
@@ -74,12 +74,7 @@ class PowerTuning:
     strategy: Annotated[Strategy, Asked("What to look for without a goal.")] = "cost"
     balanced_weight: Annotated[
         float,
-        Asked(
-            'The weight of cost in `"balanced"`: 0 is the fastest, 1 the cheapest.',
-            at_least=0,
-            at_most=1,
-            shown_at_default=False,
-        ),
+        Asked('The weight of cost in `"balanced"`: 0 is the fastest, 1 the cheapest.', at_least=0, at_most=1),
     ] = 0.5
     discard_top_bottom: Annotated[
         float | None,
@@ -112,7 +107,7 @@ class TuningRequest:
     """What a user asked for, complete: defaults are filled in, bounds hold.
 
     An attribute with ``Asked`` is a field of the execution's input. ``payloads``
-    is empty exactly where ``payload_s3`` names an object to read them from.
+    is empty exactly if ``payload_s3`` names an object to read them from.
     """
 
     lambda_arn: Annotated[
@@ -280,7 +275,7 @@ class TuningRequest:
 
     @property
     def num(self) -> int | None:
-        """Invocations at each memory size where the request fixes them, else ``None``."""
+        """Invocations at each memory size if the request fixes them, else ``None``."""
         return None if self.power_tuning is None else self.power_tuning.num
 
     @property
@@ -304,8 +299,8 @@ class TuningRequest:
                 left out unless asked for.
         """
         own = {} if self.power_tuning is None else _shown(self.power_tuning)
-        if self.power_tuning is not None and self.power_tuning.strategy == "balanced":
-            own["balancedWeight"] = self.power_tuning.balanced_weight
+        if own.get("strategy") != "balanced":
+            own.pop("balancedWeight", None)
         shown = {**_shown(self), **own}
         del shown["payload"]
         if self.payload_s3 is None and with_payload:
