@@ -111,7 +111,7 @@ def test_the_best_batch_is_that_of_brute_force(seed: int) -> None:
     level = 0.2 * generator.standard_normal((DRAWS, 1))
     log_median = 4.0 + level + np.array([0.05, 0.15, 0.1]) * generator.standard_normal((DRAWS, 3))
     cost = np.exp(log_median) * np.array([1.0, 1.02, 1.1])
-    fit = fit_of(log_median, cost / cost.min(axis=1, keepdims=True) - 1, noise=0.1)
+    fit = fit_of(log_median, cost / cost.min(axis=1, keepdims=True) - 1, noise=0.3)
     worth = {(site, count): by_brute_force(fit, site, count) for site in range(3) for count in (1, 2, 4)}
     options = chosen(fit, seed)
     assert options
