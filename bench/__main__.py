@@ -6,57 +6,42 @@ import argparse
 import os
 import subprocess
 import sys
+from importlib import import_module
 
 # One core a worker: otherwise the CPU time of a suggestion is that of waiting threads.
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 
+COMMANDS = {
+    "search": ("search", "the search against its peers, on measured curves"),
+    "frontier": ("frontier", "our search's quality against invocations, as a plot"),
+    "nights": ("nights", "a second run that starts from the first one's study"),
+    "examples": ("examples", "the picks on real examples against all sizes measured"),
+    "busy": ("busy", "known functions tuned on an idle and on a busy machine"),
+    "report": ("report", "the report's size, and how soon it can be used"),
+    "logs": ("logs", "how many records of a log are read a second"),
+    "cost": ("run_cost", "what one run takes besides the invocations"),
+    "cpu": ("cpu_share", "the embedded AWS's CPU share against AWS's"),
+}
+"""Module and help of each; the module has ``add_arguments`` and ``run``."""
+
+
 def main() -> int:
     """Parse the command line and run one benchmark."""
-    arguments = sys.argv[1:]
-    if arguments[:1] == ["cpu"]:
-        from bench import cpu_share
-
-        sys.argv = ["python -m bench cpu", *arguments[1:]]
-        cpu_share.main()
-        return 0
-    if arguments[:1] == ["cost"]:
-        from bench import run_cost
-
-        return run_cost.main(arguments[1:])
-    if arguments[:1] == ["logs"]:
-        from bench import logs
-
-        return logs.main(arguments[1:])
+    arguments = sys.argv[1:] or ["all"]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from bench import busy, examples, frontier, nights, report, search
-
-    search.add_arguments(commands.add_parser("search", help="the search against its peers, on measured curves"))
-    frontier.add_arguments(commands.add_parser("frontier", help="our search's quality against invocations, as a plot"))
-    nights.add_arguments(commands.add_parser("nights", help="a second run that starts from the first one's study"))
-    examples.add_arguments(
-        commands.add_parser("examples", help="the picks on real examples against all sizes measured")
-    )
-    busy.add_arguments(commands.add_parser("busy", help="known functions tuned on an idle and on a busy machine"))
-    report.add_arguments(commands.add_parser("report", help="the report's size, and how soon it can be used"))
-    commands.add_parser("logs", help="how many records of a log are read a second", add_help=False)
-    commands.add_parser("cost", help="what one run takes besides the invocations", add_help=False)
-    commands.add_parser("cpu", help="the embedded AWS's CPU share against AWS's", add_help=False)
     everything = commands.add_parser("all", help="one after the other, what the documentation states; the default")
     everything.add_argument("--quick", action="store_true", help="few curves and logs: whether all of it runs")
-    parsed = parser.parse_args(arguments or ["all"])
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if name == arguments[0]:
+            import_module(f"bench.{module}").add_arguments(command)
+    parsed = parser.parse_args(arguments)
     if parsed.command == "all":
         return _run_all(quick=parsed.quick)
-    runs = {
-        "busy": busy.run,
-        "examples": examples.run,
-        "frontier": frontier.run,
-        "nights": nights.run,
-        "report": report.run,
-    }
-    return runs.get(parsed.command, search.run)(parsed)
+    return int(import_module(f"bench.{COMMANDS[parsed.command][0]}").run(parsed))
 
 
 def _run_all(*, quick: bool) -> int:

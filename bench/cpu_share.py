@@ -23,10 +23,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.embedded.host import ExecutionHost, FunctionSpec, InvocationResult
 
 MEMORY_SIZES_MB = (128, 256, 512, 1024, 1769, 3008)
-MB_PER_VCPU = 1769
 BUSY_LIMIT_RATIO = 0.1
 
 CODE = """
@@ -102,7 +102,7 @@ def measure(names: list[str], rounds: int, sizes_mb: list[int]) -> dict[str, dic
                         if number == 0:
                             continue  # the cold one
                         assert result.cpu_ms is not None
-                        share = memory_mb / MB_PER_VCPU
+                        share = memory_mb / ONE_VCPU_MB
                         key = (workload.name, memory_mb)
                         expected_ms = workload.expected_ms(result.cpu_ms, share)
                         ratios.setdefault(key, []).append(result.duration_ms / expected_ms)
@@ -150,19 +150,21 @@ def _spread(ratios: list[float]) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure and print a table, in Markdown or as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
     parser.add_argument("--rounds", type=int, default=9, help="warm invocations of each handler and size (default 9)")
     parser.add_argument("--handlers", default="cpu,wait,two,overlap", help="which, by comma (default all)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args()
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print a table, in Markdown or as JSON."""
     core_count = os.cpu_count() or 1
-    sizes_mb = [size for size in MEMORY_SIZES_MB if size / MB_PER_VCPU <= core_count]
+    sizes_mb = [size for size in MEMORY_SIZES_MB if size / ONE_VCPU_MB <= core_count]
     table = measure(arguments.handlers.split(","), arguments.rounds, sizes_mb)
     if arguments.json:
         print(json.dumps({"cores": core_count, "load": os.getloadavg()[0], "ratios": table}))
-        return
+        return 0
     print(f"Measured over expected duration; median [5th-95th percentile of {arguments.rounds}]; d = disturbed")
     print(f"{core_count} cores, load average {os.getloadavg()[0]:.1f}\n")
     print("| handler | " + " | ".join(f"{size:,} MB" for size in sizes_mb) + " |")
@@ -174,7 +176,4 @@ def main() -> None:
             for each in by_size.values()
         ]
         print(f"| {name} | " + " | ".join(cells) + " |")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -17,13 +17,15 @@ _PIECE_CHARACTERS = 1_048_576
 _STREAM = "2026/11/23/[$LATEST]0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 
 
-def main(given: list[str]) -> int:
-    """Measure every form of a log once and print a row each."""
-    parser = argparse.ArgumentParser(prog="python -m bench logs", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
     parser.add_argument("--invocations", type=int, default=100_000, help="of each log (100,000)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the rows as JSON too")
-    arguments = parser.parse_args(given)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure every form of a log once and print a row each."""
     rows = []
     print(f"{'form':<22}{'records':>10}{'MB':>8}{'seconds':>9}{'records a second':>18}")
     for form, write in _FORMS.items():

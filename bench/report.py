@@ -11,12 +11,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any
+
+from bench.chromium import ARGUMENTS, find_chromium
 
 SLOW_FACTOR = 4
 """How much slower a slow laptop is taken to be; Chromium's own throttle does it."""
 ROUNDS = 5
+EXAMPLE = Path(__file__).parents[1] / "docs/schema/examples/goal-met.json"
 READY = """() => {
     const timing = performance.getEntriesByType('navigation')[0];
     const slider = document.getElementById('limit');
@@ -34,14 +38,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
-def documents() -> dict[str, Mapping[str, Any]]:
+def documents() -> dict[str, dict[str, Any]]:
     """What is rendered: an ordinary run, and one of as many sizes and invocations as anybody asks for."""
-    from tests.unit.report import documents as made
-
+    ordinary = json.loads(EXAMPLE.read_text(encoding="utf-8"))
     return {
-        "an ordinary run: 7 sizes, 37 invocations": made.goal_met(),
-        "100 sizes × 50 invocations": made.hundred_sizes(),
+        "an ordinary run: 7 sizes, 37 invocations": ordinary,
+        "100 sizes × 50 invocations": _widened(ordinary, 100, 50),
     }
+
+
+def _widened(document: dict[str, Any], sizes: int, samples: int) -> dict[str, Any]:
+    """The run with more sizes, each measured as often: the rows that it has are repeated."""
+    rows = [*document["configurations"]]
+    known_mb = {row["memoryMb"] for row in rows}
+    more_mb = [size_mb for size_mb in range(128, 10_241, 64) if size_mb not in known_mb][: sizes - len(rows)]
+    rows += [{**rows[number % len(rows)], "memoryMb": size_mb} for number, size_mb in enumerate(more_mb)]
+    rows = [{**row, "samples": samples, "basis": "samples"} for row in sorted(rows, key=lambda row: row["memoryMb"])]
+    seen = cycle(document["observations"])
+    observations = [
+        {**next(seen), "trial": trial, "memoryMb": row["memoryMb"], "requestId": f"{trial}-{number}"}
+        for trial, row in enumerate(rows)
+        for number in range(samples)
+    ]
+    return {**document, "configurations": rows, "observations": observations, "invocations": len(observations)}
 
 
 def measure(document: Mapping[str, Any], browser: Any | None, folder: Path) -> dict[str, float | None]:
@@ -83,8 +102,6 @@ def _opened(browser: Any, path: Path) -> dict[str, float]:
 
 def run(parsed: argparse.Namespace) -> int:
     """Measure and print."""
-    from tests.browser.conftest import ARGUMENTS, find_chromium
-
     executable = find_chromium()
     if executable is None:
         sys.stderr.write("There is no Chromium: how soon the page can be used is not measured.\n")

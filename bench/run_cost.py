@@ -54,12 +54,14 @@ def power_tuning_counts(sizes: int) -> dict[str, int]:
     return {"transitions": 1 + 2 * (sizes + 1) + 1 + sizes + 3, "control-plane calls": sizes * (6 + 1 + 3) + 1 + 4}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run once, count, print."""
-    parser = argparse.ArgumentParser(prog="python -m bench cost", description=__doc__.split("\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
     parser.add_argument("--example", default="json-transform", help="which example to tune")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the counts there as well")
-    options = parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run once, count, print."""
     with tempfile.TemporaryDirectory() as folder:
         counts = _count_one_run(options.example, Path(folder))
     _print(counts)
@@ -192,7 +194,3 @@ def _print(counts: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     console.print("Calls: " + ", ".join(f"{name} × {count}" for name, count in counts["requests"].items()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,25 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.chromium import ARGUMENTS, NAMES, find_chromium
 from tuner.report.html import render_html
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# It must not phone home: the tests run without internet, and every request would be noise in them.
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-def find_chromium() -> str | None:
-    """Path of a Chromium: the one named by LAMBDA_TUNER_CHROMIUM, else one on PATH."""
-    named = os.environ.get("LAMBDA_TUNER_CHROMIUM")
-    return named or next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="session")

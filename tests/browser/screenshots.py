@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, find_chromium
+from bench.chromium import ARGUMENTS, find_chromium
 from tests.unit.report.documents import EXAMPLES, hundred_sizes, one_size
 from tuner.report.html import render_html
 from tuner.report.picture import render_svg

@@ -11,7 +11,7 @@ from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.cold_starts import FIRST_TRIAL, cold_start_batches
 from tuner.core.measurement.drift import DRIFT_INVOCATIONS, estimate_drift
 from tuner.core.model import Batch, Candidate, Observation, RunContext
-from tuner.core.money.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
+from tuner.core.money.pricing import copy_cost_usd, worst_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.bucket_layout import SEARCH, STOP
 from tuner.core.run.journal import without_cold_starts
@@ -51,22 +51,19 @@ def closing_batches(
     drift = _drift_batch(record, observations, round_number)
     wanted = drift or _cold_starts(artifacts, record, observations, round_number)
     left_usd = record.request.budget.max_cost_usd - spent_usd(record.problem, observations)
-    worst_ms = record.problem.worst_ms
-    worst_usd = accumulate(_worst_usd(record, batch, worst_ms) for batch in wanted)
-    worst_minutes = accumulate(batch.invocation_count * worst_ms / 60_000 for batch in wanted)
+    usd_by_batch = accumulate(_batch_usd(record, batch) for batch in wanted)
+    minutes_by_batch = accumulate(batch.invocation_count * record.problem.worst_ms / 60_000 for batch in wanted)
     return tuple(
         batch
-        for batch, usd, minutes in zip(wanted, worst_usd, worst_minutes, strict=True)
+        for batch, usd, minutes in zip(wanted, usd_by_batch, minutes_by_batch, strict=True)
         if usd <= left_usd and minutes <= left_minutes
     )
 
 
-def _worst_usd(record: RunRecord, batch: Batch, worst_ms: float) -> float:
-    problem, candidate = record.problem, batch.candidate
-    each_usd = candidate_cost_usd(problem, candidate, worst_ms) + restore_cost_usd(problem, candidate)
+def _batch_usd(record: RunRecord, batch: Batch) -> float:
     # What looks for a drift goes to a copy that is there.
-    fresh_usd = copy_cost_usd(problem, candidate) if batch.purpose == "cold_start" else 0.0
-    return fresh_usd + batch.invocation_count * each_usd
+    fresh_usd = copy_cost_usd(record.problem, batch.candidate) if batch.purpose == "cold_start" else 0.0
+    return fresh_usd + batch.invocation_count * worst_usd(record.problem, batch.candidate)
 
 
 def _drift_batch(record: RunRecord, observations: Sequence[Observation], round_number: int) -> tuple[Batch, ...]:

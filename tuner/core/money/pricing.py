@@ -243,6 +243,11 @@ def copy_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
     return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.copy_usd_per_gb
 
 
+def worst_usd(problem: SearchProblem, candidate: Candidate) -> float:
+    """Price an invocation at its worst, in US dollars: in a new environment, and into the time-out."""
+    return candidate_cost_usd(problem, candidate, problem.worst_ms) + restore_cost_usd(problem, candidate)
+
+
 def restore_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
     """Price one restore of a copy with SnapStart, beside its invocation; nothing where copies have none."""
     prices = problem.snapshot_prices

@@ -14,9 +14,10 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, islice
 from statistics import fmean
+from typing import NamedTuple
 
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.request.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
@@ -31,8 +32,7 @@ _CENTRES = 4
 """How many of the most measured sizes the others are taken around."""
 
 
-@dataclass(frozen=True)
-class Bounded:
+class Bounded(NamedTuple):
     """A request's problem as the search looks at it; as it is where it is small enough."""
 
     problem: SearchProblem

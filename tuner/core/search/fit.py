@@ -149,6 +149,6 @@ def fit_run(problem: SearchProblem, observations: Sequence[Observation], context
         InvalidRequest: A duration that no clock can have measured.
     """
     seen = bounded(problem, observations, context)
-    verified = verify(seen.problem, seen.observations, seen.context)
+    verified = verify(*seen)
     fit = fit_posterior(seen.problem, seen.observations, verified.context, draw_count=FINAL_DRAW_COUNT)
-    return RunFit(problem, seen.problem, seen.observations, seen.context, verified, fit)
+    return RunFit(problem, *seen, verified, fit)

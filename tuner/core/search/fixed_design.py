@@ -14,7 +14,6 @@ from tuner.core.model import Candidate, FixedDesign, Observation, RunContext, Se
 from tuner.core.search.budget import remaining_budget
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.planning import PlannedBatch, RoundPlan, stopped_by_budget
-from tuner.core.search.space import space_of
 
 BATCH_LIMIT = 1000
 """Most invocations of one batch; the study's distribution ends there."""
@@ -42,7 +41,6 @@ def plan_design(
     assert design is not None
     if context.stop_requested:
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
-    space = space_of(problem)
     remaining = remaining_budget(problem, observations, elapsed_minutes)
     reasons = ruled_out(problem, observations, context)
     made = Counter[Candidate]()
@@ -60,11 +58,11 @@ def plan_design(
     counts = Counter[Candidate]()
     for turn in range(max(due.values())):
         for candidate, count in due.items():
-            if turn < count and remaining.affordable_count(problem, space, candidate) >= 1:
-                remaining = remaining.after(problem, space, candidate, 1)
+            if turn < count and remaining.affordable_count(candidate) >= 1:
+                remaining = remaining.after(candidate, 1)
                 counts[candidate] += 1
     if not counts:
-        return RoundPlan(stop_reason=stopped_by_budget(problem, remaining))
+        return RoundPlan(stop_reason=stopped_by_budget(remaining))
     reason = "invoked as often as asked" if observations else "checks that the payload works, as one of those asked for"
     batches = (
         PlannedBatch(candidate, counts[candidate], _environments(problem, counts[candidate]), reason)

@@ -18,7 +18,6 @@ from tuner.core.search.decision import unseen_fastest
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.fit import ENVIRONMENTS_WANTED, FINAL_DRAW_COUNT, Fit, fit_posterior, generator_of
 from tuner.core.search.samples import is_single_payload, round_number
-from tuner.core.search.space import Space, space_of
 from tuner.core.search.warm_start import Verified, sizes_to_check, verify
 
 FIRST_SIZES_MB = (128, 256, 512, 1024, 2048)
@@ -56,14 +55,12 @@ def plan_round(
     problem: SearchProblem, observations: Sequence[Observation], *, elapsed_minutes: float, context: RunContext
 ) -> RoundPlan:
     """Decide what to measure next; pure, and the same for the same seed and observations."""
-    looked_at = bounded(problem, observations, context)
-    problem, observations, context = looked_at.problem, looked_at.observations, looked_at.context
-    space = space_of(problem)
+    problem, observations, context = bounded(problem, observations, context)
     remaining = remaining_budget(problem, observations, elapsed_minutes)
     if context.stop_requested:
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
     if not observations:
-        if remaining.affordable_count(problem, space, problem.current) < 1:
+        if remaining.affordable_count(problem.current) < 1:
             return RoundPlan(stop_reason="The budget does not cover one invocation at its worst, the time-out.")
         return RoundPlan((PlannedBatch(problem.current, 1, 1, "checks that the payload works at the current size"),))
     reasons = ruled_out(problem, observations, context)
@@ -72,11 +69,7 @@ def plan_round(
     verified = verify(problem, observations, context)
     was_refuted = bool(context.earlier and not verified.context.earlier)
     context = verified.context
-    first = (
-        ()
-        if context.earlier
-        else _first_design(problem, space, observations, remaining, set(reasons), late=was_refuted)
-    )
+    first = () if context.earlier else _first_design(problem, observations, remaining, set(reasons), late=was_refuted)
     if first:
         return RoundPlan(first)
     # What is checked, as what is confirmed, must be what will be recommended.
@@ -85,7 +78,7 @@ def plan_round(
     if checks:
         return RoundPlan(checks)
     if fit.samples.own_warm_count == 0:
-        return _ask_for_any_sample(problem, space, observations, remaining, fit)
+        return _ask_for_any_sample(problem, observations, remaining, fit)
     if fit.unreachable is not None and float(fit.unreachable.mean()) >= max(problem.confidence, OUT_OF_REACH):
         # Which size misses least is worth one look where it was not seen, and no search.
         stop_reason = "The goal is out of reach."
@@ -130,9 +123,9 @@ def _checks(
             count = max(missing, environments) + cold
         else:
             count = missing + _cold_count(problem, known=len(known[index]) > 0)
-        if remaining.affordable_count(problem, space, candidate, environments) < count:
+        if remaining.affordable_count(candidate, environments) < count:
             continue
-        remaining = remaining.after(problem, space, candidate, count, environments)
+        remaining = remaining.after(candidate, count, environments)
         where = "the likely answer" if index == answer else "another size"
         reason = f"{where}: checks whether run {verified.warm_start.from_run_id} still holds"
         batches.append(PlannedBatch(candidate, count, environments, reason))
@@ -141,7 +134,6 @@ def _checks(
 
 def _first_design(
     problem: SearchProblem,
-    space: Space,
     observations: Sequence[Observation],
     remaining: RemainingBudget,
     excluded: set[Candidate],
@@ -167,9 +159,9 @@ def _first_design(
         if measured and not problem.first_invocation_cold:
             continue
         count = _mix_count(problem) + _cold_count(problem, known=measured)
-        if remaining.affordable_count(problem, space, candidate) < count:
+        if remaining.affordable_count(candidate) < count:
             continue
-        remaining = remaining.after(problem, space, candidate, count)
+        remaining = remaining.after(candidate, count)
         batches.append(PlannedBatch(candidate, count, 1, "a first look at the whole range"))
     return tuple(batches)
 
@@ -204,7 +196,7 @@ def _first_candidates(
 
 
 def _ask_for_any_sample(
-    problem: SearchProblem, space: Space, observations: Sequence[Observation], remaining: RemainingBudget, fit: Fit
+    problem: SearchProblem, observations: Sequence[Observation], remaining: RemainingBudget, fit: Fit
 ) -> RoundPlan:
     """Nothing warm was measured yet: go on with the largest sizes, which fail least."""
     tried: dict[Candidate, int] = {}
@@ -212,7 +204,7 @@ def _ask_for_any_sample(
         tried[observation.candidate] = tried.get(observation.candidate, 0) + 1
     free = [c for c in problem.candidates if c not in fit.reasons and tried.get(c, 0) < 3]
     for candidate in sorted(free, key=lambda c: (tried.get(c, 0), -c.memory_mb)):
-        count = min(2, remaining.affordable_count(problem, space, candidate))
+        count = min(2, remaining.affordable_count(candidate))
         if count >= 1:
             return RoundPlan((PlannedBatch(candidate, count, 1, "nothing was measured yet"),))
     return RoundPlan(stop_reason="No invocation left a usable record, and trying again is not worth its price.")
@@ -231,8 +223,8 @@ def _by_acquisition(
     def affordable(site: int, taken: Sequence[Option]) -> int:
         left = remaining
         for option in taken:
-            left = left.after(problem, space, space.candidates[option.candidate], option.invocation_count)
-        return left.affordable_count(problem, space, space.candidates[site])
+            left = left.after(space.candidates[option.candidate], option.invocation_count)
+        return left.affordable_count(space.candidates[site])
 
     generator = generator_of(problem, fit.samples, "fantasies")
     monthly_invocations = problem.monthly_invocations
@@ -242,7 +234,7 @@ def _by_acquisition(
         fit, problem.max_parallel, problem.first_invocation_cold, affordable, generator, monthly_invocations
     )
     if options is None:
-        return RoundPlan(stop_reason=stopped_by_budget(problem, remaining))
+        return RoundPlan(stop_reason=stopped_by_budget(remaining))
     if options:
         return RoundPlan(
             tuple(
@@ -289,7 +281,7 @@ def _confirmation(
     attempts = int((of_this_run & (samples.candidate == fit.pick)).sum())
     if attempts >= 3 * count:
         return None
-    if remaining.affordable_count(problem, fit.space, candidate, wanted) < count:
+    if remaining.affordable_count(candidate, wanted) < count:
         return None
     return PlannedBatch(candidate, count, wanted, "confirms the recommendation where it will run")
 
@@ -305,13 +297,14 @@ def _look_at_the_fastest(
     if sum(observation.candidate == candidate for observation in observations) >= FASTEST_LOOKS:
         return None
     count = 1 + _cold_count(problem, known=len(fit.known_environments[fastest]) > 0)
-    if remaining.affordable_count(problem, fit.space, candidate) < count:
+    if remaining.affordable_count(candidate) < count:
         return None
     return PlannedBatch(candidate, count, 1, "the fastest size: checks that even this one misses the goal")
 
 
-def stopped_by_budget(problem: SearchProblem, remaining: RemainingBudget) -> str:
+def stopped_by_budget(remaining: RemainingBudget) -> str:
     """Which bound of the budget ended the run, as a sentence."""
+    problem = remaining.problem
     budget = problem.budget
     if remaining.invocations < 2:
         return f"The budget of {budget.max_invocations:,} invocations is used up."

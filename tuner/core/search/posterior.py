@@ -331,17 +331,9 @@ class Posterior:
             for index, hypothesis in enumerate(self._hypotheses)
             if (of_hypothesis == index).any()
         ]
-        return Draws(
-            log_median=np.concatenate([part.log_median for part in parts]),
-            payload_share=self._payload_share,
-            noise=np.concatenate([part.noise for part in parts]),
-            environment_spread=np.concatenate([part.environment_spread for part in parts]),
-            tail_share=np.concatenate([part.tail_share for part in parts]),
-            tail_log_factors=np.concatenate([part.tail_log_factors for part in parts]),
-            environment=np.concatenate([part.environment for part in parts]),
-            cold_offset=np.concatenate([part.cold_offset for part in parts]),
-            run_shift=np.concatenate([part.run_shift for part in parts]),
-        )
+        names = [each.name for each in fields(Draws) if each.name != "payload_share"]
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return Draws(payload_share=self._payload_share, **joined)
 
     @property
     def log_evidence(self) -> float:

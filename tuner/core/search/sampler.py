@@ -11,25 +11,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.core.measurement.anchor import scaled
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
+from tuner.core.search import trials as held
 from tuner.core.search.fixed_design import plan_design
 from tuner.core.search.planning import PlannedBatch, RoundPlan, plan_round
 from tuner.core.search.samples import round_number
-from tuner.core.search.trials import (
-    ARCHITECTURE,
-    BUSY,
-    COUNT,
-    ENVIRONMENTS,
-    MEMORY,
-    OBSERVATION,
-    REASON,
-    ROUND,
-    RUN,
-    SEARCH_SPACE,
-    STARTED,
-    StudyRun,
-    annotate,
-    observation_of,
-)
+from tuner.core.search.trials import SEARCH_SPACE, StudyRun, annotate, observation_of
 
 
 class LeastLossSampler(BaseSampler):
@@ -74,7 +60,7 @@ class LeastLossSampler(BaseSampler):
 
     def observations(self, study: Study) -> list[Observation]:
         """What the run's trials were told, in their order."""
-        told = [trial for trial in self.trials(study) if OBSERVATION in trial.user_attrs]
+        told = [trial for trial in self.trials(study) if held.OBSERVATION in trial.user_attrs]
         numbers = tuple(trial.number for trial in told)
         if numbers != self._told:
             read = (observation_of(trial) for trial in told)
@@ -94,7 +80,7 @@ class LeastLossSampler(BaseSampler):
             return RoundPlan(left)
         observations = self.observations(study)
         last = max(round_number(observations), self._round_number)
-        if any(trial.state == TrialState.RUNNING and trial.user_attrs[ROUND] <= last for trial in trials):
+        if any(trial.state == TrialState.RUNNING and trial.user_attrs[held.ROUND] <= last for trial in trials):
             return RoundPlan()
         if self._planned_from != self._told:
             plan = plan_round if self.problem.design is None else plan_design
@@ -107,10 +93,10 @@ class LeastLossSampler(BaseSampler):
     def _left(self, trials: list[FrozenTrial]) -> tuple[PlannedBatch, ...]:
         """The planned batches without those that were asked for, by this sampler or, and still running, by another."""
         asked = {
-            Candidate(trial.params[MEMORY], trial.params[ARCHITECTURE])
+            Candidate(trial.params[held.MEMORY], trial.params[held.ARCHITECTURE])
             for trial in trials
             if trial.number >= self._round_begins or trial.state == TrialState.RUNNING
-            if COUNT in trial.params
+            if held.COUNT in trial.params
         }
         return tuple(batch for batch in self._round.batches if batch.candidate not in asked)
 
@@ -120,7 +106,9 @@ class LeastLossSampler(BaseSampler):
 
     def trials(self, study: Study) -> list[FrozenTrial]:
         """The run's own trials."""
-        return [trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(RUN) == self.run.run_id]
+        return [
+            trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(held.RUN) == self.run.run_id
+        ]
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Memory size, architecture, and the numbers of invocations and environments are chosen together."""
@@ -137,16 +125,22 @@ class LeastLossSampler(BaseSampler):
         batch = left[0] if left else PlannedBatch(self.problem.current, 1, 1, "asked for after the search had ended")
         annotate(study, trial, self.attributes(self._round_number, batch.reason))
         return {
-            MEMORY: batch.candidate.memory_mb,
-            ARCHITECTURE: batch.candidate.architecture,
-            COUNT: batch.invocation_count,
-            ENVIRONMENTS: batch.environment_count,
+            held.MEMORY: batch.candidate.memory_mb,
+            held.ARCHITECTURE: batch.candidate.architecture,
+            held.COUNT: batch.invocation_count,
+            held.ENVIRONMENTS: batch.environment_count,
         }
 
     def attributes(self, number: int, reason: str) -> dict[str, Any]:
         """What a trial of this run carries from the moment it is asked for."""
-        busy = {BUSY: True} if self.run.busy else {}
-        return {RUN: self.run.run_id, STARTED: self.run.started_at, ROUND: number, REASON: reason, **busy}
+        busy = {held.BUSY: True} if self.run.busy else {}
+        return {
+            held.RUN: self.run.run_id,
+            held.STARTED: self.run.started_at,
+            held.ROUND: number,
+            held.REASON: reason,
+            **busy,
+        }
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -17,27 +17,12 @@ from tuner.core.errors import InvalidRequest
 from tuner.core.measurement.anchor import scaled
 from tuner.core.measurement.disturbance import is_disturbed
 from tuner.core.model import EarlierRun, Observation, Suggestion
+from tuner.core.search import trials
 from tuner.core.search.bounded import bounded
 from tuner.core.search.sampler import LeastLossSampler
 from tuner.core.search.samples import checked_duration_ms, recent
 from tuner.core.search.space import space_of
-from tuner.core.search.trials import (
-    ARCHITECTURE,
-    BUSY,
-    COUNT,
-    ENVIRONMENTS,
-    MEMORY,
-    OBSERVATION,
-    ROUND,
-    RUN,
-    SEARCH_SPACE,
-    STARTED,
-    StudyRun,
-    annotate,
-    attributes_of,
-    batch_of,
-    observation_of,
-)
+from tuner.core.search.trials import SEARCH_SPACE, StudyRun, annotate, batch_of, observation_of
 from tuner.core.search.warm_start import verify
 
 FORMAT = "lambda-tuner-format"
@@ -110,11 +95,11 @@ def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
     oldest = None if begins is None else datetime.fromisoformat(begins)
     found: dict[tuple[str, datetime], list[Observation]] = {}
     for trial in study.get_trials(deepcopy=False):
-        owner = trial.user_attrs.get(RUN)
-        if owner is None or owner == run.run_id or trial.user_attrs.get(BUSY):
+        owner = trial.user_attrs.get(trials.RUN)
+        if owner is None or owner == run.run_id or trial.user_attrs.get(trials.BUSY):
             continue
         try:
-            started_at = datetime.fromisoformat(trial.user_attrs[STARTED])
+            started_at = datetime.fromisoformat(trial.user_attrs[trials.STARTED])
             observation = observation_of(trial)
             for invocation in observation.invocations if observation is not None else ():
                 if observation is not None and invocation.duration_ms is not None:
@@ -144,8 +129,7 @@ def ask_round(study: optuna.Study) -> Suggestion:
     plan = sampler.plan(study)
     if plan.batches:
         return Suggestion(tuple(batch_of(study.ask(SEARCH_SPACE)) for _ in plan.batches))
-    seen = bounded(sampler.problem, sampler.observations(study), sampler.context)
-    start = verify(seen.problem, seen.observations, seen.context).warm_start
+    start = verify(*bounded(sampler.problem, sampler.observations(study), sampler.context)).warm_start
     if not start.used and start.unchanged_probability is not None:
         study.set_user_attr(BEGINS, (sampler.run.run_id, sampler.run.started_at))
     return Suggestion(stop_reason=plan.stop_reason)
@@ -167,13 +151,18 @@ def tell_measured(study: optuna.Study, observations: Sequence[Observation]) -> N
     sampler = _sampler_of(study)
     measured = {(observation.round, observation.trial): observation for observation in observations}
     for trial in sampler.trials(study):
-        number = trial.user_attrs.get(OBSERVATION, {}).get("trial", trial.number)
-        observation = measured.pop((trial.user_attrs[ROUND], number), None)
+        number = trial.user_attrs.get(trials.OBSERVATION, {}).get("trial", trial.number)
+        observation = measured.pop((trial.user_attrs[trials.ROUND], number), None)
         if trial.state == TrialState.RUNNING:
             _finish(study, trial, observation)
     for observation in measured.values():
         at, count = observation.candidate, len(observation.invocations)
-        values = {MEMORY: at.memory_mb, ARCHITECTURE: at.architecture, COUNT: count, ENVIRONMENTS: 1}
+        values = {
+            trials.MEMORY: at.memory_mb,
+            trials.ARCHITECTURE: at.architecture,
+            trials.COUNT: count,
+            trials.ENVIRONMENTS: 1,
+        }
         study.enqueue_trial(values)
         trial = study.get_trials(deepcopy=False)[study.ask(SEARCH_SPACE).number]
         annotate(study, trial, sampler.attributes(observation.round, "was asked for in a study that was lost"))
@@ -208,7 +197,7 @@ def _finish(study: optuna.Study, trial: FrozenTrial, observation: Observation | 
             if problem.goal is not None:
                 observed_ms = float(np.percentile(durations_ms, problem.goal.percentile))
                 constraints = {"goal": observed_ms / problem.goal.limit_ms - 1}
-        annotate(study, trial, attributes_of(observation), constraints)
+        annotate(study, trial, trials.attributes_of(observation), constraints)
     study.tell(trial.number, cost, state=TrialState.FAIL if cost is None else TrialState.COMPLETE)
 
 

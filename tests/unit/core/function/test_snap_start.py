@@ -22,7 +22,6 @@ from tuner.core.model import (
 )
 from tuner.core.money.spending import spent_usd
 from tuner.core.search.budget import remaining_budget
-from tuner.core.search.space import space_of
 
 SIZES = tuple(Candidate(size_mb, "arm64") for size_mb in (512, 1024, 2048, 4096))
 PRICES = SnapshotPrices(copy_usd_per_gb=0.016, restore_usd_per_gb=0.00014)
@@ -81,16 +80,15 @@ def test_fees_are_counted_by_copy_and_by_restore() -> None:
 
 def test_the_remaining_budget_pays_a_copy_once() -> None:
     """A first invocation at a size costs its cache too, the next ones do not."""
-    space = space_of(PROBLEM)
     fresh = remaining_budget(PROBLEM, [], 0.0)
-    once = fresh.after(PROBLEM, space, SIZES[3], 1)
-    twice = once.after(PROBLEM, space, SIZES[3], 1)
+    once = fresh.after(SIZES[3], 1)
+    twice = once.after(SIZES[3], 1)
     first_usd, second_usd = fresh.cost_usd - once.cost_usd, once.cost_usd - twice.cost_usd
     assert first_usd - second_usd == pytest.approx(4 * 0.016)
     tight = replace(fresh, cost_usd=first_usd)
-    assert tight.affordable_count(PROBLEM, space, SIZES[3]) == 1
-    assert replace(tight, cost_usd=first_usd * 0.99).affordable_count(PROBLEM, space, SIZES[3]) == 0
-    assert replace(tight, copies=frozenset(SIZES)).affordable_count(PROBLEM, space, SIZES[3]) > 1
+    assert tight.affordable_count(SIZES[3]) == 1
+    assert replace(tight, cost_usd=first_usd * 0.99).affordable_count(SIZES[3]) == 0
+    assert replace(tight, copies=frozenset(SIZES)).affordable_count(SIZES[3]) > 1
 
 
 @given(
