@@ -81,15 +81,25 @@ def test_the_version_is_shown() -> None:
     assert (result.exit_code, result.stdout) == (0, f"lambda-tuner {__version__}\n")
 
 
-def test_help_needs_neither_boto3_nor_moto() -> None:
-    """Help loads nothing of AWS: it has to be there at once."""
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        (["--help"], set()),
+        (["tune", "--help"], set()),
+        (["logs", "--help"], {"tuner.core.request.tuning_request", "tuner.cli.commands.tune"}),
+        (["--version"], {"tuner.cli.flags", "rich.console"}),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_help_comes_quickly(words: list[str], unneeded: set[str]) -> None:
+    """Help loads nothing of AWS, and a subcommand does not wait for the flags of the others."""
     code = (
-        "import sys; sys.argv = ['lambda-tuner', 'tune', '--help']\n"
+        f"import sys; sys.argv = ['lambda-tuner', *{words}]\n"
         "from tuner.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'boto3', 'botocore', 'moto', 'optuna', 'numpy', 'jinja2', 'cfn_flip', 'psutil'}\n"
-        "print('loaded:', sorted(heavy & set(sys.modules)))"
+        f"print('loaded:', sorted((heavy | {unneeded}) & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "loaded: []"
