@@ -29,7 +29,7 @@ from tuner.core.answer.advice import advise
 from tuner.core.aws_limits import LONGEST_FUNCTION_TIMEOUT_S
 from tuner.core.foreign_text import one_line, visible
 from tuner.core.function.target import MAX_TIMEOUT_S
-from tuner.core.model import Architecture, Invocation, architecture_of
+from tuner.core.model import Invocation, architecture_of
 from tuner.embedded.identity import STEERING_PREFIX
 from tuner.embedded.runtimes import runtime_named, runtime_of_file
 from tuner.embedded.runtimes.python import PYTHON
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 30
+NO_TEMPLATE = TemplateFunction("", None, None)
 _REAL_AWS = "With --real-aws what the handler calls is your own AWS account, with your credentials, at each invocation."
 
 
@@ -56,19 +57,15 @@ class TriedFunction:
     size_assumed: bool = False
     """Whether neither a flag nor the template says today's memory size."""
     template: Path | None = None
-    logical_id: str | None = None
-    """Of the template's function, where there is a template."""
-    architecture: Architecture | None = None
-    """The template's; ``None``: this machine's."""
-    ephemeral_storage_mb: int | None = None
-    layer_dirs: tuple[Path, ...] = ()
+    known: TemplateFunction = NO_TEMPLATE
+    """What the template says."""
     packs_all: bool = False
     """Whether ``.gitignore`` leaves nothing out, as the user named the folder for this run."""
 
     @property
     def subject(self) -> Subject:
         """What a table of ``lambda-tuner.toml`` may call it."""
-        return Subject((self.logical_id,) if self.logical_id else (), self.code.file, self.code.function)
+        return Subject(tuple(filter(None, [self.known.logical_id])), self.code.file, self.code.function)
 
 
 def plan_function(target: str | None, flags: FunctionFlags, *, surroundings: Mapping[str, str]) -> TriedFunction:
@@ -88,28 +85,26 @@ def plan_function(target: str | None, flags: FunctionFlags, *, surroundings: Map
     if template is not None:
         require_local()  # it brings what reads templates
     needs_code = target is None and code_root is None
-    known = read_template_function(template, flags.logical_id, needs_code=needs_code) if template is not None else None
+    known = read_template_function(template, flags.logical_id, needs_code=needs_code) if template else NO_TEMPLATE
     runtime = _runtime_of(target, known)
     interpreter = choose_interpreter(flags.python, surroundings, runtime)
     if target is None:
-        assert known is not None
         code = _code_of_template(known, interpreter, code_root)
     else:
         code = locate_handler(target, interpreter.path, code_root or _its_code_dir(known, target))
-    size_mb = _first(flags.memory_mb, known.memory_mb if known else None, DEFAULT_MEMORY_MB)
-    limit_s = _first(flags.timeout_s, known.timeout_s if known else None, DEFAULT_TIMEOUT_S)
+    size_mb = _first(flags.memory_mb, known.memory_mb, DEFAULT_MEMORY_MB)
+    limit_s = _first(flags.timeout_s, known.timeout_s, DEFAULT_TIMEOUT_S)
     if not 128 <= size_mb <= 10_240:
         raise UsageProblem(f"--memory {size_mb} is not a memory size: it must be between 128 and 10,240 MB.")
-    notices = _template_notices(known, environment, runtime, interpreter) if known is not None else []
+    notices = _template_notices(known, environment, runtime, interpreter)
     if flags.timeout_s is None and MAX_TIMEOUT_S < limit_s <= LONGEST_FUNCTION_TIMEOUT_S:
         notices.append(f"The time-out of {limit_s} s is taken as {MAX_TIMEOUT_S} s, the longest that is measured.")
         limit_s = MAX_TIMEOUT_S
     if not 1 <= limit_s <= MAX_TIMEOUT_S:
         raise UsageProblem(f"--timeout {limit_s} must be between 1 and {MAX_TIMEOUT_S} seconds.")
-    layers = known.layer_dirs if known is not None else ()
-    if missing := runtime.missing_of_lambda(interpreter.path, code.missing, layers):
+    if missing := runtime.missing_of_lambda(interpreter.path, code.missing, known.layer_dirs):
         notices.append(missing)
-    variables = {**(known.environment if known else {}), **environment}
+    variables = {**known.environment, **environment}
     if ours := sorted(name for name in variables if name.startswith(STEERING_PREFIX)):
         notices.append(
             f"Not set, because {STEERING_PREFIX}… are names of Lambda Tuner's own: {visible(', '.join(ours))}."
@@ -122,21 +117,17 @@ def plan_function(target: str | None, flags: FunctionFlags, *, surroundings: Map
         timeout_s=limit_s,
         environment=variables,
         notices=tuple(notices),
-        size_assumed=flags.memory_mb is None and (known is None or known.memory_mb is None),
+        size_assumed=flags.memory_mb is None and known.memory_mb is None,
         template=template.resolve() if template is not None else None,
-        logical_id=known.logical_id if known is not None else None,
-        architecture=known.architecture if known is not None else None,
-        ephemeral_storage_mb=known.ephemeral_storage_mb if known is not None else None,
-        layer_dirs=layers,
+        known=known,
         packs_all=code_root is not None,
     )
 
 
-def _runtime_of(target: str | None, known: TemplateFunction | None) -> Runtime:
+def _runtime_of(target: str | None, known: TemplateFunction) -> Runtime:
     """The language of the handler: by its file's name, else by the template; Python if neither says."""
     named = None if target is None else runtime_of_file(Path(target.rpartition(":")[0] or target))
-    templates = runtime_named(known.runtime) if known is not None and known.runtime is not None else None
-    return named or templates or PYTHON
+    return named or runtime_named(known.runtime or "") or PYTHON
 
 
 def _template_notices(
@@ -172,9 +163,9 @@ def _template_notices(
     return notices
 
 
-def _its_code_dir(known: TemplateFunction | None, target: str) -> Path | None:
+def _its_code_dir(known: TemplateFunction, target: str) -> Path | None:
     """The template's ``CodeUri``, if the handler that was named is in it."""
-    if known is None or known.code_dir is None:
+    if known.code_dir is None:
         return None
     folder = Path(target.rpartition(":")[0] or target).expanduser().parent.resolve()
     return known.code_dir if folder.is_relative_to(known.code_dir) else None
@@ -225,8 +216,8 @@ def run_try(
     prepare_out(presentation.out)
     if real_aws and not yes:
         confirm(_REAL_AWS, "Start it?")
-    if planned.template is not None and planned.logical_id is not None:
-        tried = {"template": str(planned.template), "logicalId": planned.logical_id}
+    if planned.template is not None:
+        tried = {"template": str(planned.template), "logicalId": planned.known.logical_id}
         presentation = replace(presentation, tried=tried)
     console = error_console(quiet=presentation.quiet)
     for notice in planned.notices:
@@ -271,9 +262,9 @@ def run_try(
                 tags={ASSUMED_SIZE_TAG: str(planned.size_assumed).lower()},
                 interpreter=planned.interpreter.path,
                 runtime=planned.interpreter.runtime,
-                layers=planned.layer_dirs,
-                architecture=planned.architecture,
-                ephemeral_storage_mb=planned.ephemeral_storage_mb,
+                layers=planned.known.layer_dirs,
+                architecture=planned.known.architecture,
+                ephemeral_storage_mb=planned.known.ephemeral_storage_mb,
                 progress=progress,
             )
         _rehearse(aws, name, planned, setup, presentation, real_aws=real_aws, sandbox=sandbox)

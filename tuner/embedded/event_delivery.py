@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,23 +119,19 @@ def _select(document: Any, path: str) -> Any:
     return document
 
 
+@dataclass(eq=False)
 class ScheduleClock:
     """Fires due schedules; a thread of its own looks every second."""
 
-    def __init__(
-        self,
-        schedules: Callable[[], list[ScheduledTarget]],
-        delivery: EventDelivery,
-        *,
-        started_at: datetime,
-        finished: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        self._schedules = schedules
-        self._delivery = delivery
-        self._finished = finished
-        self._checked_until = started_at
-        self._refused: set[str] = set()
-        self._stopping = threading.Event()
+    schedules: Callable[[], list[ScheduledTarget]]
+    delivery: EventDelivery
+    started_at: datetime
+    finished: Callable[[str], None] = lambda _: None
+    _refused: set[str] = field(default_factory=set)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._checked_until = self.started_at
 
     def start(self) -> None:
         """Begin to look, in the background."""
@@ -155,12 +152,12 @@ class ScheduleClock:
         """Send what became due since the last look; returns how many."""
         after, self._checked_until = self._checked_until, now
         count = 0
-        for schedule in self._schedules():
+        for schedule in self.schedules():
             if self._is_due(schedule, max(after, schedule.created_at - timedelta(seconds=1)), now):
-                self._delivery.send(str(schedule.target["Arn"]), _schedule_input(schedule, now), origin=schedule.arn)
+                self.delivery.send(str(schedule.target["Arn"]), _schedule_input(schedule, now), origin=schedule.arn)
                 count += 1
                 if schedule.expression.startswith("at("):
-                    self._finished(schedule.arn)
+                    self.finished(schedule.arn)
         return count
 
     def _is_due(self, schedule: ScheduledTarget, after: datetime, now: datetime) -> bool:

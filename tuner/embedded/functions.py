@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,35 +31,22 @@ class Invocation:
     log_tail: str
 
 
+@dataclass(eq=False)
 class FunctionRunner:
-    """Runs functions of the embedded account on execution hosts.
+    """Runs functions of the embedded account on execution hosts."""
 
-    Args:
-        own: Runs the stack's own functions.
-        measured: Runs all others; two hosts, so that how many environments
-            the one keeps warm does not depend on the other.
-        code: Where their code lies.
-        forget_output: Drops what a function printed, by log group and stream.
-        interpreter_of: Tells which program was chosen for a package, by its digest.
-        own_variables: Environment variables of the stack's own functions alone.
-    """
-
-    def __init__(
-        self,
-        own: ExecutionHost,
-        measured: ExecutionHost,
-        code: CodeStore,
-        forget_output: Callable[[str, str], None],
-        interpreter_of: Callable[[str], str | None],
-        own_variables: Mapping[str, str],
-    ) -> None:
-        self._own = own
-        self._measured = measured
-        self._code = code
-        self._forget_output = forget_output
-        self._interpreter_of = interpreter_of
-        self._own_variables = own_variables
-        self._streams_of_clones: dict[str, set[tuple[str, str]]] = {}
+    own: ExecutionHost
+    """Runs the stack's own functions."""
+    measured: ExecutionHost
+    """Runs all others: how many environments the one keeps warm does not depend on the other."""
+    code: CodeStore
+    forget_output: Callable[[str, str], None]
+    """Drops what a function printed, by log group and stream."""
+    interpreter_of: Callable[[str], str | None]
+    """Tells which program was chosen for a package, by its digest."""
+    own_variables: Mapping[str, str]
+    """Environment variables of the stack's own functions alone."""
+    _streams_of_clones: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
     def invoke(
         self, function: Any, event: bytes, client_context: str | None, trace_id: str | None = None
@@ -73,7 +60,7 @@ class FunctionRunner:
             trace_id: The value of X-Ray's header, if the invocation is to have a certain one.
         """
         spec = self._spec_of(function)
-        host = self._measured if spec.cpu_limited else self._own
+        host = self.measured if spec.cpu_limited else self.own
         result = host.invoke(spec, event, client_context=client_context, trace_id=trace_id)
         if spec.name.startswith(CLONE_PREFIX):
             self._streams_of_clones.setdefault(spec.arn, set()).add((spec.log_group, result.log_stream))
@@ -90,11 +77,11 @@ class FunctionRunner:
             Why it failed, or ``None``.
         """
         spec = self._spec_of(function)
-        return (self._measured if spec.cpu_limited else self._own).take_snapshot(spec)
+        return (self.measured if spec.cpu_limited else self.own).take_snapshot(spec)
 
     def retire(self, function_arn: str) -> None:
         """End the execution environments of a function that was changed or deleted."""
-        for host in (self._own, self._measured):
+        for host in (self.own, self.measured):
             host.retire(function_arn)
 
     def forget(self, function_arn: str) -> None:
@@ -103,19 +90,19 @@ class FunctionRunner:
             arn for arn in self._streams_of_clones if arn == function_arn or arn.startswith(f"{function_arn}:")
         ]:
             for group, stream in self._streams_of_clones.pop(arn):
-                self._forget_output(group, stream)
+                self.forget_output(group, stream)
 
     def _spec_of(self, function: Any) -> FunctionSpec:
         environment = {name: str(value) for name, value in (function.environment_vars or {}).items()}
         is_own = is_own_function(function.function_name)
         if is_own:
-            environment |= self._own_variables
+            environment |= self.own_variables
         log_format: Literal["Text", "JSON"] = "JSON" if function.logging_config.get("LogFormat") == "JSON" else "Text"
         return FunctionSpec(
             arn=function.function_arn,
             name=function.function_name,
             version=str(function.version),
-            code_dir=self._code.folder(function.code_digest),
+            code_dir=self.code.folder(function.code_digest),
             handler=function.handler,
             memory_mb=int(function.memory_size),
             timeout_s=float(function.timeout),
@@ -126,7 +113,7 @@ class FunctionRunner:
             layers_dir=self._layers_dir(function),
             ephemeral_storage_mb=int(function.ephemeral_storage),
             runtime=runtime_named(str(function.run_time)) or PYTHON,
-            interpreter=self._interpreter_of(function.code_digest),
+            interpreter=self.interpreter_of(function.code_digest),
             code_sha256=function.code_sha_256,
             tells_cpu_time=CPU_TIME_TAG in function.tags,
             tells_core_wait=function.function_name.startswith(CLONE_PREFIX),
@@ -140,5 +127,5 @@ class FunctionRunner:
 
         backend = get_backend(function.account_id, function.region)
         layers = [backend.layers_versions_by_arn(layer["Arn"]) for layer in function.layers]
-        archives = [self._code.put(layer.code_bytes) for layer in layers if layer is not None]
-        return self._code.folder(*archives) if archives else None
+        archives = [self.code.put(layer.code_bytes) for layer in layers if layer is not None]
+        return self.code.folder(*archives) if archives else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.core.request.memory_sizes import MAX_MEMORY_MB, ONE_VCPU_MB
 from tuner.core.run.plan import CLONE_PREFIX
 
 ACCOUNT_ID = "123456789012"
@@ -25,8 +25,6 @@ ARTIFACT_BUCKET = f"{STACK}-artifacts-{ACCOUNT_ID}-{REGION}"
 
 STEERING_PREFIX = "LAMBDA_TUNER_LOCAL_"
 """How variables begin with which a test asks for something to go wrong; functions do not see them."""
-
-MEMORY_LIMIT_MB = 10_240
 
 
 def state_machine_arn(name: str) -> str:
@@ -53,4 +51,4 @@ def memory_cap_mb(cores: float | None = None) -> int:
         >>> memory_cap_mb(2), memory_cap_mb(64)
         (3538, 10240)
     """
-    return min(MEMORY_LIMIT_MB, int((core_count() if cores is None else cores) * ONE_VCPU_MB))
+    return min(MAX_MEMORY_MB, int((core_count() if cores is None else cores) * ONE_VCPU_MB))

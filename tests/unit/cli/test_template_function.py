@@ -294,8 +294,8 @@ def test_flags_win_over_the_template(template: Path) -> None:
     assert any("LAMBDA_TUNER_LOCAL_AWS" in notice for notice in planned.notices)
     assert any("SECRET" in notice and "TABLE" not in notice for notice in planned.notices)
     assert any("Unbuilt, arn:${AWS::Partition}:layer:theirs:3" in notice for notice in planned.notices)
-    assert planned.layer_dirs == (template.parent / "layers" / "shared",)
-    assert planned.ephemeral_storage_mb == 2048
+    assert planned.known.layer_dirs == (template.parent / "layers" / "shared",)
+    assert planned.known.ephemeral_storage_mb == 2048
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_only_a_size_that_nobody_said_is_assumed(
         None, FunctionFlags(memory_mb=memory_mb, template=template, logical_id="Thumbnails"), surroundings={}
     )
     assert planned.size_assumed is assumed
-    assert (planned.template, planned.logical_id) == (template.resolve(), "Thumbnails")
+    assert (planned.template, planned.known.logical_id) == (template.resolve(), "Thumbnails")
 
 
 def test_a_handler_that_the_template_only_builds_is_explained(template: Path) -> None:
@@ -355,7 +355,7 @@ def test_the_templates_architecture_counts(
         text = template.read_text(encoding="utf-8").replace("    Architectures: [arm64]\n", "")
         template.write_text(text, encoding="utf-8")
     planned = plan(template)
-    assert planned.architecture == architecture
+    assert planned.known.architecture == architecture
     assert sum("prices are those of arm64" in notice for notice in planned.notices) == said
 
 

@@ -45,18 +45,20 @@ def patch_function_settings(hooks: Hooks) -> None:
     from moto.awslambda import models
     from moto.awslambda.exceptions import PreconditionFailedException
 
+    kept = {
+        "LoggingConfig": "logging_config",
+        "FileSystemConfigs": "file_system_configs",
+        "RuntimeConfig": "runtime_config",
+        "DeadLetterConfig": "dead_letter_config",
+    }
+
     def keep_settings(function: Any, spec: Mapping[str, Any]) -> None:
-        if "LoggingConfig" in spec:
-            function.logging_config = dict(spec["LoggingConfig"] or {})
+        for name, attribute in kept.items():
+            if name in spec:
+                setattr(function, attribute, spec[name] or {})
         function.logs_group_name = function.logging_config.get("LogGroup") or f"/aws/lambda/{function.function_name}"
         if "SnapStart" in spec:
             function.snap_start = (spec["SnapStart"] or {}).get("ApplyOn", "None")
-        if "FileSystemConfigs" in spec:
-            function.file_system_configs = list(spec["FileSystemConfigs"] or [])
-        if "RuntimeConfig" in spec:
-            function.runtime_config = dict(spec["RuntimeConfig"] or {})
-        if "DeadLetterConfig" in spec:
-            function.dead_letter_config = dict(spec["DeadLetterConfig"] or {})
 
     @replaces(models.LambdaFunction)
     def __init__(  # noqa: N807 - takes the place of moto's
@@ -67,14 +69,10 @@ def patch_function_settings(hooks: Hooks) -> None:
         _check_tags(spec.get("Tags") or {})
         time.sleep(float(spec.get("Environment", {}).get("Variables", {}).get("LAMBDA_TUNER_LOCAL_CREATION_S", 0)))
         original(self, account_id, spec, region, version)
-        self.logging_config = {}
         self.snap_start = "None"
         self.state_reason = self.state_reason_code = None
-        self.file_system_configs = []
-        self.runtime_config = {}
-        self.dead_letter_config = {}
         self.revision_id = str(uuid.uuid4())
-        keep_settings(self, spec)
+        keep_settings(self, {**dict.fromkeys(kept), **spec})
 
     @replaces(models.LambdaFunction)
     def get_configuration(original: Any, self: Any, on_create: bool = False) -> dict[str, Any]:
@@ -89,12 +87,11 @@ def patch_function_settings(hooks: Hooks) -> None:
         published = str(self.version) != "$LATEST"
         on = self.snap_start == "PublishedVersions" and published and self.state == "Active"
         configuration["SnapStart"] = {"ApplyOn": self.snap_start, "OptimizationStatus": "On" if on else "Off"}
-        if self.file_system_configs:
-            configuration["FileSystemConfigs"] = self.file_system_configs
-        if self.runtime_config:
-            configuration["RuntimeConfig"] = self.runtime_config
-        if self.dead_letter_config.get("TargetArn"):
-            configuration["DeadLetterConfig"] = self.dead_letter_config
+        configuration["FileSystemConfigs"] = self.file_system_configs or None
+        configuration["RuntimeConfig"] = self.runtime_config or None
+        configuration["DeadLetterConfig"] = (
+            self.dead_letter_config if self.dead_letter_config.get("TargetArn") else None
+        )
         configuration["StateReason"] = self.state_reason
         configuration["StateReasonCode"] = self.state_reason_code
         configuration["RevisionId"] = self.revision_id
