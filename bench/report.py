@@ -10,12 +10,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from bench.chromium import ARGUMENTS, find_chromium
+from tuner.core.answer.codec import decode
+from tuner.core.answer.report import RunReport
 
 SLOW_FACTOR = 4
 """How much slower a slow laptop is taken to be; Chromium's own throttle does it."""
@@ -38,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
-def documents() -> dict[str, dict[str, Any]]:
+def documents() -> dict[str, RunReport]:
     """What is rendered: an ordinary run, and one of as many sizes and invocations as anybody asks for."""
     ordinary = json.loads(EXAMPLE.read_text(encoding="utf-8"))
     return {
-        "an ordinary run: 7 sizes, 37 invocations": ordinary,
-        "100 sizes × 50 invocations": _widened(ordinary, 100, 50),
+        "an ordinary run: 7 sizes, 37 invocations": decode(ordinary),
+        "100 sizes × 50 invocations": decode(_widened(ordinary, 100, 50)),
     }
 
 
@@ -63,7 +64,7 @@ def _widened(document: dict[str, Any], sizes: int, samples: int) -> dict[str, An
     return {**document, "configurations": rows, "observations": observations, "invocations": len(observations)}
 
 
-def measure(document: Mapping[str, Any], browser: Any | None, folder: Path) -> dict[str, float | None]:
+def measure(document: RunReport, browser: Any | None, folder: Path) -> dict[str, float | None]:
     """Render a document, and open it as on a slow laptop.
 
     Returns:

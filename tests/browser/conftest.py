@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.chromium import ARGUMENTS, NAMES, find_chromium
+from tuner.core.answer.codec import decode, encode
+from tuner.core.answer.report import RunReport
 from tuner.report.html import render_html
 
 
@@ -43,18 +45,18 @@ class OpenPage:
 
 @lru_cache(maxsize=64)
 def _rendered(document: str) -> str:
-    """The page of a document given as JSON; most tests open the same ones."""
-    return render_html(json.loads(document))
+    """The page of a report given as JSON; most tests open the same ones."""
+    return render_html(decode(json.loads(document)))
 
 
 @pytest.fixture
 def open_report(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., OpenPage]]:
-    """Open a document's page from disk; keyword arguments are the browser context's options."""
+    """Open a report's page from disk; keyword arguments are the browser context's options."""
     contexts = []
 
-    def open_(document: Mapping[str, Any] | str, **options: Any) -> OpenPage:
+    def open_(report: RunReport | str, **options: Any) -> OpenPage:
         path = tmp_path / f"report-{len(contexts)}.html"
-        page = document if isinstance(document, str) else _rendered(json.dumps(document))
+        page = report if isinstance(report, str) else _rendered(json.dumps(encode(report)))
         path.write_text(page, encoding="utf-8")
         context = browser.new_context(**options)
         contexts.append(context)

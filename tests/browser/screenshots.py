@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.chromium import ARGUMENTS, find_chromium
 from tests.unit.report.documents import EXAMPLES, hundred_sizes, one_size
+from tuner.core.answer.codec import decode
+from tuner.core.answer.report import RunReport
+from tuner.report import document as doc
 from tuner.report.html import render_html
 from tuner.report.picture import render_svg
 
@@ -55,8 +56,8 @@ def main(target: Path, run: Path | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         if run is not None:
-            document = json.loads((run / "report.json").read_text(encoding="utf-8"))
-            draw(browser, Path(folder), document, target / f"report-of-{document['function']['name']}.png", 1200, 1500)
+            document = decode(json.loads((run / "report.json").read_text(encoding="utf-8")))
+            draw(browser, Path(folder), document, target / f"report-of-{doc.function_name(document)}.png", 1200, 1500)
         else:
             for name, example, width, height, scheme, media in PICTURES:
                 document = DOCUMENTS[example]()
@@ -70,7 +71,7 @@ def main(target: Path, run: Path | None = None) -> None:
 def draw(
     browser: Browser,
     folder: Path,
-    document: Mapping[str, Any],
+    report: RunReport,
     picture: Path,
     width: int,
     height: int,
@@ -78,9 +79,9 @@ def draw(
     media: str = "screen",
     before: str | None = None,
 ) -> None:
-    """Open a document's page and write what is seen of it; *before* is done in the page first."""
+    """Open a report's page and write what is seen of it; *before* is done in the page first."""
     path = folder / "report.html"
-    path.write_text(render_html(document), encoding="utf-8")
+    path.write_text(render_html(report), encoding="utf-8")
     context = browser.new_context(
         viewport={"width": width, "height": height or 900},
         color_scheme="dark" if scheme == "dark" else "light",

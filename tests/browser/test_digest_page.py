@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import OpenPage
-from tests.unit.report.test_digest import digest, tuned
+from tests.unit.report.test_digest import night, tuned
 from tuner.report.digest import render_digest_html
 
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ HOSTILE = "<img src=x onerror='window.hacked = 1'>"
 def test_the_digest_is_silent_escaped_and_fits(open_report: Callable[..., OpenPage]) -> None:
     """No request, no script, no sideways scrolling, whatever the functions are called."""
     page_text = render_digest_html(
-        digest(
+        night(
             tuned("a" * 64),
             {"name": HOSTILE, "functionName": HOSTILE, "error": HOSTILE, "cause": HOSTILE},
             skipped=({"functionArn": "arn:aws:lambda:eu-central-1:123456789012:function:quiet", "reason": HOSTILE},),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import shutil
@@ -16,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import OpenPage
 from tests.unit.report import documents
+from tuner.core.answer.codec import decode
 from tuner.report import formats
 from tuner.report.sentences import plain, verdict_message
 
@@ -77,7 +77,7 @@ def shown(path: str, value: Any, currency: str) -> set[str]:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_page_is_silent(path: Path, open_report: Open) -> None:
     """No request to anywhere, no message of the console, no error."""
-    opened = open_report(load(path))
+    opened = open_report(decode(load(path)))
     opened.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert opened.requests == []
     assert opened.complaints == []
@@ -87,7 +87,7 @@ def test_the_page_is_silent(path: Path, open_report: Open) -> None:
 def test_every_figure_on_the_page_is_the_documents(path: Path, open_report: Open) -> None:
     """Number for number: each figure's exact value and its text come from report.json."""
     document = load(path)
-    figures = open_report(document).page.evaluate(
+    figures = open_report(decode(document)).page.evaluate(
         "[...document.querySelectorAll('data[data-path]')]"
         ".map(each => [each.dataset.path, each.value, each.textContent])"
     )
@@ -106,7 +106,7 @@ def test_every_figure_on_the_page_is_the_documents(path: Path, open_report: Open
 def test_nothing_of_the_answer_is_missing(path: Path, open_report: Open) -> None:
     """Each size's mean, latency and cost, each invocation's request id, each assumption and warning is on the page."""
     document = load(path)
-    page = open_report(document).page
+    page = open_report(decode(document)).page
     places = set(page.evaluate("[...document.querySelectorAll('data[data-path]')].map(each => each.dataset.path)"))
     key = f"p{document['goal']['percentile']:g}" if document.get("goal") else "p95"
     for index, row in enumerate(document.get("configurations", [])):
@@ -127,9 +127,9 @@ def test_nothing_of_the_answer_is_missing(path: Path, open_report: Open) -> None
 def test_the_page_works_without_scripts(path: Path, open_report: Open) -> None:
     """With JavaScript off the verdict is read and the folds open."""
     document = load(path)
-    page = open_report(document, java_script_enabled=False).page
+    page = open_report(decode(document), java_script_enabled=False).page
     sentence = " ".join(page.locator("h1").inner_text().replace("\u2060", "").split())
-    assert sentence == " ".join(plain(verdict_message(document).headline).split())
+    assert sentence == " ".join(plain(verdict_message(decode(document)).headline).split())
     fold = page.locator("details:has(summary:text('Do it again'))")
     body = fold.locator(".body")
     assert not body.is_visible()
@@ -312,12 +312,10 @@ HOSTILE = (
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_nothing_of_a_users_text_runs(hostile: str, open_report: Open) -> None:
     """Names, errors, hints and log texts are shown as they are written and have no effect."""
-    document = copy.deepcopy(documents.failed_run())
-    document["function"]["name"] = hostile
-    document["error"] = {"name": hostile, "message": hostile, "hint": hostile}
-    document["observations"][0].update(errorType=hostile, errorMessage=hostile)
-    document["warnings"] = document["assumptions"] = document["leftUndone"] = [hostile]
-    document["runId"] = hostile
+    places = ["function.name", "error.name", "error.message", "error.hint", "observations.0.errorType"]
+    places += ["observations.0.errorMessage", "runId"]
+    listed = {key: [hostile] for key in ("warnings", "assumptions", "leftUndone")}
+    document = documents.changed(documents.failed_run(), {**dict.fromkeys(places, hostile), **listed})
     opened = open_report(document)
     page = opened.page
     assert page.evaluate("window.hacked") is None

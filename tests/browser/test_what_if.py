@@ -16,6 +16,8 @@ from tests.unit.report import documents
 from tests.unit.report.test_real_documents import noisy_curve
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import FakeLambda
+from tuner.core.answer.codec import decode
+from tuner.core.answer.report import Answer
 from tuner.core.model import LatencyGoal, Observation, RunContext, SearchProblem
 from tuner.core.run.journal import observations_of
 from tuner.core.search import fit as believing
@@ -39,7 +41,7 @@ MOVE = """place => {
 }"""
 
 
-def finished(**request: Any) -> tuple[dict[str, Any], FakeRun]:
+def finished(**request: Any) -> tuple[Answer, FakeRun]:
     """A run from plan to report on in-memory stand-ins, and its report.json."""
     run = FakeRun(aws=FakeLambda(noisy_curve()))
     run.aws.add("theirs")
@@ -48,13 +50,15 @@ def finished(**request: Any) -> tuple[dict[str, Any], FakeRun]:
     recommend_for(run.artifacts)
     restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
     report(run.artifacts, finished_at=NOW.isoformat())
-    return json.loads(run.s3.objects["runs/run-1/report.json"]), run
+    answer = decode(json.loads(run.s3.objects["runs/run-1/report.json"]))
+    assert isinstance(answer, Answer)
+    return answer, run
 
 
 def expected_sentence(
     problem: SearchProblem,
     observations: Sequence[Observation],
-    document: dict[str, Any],
+    answer: Answer,
     percentile: float,
     limit_ms: float,
 ) -> str:
@@ -63,25 +67,26 @@ def expected_sentence(
     fit = fit_posterior(asked, observations, RunContext(), draw_count=FINAL_DRAW_COUNT)
     decision = decide(asked, fit)
     candidate = asked.candidates[decision.pick]
-    row = next(row for row in document["configurations"] if row["memoryMb"] == candidate.memory_mb)
-    duration, cost = row["durationMs"][f"p{percentile:g}"], row["costPerMillionUsd"]["estimate"]
+    row = next(row for row in answer.configurations if row.candidate == candidate)
+    duration, cost = row.duration_ms[f"p{percentile:g}"], documents.usd(row)
     size = formats.megabytes(candidate.memory_mb)
     limit = formats.limit(limit_ms)
-    own = bool(document["goal"]) and document["goal"]["limitMs"] == limit_ms
+    own = answer.goal is not None and answer.goal.limit_ms == limit_ms
     opening = f"With this run’s goal of {limit}" if own else f"If the limit were {limit}"
-    modelled = "modelled " if row["samples"] < 45 else ""
+    modelled = "modelled " if row.samples < 45 else ""
     figures = (
-        f"a {modelled}p{percentile:g} of {formats.milliseconds(duration['estimate'])} "
+        f"a {modelled}p{percentile:g} of {formats.milliseconds(duration.estimate)} "
         f"({formats.milliseconds_range(duration)})"
     )
     if candidate == problem.current:
         compared = ", as today"
     else:
-        change = formats.change(1 - cost / document["current"]["costPerMillionUsd"]["estimate"])
+        assert answer.current is not None
+        change = formats.change(1 - cost / documents.usd(answer.current))
         compared = f", {change} {'as' if change.startswith('about') else 'than'} now"
     thin = ""
-    if row["samples"] < 4 and not own:
-        ran = f"ran only {formats.count(row['samples'], 'time')} warm" if row["samples"] else "was not run"
+    if row.samples < 4 and not own:
+        ran = f"ran only {formats.count(row['samples'], 'time')} warm" if row.samples else "was not run"
         thin = f" Few data: {size} {ran}; a run with such a goal would measure more there."
     price = f"; a million invocations cost {formats.money(cost)}{compared}.{thin}"
     probability = formats.probability(decision.probability.goal_met or 0.0)
@@ -102,13 +107,14 @@ def test_the_sliders_sentence_is_the_choice_at_two_hundred_goals(
     document, run = finished(**({"goal": goal} if goal else {}))
     problem, observations = load_record(run.artifacts).problem, observations_of(load_journals(run.artifacts))
     monkeypatch.setattr(believing, "Posterior", remembering_posterior())
-    steps = document["goalAlternatives"]["steps"]
+    assert document.goal_alternatives is not None
+    steps = document.goal_alternatives.steps
     assert len(steps) >= 200
     opened = open_report(document)
     for place, step in enumerate(steps):
         sentence, limit = opened.page.evaluate(MOVE, place)
-        assert limit == formats.limit(step["limitMs"])
-        assert sentence == expected_sentence(problem, observations, document, 95, step["limitMs"]), step
+        assert limit == formats.limit(step.limit_ms)
+        assert sentence == expected_sentence(problem, observations, document, 95, step.limit_ms), step
     assert opened.complaints == []
 
 
@@ -117,7 +123,7 @@ def test_at_the_goal_the_slider_says_what_the_verdict_says(open_report: Open) ->
     document, _ = finished(goal={"percentile": 95, "limitMs": 400})
     page = open_report(document).page
     assert page.locator("#limit-text").inner_text() == "400 ms"
-    assert formats.megabytes(document["recommended"]["memoryMb"]) in page.locator("#what-if-answer").inner_text()
+    assert formats.megabytes(document.recommended.candidate.memory_mb) in page.locator("#what-if-answer").inner_text()
     assert page.locator("#limit-back").is_hidden()
 
 
@@ -131,9 +137,10 @@ def test_the_slider_moves_by_keyboard_and_back(open_report: Open) -> None:
     page.keyboard.press("ArrowRight")
     assert int(slider.input_value()) == int(start) + 1
     page.keyboard.press("End")
-    last = document["goalAlternatives"]["steps"][-1]
-    assert slider.get_attribute("aria-valuetext") == formats.limit(last["limitMs"])
-    assert page.locator("#limit-text").inner_text() == formats.limit(last["limitMs"])
+    assert document.goal_alternatives is not None
+    last = document.goal_alternatives.steps[-1]
+    assert slider.get_attribute("aria-valuetext") == formats.limit(last.limit_ms)
+    assert page.locator("#limit-text").inner_text() == formats.limit(last.limit_ms)
     page.keyboard.press("Home")
     assert "no memory size meets it" in page.locator("#what-if-answer").inner_text()
     page.locator("#limit-back").click()
@@ -245,6 +252,7 @@ def test_dots_tell_the_request_id(open_report: Open) -> None:
     document = documents.goal_met()
     page = open_report(document).page
     titles = page.evaluate("[...document.querySelectorAll('.spread .wide title')].map(each => each.textContent)")
-    sizes = (document["current"]["memoryMb"], document["recommended"]["memoryMb"])
-    ids = [row["requestId"] for row in document["observations"] if row["memoryMb"] in sizes]
+    assert document.current is not None
+    sizes = (document.current.candidate, document.recommended.candidate)
+    ids = [row.invocation.request_id or "" for row in document.observations if row.candidate in sizes]
     assert sorted(title.split(", ")[-1] for title in titles) == sorted(ids)

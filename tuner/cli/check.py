@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tuner.cli.console import error_console
 from tuner.cli.failures import EXIT_CHEAPER, EXIT_COST_LIMIT, EXIT_MISSES_GOAL, EXIT_OK, UsageProblem
 from tuner.cli.github import Level, annotate, append_summary, is_github
+from tuner.core.answer.report import Answer, RunReport
 from tuner.report import document as doc
 from tuner.report import formats, tables
-from tuner.report.change import VERDICTS_TO_ACT_ON
+from tuner.report.change import is_worth_making
 from tuner.report.markdown import render_markdown
 from tuner.report.sentences import failure_sentence, plain, verdict_message
 
@@ -27,8 +27,8 @@ class Finding:
     sentence: str
 
 
-def judge_with(max_cost_per_million_usd: float | None) -> Callable[[Mapping[str, Any]], list[Finding]]:
-    """Make the judge of a run's document.
+def judge_with(max_cost_per_million_usd: float | None) -> Callable[[RunReport], list[Finding]]:
+    """Make the judge of a run.
 
     Args:
         max_cost_per_million_usd: What a million invocations may cost today, ``None``: no limit.
@@ -39,13 +39,16 @@ def judge_with(max_cost_per_million_usd: float | None) -> Callable[[Mapping[str,
     if max_cost_per_million_usd is not None and not 0 < max_cost_per_million_usd < float("inf"):
         raise UsageProblem(f"--max-cost-per-million is {max_cost_per_million_usd:g}: it must be above 0.")
 
-    def judge(document: Mapping[str, Any]) -> list[Finding]:
+    def judge(report: RunReport) -> list[Finding]:
         """Everything that is wrong with today's configuration, the worst first."""
+        answer = doc.answer_of(report)
+        if answer is None:
+            return []
         found = [
-            _misses_goal(document),
-            _passes_limit(document, max_cost_per_million_usd),
-            _cheaper_exists(document),
-            _fails(document),
+            _misses_goal(answer),
+            _passes_limit(answer, max_cost_per_million_usd),
+            _cheaper_exists(answer),
+            _fails(answer),
         ]
         return [finding for finding in found if finding is not None]
 
@@ -60,16 +63,16 @@ class Checked:
     annotations: Sequence[tuple[Level, str]]
 
 
-def checked_run(document: Mapping[str, Any], findings: Sequence[Finding], code: int) -> Checked:
+def checked_run(report: RunReport, findings: Sequence[Finding], code: int) -> Checked:
     """The report of a run that was checked; an annotation for each finding, or for a verdict that stops the job."""
     annotations: list[tuple[Level, str]] = [
         ("warning" if finding.code in (EXIT_OK, EXIT_CHEAPER) else "error", finding.sentence) for finding in findings
     ]
     if code not in (EXIT_OK, *(finding.code for finding in findings)):
-        message = verdict_message(document)
+        message = verdict_message(report)
         annotations.insert(0, ("error", f"{message.label}: {plain(message.headline)}"))
     found = [finding.sentence for finding in findings] or ([CHECKED] if code == EXIT_OK else [])
-    return Checked(render_markdown(document, checked=found).encode(), annotations)
+    return Checked(render_markdown(report, checked=found).encode(), annotations)
 
 
 def tell_github(checked: Checked, *, title: str) -> None:
@@ -88,62 +91,61 @@ def exit_code_of(verdict_code: int, findings: list[Finding]) -> int:
     return findings[0].code
 
 
-def _decided(document: Mapping[str, Any]) -> str | None:
+def _decided(answer: Answer) -> str | None:
     """Why the run decided to change today's configuration; ``None`` where it is kept, or nothing is sure."""
-    decision = doc.decision_of(document)
-    if document.get("verdict") not in VERDICTS_TO_ACT_ON or decision.get("action") != "change":
+    decision = doc.decision_of(answer)
+    if not is_worth_making(answer) or decision is None or decision.action != "change":
         return None
-    return str(decision.get("reason"))
+    return decision.reason
 
 
-def _misses_goal(document: Mapping[str, Any]) -> Finding | None:
+def _misses_goal(answer: Answer) -> Finding | None:
     """Today's size misses the goal where another one meets it."""
-    reason = _decided(document)
-    if reason not in ("misses_goal", "cannot_be_used"):
+    current, recommended = answer.current, answer.recommended
+    if current is None or _decided(answer) not in ("misses_goal", "cannot_be_used"):
         return None
-    current, recommended = document["current"], document["recommended"]
-    met = doc.goal_probability(document, "current")
-    asked = (document.get("request") or {}).get("confidence")
+    met = doc.goal_probability(answer, "current")
+    asked = answer.request.get("confidence")
     how = "misses the goal"
-    if doc.is_infeasible(current):
-        how = f"cannot be used ({current['infeasibleReason']})"
+    if current.infeasible_reason:
+        how = f"cannot be used ({current.infeasible_reason})"
     elif met is not None:
         where = f", where {formats.percent(asked)} was asked for" if asked else ""
         how = f"meets the goal with a probability of {formats.probability(met[1])} only{where}"
-    cost = f" and costs {tables.cost_difference(document)}" if document.get("savingRatio") is not None else ""
-    good = "meets it" if doc.goal_of(document) else "can"
-    return Finding(EXIT_MISSES_GOAL, f"Today's {doc.size_of(current)} {how}; {doc.size_of(recommended)} {good}{cost}.")
+    cost = f" and costs {tables.cost_difference(answer)}" if answer.saving_ratio is not None else ""
+    good = "meets it" if answer.goal else "can"
+    return Finding(EXIT_MISSES_GOAL, f"Today's {current.candidate} {how}; {recommended.candidate} {good}{cost}.")
 
 
-def _passes_limit(document: Mapping[str, Any], limit_usd: float | None) -> Finding | None:
-    cost_usd = doc.estimate_of((document.get("current") or {}).get("costPerMillionUsd"))
-    if limit_usd is None or cost_usd is None or cost_usd <= limit_usd:
+def _passes_limit(answer: Answer, limit_usd: float | None) -> Finding | None:
+    cost_usd = answer.current.cost_per_million_usd if answer.current else None
+    if limit_usd is None or cost_usd is None or cost_usd.estimate <= limit_usd:
         return None
-    currency = document.get("currency") or "USD"
+    currency = doc.currency_of(answer)
     sentence = (
-        f"A million invocations cost {formats.money(cost_usd, currency)} today, above the limit of "
+        f"A million invocations cost {formats.money(cost_usd.estimate, currency)} today, above the limit of "
         f"{formats.money(limit_usd, currency)}"
     )
-    then_usd = doc.estimate_of((document.get("recommended") or {}).get("costPerMillionUsd"))
-    if then_usd is not None and document.get("verdict") in VERDICTS_TO_ACT_ON:
-        within = "within it" if then_usd <= limit_usd else "above it as well"
-        size = doc.size_of(document["recommended"])
-        sentence += f"; {size} would cost {formats.money(then_usd, currency)}, {within}"
+    then_usd = answer.recommended.cost_per_million_usd
+    if then_usd is not None and is_worth_making(answer):
+        within = "within it" if then_usd.estimate <= limit_usd else "above it as well"
+        size = answer.recommended.candidate
+        sentence += f"; {size} would cost {formats.money(then_usd.estimate, currency)}, {within}"
     return Finding(EXIT_COST_LIMIT, f"{sentence}.")
 
 
-def _fails(document: Mapping[str, Any]) -> Finding | None:
+def _fails(answer: Answer) -> Finding | None:
     """The function's own code failed: news for a pipeline, which it does not stop at."""
-    sentence = failure_sentence(document) if document.get("verdict") else ""
+    sentence = failure_sentence(answer)
     return Finding(EXIT_OK, sentence) if sentence else None
 
 
-def _cheaper_exists(document: Mapping[str, Any]) -> Finding | None:
+def _cheaper_exists(answer: Answer) -> Finding | None:
     """A cheaper size is worth a change."""
-    if _decided(document) != "saves":
+    if answer.current is None or answer.saving_ratio is None or _decided(answer) != "saves":
         return None
     return Finding(
         EXIT_CHEAPER,
-        f"{doc.size_of(document['recommended'])} is {formats.percent(document['savingRatio'])} cheaper than today's "
-        f"{doc.size_of(document['current'])}{tables.saving_bounds(document)}.",
+        f"{answer.recommended.candidate} is {formats.percent(answer.saving_ratio)} cheaper than today's "
+        f"{answer.current.candidate}{tables.saving_bounds(answer)}.",
     )

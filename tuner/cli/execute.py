@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from tuner.cli.failures import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     UsageProblem,
-    exit_code_of_verdict,
+    exit_code_of_run,
     print_json,
     show_failure,
 )
 from tuner.cli.follow import RunEnd, caught_interrupts, follow
+from tuner.cli.reading import decoded_report
 from tuner.cli.runs import Runs, new_run_id
+from tuner.core.answer.report import RunReport
 from tuner.core.errors import REPORT_LINE, PayloadFailed
 from tuner.core.foreign_text import visible
 from tuner.core.run.bucket_layout import COMMAND, REPORT_FILES, run_key
@@ -47,7 +49,7 @@ class Presentation:
     """The command line that does the run again, if it is not ``tune`` with the request."""
     tried: Mapping[str, str] | None = None
     """The ``template`` and the ``logicalId`` that the handler was found by, for ``patch``."""
-    judge: Callable[[Mapping[str, Any]], list[Finding]] | None = None
+    judge: Callable[[RunReport], list[Finding]] | None = None
     """What else the exit code depends on."""
 
 
@@ -136,22 +138,23 @@ def show_end(
         name, message, hint = failure_of(runs, run_id, end, bucket_folder=bucket_folder)
         code = show_failure(run_id, name, message, hint, json_output=presentation.json_output)
         if name == PayloadFailed.__name__:
-            show_log_tail(runs.report_document(run_id) or {})
+            show_log_tail(runs.report(run_id))
         checked = Checked(runs.report_file(run_id, _MARKDOWN), [("error", f"{name}: {message} {hint}".strip())])
     else:
-        unused = presentation.json_output and presentation.judge is None
-        document = output if unused else runs.report_document(run_id) or output
-        findings = presentation.judge(document) if presentation.judge else []
-        code = exit_code_of(exit_code_of_verdict(str(output.get("verdict"))), findings)
+        report = decoded_report(output, run_id)
+        if presentation.judge is not None or not presentation.json_output:
+            report = runs.report(run_id) or report
+        findings = presentation.judge(report) if presentation.judge else []
+        code = exit_code_of(exit_code_of_run(report), findings)
         if presentation.json_output:
             print_json(output if presentation.judge is None else {**output, "check": check_fields(code, findings)})
-        checked = checked_run(document, findings, code)
+        checked = checked_run(report, findings, code)
     files = report_files(runs, run_id, presentation, bucket_folder=bucket_folder)
     aside = error_console(quiet=presentation.quiet)
     if output is not None and not presentation.json_output:
-        show_document({**document, "report": files}, quiet=presentation.quiet)
-        if (document.get("request") or {}).get("includeLogTail"):
-            show_log_tail(document)
+        show_result(replace(report, report=files), quiet=presentation.quiet)
+        if report.request.get("includeLogTail"):
+            show_log_tail(report)
         for finding in findings:
             result_console().print(finding.sentence, style="bold yellow", markup=False, soft_wrap=True)
         if presentation.judge is not None and code == EXIT_OK:
@@ -218,22 +221,22 @@ def check_fields(code: int, findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def show_log_tail(document: Mapping[str, Any]) -> None:
+def show_log_tail(report: RunReport | None) -> None:
     """Print what the failing invocation logged, as far as the run kept it."""
-    tails = [row["logTail"] for row in document.get("observations") or [] if row.get("logTail")]
+    tails = [row.invocation.log_tail for row in report.observations if row.invocation.log_tail] if report else []
     if tails:
         console = error_console()
         console.print("The end of its log:", style="bold")
         for line in tails[-1]:
-            console.print(f"  {visible(str(line))}", markup=False, soft_wrap=True)
+            console.print(f"  {visible(line)}", markup=False, soft_wrap=True)
 
 
-def show_document(document: Mapping[str, Any], *, quiet: bool = False) -> None:
+def show_result(report: RunReport, *, quiet: bool = False) -> None:
     """Print the summary of a report to standard output; only its first sentence where *quiet*."""
     from tuner.report.terminal import render_headline, render_terminal
 
     render = render_headline if quiet else render_terminal
-    render(document, result_console())
+    render(report, result_console())
 
 
 def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_folder: Path | None) -> dict[str, str]:

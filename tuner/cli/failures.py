@@ -7,10 +7,12 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, NoReturn, ParamSpec
+from typing import Any, NoReturn, ParamSpec, get_args
 
 import typer
 
+from tuner.core.answer.report import Failure, RunReport
+from tuner.core.answer.verdicts import Ending, facts_of
 from tuner.core.errors import InvalidRequest, RunNotFound, TunerError
 from tuner.core.foreign_text import json_text, visible
 
@@ -18,9 +20,7 @@ Arguments = ParamSpec("Arguments")
 
 EXIT_OK = 0
 EXIT_USAGE = 2
-EXIT_GOAL_NOT_MET = 3
 EXIT_FAILED = 4
-EXIT_UNCERTAIN = 5
 EXIT_CHEAPER = 10
 EXIT_MISSES_GOAL = 11
 EXIT_COST_LIMIT = 12
@@ -35,14 +35,6 @@ CHECK_CODES_HELP = (
     "And of check: 10 a cheaper size exists · 11 today's size misses the goal, another meets it · "
     "12 today's size costs more than --max-cost-per-million."
 )
-
-_EXIT_OF_VERDICT = {
-    "GOAL_MET": EXIT_OK,
-    "NO_GOAL": EXIT_OK,
-    "DRY_RUN": EXIT_OK,
-    "GOAL_NOT_MET": EXIT_GOAL_NOT_MET,
-    "UNCERTAIN": EXIT_UNCERTAIN,
-}
 
 debug_requested: ContextVar[bool] = ContextVar("debug_requested", default=False)
 """Whether the user wants to see tracebacks (``--debug``, anywhere)."""
@@ -84,9 +76,14 @@ _LABELLED_ERROR = frozenset(kind.__name__ for kind in TunerError.__subclasses__(
 """Errors of the command itself; the others' names are those that state machines show."""
 
 
-def exit_code_of_verdict(verdict: str) -> int:
-    """The command's exit code for a run's verdict."""
-    return _EXIT_OF_VERDICT.get(verdict, EXIT_FAILED)
+VERDICT_CODES = frozenset(facts_of(ending).exit_code for ending in get_args(Ending))
+
+
+def exit_code_of_run(report: RunReport) -> int:
+    """The command's exit code for how a run ended."""
+    if isinstance(report, Failure):
+        return exit_code_of_error(report.error.name)
+    return facts_of(report.verdict).exit_code
 
 
 def exit_code_of_error(error_name: str) -> int:

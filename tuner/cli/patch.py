@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from tuner.cli.console import error_console, result_console
-from tuner.cli.failures import EXIT_OK, PatchRefused, exit_code_of_verdict, print_json, show_failure
-from tuner.cli.reading import RunRow, find_run, latest_runs, read_document, reading_report
+from tuner.cli.failures import EXIT_FAILED, EXIT_OK, PatchRefused, print_json, show_failure
+from tuner.cli.reading import RunRow, find_run, latest_runs, read_report
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, function_finder, patch_template
 from tuner.cli.text_files import UTF16_MARKS
+from tuner.core.answer.report import Answer, DryRun, Failure, RunReport
+from tuner.core.answer.verdicts import facts_of
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
 from tuner.core.run.bucket_layout import COMMAND, run_key
 from tuner.report import document as doc
-from tuner.report.change import VERDICTS_TO_ACT_ON, architecture_changes
+from tuner.report.change import architecture_changes
 from tuner.report.sentences import keep_sentence
 
 MOST_LOOKED_AT = 200
@@ -50,22 +52,20 @@ def run_patch(
         run_id = _latest_of(artifacts, where, file, _decoded(body, file), function)
     else:
         run_id = find_run(artifacts, wanted_run, where)
-    document = read_document(artifacts, run_id)
-    with reading_report(run_id):
-        refusal = _verdict_refusal(document, run_id)
-        kept = None if force or refusal is not None else keep_sentence(document)
-        if refusal is not None and (not force or not document.get("recommended")):
-            code = show_failure(run_id, "PatchRefused", *refusal, json_output=json_output)
-            return exit_code_of_verdict(str(document.get("verdict"))) or code
-        wanted = _wanted(document, function, _tried(artifacts, run_id).get("logicalId"))
+    report = read_report(artifacts, run_id)
+    refusal = _refusal(report, run_id)
+    if not isinstance(report, Answer) or (refusal is not None and not force):
+        code = show_failure(run_id, "PatchRefused", *(refusal or ("", "")), json_output=json_output)
+        return EXIT_FAILED if isinstance(report, Failure) else facts_of(report.verdict).exit_code or code
+    kept = None if force else keep_sentence(report)
+    wanted = _wanted(report, function, _tried(artifacts, run_id).get("logicalId"))
     body = _read(file) if body is None else body
     text = _decoded(body, file)
     if kept is not None:
         patched = Patched(text, next(iter(function_finder(text)(wanted)), ""), (), (kept,))
     else:
         patched = patch_template(text, wanted, force=force)
-    with reading_report(run_id):
-        notes = [*patched.notes, *_notes(document, patched, forced=refusal is not None)]
+    notes = [*patched.notes, *_notes(report, patched, forced=refusal is not None)]
     if patched.changes and not dry_run:
         _write(file, body, patched.text.encode())
     if kept is not None:
@@ -121,47 +121,41 @@ def _tried(artifacts: ArtifactReader, run_id: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
-def _verdict_refusal(document: doc.Document, run_id: str) -> tuple[str, str] | None:
-    """Message and hint where the run's verdict is none to act on."""
-    verdict, error = document.get("verdict"), document.get("error")
-    if error is not None:
-        return f"The run {run_id} failed ({error.get('name')}): it recommends nothing.", "Nothing was changed."
-    if verdict in VERDICTS_TO_ACT_ON:
+def _refusal(report: RunReport, run_id: str) -> tuple[str, str] | None:
+    """Message and hint where the run gives no reason to change anything; ``None``: it does."""
+    if isinstance(report, Failure):
+        return f"The run {run_id} failed ({report.error.name}): it recommends nothing.", "Nothing was changed."
+    facts = facts_of(report.verdict)
+    if isinstance(report, DryRun):
+        return f"The run {run_id} recommends nothing: {facts.why_not}.", "Nothing was changed."
+    if not facts.why_not:
         return None
-    meaning = {
-        "GOAL_NOT_MET": "no memory size met its goal",
-        "UNCERTAIN": "its budget ended before it was sure",
-        "DRY_RUN": "it was a dry run",
-    }.get(str(verdict), f"its verdict is {verdict}")
-    if not document.get("recommended"):
-        return f"The run {run_id} recommends nothing: {meaning}.", "Nothing was changed."
-    size = doc.configuration_key(document["recommended"])[1]
     return (
-        f"The run {run_id} is not a reason to change the size: {meaning}.",
-        f"Nothing was changed. --force writes its best guess, {size:,} MB, all the same.",
+        f"The run {run_id} is not a reason to change the size: {facts.why_not}.",
+        f"Nothing was changed. --force writes its best guess, {report.recommended.candidate.memory_mb:,} MB, "
+        "all the same.",
     )
 
 
-def _wanted(document: doc.Document, function: str | None, logical_id: str | None) -> Wanted:
-    recommended = document["recommended"]
-    described = document.get("function") or {}
+def _wanted(answer: Answer, function: str | None, logical_id: str | None) -> Wanted:
+    size = answer.recommended.candidate
     return Wanted(
-        memory_mb=int(recommended["memoryMb"]),
-        architecture=str(recommended["architecture"]) if architecture_changes(document) else None,
+        memory_mb=size.memory_mb,
+        architecture=size.architecture if architecture_changes(answer) else None,
         named=function,
-        name=doc.function_name(document),
-        handler=described.get("handler"),
+        name=doc.function_name(answer),
+        handler=answer.function.handler if answer.function else None,
         logical_id=logical_id,
     )
 
 
-def _notes(document: doc.Document, patched: Patched, *, forced: bool) -> list[str]:
+def _notes(answer: Answer, patched: Patched, *, forced: bool) -> list[str]:
     found = []
-    current = document.get("current") or {}
     stated = next((c.before for c in patched.changes if c.before is not None and c.before.isdecimal()), None)
-    if stated is not None and current.get("memoryMb") and int(stated) != current["memoryMb"]:
+    current_mb = answer.current and answer.current.candidate.memory_mb
+    if stated is not None and current_mb is not None and int(stated) != current_mb:
         found.append(
-            f"The template says {int(stated):,} MB, the run found {current['memoryMb']:,} MB: look whether this is "
+            f"The template says {int(stated):,} MB, the run found {current_mb:,} MB: look whether this is "
             "the template that the function was deployed from."
         )
     if any(change.after in ("arm64", "x86_64") for change in patched.changes):
@@ -169,7 +163,7 @@ def _notes(document: doc.Document, patched: Patched, *, forced: bool) -> list[st
             f"The architecture changes to {patched.changes[-1].after}: what the function brings along that is compiled "
             "(dependencies, layers, the image) must be built for it, and so must be deployed with it."
         )
-    if document.get("where") == "local":
+    if answer.where == "local":
         found.append("The run was on this machine, not in AWS: tune the deployed function to be sure.")
     if forced and patched.changes:
         found.append("Changed because of --force: the run's verdict does not carry it.")

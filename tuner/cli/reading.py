@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tuner.cli.console import error_console, result_console
-from tuner.cli.failures import EXIT_OK, exit_code_of_error, exit_code_of_verdict, print_json
+from tuner.cli.failures import EXIT_OK, exit_code_of_run, print_json
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.cli.unreported import what_is_known
-from tuner.core.answer.report import SCHEMA_VERSION
+from tuner.core.answer.codec import decode
+from tuner.core.answer.report import SCHEMA_VERSION, RunReport
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
 from tuner.core.run.bucket_layout import INDEX, REPORT_FILES, index_key, run_key
@@ -147,28 +147,31 @@ def _run_row(artifacts: ArtifactReader, run_id: str) -> RunRow:
     return RunRow(run_id, {**row, "runId": run_id})
 
 
-@contextmanager
-def reading_report(run_id: str) -> Iterator[None]:
-    """Say of a report whose values are not what they may be that it is damaged.
+def read_report(artifacts: ArtifactReader, run_id: str) -> RunReport:
+    """The run's ``report.json``.
 
     Raises:
-        RunNotFound: Something that was read from it could not be used.
+        RunNotFound: It is not there, is damaged, or was written by a later or an earlier version.
+    """
+    return decoded_report(_read_json(artifacts, run_id), run_id)
+
+
+def decoded_report(document: Mapping[str, Any], run_id: str) -> RunReport:
+    """A report, or an execution's output.
+
+    Raises:
+        RunNotFound: One of its values is not what it may be.
     """
     try:
-        yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return decode(document)
+    except ValueError as error:
         raise RunNotFound(
             f"The report of the run {run_id} is damaged: one of its values is not what it should be ({error}).",
             hint="`lambda-tuner open` may still show its page.",
         ) from error
 
 
-def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
-    """The run's ``report.json``.
-
-    Raises:
-        RunNotFound: It is not there, is damaged, or was written by a later or an earlier version.
-    """
+def _read_json(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
     try:
         document = artifacts.read_json(run_key(run_id, REPORT_FILES["json"]))
     except ValueError as error:
@@ -189,7 +192,7 @@ def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
 def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path | None, json_output: bool) -> int:
     """Show one run's report again; the exit code is the one that the run had."""
     run_id = find_run(artifacts, wanted, where)
-    document = read_document(artifacts, run_id)
+    document = _read_json(artifacts, run_id)
     files = {kind: artifacts.uri(run_key(run_id, name)) for kind, name in REPORT_FILES.items()}
     if out is not None:
         files = {}
@@ -198,20 +201,16 @@ def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path
             if body is not None:
                 (out / name).write_bytes(body)
                 files[kind] = str(out / name)
-    written = document.get("report")
-    if isinstance(written, Mapping) and written.get("console"):
-        files["console"] = str(written["console"])
     if json_output:
         print_json(document)
-    else:
+    report = decoded_report(document, run_id)
+    if not json_output:
         from tuner.report.terminal import render_terminal
 
-        with reading_report(run_id):
-            render_terminal({**document, "report": files}, result_console())
-    error = document.get("error")
-    if isinstance(error, Mapping):
-        return exit_code_of_error(str(error.get("name")))
-    return exit_code_of_verdict(str(document.get("verdict")))
+        if "console" in report.report:
+            files["console"] = report.report["console"]
+        render_terminal(replace(report, report=files), result_console())
+    return exit_code_of_run(report)
 
 
 def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output: bool) -> int:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.failures import aws_call
 from tuner.cli.account import Account
+from tuner.core.answer.codec import decode
+from tuner.core.answer.report import RunReport
 from tuner.core.aws_limits import LONGEST_EXECUTION_NAME
 from tuner.core.function.function_reference import read_function_reference
 from tuner.core.run.bucket_layout import FAILURE, GIVEN_PAYLOAD, PROGRESS, REPORT_FILES, STOP, run_key
@@ -117,10 +119,12 @@ class Runs:
         found = self._run(run_id).find(FAILURE)
         return found if isinstance(found, dict) else None
 
-    def report_document(self, run_id: str) -> dict[str, Any] | None:
-        """The run's ``report.json``; ``None`` where it has none."""
-        found = self._run(run_id).find(REPORT_FILES["json"])
-        return found if isinstance(found, dict) else None
+    def report(self, run_id: str) -> RunReport | None:
+        """The run's ``report.json``; ``None`` where it has none that can be read."""
+        try:
+            return decode(self._run(run_id).find(REPORT_FILES["json"]))
+        except ValueError:
+            return None
 
     def report_file(self, run_id: str, name: str) -> bytes | None:
         """One of the report's files; ``None`` where the run has none."""

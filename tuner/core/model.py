@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from tuner.core.answer.verdicts import GoalVerdict, Verdict
 from tuner.core.json_shape import FLAT, HIDDEN, LEFT_OUT, named
 from tuner.core.request.fields import Asked, Flag
 
 Architecture = Literal["x86_64", "arm64"]
-GoalVerdict = Literal["GOAL_MET", "GOAL_NOT_MET", "UNCERTAIN"]
-Verdict = Literal[GoalVerdict, "NO_GOAL"]
 Outcome = Literal["ok", "function_error", "out_of_memory", "timeout", "unmeasured"]
 """What became of one invocation. ``unmeasured``: it ran, but left no trustworthy record."""
 Strategy = Literal["cost", "speed", "balanced"]

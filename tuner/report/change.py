@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from tuner.core.answer.report import Answer, KnownRun
+from tuner.core.answer.verdicts import facts_of
 from tuner.report import document as doc
-
-VERDICTS_TO_ACT_ON = frozenset({"GOAL_MET", "NO_GOAL"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +18,19 @@ class Snippet:
     text: str
 
 
-def snippets(document: doc.Document) -> list[Snippet]:
+def snippets(report: KnownRun) -> list[Snippet]:
     """How to make the recommended change; empty if there is none or the verdict does not carry it.
 
     A changed architecture is written out too; the code must then be built for
     it, which the renderers say.
     """
-    recommended, current = document.get("recommended"), document.get("current")
-    if not recommended or document.get("verdict") not in VERDICTS_TO_ACT_ON or doc.keeps_another(document):
+    if not isinstance(report, Answer) or not is_worth_making(report) or doc.keeps_another(report):
         return []
-    if doc.same_configuration(recommended, current) and not (current or {}).get("assumed"):
+    current, recommended = report.current, report.recommended
+    if doc.same(recommended, current) and current is not None and not current.assumed:
         return []
-    memory_mb = int(recommended["memoryMb"])
-    architecture = str(recommended["architecture"])
-    changed = bool(current) and current is not None and current.get("architecture") != architecture
+    memory_mb, architecture = recommended.candidate.memory_mb, recommended.candidate.architecture
+    changed = architecture_changes(report)
     sam = f"MemorySize: {memory_mb}" + (f"\nArchitectures: [{architecture}]" if changed else "")
     terraform = f"memory_size = {memory_mb}" + (f'\narchitectures = ["{architecture}"]' if changed else "")
     cdk = f"memorySize: {memory_mb}," + (
@@ -44,20 +43,25 @@ def snippets(document: doc.Document) -> list[Snippet]:
         Snippet("CDK", cdk),
         Snippet("Serverless Framework", serverless),
     ]
-    if document.get("where") != "local":
-        found.insert(0, Snippet("AWS CLI", _commands(document, memory_mb, architecture if changed else None)))
+    if report.where != "local":
+        found.insert(0, Snippet("AWS CLI", _commands(report, memory_mb, architecture if changed else None)))
     return found
 
 
-def _commands(document: doc.Document, memory_mb: int, architecture: str | None) -> str:
+def is_worth_making(report: Answer) -> bool:
+    """Whether the verdict carries a change, where one is worth it."""
+    return facts_of(report.verdict).change == "if it is worth it"
+
+
+def _commands(report: Answer, memory_mb: int, architecture: str | None) -> str:
     """Commands for a shell; an alias is moved too, as what was tuned is what it points to."""
-    _, _, _, region, _, _, _, qualifier, *_ = [*str(document.get("functionArn") or "").split(":"), *[""] * 8]
+    _, _, _, region, _, _, _, qualifier, *_ = [*(report.function_arn or "").split(":"), *[""] * 8]
     place = f" --region {shlex.quote(region)}" if region else ""
-    name = f"--function-name {shlex.quote(doc.function_name(document))}{place}"
+    name = f"--function-name {shlex.quote(doc.function_name(report))}{place}"
     wait = f"aws lambda wait function-updated-v2 {name}"
     lines = [f"aws lambda update-function-configuration {name} --memory-size {memory_mb}"]
     if architecture is not None:
-        image = not (document.get("function") or {"runtime": "known"}).get("runtime")
+        image = report.function is not None and not report.function.runtime
         code = "--image-uri IMAGE" if image else "--zip-file fileb://function.zip"
         lines += [wait, f"aws lambda update-function-code {name} --architectures {architecture} {code}"]
     if qualifier and qualifier != "$LATEST":
@@ -70,16 +74,18 @@ def _commands(document: doc.Document, memory_mb: int, architecture: str | None) 
     return "\n".join(lines)
 
 
-def patch_command(document: doc.Document) -> str:
+def patch_command(report: KnownRun) -> str:
     """The command that writes the change into a SAM or CloudFormation template; empty where there is none to make."""
-    if not snippets(document):
+    if not snippets(report):
         return ""
-    parts = str(document.get("functionArn") or "").split(":")
-    place = f" --region {shlex.quote(parts[3])}" if document.get("where") != "local" and len(parts) > 3 else ""
-    return f"lambda-tuner patch {shlex.quote(str(document.get('runId')))} --file template.yaml{place}"
+    parts = (report.function_arn or "").split(":")
+    place = f" --region {shlex.quote(parts[3])}" if report.where != "local" and len(parts) > 3 else ""
+    return f"lambda-tuner patch {shlex.quote(report.run_id)} --file template.yaml{place}"
 
 
-def architecture_changes(document: doc.Document) -> bool:
+def architecture_changes(report: KnownRun) -> bool:
     """Whether the recommendation asks for another instruction set, and so for another build."""
-    recommended, current = document.get("recommended"), document.get("current")
-    return bool(recommended and current and recommended.get("architecture") != current.get("architecture"))
+    current, recommended = doc.named(report, "current"), doc.named(report, "recommended")
+    if current is None or recommended is None:
+        return False
+    return current.candidate.architecture != recommended.candidate.architecture

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuner.core.answer.report import Answer
+from tuner.core.model import ConfigurationEstimate, CurvePoint
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.drawing import (
@@ -44,24 +46,24 @@ _NAMED_OF_MANY = 8
 PICKS = ("recommended", "best", "best guess")
 
 
-def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
+def tradeoff_spec(answer: Answer, frame: Frame) -> Spec | None:
     """Cost of a million invocations against latency at the goal's percentile; every size a point.
 
     None where no size has both.
     """
-    key = doc.latency_key(document)
-    points = [point for row in doc.configurations_of(document) if (point := _point(document, row, key)) is not None]
+    key = doc.latency_key(answer)
+    points = [point for row in doc.configurations_of(answer) if (point := _point(answer, row, key)) is not None]
     if not points:
         return None
-    goal = doc.goal_of(document)
+    goal = answer.goal
     measured = [point for point in points if point["measured"]]
     modelled = _thinned(_worth_showing(points))
     shown = [*measured, *modelled, *(point for point in points if point["role"] and not point["measured"])]
-    x_values = [bound for point in shown for bound in _bounds(point, "ms")] + ([goal["limitMs"]] if goal else [])
+    x_values = [bound for point in shown for bound in _bounds(point, "ms")] + ([goal.limit_ms] if goal else [])
     y_values = [bound for point in shown for bound in _bounds(point, "cost")]
     x_scale, x_axis = scale_over(x_values, frame.width / 90)
     y_scale, y_axis = scale_over(y_values, frame.height / 70, logarithmic=False)
-    currency = document.get("currency") or "USD"
+    currency = doc.currency_of(answer)
     sign = formats.CURRENCY_SIGNS.get(currency, currency)
     x_axis |= axis_title(f"{key} of the warm duration, ms", "end")
     y_axis |= axis_title(f"{sign} per million invocations", "top")
@@ -69,7 +71,7 @@ def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
     y: Layer = {"field": "cost", "type": "quantitative", "scale": y_scale, "axis": y_axis}
     layers: list[Layer] = []
     if goal:
-        limit = {"datum": goal["limitMs"], "type": "quantitative", "scale": x_scale}
+        limit = {"datum": goal.limit_ms, "type": "quantitative", "scale": x_scale}
         layers.append(
             {
                 "name": "shade",
@@ -92,44 +94,38 @@ def tradeoff_spec(document: doc.Document, frame: Frame) -> Spec | None:
     layers.extend(_interval_layers(measured, x, y))
     layers.append(_points_layer([p for p in measured if not p["role"]], x, y, size=64, filled=True))
     layers.extend(_role_layers([p for p in shown if p["role"]], x, y))
-    layers.extend(_name_layers(shown, x, y, goal["limitMs"] if goal else None, frame))
+    layers.extend(_name_layers(shown, x, y, goal.limit_ms if goal else None, frame))
     return chart(layers, frame)
 
 
-def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
+def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
     """Duration against memory: the model's band, each invocation a dot, cold apart from warm.
 
     None where there are not two sizes to draw a line between.
     """
-    rows = [row for row in doc.configurations_of(document) if doc.duration_of(row, "mean")]
+    rows = [row for row in doc.configurations_of(answer) if "mean" in row.duration_ms]
     if len(rows) < 2:
         return None
-    key, goal = doc.latency_key(document), doc.goal_of(document)
-    fitted = document.get("curve") or [
-        {
-            "memoryMb": row["memoryMb"],
-            "architecture": row["architecture"],
-            "meanMs": row["durationMs"]["mean"],
-            "goalMs": doc.duration_of(row, key),
-        }
-        for row in rows
+    key, goal = doc.latency_key(answer), answer.goal
+    fitted = (answer.explanation and answer.explanation.curve) or [
+        CurvePoint(row.candidate, row.duration_ms["mean"], row.duration_ms.get(key)) for row in rows
     ]
-    band = [
+    band: list[dict[str, Any]] = [
         {
-            "mb": row["memoryMb"],
-            "architecture": row["architecture"],
-            "low": row["meanMs"]["low"],
-            "high": row["meanMs"]["high"],
-            "mean": row["meanMs"]["estimate"],
-            "percentile": doc.estimate_of(row["goalMs"]),
+            "mb": row.candidate.memory_mb,
+            "architecture": row.candidate.architecture,
+            "low": row.mean_ms.low,
+            "high": row.mean_ms.high,
+            "mean": row.mean_ms.estimate,
+            "percentile": None if row.goal_ms is None else row.goal_ms.estimate,
         }
         for row in fitted
     ]
-    dots = drawn_dots(document)
-    infeasible = [{"mb": row["memoryMb"]} for row in doc.configurations_of(document) if doc.is_infeasible(row)]
+    dots = drawn_dots(answer)
+    infeasible = [{"mb": row.candidate.memory_mb} for row in doc.configurations_of(answer) if row.infeasible_reason]
     y_values = [bound for row in band for bound in (row["low"], row["high"])]
     y_values += [row["percentile"] for row in band if row["percentile"]] + [dot["ms"] for dot in dots]
-    y_values += [goal["limitMs"]] if goal else []
+    y_values += [goal.limit_ms] if goal else []
     x, _ = memory_axis([row["mb"] for row in band] + [row["mb"] for row in infeasible])
     y_scale, y_axis = scale_over(y_values, frame.height / 60)
     y_axis = {**y_axis, **axis_title("warm duration, ms", "top")}
@@ -141,7 +137,7 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     def down(ms: float) -> float:
         return (1 - position(ms, y_scale)) * frame.height
 
-    detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(document)) > 1 else {}
+    detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(answer)) > 1 else {}
     layers: list[Layer] = [
         {
             "data": {"values": band},
@@ -162,22 +158,22 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     if goal:
         layers.append(
             {
-                "data": {"values": [{"ms": goal["limitMs"]}]},
+                "data": {"values": [{"ms": goal.limit_ms}]},
                 "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
                 "encoding": {"y": y},
             }
         )
     layers.extend(_dot_layers(dots, x, y))
     plan = Plan(frame.width, frame.height)
-    layers.extend(_size_markers(document, x, plan))
+    layers.extend(_size_markers(answer, x, plan))
     drawn = [*((dot["mb"], dot["ms"]) for dot in dots), *((row["mb"], row["mean"]) for row in band)]
     drawn += [(row["mb"], row["percentile"]) for row in band if row["percentile"]]
     plan.points = [Box(across(mb) - 4, down(ms) - 4, across(mb) + 4, down(ms) + 4) for mb, ms in drawn]
     bottom_y = float(frame.height)
     plan.points += [Box(across(row["mb"]) - 6, bottom_y - 14, across(row["mb"]) + 6, bottom_y) for row in infeasible]
     if goal:
-        limit_y = down(goal["limitMs"])
-        text = f"goal {formats.limit(goal['limitMs'])}"
+        limit_y = down(goal.limit_ms)
+        text = f"goal {formats.limit(goal.limit_ms)}"
         ends: tuple[tuple[Align, float], ...] = (("right", frame.width - 2.0), ("left", 2.0))
         spots = [Spot(at_x, limit_y + side * 10, align) for align, at_x in ends for side in (-1, 1)]
         layers += text_at(plan.choose(spots, text_width(text, 12)), text, LIMIT, {})
@@ -197,18 +193,18 @@ def curve_spec(document: doc.Document, frame: Frame) -> Spec | None:
     return spec
 
 
-def drawn_dots(document: doc.Document) -> list[dict[str, Any]]:
+def drawn_dots(answer: Answer) -> list[dict[str, Any]]:
     """Every invocation that has a duration, in the order in which the curve draws them: cold ones first."""
     dots = [
         {
-            "mb": row["memoryMb"],
-            "architecture": row.get("architecture"),
-            "ms": row["durationMs"],
-            "cold": bool(row.get("cold")),
-            "id": str(row.get("requestId") or "no request id"),
+            "mb": row.candidate.memory_mb,
+            "architecture": row.candidate.architecture,
+            "ms": row.invocation.duration_ms,
+            "cold": row.invocation.cold,
+            "id": row.invocation.request_id or "no request id",
         }
-        for row in document.get("observations") or []
-        if row.get("outcome") == "ok" and row.get("durationMs")
+        for row in answer.observations
+        if row.invocation.outcome == "ok" and row.invocation.duration_ms
     ]
     return sorted(dots, key=lambda dot: not dot["cold"])
 
@@ -228,27 +224,28 @@ def dot_titles(dots: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
+def crossing_spec(answer: Answer, frame: Frame) -> Spec | None:
     """Cost and duration over memory on one picture, as users of AWS Lambda Power Tuning know it.
 
     None where there are not two sizes to draw a line between.
     """
-    architecture = (document.get("recommended") or document.get("current") or {}).get("architecture")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
-            "mb": row["memoryMb"],
-            "ms": row["durationMs"]["mean"]["estimate"],
-            "cost": row["costPerMillionUsd"]["estimate"],
-            "measured": row.get("basis") == "samples",
+            "mb": row.candidate.memory_mb,
+            "ms": row.duration_ms["mean"].estimate,
+            "cost": row.cost_per_million_usd.estimate,
+            "measured": row.basis == "samples",
         }
-        for row in doc.configurations_of(document)
-        if doc.duration_of(row, "mean") and row.get("costPerMillionUsd") and row["architecture"] == architecture
+        for row in doc.configurations_of(answer)
+        if "mean" in row.duration_ms
+        and row.cost_per_million_usd
+        and row.candidate.architecture == answer.recommended.candidate.architecture
     ]
     if len(rows) < 2:
         return None
     few = sum(1 for row in rows if row["measured"]) <= MOST_MARKED_POINTS
     x, _ = memory_axis([row["mb"] for row in rows])
-    currency = document.get("currency") or "USD"
+    currency = doc.currency_of(answer)
     sign = formats.CURRENCY_SIGNS.get(currency, currency)
     sides = []
     for field, colour, title, orient in (
@@ -294,35 +291,36 @@ def crossing_spec(document: doc.Document, frame: Frame) -> Spec | None:
                 ]
             }
         )
-    markers: Layer = {"layer": _size_markers(document, x, Plan(frame.width, frame.height))}
+    markers: Layer = {"layer": _size_markers(answer, x, Plan(frame.width, frame.height))}
     spec = chart([markers, *sides] if markers["layer"] else sides, frame)
     spec["resolve"] = {"scale": {"y": "independent"}}
     return spec
 
 
-def _point(document: doc.Document, row: doc.Configuration, key: str) -> dict[str, Any] | None:
-    duration, cost = doc.duration_of(row, key), row.get("costPerMillionUsd")
-    if not duration or not cost:
+def _point(answer: Answer, row: ConfigurationEstimate, key: str) -> dict[str, Any] | None:
+    duration, cost, candidate = row.duration_ms.get(key), row.cost_per_million_usd, row.candidate
+    if duration is None or cost is None:
         return None
+    several = len(doc.architectures_of(answer)) > 1
     role = ""
-    if doc.same_configuration(row, document.get("recommended")):
-        role = doc.pick_word(document)
-    elif doc.same_configuration(row, document.get("current")):
-        role = doc.current_word(document)
-    elif doc.same_configuration(row, document.get("safer")):
+    if candidate == answer.recommended.candidate:
+        role = doc.pick_word(answer)
+    elif answer.current and candidate == answer.current.candidate:
+        role = doc.current_word(answer)
+    elif answer.safer and candidate == answer.safer.candidate:
         role = "safer"
     return {
-        "mb": row["memoryMb"],
-        "architecture": row["architecture"],
-        "symbol": "square" if len(doc.architectures_of(document)) > 1 and row["architecture"] == "x86_64" else "circle",
+        "mb": candidate.memory_mb,
+        "architecture": candidate.architecture,
+        "symbol": "square" if several and candidate.architecture == "x86_64" else "circle",
         "role": role,
-        "measured": row.get("basis") == "samples",
-        "ms": duration["estimate"],
-        "msLow": duration["low"],
-        "msHigh": duration["high"],
-        "cost": cost["estimate"],
-        "costLow": cost["low"],
-        "costHigh": cost["high"],
+        "measured": row.basis == "samples",
+        "ms": duration.estimate,
+        "msLow": duration.low,
+        "msHigh": duration.high,
+        "cost": cost.estimate,
+        "costLow": cost.low,
+        "costHigh": cost.high,
     }
 
 
@@ -339,10 +337,10 @@ def _worth_showing(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [point for point in modelled if not known or point["cost"] <= DEAREST_RATIO * max(known)]
 
 
-def left_out_of_tradeoff(document: doc.Document) -> list[int]:
+def left_out_of_tradeoff(answer: Answer) -> list[int]:
     """Memory sizes in MB that the first picture leaves out because they cost far more than all measured ones."""
-    key = doc.latency_key(document)
-    points = [point for row in doc.configurations_of(document) if (point := _point(document, row, key)) is not None]
+    key = doc.latency_key(answer)
+    points = [point for row in doc.configurations_of(answer) if (point := _point(answer, row, key)) is not None]
     shown = {(point["architecture"], point["mb"]) for point in _worth_showing(points)}
     return [
         point["mb"]
@@ -525,22 +523,20 @@ def _quantile_layer(warm: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer
     }
 
 
-def _size_markers(document: doc.Document, x: Layer, plan: Plan) -> list[Layer]:
+def _size_markers(answer: Answer, x: Layer, plan: Plan) -> list[Layer]:
     """Thin upright lines at today's and the recommended size, with their names; the plan learns of both."""
-    current, recommended = document.get("current"), document.get("recommended")
-    named: list[tuple[doc.Configuration, str, str]] = []
-    if recommended:
-        named.append((recommended, doc.pick_word(document), ACCENT))
-    if current and not doc.same_configuration(current, recommended):
-        named.append((current, doc.current_word(document), MUTED))
+    recommended = answer.recommended.candidate
+    named = [(recommended, doc.pick_word(answer), ACCENT)]
+    if answer.current and answer.current.candidate != recommended:
+        named.append((answer.current.candidate, doc.current_word(answer), MUTED))
     low, high = x["scale"]["domain"]
-    named = [row for row in named if low <= row[0]["memoryMb"] <= high]
-    places = [position(row[0]["memoryMb"], x["scale"]) * plan.width for row in named]
+    named = [row for row in named if low <= row[0].memory_mb <= high]
+    places = [position(row[0].memory_mb, x["scale"]) * plan.width for row in named]
     plan.lines = [Box(at_x - 2, 0, at_x + 2, plan.height) for at_x in places]
     layers: list[Layer] = []
-    for (configuration, word, colour), at_x in zip(named, places, strict=True):
+    for (candidate, word, colour), at_x in zip(named, places, strict=True):
         rule: Layer = {
-            "data": {"values": [{"mb": configuration["memoryMb"]}]},
+            "data": {"values": [{"mb": candidate.memory_mb}]},
             "mark": {"type": "rule", "color": colour, "strokeWidth": 1, "opacity": 0.7},
             "encoding": {"x": x},
         }

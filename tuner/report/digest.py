@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from tuner.core.answer.night import Night, TunedFunction
+from tuner.core.answer.verdicts import Tone, facts_of
 from tuner.core.foreign_text import visible
 from tuner.report import formats
 from tuner.report.html import environment
 
-VERDICT_WORDS = {
-    "GOAL_MET": "goal met",
-    "GOAL_NOT_MET": "goal not met",
-    "UNCERTAIN": "uncertain",
-    "NO_GOAL": "cheapest",
-    "DRY_RUN": "dry run",
-}
-TONES = {"GOAL_MET": "good", "NO_GOAL": "good", "UNCERTAIN": "caution", "GOAL_NOT_MET": "bad"}
 MOST_REASON_CHARACTERS = 400
 
 
@@ -27,125 +19,78 @@ class DigestRow:
 
     name: str
     verdict: str
-    tone: str
-    now: str
-    decision: str
-    saving: str
-    sure: str
-    spent: str
+    tone: Tone
+    now: str = formats.MISSING
+    decision: str = formats.MISSING
+    saving: str = formats.MISSING
+    sure: str = formats.MISSING
+    spent: str = formats.MISSING
     reason: str = ""
 
 
-def render_digest_html(digest: Mapping[str, Any]) -> str:
-    """The digest as one self-contained page: no script, no request, everything escaped.
-
-    Args:
-        digest: ``executionName``, ``startedAt``, ``functions`` (tuned ones
-            with ``functionArn``, ``verdict``, ``memoryMb``, ``currentMemoryMb``,
-            ``savingRatio``, ``decision``, ``confidence``, ``spentUsd``, ``runId``; failed
-            ones with ``functionName``, ``error``, ``cause``) and ``skipped``
-            (``functionArn``, ``reason``).
-    """
-    rows = digest_rows(digest)
-    functions = digest.get("functions") or []
-    failed = sum(1 for row in functions if row.get("error"))
-    changes = sum(1 for row in functions if _changes(row))
-    missing = sum(1 for row in functions if row.get("verdict") == "GOAL_NOT_MET")
+def render_digest_html(night: Night) -> str:
+    """The digest as one self-contained page: no script, no request, everything escaped."""
+    spent_usd = sum(each.spent_usd or 0.0 for each in night.tuned)
     return visible(
         environment()
         .get_template("digest.html.jinja")
         .render(
-            rows=rows,
-            headline=_headline(len(functions), failed, changes, missing, len(digest.get("skipped") or [])),
-            day=str(digest.get("startedAt") or "")[:10],
-            execution_name=str(digest.get("executionName") or ""),
-            spent=formats.money(sum(float(row.get("spentUsd") or 0) for row in functions)),
+            rows=digest_rows(night),
+            headline=_headline(night),
+            day=night.started_at[:10],
+            execution_name=night.execution_name,
+            spent=formats.money(spent_usd),
         )
     )
 
 
-def digest_rows(digest: Mapping[str, Any]) -> list[DigestRow]:
+def digest_rows(night: Night) -> list[DigestRow]:
     """Rows in the order of what deserves attention: changes, largest savings first, the rest, failures, skipped."""
-    functions: Sequence[Mapping[str, Any]] = digest.get("functions") or []
-    tuned = sorted(
-        (row for row in functions if not row.get("error")),
-        key=lambda row: (not _changes(row), -float(row.get("savingRatio") or 0)),
-    )
-    failed = [row for row in functions if row.get("error")]
+    tuned = sorted(night.tuned, key=lambda each: (not each.changes, -(each.saving_ratio or 0.0)))
     return [
-        *(_tuned_row(row) for row in tuned),
-        *(_failed_row(row) for row in failed),
-        *(_skipped_row(row) for row in digest.get("skipped") or []),
+        *(_tuned_row(each) for each in tuned),
+        *(DigestRow(each.name, f"failed: {each.error_name}", "bad", reason=_cut(each.reason)) for each in night.failed),
+        *(DigestRow(each.name, "skipped", "neutral", reason=each.reason) for each in night.skipped),
     ]
 
 
-def _changes(row: Mapping[str, Any]) -> bool:
-    """Whether the decision of the night is to change the function's size."""
-    return not row.get("error") and row.get("decision") == "change"
-
-
-def _headline(count: int, failed: int, changes: int, missing: int, skipped: int) -> str:
-    if not count and not skipped:
+def _headline(night: Night) -> str:
+    if not (night.tuned or night.failed or night.skipped):
         return "No function is enabled: give one the tag lambda-tuner=enabled."
-    parts = [f"{formats.count(count - failed, 'function')} tuned"]
+    changes = sum(each.changes for each in night.tuned)
+    missing = sum(each.ending == "GOAL_NOT_MET" for each in night.tuned)
+    parts = [f"{formats.count(len(night.tuned), 'function')} tuned"]
     parts.append(f"{changes} to change" if changes else "none to change")
     if missing:
         parts.append(f"{missing} {'misses its' if missing == 1 else 'miss their'} goal at every size")
-    if failed:
-        parts.append(f"{failed} failed")
-    if skipped:
-        parts.append(f"{skipped} skipped")
+    if night.failed:
+        parts.append(f"{len(night.failed)} failed")
+    if night.skipped:
+        parts.append(f"{len(night.skipped)} skipped")
     return ", ".join(parts) + "."
 
 
-def _name(text: object) -> str:
-    """The function's name of an ARN, or the text itself."""
-    parts = str(text or "").split(":")
-    return ":".join(parts[6:]) if len(parts) >= 7 else str(text or "unknown function")
+def _size(memory_mb: int | None) -> str:
+    return formats.MISSING if memory_mb is None else formats.megabytes(memory_mb)
 
 
-def _size(memory_mb: object) -> str:
-    return formats.megabytes(float(memory_mb)) if isinstance(memory_mb, int | float) else formats.MISSING
-
-
-def _tuned_row(row: Mapping[str, Any]) -> DigestRow:
-    saving, spent = row.get("savingRatio"), row.get("spentUsd")
-    verdict = str(row.get("verdict") or "")
-    changes = _changes(row)
+def _tuned_row(each: TunedFunction) -> DigestRow:
+    facts = None if each.ending is None else facts_of(each.ending)
+    saving, spent_usd, missing = each.saving_ratio, each.spent_usd, formats.MISSING
+    sure = missing
+    if facts is not None and facts.certain_of and each.confidence is not None:
+        sure = f"{formats.probability(each.confidence)} {facts.certain_of}"
     return DigestRow(
-        name=_name(row.get("functionArn") or row.get("functionName")),
-        verdict=VERDICT_WORDS.get(verdict, verdict),
-        tone=TONES.get(verdict, "neutral"),
-        now=_size(row.get("currentMemoryMb")),
-        decision=f"change to {_size(row.get('memoryMb'))}" if changes else "keep",
-        saving=formats.MISSING if saving is None or not changes else formats.change(float(saving)),
-        sure=_sure(verdict, row.get("confidence")),
-        spent=formats.MISSING if spent is None else formats.money(float(spent)),
+        name=each.name,
+        verdict="" if facts is None else facts.in_digest,
+        tone="neutral" if facts is None else facts.tone,
+        now=_size(each.current_memory_mb),
+        decision=f"change to {_size(each.memory_mb)}" if each.changes else "keep",
+        saving=missing if saving is None or not each.changes else formats.change(saving),
+        sure=sure,
+        spent=missing if spent_usd is None else formats.money(spent_usd),
     )
 
 
-def _sure(verdict: str, confidence: object) -> str:
-    """How probable the verdict is, and that it is the verdict's; an uncertain one is none."""
-    words = {"GOAL_MET": "that the goal is met", "GOAL_NOT_MET": "that no size meets it", "NO_GOAL": "that it is best"}
-    if verdict not in words or not isinstance(confidence, int | float):
-        return formats.MISSING
-    return f"{formats.probability(float(confidence))} {words[verdict]}"
-
-
-def _failed_row(row: Mapping[str, Any]) -> DigestRow:
-    error = row["error"]
-    name, cause = (error.get("name"), error.get("message")) if isinstance(error, Mapping) else (error, row.get("cause"))
-    reason = " ".join(str(cause or "").split())
-    if len(reason) > MOST_REASON_CHARACTERS:
-        reason = reason[: MOST_REASON_CHARACTERS - 1] + "…"
-    who = _name(row.get("functionArn") or row.get("functionName") or row.get("name"))
-    missing = formats.MISSING
-    return DigestRow(who, f"failed: {name}", "bad", missing, missing, missing, missing, missing, reason)
-
-
-def _skipped_row(row: Mapping[str, Any]) -> DigestRow:
-    missing = formats.MISSING
-    who = _name(row.get("functionArn") or row.get("functionName"))
-    return DigestRow(
-        who, "skipped", "neutral", missing, missing, missing, missing, missing, str(row.get("reason") or "")
-    )
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= MOST_REASON_CHARACTERS else reason[: MOST_REASON_CHARACTERS - 1] + "…"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from tuner.core.answer.report import Answer
 from tuner.core.measurement.latency import percentile, percentile_interval
+from tuner.core.model import ConfigurationEstimate, Interval
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.charts import MOST_DOTS
@@ -55,46 +57,46 @@ class Distribution:
     rows: tuple[PercentileRow, ...]
 
 
-def distributions(document: doc.Document) -> list[Distribution]:
+def distributions(answer: Answer) -> list[Distribution]:
     """The percentiles at today's and the recommended size; empty where neither has any."""
     found = []
-    for path, configuration, name in _sizes(document):
-        warm_ms = [dot["ms"] for dot in _dots(document, configuration) if not dot["cold"]]
+    for path, configuration, name in _sizes(answer):
+        warm_ms = [dot["ms"] for dot in _dots(answer, configuration) if not dot["cold"]]
         rows = tuple(
             PercentileRow(key, _in_samples(warm_ms, key), duration_cell(configuration, key, path))
-            for key in doc.percentile_keys(document)
-            if doc.duration_of(configuration, key)
+            for key in doc.percentile_keys(answer)
+            if key in configuration.duration_ms
         )
         if rows:
             found.append(Distribution(name, path, len(warm_ms), rows))
     return found
 
 
-def distribution_spec(document: doc.Document, frame: Frame) -> Spec | None:
+def distribution_spec(answer: Answer, frame: Frame) -> Spec | None:
     """Each invocation a dot at its duration, above it the model's percentiles with their intervals.
 
     One line for today's size, one for the recommended. Above 2,000 dots, the
     middle 90 % of the samples in place of each. None where neither was measured.
     """
     rows = []
-    for _, configuration, name in _sizes(document):
-        dots = _dots(document, configuration)
+    for _, configuration, name in _sizes(answer):
+        dots = _dots(answer, configuration)
         if dots:
             rows.append((configuration, name, dots))
     if not rows:
         return None
-    goal = doc.goal_of(document)
-    keys = doc.percentile_keys(document)
+    goal = answer.goal
+    keys = doc.percentile_keys(answer)
     marks = [
-        {"key": key, **interval, "row": row}
+        {"key": key, **asdict(configuration.duration_ms[key]), "row": row}
         for row, (configuration, _, _) in enumerate(rows)
         for key in keys
-        if (interval := doc.duration_of(configuration, key))
+        if key in configuration.duration_ms
     ]
     values = [dot["ms"] for _, _, dots in rows for dot in dots]
     values += [mark[bound] for mark in marks for bound in ("low", "high")]
-    if goal and min(values) / 1.6 < goal["limitMs"] < max(values) * 1.6:
-        values.append(goal["limitMs"])
+    if goal and min(values) / 1.6 < goal.limit_ms < max(values) * 1.6:
+        values.append(goal.limit_ms)
     x_scale, x_axis = scale_over(values, frame.width / 90)
     x: Layer = {
         "field": "ms",
@@ -108,14 +110,14 @@ def distribution_spec(document: doc.Document, frame: Frame) -> Spec | None:
     height = row_height * len(rows)
     many = sum(len(dots) for _, _, dots in rows) > MOST_DOTS
     plan = Plan(frame.width, height)
-    if goal and low <= goal["limitMs"] <= high:
-        goal_x = position(goal["limitMs"], x_scale) * frame.width
+    if goal and low <= goal.limit_ms <= high:
+        goal_x = position(goal.limit_ms, x_scale) * frame.width
         plan.lines = [Box(goal_x - 2, 0, goal_x + 2, height)]
         for top in range(0, height, row_height):  # beside a size's name there is no line
             ends = {"y": {"value": top + _NAME_HEIGHT - 12}, "y2": {"value": top + row_height}}
             layers.append(
                 {
-                    "data": {"values": [{"ms": goal["limitMs"]}]},
+                    "data": {"values": [{"ms": goal.limit_ms}]},
                     "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
                     "encoding": {"x": x, **ends},
                 }
@@ -134,11 +136,11 @@ def distribution_spec(document: doc.Document, frame: Frame) -> Spec | None:
 _NAME = {"align": "left", "fontSize": 13, "fontWeight": 600}
 
 
-def dot_titles(document: doc.Document) -> dict[str, list[str]]:
+def dot_titles(answer: Answer) -> dict[str, list[str]]:
     """For each layer of dots what its dots say where they are pointed at: duration and request id."""
     titles = {}
     for row, dots in enumerate(
-        dots for _, configuration, _ in _sizes(document) if (dots := _dots(document, configuration))
+        dots for _, configuration, _ in _sizes(answer) if (dots := _dots(answer, configuration))
     ):
         for cold in (True, False):
             titles[f"{'cold' if cold else 'warm'}_{row}"] = [
@@ -149,28 +151,30 @@ def dot_titles(document: doc.Document) -> dict[str, list[str]]:
     return titles
 
 
-def _sizes(document: doc.Document) -> list[tuple[str, doc.Configuration, str]]:
-    recommended, current = document.get("recommended"), document.get("current")
-    found: list[tuple[str, doc.Configuration, str]] = []
-    several = len(doc.architectures_of(document)) > 1
-    same = doc.same_configuration(current, recommended)
+def _sizes(answer: Answer) -> list[tuple[str, ConfigurationEstimate, str]]:
+    several = len(doc.architectures_of(answer)) > 1
+    same = doc.same(answer.current, answer.recommended)
+    found = []
     for path, configuration, word in (
-        ("current", current, doc.current_word(document)),
-        ("recommended", recommended, doc.pick_word(document)),
+        ("current", None if same else answer.current, doc.current_word(answer)),
+        ("recommended", answer.recommended, doc.pick_word(answer)),
     ):
-        if not configuration or (same and path == "current"):
-            continue
-        architecture = f" {configuration['architecture']}" if several else ""
-        role = f"{word} and {doc.current_word(document)}" if same else word
-        found.append((path, configuration, f"{formats.megabytes(configuration['memoryMb'])}{architecture} {role}"))
+        if configuration is not None:
+            size = str(configuration.candidate) if several else formats.megabytes(configuration.candidate.memory_mb)
+            role = f"{word} and {doc.current_word(answer)}" if same else word
+            found.append((path, configuration, f"{size} {role}"))
     return found
 
 
-def _dots(document: doc.Document, configuration: doc.Configuration) -> list[dict[str, Any]]:
+def _dots(answer: Answer, configuration: ConfigurationEstimate) -> list[dict[str, Any]]:
     return [
-        {"ms": row["durationMs"], "cold": bool(row.get("cold")), "id": str(row.get("requestId") or "no request id")}
-        for row in document.get("observations") or []
-        if row.get("outcome") == "ok" and row.get("durationMs") and doc.same_configuration(row, configuration)
+        {
+            "ms": row.invocation.duration_ms,
+            "cold": row.invocation.cold,
+            "id": row.invocation.request_id or "no request id",
+        }
+        for row in answer.observations
+        if row.invocation.outcome == "ok" and row.invocation.duration_ms and row.candidate == configuration.candidate
     ]
 
 
@@ -183,7 +187,7 @@ def _in_samples(warm_ms: list[float], key: str) -> Cell:
     bounds = percentile_interval(warm_ms, percent, doc.SEEN_WITH)
     if bounds is None:
         return Cell(formats.milliseconds(estimate_ms))
-    interval = {"estimate": estimate_ms, "low": bounds[0], "high": bounds[1]}
+    interval = Interval(estimate_ms, *bounds)
     return Cell(formats.milliseconds(estimate_ms), formats.milliseconds_range(interval))
 
 

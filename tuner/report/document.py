@@ -1,24 +1,28 @@
-"""Reading of the one object that every renderer takes: the content of ``report.json``.
+"""What every renderer asks of a report: derived once from the fields of ``tuner.core.answer.report``.
 
-Its shape is published in ``docs/schema/report.schema.json``. A failed run's
-document may lack almost everything, so nothing here expects more than
-``schemaVersion`` and ``runId``.
+The paths that some of it gives are places in report.json, as
+``docs/schema/report.schema.json`` describes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from tuner.core.answer.keep_or_change import KEPT, decision_reason
+from tuner.core.answer.report import Answer, KnownRun
+from tuner.core.answer.verdicts import facts_of
 from tuner.core.measurement.latency import samples_needed
-from tuner.core.model import DEFAULT_CONFIDENCE, DEFAULT_TOLERANCE
-
-Document = Mapping[str, Any]
-"""The content of report.json; fields and units are described in docs/schema/report.schema.json."""
-
-Configuration = Mapping[str, Any]
-"""One entry of ``configurations``, ``recommended``, ``current`` or ``safer``."""
+from tuner.core.model import (
+    DEFAULT_CONFIDENCE,
+    DEFAULT_TOLERANCE,
+    Alternative,
+    Candidate,
+    ConfigurationEstimate,
+    Interval,
+    KeepOrChange,
+    Strategy,
+)
 
 SEEN_WITH = 0.9
 """How sure it must be that the largest sample lies above a percentile for the samples to show it: p95 needs 45."""
@@ -26,18 +30,18 @@ SEEN_WITH = 0.9
 DEFAULT_PERCENTILE = 95.0
 """The percentile that is shown where no goal names one."""
 
+Role = Literal["current", "recommended", "safer"]
+"""The configurations of an answer that have a name."""
 
-def is_modelled(configuration: Configuration, key: str) -> bool:
-    """Whether a duration comes from the model because the samples here cannot carry it.
+
+def is_modelled(row: ConfigurationEstimate | Alternative, key: str) -> bool:
+    """Whether a duration comes from the model because the samples at a size cannot carry it.
 
     Args:
-        configuration: The memory size.
+        row: The memory size.
         key: ``mean`` or a percentile such as ``p95``.
     """
-    samples = int(configuration.get("samples") or 0)
-    if key == "mean":
-        return samples == 0
-    return samples < samples_to_see(key)
+    return row.samples == 0 if key == "mean" else row.samples < samples_to_see(key)
 
 
 def samples_to_see(key: str) -> int:
@@ -45,176 +49,168 @@ def samples_to_see(key: str) -> int:
     return samples_needed(float(key[1:]), SEEN_WITH)
 
 
-def goal_of(document: Document) -> Mapping[str, float] | None:
-    """The latency goal, or None where none was asked."""
-    return document.get("goal") or None
+def answer_of(report: KnownRun) -> Answer | None:
+    """The report as an answer; ``None`` of a dry run and a failed run."""
+    return report if isinstance(report, Answer) else None
 
 
-def strategy_of(document: Document) -> str:
+def named(report: KnownRun, role: Role) -> ConfigurationEstimate | None:
+    """The configuration with a role, ``None`` if there is none."""
+    if not isinstance(report, Answer):
+        return None
+    return {"current": report.current, "recommended": report.recommended, "safer": report.safer}[role]
+
+
+def same(one: ConfigurationEstimate | None, other: ConfigurationEstimate | None) -> bool:
+    """Whether both are there and are the same memory size on the same architecture."""
+    return one is not None and other is not None and one.candidate == other.candidate
+
+
+def strategy_of(report: Answer) -> Strategy:
     """What was looked for where there is no goal: ``cost``, unless the request names another strategy."""
-    return str(document.get("strategy") or "cost")
+    return "cost" if report.power_tuning is None else report.power_tuning.strategy
 
 
-def latency_key(document: Document) -> str:
-    """The key of ``durationMs`` that matters in this run: the goal's percentile, else p95."""
-    goal = goal_of(document)
-    return f"p{goal['percentile'] if goal else DEFAULT_PERCENTILE:g}"
+def currency_of(report: KnownRun) -> str:
+    """The currency of every amount."""
+    return report.currency or "USD"
 
 
-def percentile_keys(document: Document) -> list[str]:
-    """Keys of ``durationMs`` worth showing, ascending: p50, p95, p99 and the goal's."""
-    return sorted({"p50", "p95", "p99", latency_key(document)}, key=lambda key: float(key[1:]))
+def tolerance_of(report: KnownRun) -> float:
+    """The cost difference that the request takes for none, as a ratio."""
+    return float(report.request.get("tolerance", DEFAULT_TOLERANCE))
 
 
-def is_failed(document: Document) -> bool:
-    """Whether the run ended in an error instead of a verdict."""
-    return document.get("error") is not None
+def latency_key(report: KnownRun) -> str:
+    """The key of ``duration_ms`` that matters in this run: the goal's percentile, else p95."""
+    return f"p{report.goal.percentile if report.goal else DEFAULT_PERCENTILE:g}"
 
 
-def at_most(document: Document) -> str:
+def percentile_keys(report: KnownRun) -> list[str]:
+    """Keys of ``duration_ms`` worth showing, ascending: p50, p95, p99 and the goal's."""
+    return sorted({"p50", "p95", "p99", latency_key(report)}, key=lambda key: float(key[1:]))
+
+
+def at_most(report: KnownRun) -> str:
     """``at most `` before what was spent, where an invocation left no record; else nothing."""
-    rows = document.get("observations") or ()
-    return "at most " if any(row.get("billedMs") is None for row in rows) else ""
+    return "at most " if any(row.invocation.billed_ms is None for row in report.observations) else ""
 
 
-def function_name(document: Document) -> str:
+def function_name(report: KnownRun) -> str:
     """The function's name, from its description, else from its ARN, else the run's id."""
-    function = document.get("function") or {}
-    if function.get("name"):
-        return str(function["name"])
-    parts = str(document.get("functionArn") or "").split(":")
+    if report.function is not None and report.function.name:
+        return report.function.name
+    parts = (report.function_arn or "").split(":")
     if len(parts) >= 7:  # arn:aws:lambda:region:account:function:name[:qualifier]
         return parts[6]
-    return parts[0] or str(document.get("runId") or "unknown function")
+    return parts[0] or report.run_id
 
 
-def configurations_of(document: Document) -> Sequence[Configuration]:
-    """Every configuration; the recommended and current ones alone where the list is missing."""
-    rows = document.get("configurations")
-    if rows:
-        return list(rows)
-    unique = {configuration_key(row): row for row in (document.get("current"), document.get("recommended")) if row}
-    return sorted(unique.values(), key=configuration_key)
+def configurations_of(report: KnownRun) -> Sequence[ConfigurationEstimate]:
+    """Every configuration; the recommended and current ones alone in an execution's output."""
+    if not isinstance(report, Answer):
+        return ()
+    rows = [row for row in (report.current, report.recommended) if row is not None]
+    return report.configurations or sorted({row.candidate: row for row in rows}.values(), key=_place)
 
 
-def configuration_key(configuration: Configuration) -> tuple[str, int]:
-    """What tells one configuration from another: architecture and memory size in MB."""
-    return str(configuration.get("architecture") or ""), int(configuration.get("memoryMb") or 0)
+def _place(row: ConfigurationEstimate) -> tuple[str, int]:
+    return row.candidate.architecture, row.candidate.memory_mb
 
 
-def same_configuration(one: Configuration | None, other: Configuration | None) -> bool:
-    """Whether both are there and mean the same memory size on the same architecture."""
-    return one is not None and other is not None and configuration_key(one) == configuration_key(other)
-
-
-def size_of(configuration: Configuration) -> str:
-    """The whole configuration in words, ``1,024 MB arm64``."""
-    architecture, memory_mb = configuration_key(configuration)
-    return f"{memory_mb:,} MB {architecture}".strip()
-
-
-def decision_of(document: Document) -> Mapping[str, Any]:
+def decision_of(report: Answer) -> KeepOrChange | None:
     """Whether to keep today's configuration; that of a run that did not decide follows by the same rule.
 
-    Empty where there is nothing to decide.
+    ``None`` if there is nothing to decide.
     """
-    if document.get("decision"):
-        return document["decision"]  # type: ignore[no-any-return]
-    current, recommended = document.get("current"), document.get("recommended")
-    if not current or not recommended:
-        return {}
-    request = document.get("request") or {}
-    saving, met = document.get("savingRatio"), goal_probability(document, "recommended")
+    current, saving = report.current, report.saving_ratio
+    if report.decision is not None or current is None:
+        return report.decision
+    met = goal_probability(report, "recommended")
     reason = decision_reason(
-        document.get("verdict"),
-        same=same_configuration(current, recommended),
-        usable=not is_infeasible(current),
-        met_today=current.get("goalProbability"),
+        report.verdict,
+        same=same(current, report.recommended),
+        usable=current.infeasible_reason is None,
+        met_today=current.goal_probability,
         met_pick=None if met is None else met[1],
-        confidence=request.get("confidence", DEFAULT_CONFIDENCE),
+        confidence=report.request.get("confidence", DEFAULT_CONFIDENCE),
         worth_ratio=saving,
-        tolerance=request.get("tolerance", DEFAULT_TOLERANCE),
+        tolerance=tolerance_of(report),
     )
-    return {"action": "keep" if reason in KEPT else "change", "reason": reason, "worthRatio": saving}
+    return KeepOrChange("keep" if reason in KEPT else "change", reason, saving, None)
 
 
-def keeps_another(document: Document) -> bool:
+def decision_reason_of(report: Answer) -> str:
+    """Why today's configuration is kept or changed; empty if there is nothing to decide."""
+    decision = decision_of(report)
+    return "" if decision is None else decision.reason
+
+
+def keeps_another(report: Answer) -> bool:
     """Whether today's configuration is kept although another one is the best: a change is not worth it."""
-    kept = decision_of(document).get("reason") == "within_tolerance"
-    return kept and not document["current"].get("assumed")
+    kept = decision_reason_of(report) == "within_tolerance"
+    return kept and report.current is not None and not report.current.assumed
 
 
-def goal_probability(document: Document, which: str) -> tuple[str, float] | None:
-    """The path and the probability that one of the named configurations meets the goal; None where it is unknown."""
-    if which == "recommended":
-        met = (document.get("probability") or {}).get("goalMet")
-        if met is not None:
-            return "probability.goalMet", float(met)
-    met = (document.get(which) or {}).get("goalProbability")
-    return None if met is None else (f"{which}.goalProbability", float(met))
+def goal_probability(report: Answer, role: Role) -> tuple[str, float] | None:
+    """The path and the probability that a configuration meets the goal; ``None`` if it is unknown."""
+    if role == "recommended" and report.probability.goal_met is not None:
+        return "probability.goalMet", report.probability.goal_met
+    row = named(report, role)
+    met = None if row is None else row.goal_probability
+    return None if met is None else (f"{role}.goalProbability", met)
 
 
-def no_size_probability(document: Document) -> tuple[str, float] | None:
-    """The path and the probability that no size meets the goal; None where it is unknown.
+def no_size_probability(report: Answer) -> tuple[str, float] | None:
+    """The path and the probability that no size meets the goal; ``None`` if it is unknown.
 
-    A run of an earlier version tells it by its confidence alone: that of
+    A run of an earlier version has it in its confidence alone: that of
     ``UNCERTAIN`` is the larger one of both probabilities.
     """
-    none_meets = (document.get("probability") or {}).get("noSizeMeets")
-    if none_meets is not None:
-        return "probability.noSizeMeets", float(none_meets)
-    confidence, met = document.get("confidence"), goal_probability(document, "recommended")
-    told = document.get("verdict") == "GOAL_NOT_MET" or (
-        document.get("verdict") == "UNCERTAIN" and confidence is not None and met is not None and confidence > met[1]
-    )
-    return ("confidence", float(confidence)) if told and confidence is not None else None
+    if report.probability.no_size_meets is not None:
+        return "probability.noSizeMeets", report.probability.no_size_meets
+    met = goal_probability(report, "recommended")
+    larger = report.verdict == "UNCERTAIN" and met is not None and report.confidence > met[1]
+    return ("confidence", report.confidence) if report.verdict == "GOAL_NOT_MET" or larger else None
 
 
-def pick_word(document: Document) -> str:
+def pick_word(report: Answer) -> str:
     """What the recommended configuration may honestly be called under this verdict and decision."""
-    if keeps_another(document):
-        return "best"
-    return {"GOAL_NOT_MET": "best", "UNCERTAIN": "best guess"}.get(str(document.get("verdict")), "recommended")
+    return "best" if keeps_another(report) else facts_of(report.verdict).pick_word
 
 
-def current_word(document: Document) -> str:
+def current_word(report: Answer) -> str:
     """What today's configuration is called: "now", or "assumed" where nothing is deployed."""
-    return "assumed" if (document.get("current") or {}).get("assumed") else "now"
+    return "assumed" if report.current is not None and report.current.assumed else "now"
 
 
-def was_tried(configuration: Configuration) -> bool:
+def was_tried(row: ConfigurationEstimate) -> bool:
     """Whether any invocation was made at this configuration."""
-    return any(configuration.get(key) for key in ("samples", "failures", "unmeasured", "environments"))
+    return bool(row.samples or row.failures or row.unmeasured or row.environments)
 
 
-def is_infeasible(configuration: Configuration) -> bool:
-    """Whether this configuration cannot be used at all."""
-    return bool(configuration.get("infeasibleReason"))
+def durations_of(report: Answer, key: str) -> tuple[Interval | None, Interval | None]:
+    """A warm duration of today's and of the recommended configuration, in milliseconds."""
+    current = None if report.current is None else report.current.duration_ms.get(key)
+    return current, report.recommended.duration_ms.get(key)
 
 
-def estimate_of(quantity: Mapping[str, float] | None) -> float | None:
-    """The best estimate of an interval, None where there is none."""
-    return None if not quantity else float(quantity["estimate"])
+def architectures_of(report: KnownRun) -> list[str]:
+    """Every architecture in the report, sorted."""
+    return sorted({row.candidate.architecture for row in configurations_of(report)})
 
 
-def duration_of(configuration: Configuration | None, key: str) -> Mapping[str, float] | None:
-    """The interval of a warm duration in milliseconds, None where it is unknown."""
-    return ((configuration or {}).get("durationMs") or {}).get(key) or None
+def size_text(report: KnownRun, candidate: Candidate) -> str:
+    """``1,024 MB``, with the architecture if more than one is in the space."""
+    return str(candidate) if len(architectures_of(report)) > 1 else f"{candidate.memory_mb:,} MB"
 
 
-def architectures_of(document: Document) -> list[str]:
-    """Every architecture in the document, sorted."""
-    return sorted({configuration_key(row)[0] for row in configurations_of(document)})
+def monthly_invocations(report: KnownRun) -> float | None:
+    """Invocations a month, where CloudWatch or somebody gave them; never guessed."""
+    monthly = report.monthly if isinstance(report, Answer) else None
+    return (report.request.get("monthlyInvocations") if monthly is None else monthly.invocations) or None
 
 
-def monthly_invocations(document: Document) -> float | None:
-    """Invocations a month, where CloudWatch or somebody told; never guessed."""
-    monthly = document.get("monthly") or document.get("request") or {}
-    return monthly.get("invocations") or monthly.get("monthlyInvocations") or None
-
-
-def request_without_payload(document: Document) -> dict[str, Any]:
+def request_without_payload(report: KnownRun) -> dict[str, Any]:
     """The request as it may be passed on: payloads can hold what a reader of the report must not see."""
-    request = dict(document.get("request") or {})
-    request.pop("payload", None)
-    return {key: value for key, value in request.items() if value is not None}
+    return {key: value for key, value in report.request.items() if value is not None and key != "payload"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from tuner.core.answer.report import Answer, InvocationRow, KnownRun
+from tuner.core.model import Candidate, ConfigurationEstimate, Invocation
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.tables import UNKNOWN, Cell, cold_start_cell, cost_cell, duration_cell
@@ -26,7 +27,7 @@ class FailurePlace:
 class ColdStartRow:
     """Cold starts at one size."""
 
-    configuration: doc.Configuration
+    configuration: ConfigurationEstimate
     count: int
     initialisation: Cell
     longest: str
@@ -37,7 +38,7 @@ class MemoryRow:
     """The most memory that was used at one size, and how much of it that leaves."""
 
     name: str
-    configuration: doc.Configuration
+    configuration: ConfigurationEstimate
     used: Cell
     free: str
 
@@ -57,73 +58,74 @@ class PayloadRow:
 class ArchitectureRow:
     """One architecture at the recommended memory size."""
 
-    configuration: doc.Configuration
+    configuration: ConfigurationEstimate
     duration: Cell
     cost: Cell
     samples: int
 
 
-def failure_place(document: doc.Document) -> FailurePlace | None:
+def failure_place(report: KnownRun) -> FailurePlace | None:
     """Where the last failed invocation failed; ``None`` if none failed or nothing is known of it."""
-    asked = bool((document.get("request") or {}).get("includeLogTail"))
-    for row in reversed(document.get("observations") or []):
-        place = FailurePlace(tuple(row.get("errorFrames") or ()), tuple(row.get("logTail") or ()) if asked else ())
+    asked = bool(report.request.get("includeLogTail"))
+    for row in reversed(report.observations):
+        place = FailurePlace(row.invocation.error_frames, row.invocation.log_tail if asked else ())
         if place.frames or place.log_lines:
             return place
     return None
 
 
-def cold_starts(document: doc.Document) -> list[ColdStartRow]:
+def cold_starts(report: Answer) -> list[ColdStartRow]:
     """Each size at which a cold start was seen."""
-    rows = []
-    for index, configuration in enumerate(document.get("configurations") or []):
-        seen_ms = [
-            row["initMs"]
-            for row in document.get("observations") or []
-            if row.get("cold") and row.get("initMs") is not None and doc.same_configuration(row, configuration)
-        ]
-        if seen_ms:
-            rows.append(
-                ColdStartRow(
-                    configuration,
-                    len(seen_ms),
-                    cold_start_cell(configuration, f"configurations.{index}"),
-                    formats.milliseconds(max(seen_ms)),
-                )
-            )
-    return rows
+    seen_ms: dict[Candidate, list[float]] = {}
+    for row in report.observations:
+        if row.invocation.cold and row.invocation.init_ms is not None:
+            seen_ms.setdefault(row.candidate, []).append(row.invocation.init_ms)
+    return [
+        ColdStartRow(
+            configuration,
+            len(seen_ms[configuration.candidate]),
+            cold_start_cell(configuration, f"configurations.{index}"),
+            formats.milliseconds(max(seen_ms[configuration.candidate])),
+        )
+        for index, configuration in enumerate(report.configurations)
+        if configuration.candidate in seen_ms
+    ]
 
 
-def memory_headroom(document: doc.Document) -> list[MemoryRow]:
+def memory_headroom(report: Answer) -> list[MemoryRow]:
     """Today's and the recommended size with the most memory that was used there; empty where none is known."""
     rows = []
-    same = doc.same_configuration(document.get("current"), document.get("recommended"))
-    for which, word in (("current", doc.current_word(document)), ("recommended", doc.pick_word(document))):
-        configuration = document.get(which)
-        if not configuration or (same and which == "current"):
+    same = doc.same(report.current, report.recommended)
+    roles: tuple[tuple[doc.Role, str], ...] = (
+        ("current", doc.current_word(report)),
+        ("recommended", doc.pick_word(report)),
+    )
+    for role, word in roles:
+        configuration = doc.named(report, role)
+        if configuration is None or (same and role == "current"):
             continue
-        used_mb = configuration.get("maxMemoryUsedMb")
+        used_mb = configuration.max_memory_used_mb
         if used_mb is None:
             used, free = UNKNOWN, formats.MISSING
         else:
-            used = Cell(formats.megabytes(used_mb), path=f"{which}.maxMemoryUsedMb", value=used_mb)
-            free = formats.percent(max(0.0, 1 - used_mb / configuration["memoryMb"]))
+            used = Cell(formats.megabytes(used_mb), path=f"{role}.maxMemoryUsedMb", value=used_mb)
+            free = formats.percent(max(0.0, 1 - used_mb / configuration.candidate.memory_mb))
         rows.append(MemoryRow(word, configuration, used, free))
     return rows if any(row.used is not UNKNOWN for row in rows) else []
 
 
-def payload_shares(document: doc.Document) -> list[PayloadRow]:
+def payload_shares(report: KnownRun) -> list[PayloadRow]:
     """Each payload of a weighted mix; empty where there is one payload only."""
-    by_payload: dict[int, list[Mapping[str, Any]]] = {}
-    for row in document.get("observations") or []:
-        by_payload.setdefault(int(row.get("payloadIndex") or 0), []).append(row)
+    by_payload: dict[int, list[Invocation]] = {}
+    for row in report.observations:
+        by_payload.setdefault(row.invocation.payload_index, []).append(row.invocation)
     if len(by_payload) < 2:
         return []
-    weights = _weights(document)
+    weights = _weights(report)
     total = sum(weights.values())
     rows = []
     for index, observed in sorted(by_payload.items()):
-        warm_ms = [row["durationMs"] for row in observed if not row.get("cold") and row.get("durationMs") is not None]
+        warm_ms = [row.duration_ms for row in observed if not row.cold and row.duration_ms is not None]
         weight = weights.get(index)
         rows.append(
             PayloadRow(
@@ -137,9 +139,9 @@ def payload_shares(document: doc.Document) -> list[PayloadRow]:
     return rows
 
 
-def _weights(document: doc.Document) -> dict[int, float]:
+def _weights(report: KnownRun) -> dict[int, float]:
     """The weights of the request's payloads; the payloads themselves are for no reader of the report."""
-    payload = (document.get("request") or {}).get("payload")
+    payload = report.request.get("payload")
     if not isinstance(payload, list):
         return {}
     return {
@@ -149,25 +151,23 @@ def _weights(document: doc.Document) -> dict[int, float]:
     }
 
 
-def architectures(document: doc.Document) -> list[ArchitectureRow]:
+def architectures(report: Answer) -> list[ArchitectureRow]:
     """The recommended memory size on each architecture; empty where only one was looked at."""
-    recommended = document.get("recommended")
-    if not recommended or len(doc.architectures_of(document)) < 2:
+    if len(doc.architectures_of(report)) < 2:
         return []
-    currency = document.get("currency") or "USD"
-    key = doc.latency_key(document)
+    currency, key = doc.currency_of(report), doc.latency_key(report)
     return [
         ArchitectureRow(
             row,
             duration_cell(row, key, f"configurations.{index}"),
             cost_cell(row, f"configurations.{index}", currency),
-            int(row.get("samples") or 0),
+            row.samples,
         )
-        for index, row in enumerate(document.get("configurations") or [])
-        if row["memoryMb"] == recommended["memoryMb"]
+        for index, row in enumerate(report.configurations)
+        if row.candidate.memory_mb == report.recommended.candidate.memory_mb
     ]
 
 
-def unmeasured(document: doc.Document) -> list[Mapping[str, Any]]:
+def unmeasured(report: KnownRun) -> list[InvocationRow]:
     """Invocations that ran and left no trustworthy record: counted, shown, never a duration of 0 ms."""
-    return [row for row in document.get("observations") or [] if row.get("outcome") == "unmeasured"]
+    return [row for row in report.observations if row.invocation.outcome == "unmeasured"]

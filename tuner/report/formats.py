@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+
+from tuner.core.model import Interval
 
 CURRENCY_SIGNS = {"USD": "$", "CNY": "¥"}
 MISSING = "–"
@@ -44,16 +46,16 @@ def milliseconds(duration_ms: float) -> str:
     return f"{significant(duration_ms / 1000)} s" if duration_ms >= 10_000 else f"{_milliseconds(duration_ms)} ms"
 
 
-def milliseconds_range(interval: Mapping[str, float]) -> str:
+def milliseconds_range(interval: Interval) -> str:
     """The bounds of an interval of a duration, in the unit of its estimate.
 
     Example:
-        >>> milliseconds_range({"estimate": 201.4, "low": 196.0, "high": 207.1})
+        >>> milliseconds_range(Interval(201.4, 196.0, 207.1))
         '196–207'
     """
-    if interval["estimate"] >= 10_000:
-        return f"{significant(interval['low'] / 1000)}–{significant(interval['high'] / 1000)}"
-    return f"{_milliseconds(interval['low'])}–{_milliseconds(interval['high'])}"
+    if interval.estimate >= 10_000:
+        return f"{significant(interval.low / 1000)}–{significant(interval.high / 1000)}"
+    return f"{_milliseconds(interval.low)}–{_milliseconds(interval.high)}"
 
 
 def _milliseconds(duration_ms: float) -> str:
@@ -89,15 +91,15 @@ def money(amount_usd: float, currency: str = "USD") -> str:
     return f"{minus}{sign}{significant(amount_usd, 2).rstrip('0')}"
 
 
-def money_range(interval: Mapping[str, float], currency: str = "USD") -> str:
+def money_range(interval: Interval, currency: str = "USD") -> str:
     """The bounds of an interval of an amount.
 
     Example:
-        >>> money_range({"estimate": 2.92, "low": 2.84, "high": 3.01})
+        >>> money_range(Interval(2.92, 2.84, 3.01))
         '$2.84–3.01'
     """
     sign = CURRENCY_SIGNS.get(currency, f"{currency} ")
-    return f"{money(interval['low'], currency)}–{money(interval['high'], currency).removeprefix(sign)}"
+    return f"{money(interval.low, currency)}–{money(interval.high, currency).removeprefix(sign)}"
 
 
 def unit_price(amount_usd: float, currency: str = "USD") -> str:

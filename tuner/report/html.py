@@ -8,21 +8,23 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from tuner.core.answer.report import Answer, Failure, RunReport
+from tuner.core.answer.verdicts import facts_of
 from tuner.core.foreign_text import visible
+from tuner.core.model import Drift
 from tuner.report import change, charts, distribution, drawing, evidence, formats, tables, what_if
 from tuner.report import document as doc
 from tuner.report.sentences import (
     drift_sentence,
     goal_text,
     restored_sentence,
-    size_text,
     traffic_sentence,
     verdict_message,
 )
@@ -42,7 +44,7 @@ class Picture:
     phone: str
 
 
-def render_html(document: doc.Document) -> str:
+def render_html(report: RunReport) -> str:
     """The report as one self-contained HTML page.
 
     Every figure that stands for a field of the document is a ``<data>``
@@ -53,12 +55,12 @@ def render_html(document: doc.Document) -> str:
     what the slider looks up stands in a table.
 
     Args:
-        document: The content of report.json; a failed run's holds what is known.
+        report: How the run ended.
 
     Returns:
         The page, under 1.5 MB whatever the run did.
     """
-    return visible(environment().get_template("report.html.jinja").render(**_context(document)))
+    return visible(environment().get_template("report.html.jinja").render(**_context(report)))
 
 
 @cache
@@ -75,10 +77,11 @@ def _script_hashes() -> str:
 
 @cache
 def environment() -> jinja2.Environment:
-    """Templates with escaping for everything; a field that a failed run's document lacks is empty, not an error."""
+    """Templates with escaping for everything; a name that no value has is an error."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -93,33 +96,34 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def _context(document: doc.Document) -> dict[str, Any]:
-    recommended, current = document.get("recommended"), document.get("current")
-    key = doc.latency_key(document)
-    observations = list(document.get("observations") or [])
-    all_rows = list(enumerate(doc.configurations_of(document))) if document.get("configurations") else []
-    tried = tables.measured_rows(document) if document.get("configurations") else []
-    alternatives = what_if.what_if(document)
+def _context(report: RunReport) -> dict[str, Any]:
+    answer = doc.answer_of(report)
+    key = doc.latency_key(report)
+    rows = list(enumerate(answer.configurations)) if answer else []
+    tried = tables.measured_rows(report) if rows else []
+    alternatives = what_if.what_if(answer) if answer else None
     tried_indexes = {index for index, _ in tried}
     return {
-        "document": document,
-        "message": verdict_message(document),
-        "name": doc.function_name(document),
-        "title": _title(document),
-        "facts": _facts(document),
-        "currency": document.get("currency") or "USD",
-        "at_most": doc.at_most(document),
+        "report": report,
+        "answer": answer,
+        "is_failed": isinstance(report, Failure),
+        "stopped_because": None if isinstance(report, Failure) else report.stopped_because,
+        "drift": answer.drift if answer and isinstance(answer.drift, Drift) else None,
+        "message": verdict_message(report),
+        "name": doc.function_name(report),
+        "title": _title(report),
+        "facts": _facts(report),
+        "currency": doc.currency_of(report),
+        "at_most": doc.at_most(report),
         "key": key,
-        "keys": doc.percentile_keys(document),
-        "goal": goal_text(document),
-        "comparison": tables.comparison(document),
-        "current": current,
-        "recommended": recommended,
-        "pick_word": doc.pick_word(document),
-        "current_word": doc.current_word(document),
-        "same": doc.same_configuration(current, recommended),
-        "size_text": lambda configuration: size_text(document, configuration),
-        "remark": lambda configuration: tables.remark(document, configuration),
+        "goal": goal_text(report),
+        "comparison": tables.comparison(report),
+        "pick_word": doc.pick_word(answer) if answer else "",
+        "current_word": doc.current_word(answer) if answer else "",
+        "same": answer is not None and doc.same(answer.current, answer.recommended),
+        "size_text": partial(doc.size_text, report),
+        "remark": partial(tables.remark, answer) if answer else None,
+        "facts_of": facts_of,
         "tables": tables,
         "script_hashes": Markup(_script_hashes()),  # noqa: S704 - two digests of our own
         "mark_script": MARK_SCRIPT,
@@ -127,70 +131,78 @@ def _context(document: doc.Document) -> dict[str, Any]:
         "alternatives": alternatives,
         "what_if_json": json.dumps(alternatives.data).replace("<", "\\u003c") if alternatives else "",
         "limit_range": what_if.limit_range,
-        "console_url": _console_url(document),
+        "console_url": _console_url(report),
         "tried": tried,
-        "all_modelled": all(doc.is_modelled(row, key) for _, row in tried if doc.duration_of(row, key)),
-        "modelled": [(index, row) for index, row in all_rows if index not in tried_indexes],
+        "all_modelled": all(doc.is_modelled(row, key) for _, row in tried if key in row.duration_ms),
+        "modelled": [(index, row) for index, row in rows if index not in tried_indexes],
+        "architectures": doc.architectures_of(report),
+        **_pictures(answer, key),
+        "left_out": charts.left_out_of_tradeoff(answer) if answer else [],
+        "distributions": distribution.distributions(answer) if answer else [],
+        "many_dots": len(report.observations) > charts.MOST_DOTS,
+        "snippets": change.snippets(report),
+        "patch_command": change.patch_command(report),
+        "architecture_changes": change.architecture_changes(report),
+        "observations": report.observations[:MOST_OBSERVATION_ROWS],
+        "observation_count": len(report.observations),
+        "failure": evidence.failure_place(report),
+        "cold_starts": evidence.cold_starts(answer) if answer else [],
+        "memory_headroom": evidence.memory_headroom(answer) if answer else [],
+        "payload_shares": evidence.payload_shares(report),
+        "architecture_rows": evidence.architectures(answer) if answer else [],
+        "drift_sentence": drift_sentence(report),
+        "traffic_sentence": traffic_sentence(report),
+        "unmeasured": evidence.unmeasured(report),
+        "infeasible": any(row.infeasible_reason for _, row in rows),
+        "restored_sentence": restored_sentence(report),
+        "repeat_command": _repeat_command(report),
+        "request_text": json.dumps(doc.request_without_payload(report), indent=2, ensure_ascii=False),
+        "has_cold": any(row.invocation.cold for row in report.observations),
+    }
+
+
+def _pictures(answer: Answer | None, key: str) -> dict[str, Picture | None]:
+    if answer is None:
+        return dict.fromkeys(("tradeoff", "curve", "crossing", "distribution"))
+    return {
         "tradeoff": _picture(
             "cost",
             charts.tradeoff_spec,
-            document,
+            answer,
             drawing.WIDE,
             f"Cost of a million invocations against {key} of the warm duration, for each memory size. {_IN_TABLE}",
         ),
-        "architectures": doc.architectures_of(document),
-        "left_out": charts.left_out_of_tradeoff(document),
         "curve": _picture(
             "curve",
             charts.curve_spec,
-            document,
+            answer,
             drawing.HALF,
             f"Duration over memory size. {_IN_TABLE}",
-            titles=_curve_titles(document),
+            titles=_curve_titles(answer),
         ),
         "crossing": _picture(
             "crossing",
             charts.crossing_spec,
-            document,
+            answer,
             drawing.HALF,
             f"Mean duration and cost of a million invocations over memory size. {_IN_TABLE}",
         ),
         "distribution": _picture(
             "distribution",
             distribution.distribution_spec,
-            document,
+            answer,
             drawing.WIDE,
             "The durations of each invocation, and the modelled percentiles above them. The percentiles are in the "
             "table below, the invocations in the list of every invocation.",
-            titles=distribution.dot_titles(document),
+            titles=distribution.dot_titles(answer),
         ),
-        "distributions": distribution.distributions(document),
-        "many_dots": len(observations) > charts.MOST_DOTS,
-        "snippets": change.snippets(document),
-        "patch_command": change.patch_command(document),
-        "architecture_changes": change.architecture_changes(document),
-        "observations": observations[:MOST_OBSERVATION_ROWS],
-        "observation_count": len(observations),
-        "failure": evidence.failure_place(document),
-        "cold_starts": evidence.cold_starts(document),
-        "memory_headroom": evidence.memory_headroom(document),
-        "payload_shares": evidence.payload_shares(document),
-        "architecture_rows": evidence.architectures(document),
-        "drift_sentence": drift_sentence(document),
-        "traffic_sentence": traffic_sentence(document),
-        "unmeasured": evidence.unmeasured(document),
-        "infeasible": [row for _, row in all_rows if doc.is_infeasible(row)],
-        "restored_sentence": restored_sentence(document),
-        "repeat_command": _repeat_command(document),
-        "request_text": json.dumps(doc.request_without_payload(document), indent=2, ensure_ascii=False),
-        "has_cold": any(row.get("cold") for row in observations),
     }
 
 
 def _picture(
     name: str,
-    spec: Callable[[doc.Document, drawing.Frame], drawing.Spec | None],
-    document: doc.Document,
+    spec: Callable[[Answer, drawing.Frame], drawing.Spec | None],
+    answer: Answer,
     wide: drawing.Frame,
     about: str,
     *,
@@ -203,13 +215,13 @@ def _picture(
     Args:
         name: Keeps the ids of this picture apart from those of others.
         spec: Builds the specification.
-        document: What it shows.
+        answer: What it shows.
         wide: The larger of its two sizes.
         about: What it shows, for those who do not see it.
         titles: For each named layer of dots what a dot says where it is pointed at; a phone has no pointer.
     """
-    drawn = spec(document, wide)
-    on_phone = spec(document, drawing.PHONE)
+    drawn = spec(answer, wide)
+    on_phone = spec(answer, drawing.PHONE)
     if drawn is None or on_phone is None:
         return None
     try:
@@ -222,49 +234,46 @@ def _picture(
         return None
 
 
-def _console_url(document: doc.Document) -> str:
-    """The report's address in the S3 console; empty where the document names none."""
-    address = str((document.get("report") or {}).get("console") or "")
+def _console_url(report: RunReport) -> str:
+    """The report's address in the S3 console; empty where there is none."""
+    address = report.report.get("console", "")
     return address if address.startswith("https://") else ""
 
 
-def _curve_titles(document: doc.Document) -> dict[str, list[str]]:
-    dots = charts.drawn_dots(document)
+def _curve_titles(answer: Answer) -> dict[str, list[str]]:
+    dots = charts.drawn_dots(answer)
     return {
         name: charts.dot_titles([dot for dot in dots if dot["cold"] == cold])
         for name, cold in (("cold_dots", True), ("warm_dots", False))
     }
 
 
-def _title(document: doc.Document) -> str:
-    recommended = document.get("recommended")
-    if not recommended or doc.is_failed(document):
-        return f"{doc.function_name(document)}: {verdict_message(document).label}"
-    stays = document["current"] if doc.keeps_another(document) else recommended
-    return f"{doc.function_name(document)}: {formats.megabytes(stays['memoryMb'])}"
+def _title(report: RunReport) -> str:
+    if not isinstance(report, Answer):
+        return f"{doc.function_name(report)}: {verdict_message(report).label}"
+    stays = report.current if report.current and doc.keeps_another(report) else report.recommended
+    return f"{doc.function_name(report)}: {formats.megabytes(stays.candidate.memory_mb)}"
 
 
-def _facts(document: doc.Document) -> list[str]:
+def _facts(report: RunReport) -> list[str]:
     """What the function is, in a few words under its name."""
-    function = document.get("function") or {}
-    arn = str(document.get("functionArn") or function.get("arn") or "").split(":")
+    function = report.function
+    arn = (report.function_arn or (function.arn if function else "")).split(":")
     region = arn[3] if len(arn) > 3 else ""
-    finished = str(document.get("finishedAt") or document.get("startedAt") or "")
-    where = "this machine (embedded AWS)" if document.get("where") == "local" else region
-    candidates = [
-        function.get("runtime"),
-        function.get("architecture"),
-        where,
+    finished = report.finished_at or report.started_at
+    facts = [
+        function and function.runtime,
+        function and function.architecture,
+        "this machine (embedded AWS)" if report.where == "local" else region,
         formats.moment(finished) if finished else None,
     ]
-    return [str(candidate) for candidate in candidates if candidate]
+    return [fact for fact in facts if fact]
 
 
-def _repeat_command(document: doc.Document) -> str:
-    if document.get("repeatCommand"):
-        return str(document["repeatCommand"])
-    if document.get("where") == "local" or not document.get("functionArn"):
+def _repeat_command(report: RunReport) -> str:
+    if report.repeat_command:
+        return report.repeat_command
+    if report.where == "local" or not report.function_arn:
         return ""
-    goal = doc.goal_of(document)
-    flag = f" --goal p{goal['percentile']:g}={goal['limitMs']:g}ms" if goal else ""
-    return f"lambda-tuner tune {document['functionArn']}{flag} --payload payload.json"
+    flag = f" --goal p{report.goal.percentile:g}={report.goal.limit_ms:g}ms" if report.goal else ""
+    return f"lambda-tuner tune {report.function_arn}{flag} --payload payload.json"

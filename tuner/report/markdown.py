@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
+from tuner.core.answer.report import Answer, Failure, KnownRun, RunReport
+from tuner.core.answer.verdicts import Tone
 from tuner.core.foreign_text import visible
+from tuner.core.model import ConfigurationEstimate
 from tuner.report import change, evidence, formats, tables
 from tuner.report import document as doc
-from tuner.report.sentences import Sentence, goal_text, restored_sentence, size_text, verdict_message
+from tuner.report.sentences import Sentence, goal_text, restored_sentence, verdict_message
 
 MOST_CHARACTERS = 60_000
 """GitHub takes comments of up to 65,536 characters."""
@@ -20,37 +23,35 @@ BAR_WIDTH = 24
 MOST_ITEMS = 30
 MOST_ITEM_CHARACTERS = 600
 MOST_REQUEST_CHARACTERS = 4000
-SIGNS = {"good": "✅", "caution": "⚠️", "bad": "❌", "neutral": "ℹ️"}
+SIGNS: dict[Tone, str] = {"good": "✅", "caution": "⚠️", "bad": "❌", "neutral": "ℹ️"}
 
 
-def render_markdown(document: doc.Document, *, checked: Sequence[str] = ()) -> str:
+def render_markdown(report: RunReport, *, checked: Sequence[str] = ()) -> str:
     """The report as GitHub-flavoured Markdown, under 60 KB whatever the run did.
 
     Names and error texts come from users' functions: whatever Markdown or HTML
     could read in them is escaped.
 
     Args:
-        document: The content of report.json; a failed run's holds what is known.
+        report: How the run ended.
         checked: What ``check`` found, a sentence each; empty where the run was not checked.
     """
-    message = verdict_message(document)
-    here = " (on this machine)" if document.get("where") == "local" else ""
+    message = verdict_message(report)
+    here = " (on this machine)" if report.where == "local" else ""
     parts = [
-        f"### Lambda Tuner: `{_code(doc.function_name(document))}`{here}",
+        f"### Lambda Tuner: `{_code(doc.function_name(report))}`{here}",
         f"{SIGNS[message.tone]} **{escape(message.label)}.** {_marked(message.headline)}",
         *(_marked(sentence) for sentence in message.support),
     ]
     if message.next_step:
         parts.append(f"**Next:** {escape(_short(message.next_step))}")
-    parts.extend(_failure(document))
+    parts.extend(_failure(report))
     if checked:
         parts.append("**Check:**\n\n" + "\n".join(f"- {escape(_short(sentence))}" for sentence in checked))
-    parts.extend(_line(document))
-    parts.extend(_change(document))
-    parts.extend(_comparison(document))
-    parts.extend(_chart(document))
-    parts.extend(_measured(document))
-    parts.extend(_evidence(document))
+    if isinstance(report, Answer):
+        for part in (_line, _change, _comparison, _chart, _measured):
+            parts.extend(part(report))
+    parts.extend(_evidence(report))
     text = visible("\n\n".join(parts) + "\n")
     return text if len(text.encode()) <= MOST_CHARACTERS else _cut(text)
 
@@ -111,40 +112,37 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> st
     return "\n".join(lines)
 
 
-def _failure(document: doc.Document) -> list[str]:
+def _failure(report: KnownRun) -> list[str]:
     """Files and line numbers of the last failure's traceback, without a line of its log."""
-    failure = evidence.failure_place(document)
+    failure = evidence.failure_place(report)
     if failure is None or not failure.frames:
         return []
     frames = "\n".join(_code(frame) for frame in failure.frames)
     return [_folded("Where it failed: its traceback, the call that failed last", f"```text\n{frames}\n```")]
 
 
-def _line(document: doc.Document) -> list[str]:
+def _line(report: Answer) -> list[str]:
     """The function in one line: size, latency and cost now and then, a million invocations and a month."""
-    current, recommended = document.get("current"), document.get("recommended")
-    if not recommended:
-        return []
-    currency = document.get("currency") or "USD"
-    key = doc.latency_key(document)
-    recommended = current if current and doc.keeps_another(document) else recommended
-    same = doc.same_configuration(current, recommended)
+    current, currency, key = report.current, doc.currency_of(report), doc.latency_key(report)
+    recommended = current if current and doc.keeps_another(report) else report.recommended
+    same = doc.same(current, recommended)
 
-    def change_of(cell: Callable[[doc.Configuration | None], tables.Cell]) -> str:
+    def change_of(cell: Callable[[ConfigurationEstimate | None], tables.Cell]) -> str:
         then, now = cell(recommended), cell(current)
         texts = [then] if same or not current else [now, then]
         return " → ".join(escape(f"{each.text} {each.note}".strip()) for each in texts)
 
-    sizes = [size_text(document, each) for each in ((recommended,) if same or not current else (current, recommended))]
+    shown = (recommended,) if same or not current else (current, recommended)
+    sizes = [doc.size_text(report, each.candidate) for each in shown]
     head = ["function", "memory", key, "per million", "difference"]
     row = [
-        f"`{_code(doc.function_name(document))}`",
+        f"`{_code(doc.function_name(report))}`",
         " → ".join(sizes),
-        change_of(lambda configuration: tables.duration_cell(configuration, key, "")),
-        change_of(lambda configuration: tables.cost_cell(configuration, "", currency)),
-        "none" if same else tables.cost_difference(document) or formats.MISSING,
+        change_of(lambda row: tables.duration_cell(row, key, "")),
+        change_of(lambda row: tables.cost_cell(row, "", currency)),
+        "none" if same else tables.cost_difference(report) or formats.MISSING,
     ]
-    month = tables.monthly_row(document, currency)
+    month = tables.monthly_row(report, currency)
     if month:
         head.append("per month")
         cells = [month[0].current] if same else [month[0].current, month[0].recommended]
@@ -152,43 +150,49 @@ def _line(document: doc.Document) -> list[str]:
     return [_table(head, [row], "l" + "r" * (len(head) - 1))]
 
 
-def _chart(document: doc.Document) -> list[str]:
+def _chart(report: Answer) -> list[str]:
     """Cost of each measured size as a bar of characters, its latency beside it."""
-    rows = [row for _, row in tables.measured_rows(document) if row.get("costPerMillionUsd")][:MOST_BARS]
+    measured = [row for _, row in tables.measured_rows(report)]
+    rows = [(row, row.cost_per_million_usd.estimate) for row in measured if row.cost_per_million_usd][:MOST_BARS]
     if len(rows) < 2:
         return []
-    key, currency, goal = doc.latency_key(document), document.get("currency") or "USD", doc.goal_of(document)
-    dearest = max(row["costPerMillionUsd"]["estimate"] for row in rows)
+    key, currency, goal = doc.latency_key(report), doc.currency_of(report), report.goal
+    dearest = max(cost for _, cost in rows)
     lines = []
-    for row in rows:
-        duration = doc.duration_of(row, key)
-        cost = row["costPerMillionUsd"]["estimate"]
+    for row, cost in rows:
+        duration = row.duration_ms.get(key)
         bar = "█" * max(1, round(BAR_WIDTH * cost / dearest)) if dearest else ""
-        slow = " slower than the goal" if goal and duration and duration["estimate"] > goal["limitMs"] else ""
-        words = " ".join(word for word in (_code(tables.remark(document, row)), slow.strip()) if word)
+        slow = " slower than the goal" if goal and duration and duration.estimate > goal.limit_ms else ""
+        words = " ".join(word for word in (_code(tables.remark(report, row)), slow.strip()) if word)
+        took = formats.milliseconds(duration.estimate) if duration else formats.MISSING
         lines.append(
-            f"{size_text(document, row):>16}  {formats.milliseconds(duration['estimate']) if duration else '–':>9}  "
+            f"{doc.size_text(report, row.candidate):>16}  {took:>9}  "
             f"{formats.money(cost, currency):>8}  {bar:<{BAR_WIDTH}}  {words}".rstrip()
         )
     about = f"{key} and cost of a million invocations at each measured size"
-    if any(doc.is_modelled(row, key) for row in rows):
+    if any(doc.is_modelled(row, key) for row, _ in rows):
         about += f" ({key} modelled where the samples are few)"
     body = "\n".join(lines)
     return [f"<details><summary>{escape(about)}</summary>\n\n```text\n{body}\n```\n\n</details>"]
 
 
-def _comparison(document: doc.Document) -> list[str]:
-    rows = tables.comparison(document)
-    recommended, current = document.get("recommended"), document.get("current")
-    if not rows or not recommended:
+def _comparison(report: Answer) -> list[str]:
+    rows = tables.comparison(report)
+    recommended, current = report.recommended, report.current
+    if not rows:
         return []
-    now = "no size known" if not current else size_text(document, current)
-    word = doc.pick_word(document)
-    if doc.same_configuration(current, recommended):
+    now = "no size known" if not current else doc.size_text(report, current.candidate)
+    then = f"{doc.pick_word(report)}: {doc.size_text(report, recommended.candidate)}"
+    if doc.same(current, recommended):
         body = [[row.label, escape(str(row.recommended))] for row in rows]
-        return [_folded("In numbers", _table(["", f"{word}: {size_text(document, recommended)}"], body, "lr"))]
+        return [_folded("In numbers", _table(["", then], body, "lr"))]
     body = [[row.label, escape(str(row.current)), escape(str(row.recommended)), row.difference] for row in rows]
-    head = ["", f"{doc.current_word(document)}: {now}", f"{word}: {size_text(document, recommended)}", "difference"]
+    head = [
+        "",
+        f"{doc.current_word(report)}: {now}",
+        then,
+        "difference",
+    ]
     return [_folded("Side by side", _table(head, body, "lrrl"))]
 
 
@@ -196,78 +200,80 @@ def _folded(summary: str, text: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
-def _change(document: doc.Document) -> list[str]:
-    found = change.snippets(document)
+def _change(report: Answer) -> list[str]:
+    found = change.snippets(report)
     if not found:
         return []
     lines = ["<details><summary>The change</summary>", ""]
-    if change.architecture_changes(document):
+    if change.architecture_changes(report):
         lines += ["The architecture changes: the code and its layers must be built for it.", ""]
     for snippet in found:
         lines += [f"{snippet.tool}:", "", "```", snippet.text, "```", ""]
-    lines += ["Into a SAM or CloudFormation template:", "", "```", change.patch_command(document), "```", ""]
+    lines += ["Into a SAM or CloudFormation template:", "", "```", change.patch_command(report), "```", ""]
     return ["\n".join([*lines, "</details>"])]
 
 
-def _measured(document: doc.Document) -> list[str]:
-    rows = tables.measured_rows(document)
+def _measured(report: Answer) -> list[str]:
+    rows = tables.measured_rows(report)
     if not rows:
         return []
-    key = doc.latency_key(document)
-    currency = document.get("currency") or "USD"
+    key = doc.latency_key(report)
+    currency = doc.currency_of(report)
     shown = rows[:MOST_ROWS]
     head = ["memory", "mean", key, "cost per million", "samples", "failed", "max used", ""]
     body = []
     for index, row in shown:
         path = f"configurations.{index}"
-        used = row.get("maxMemoryUsedMb")
+        used = row.max_memory_used_mb
         body.append(
             [
-                size_text(document, row),
+                doc.size_text(report, row.candidate),
                 escape(str(tables.duration_cell(row, "mean", path))),
                 escape(str(tables.duration_cell(row, key, path))),
                 escape(str(tables.cost_cell(row, path, currency))),
-                str(tables.count_cell(row, "samples", path)),
-                str(tables.count_cell(row, "failures", path)),
+                str(tables.count_cell(row.samples, f"{path}.samples")),
+                str(tables.count_cell(row.failures, f"{path}.failures")),
                 formats.MISSING if used is None else formats.megabytes(used),
-                escape(_short(tables.remark(document, row))),
+                escape(_short(tables.remark(report, row))),
             ]
         )
     more = "" if len(rows) == len(shown) else f"\n\n{len(rows) - len(shown)} more sizes are in report.json."
     text = _table(head, body, "rrrrrrrl") + more
-    summary = f"{formats.count(len(rows), 'measured size')} ({goal_text(document)}, intervals hold with 90%)"
+    summary = f"{formats.count(len(rows), 'measured size')} ({goal_text(report)}, intervals hold with 90%)"
     return [f"<details><summary>{escape(summary)}</summary>\n\n{text}\n\n</details>"]
 
 
-def _evidence(document: doc.Document) -> list[str]:
+def _evidence(report: RunReport) -> list[str]:
     """How we know: what was assumed, left undone, spent, restored."""
     lines: list[str] = []
-    for title, field in (("Warnings", "warnings"), ("Assumed", "assumptions"), ("Not done", "leftUndone")):
-        items = document.get(field) or []
+    for title, items in (
+        ("Warnings", report.warnings),
+        ("Assumed", report.assumptions),
+        ("Not done", report.left_undone),
+    ):
         if items:
-            lines += [f"**{title}**", "", *(f"- {escape(_short(str(item)))}" for item in items[:MOST_ITEMS]), ""]
-    outside = document.get("unmeasurable") or []
-    for entry in outside[:MOST_ITEMS]:
-        lines += [f"- Not measurable here: {formats.size_ranges(entry['memorySizesMb'])}: {escape(entry['reason'])}"]
-    if outside:
+            lines += [f"**{title}**", "", *(f"- {escape(_short(item))}" for item in items[:MOST_ITEMS]), ""]
+    for entry in report.unmeasurable[:MOST_ITEMS]:
+        lines += [f"- Not measurable here: {formats.size_ranges(entry.memory_sizes_mb)}: {escape(entry.reason)}"]
+    if report.unmeasurable:
         lines.append("")
-    invocations, spent = document.get("invocations"), document.get("spentUsd")
-    if invocations is not None and spent is not None:
-        cost = doc.at_most(document) + formats.money(spent, document.get("currency") or "USD")
-        reason = escape(_short(str(document.get("stoppedBecause") or "")))
-        asked_usd = (document.get("traffic") or {}).get("costUsd")
+    if report.function_arn is not None:
+        currency = doc.currency_of(report)
+        cost = doc.at_most(report) + formats.money(report.spent_usd, currency)
+        reason = "" if isinstance(report, Failure) else escape(_short(report.stopped_because or ""))
+        asked_usd = None if report.traffic is None else report.traffic.cost_usd
         metrics = f", and reading CloudWatch's metrics {formats.money(asked_usd)}" if asked_usd else ""
-        lines += [f"The run made {formats.count(invocations, 'invocation')}, which cost {cost}{metrics}. {reason}", ""]
-        fees = document.get("snapStart")
-        if fees:
-            usd = formats.money(fees["feesUsd"], document.get("currency") or "USD")
-            copies = f"{fees['copies']} {'copy' if fees['copies'] == 1 else 'copies'}"
-            restores = formats.count(fees["restores"], "restore")
+        made = formats.count(report.invocations, "invocation")
+        lines += [f"The run made {made}, which cost {cost}{metrics}. {reason}", ""]
+        fees = report.snap_start
+        if fees is not None:
+            usd = formats.money(fees.fees_usd, currency)
+            copies = f"{fees.copies} {'copy' if fees.copies == 1 else 'copies'}"
+            restores = formats.count(fees.restores, "restore")
             lines += [f"The copies had SnapStart: {usd} of it are the caches of {copies} and {restores}.", ""]
-    restored = document.get("restored")
-    if restored:
-        lines += [escape(restored_sentence(document)), ""]
-    request = doc.request_without_payload(document)
+    if report.restored is not None:
+        lines += [escape(restored_sentence(report)), ""]
+    request = doc.request_without_payload(report)
     if request:
         text = json.dumps(request, ensure_ascii=False)
         if len(text) <= MOST_REQUEST_CHARACTERS:
@@ -279,12 +285,11 @@ def _evidence(document: doc.Document) -> list[str]:
                 "```",
                 "",
             ]
-    versions = document.get("versions") or {}
-    run = f"Run `{_code(str(document.get('runId')))}`"
-    console = str((document.get("report") or {}).get("console") or "")
+    run = f"Run `{_code(report.run_id)}`"
+    console = report.report.get("console", "")
     if console.startswith("https://"):
         lines += [f"[This report in the S3 console](<{_address(console)}>), for those who may read the bucket.", ""]
-    lines.append(", ".join([run, *(f"{escape(str(name))} {escape(str(value))}" for name, value in versions.items())]))
+    lines.append(", ".join([run, *(f"{escape(name)} {escape(value)}" for name, value in report.versions.items())]))
     return ["<details><summary>How we know</summary>\n\n" + "\n".join(lines) + "\n\n</details>"]
 
 

@@ -7,6 +7,7 @@ import logging
 import re
 import textwrap
 
+from tuner.core.answer.report import Answer, RunReport
 from tuner.core.foreign_text import visible
 from tuner.report import document as doc
 from tuner.report import formats
@@ -22,25 +23,25 @@ _NAME = "Cost of a million invocations against the duration, a point for each me
 _EXPLANATION = "Each point is a memory size: further left is faster, lower is cheaper. Filled ones were measured."
 
 
-def render_svg(document: doc.Document) -> str:
+def render_svg(report: RunReport) -> str:
     """The verdict's sentence over the picture of cost against latency, as an SVG file of its own.
 
     It is light, has its own background and needs no style sheet: a wiki shows
     it as it is. The function's name and error texts are escaped.
 
     Args:
-        document: The content of report.json; a failed run's holds what is known.
+        report: How the run ended.
 
     Returns:
         The file; the sentence alone where nothing was measured that a picture could show.
     """
-    chart = _drawn(document)
-    message = verdict_message(document)
+    chart = _drawn(report)
+    message = verdict_message(report)
     lines = textwrap.wrap(plain(message.headline), _SENTENCE_CHARACTERS)
     explained = 72 + _SENTENCE_LINE * len(lines)
     top = explained + 22
     chart, chart_height = _placed(chart, top) if chart else ("", 0.0)
-    source = textwrap.wrap(_source(document), _SOURCE_CHARACTERS, break_on_hyphens=False)
+    source = textwrap.wrap(_source(report), _SOURCE_CHARACTERS, break_on_hyphens=False)
     bottom = (top + chart_height if chart else explained) + 26
     height = bottom + 18 * len(source)
     source_lines = "".join(
@@ -48,7 +49,7 @@ def render_svg(document: doc.Document) -> str:
         f"{_text(line)}</text>"
         for number, line in enumerate(source)
     )
-    name, sentence = _text(doc.function_name(document)), _text(plain(message.headline))
+    name, sentence = _text(doc.function_name(report)), _text(plain(message.headline))
     sentence_lines = "".join(
         f'<text x="{_MARGIN}" y="{76 + _SENTENCE_LINE * number}" font-size="17" fill="{LIGHT["ink"]}">'
         f"{_text(line)}</text>"
@@ -73,9 +74,9 @@ def render_svg(document: doc.Document) -> str:
     )
 
 
-def _drawn(document: doc.Document) -> str:
+def _drawn(report: RunReport) -> str:
     """The picture of cost against latency; empty where there is nothing to draw or it cannot be drawn."""
-    spec = tradeoff_spec(document, WIDE)
+    spec = tradeoff_spec(report, WIDE) if isinstance(report, Answer) else None
     if spec is None:
         return ""
     try:
@@ -105,10 +106,10 @@ def _text(text: str) -> str:
     return html.escape(visible(text))
 
 
-def _source(document: doc.Document) -> str:
-    where = "measured on this machine, not in AWS" if document.get("where") == "local" else "measured in AWS"
-    parts = [goal_text(document), f"{formats.count(document.get('invocations') or 0, 'invocation')} {where}"]
-    if document.get("finishedAt"):
-        parts.append(formats.moment(str(document["finishedAt"])))
-    whole = ["Lambda Tuner", *parts, f"run {document.get('runId')}"]
+def _source(report: RunReport) -> str:
+    where = "measured on this machine, not in AWS" if report.where == "local" else "measured in AWS"
+    parts = [goal_text(report), f"{formats.count(report.invocations, 'invocation')} {where}"]
+    if report.finished_at:
+        parts.append(formats.moment(report.finished_at))
+    whole = ["Lambda Tuner", *parts, f"run {report.run_id}"]
     return " · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in whole)

@@ -8,15 +8,15 @@ them with the field of the document that it came from.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import assert_never
 
-from tuner.core.model import DEFAULT_TOLERANCE
+from tuner.core.answer.report import Answer, DryRun, Failure, InvocationRow, KnownRun, RunReport
+from tuner.core.answer.verdicts import Tone, facts_of
+from tuner.core.model import LatencyGoal
 from tuner.report import document as doc
 from tuner.report import formats, tables
-
-Tone = Literal["good", "caution", "bad", "neutral"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,376 +77,381 @@ def plain(sentence: Sentence) -> str:
     return "".join(piece if isinstance(piece, str) else piece.text for piece in sentence)
 
 
-def verdict_message(document: doc.Document) -> Message:
-    """The verdict of a run in words, whatever became of it.
+def verdict_message(report: RunReport) -> Message:
+    """The verdict of a run in words, whatever became of it."""
+    match report:
+        case Failure():
+            return _failed(report)
+        case DryRun():
+            return _dry_run(report)
+        case Answer():
+            message = _answered(report)
+            failed = failure_sentence(report)
+            return replace(message, support=((failed,), *message.support)) if failed else message
+        case _:
+            assert_never(report)
 
-    A document that names neither verdict nor error is one of a run that ended
-    before it knew anything, and is said to be that.
+
+def _answered(report: Answer) -> Message:
+    if facts_of(report.verdict).change == "if it is worth it" and doc.keeps_another(report):
+        return _kept(report)
+    match report.verdict:
+        case "GOAL_MET":
+            return _goal_met(report, _goal(report))
+        case "GOAL_NOT_MET":
+            return _goal_not_met(report, _goal(report))
+        case "UNCERTAIN":
+            return _uncertain(report, _goal(report))
+        case "NO_GOAL":
+            return _no_goal(report)
+        case _:
+            assert_never(report.verdict)
+
+
+def _goal(report: Answer) -> LatencyGoal:
+    """The goal that a verdict speaks of.
+
+    Raises:
+        ValueError: The report has none.
     """
-    if doc.is_failed(document):
-        return _failed(document)
-    verdict = document.get("verdict")
-    if verdict == "DRY_RUN":
-        return _dry_run(document)
-    wording = {"GOAL_MET": _goal_met, "GOAL_NOT_MET": _goal_not_met, "UNCERTAIN": _uncertain, "NO_GOAL": _no_goal}
-    if not document.get("recommended") or verdict not in wording:
-        return Message(
-            "No answer", "caution", ("The run ended before there was an answer; what it measured until then is below.",)
-        )
-    kept = verdict in ("GOAL_MET", "NO_GOAL") and doc.keeps_another(document)
-    message = _kept(document) if kept else wording[str(verdict)](document)
-    failed = failure_sentence(document)
-    return replace(message, support=((failed,), *message.support)) if failed else message
+    if report.goal is None:
+        raise ValueError(f"the verdict is {report.verdict}, and there is no goal")
+    return report.goal
 
 
-def failure_sentence(document: doc.Document) -> str:
+def failure_sentence(report: Answer) -> str:
     """How often the function's own code failed, and at which of the sizes that matter; empty if it never did."""
-    ran = [row for row in document.get("observations") or [] if row["outcome"] in ("ok", "function_error")]
+    ran = [row for row in report.observations if row.invocation.outcome in ("ok", "function_error")]
 
-    def counted(rows: Sequence[Mapping[str, Any]]) -> str:
-        failed = sum(row["outcome"] == "function_error" for row in rows)
+    def counted(rows: Sequence[InvocationRow]) -> str:
+        failed = sum(row.invocation.outcome == "function_error" for row in rows)
         return f"{failed} of {len(rows)}" if failed else ""
 
     if not counted(ran):
         return ""
     where = ""
-    for word, size in (("today's", document.get("current")), ("the recommended", document.get("recommended"))):
-        count = counted([row for row in ran if doc.same_configuration(row, size)])
-        if count and not (word != "today's" and doc.same_configuration(document.get("current"), size)):
-            where += f", {count} at {word} {doc.size_of(size or {})}"
+    for word, size in (("today's", report.current), ("the recommended", report.recommended)):
+        if size is None or (word != "today's" and doc.same(report.current, size)):
+            continue
+        count = counted([row for row in ran if row.candidate == size.candidate])
+        where += f", {count} at {word} {size.candidate}" if count else ""
     return f"The function failed in {counted(ran)} invocations{where}; the warnings say where and how."
 
 
-def percentile_phrase(document: doc.Document, which: str, *, strong: bool = False, bounds: bool = True) -> Sentence:
+def percentile_phrase(report: Answer, which: doc.Role, *, strong: bool = False) -> Sentence:
     """``modelled p95 of 212 ms (200–225)`` of one of the named configurations.
 
     The word "modelled" stands wherever the samples cannot carry the percentile.
     """
-    key = doc.latency_key(document)
-    configuration = document.get(which)
-    duration = doc.duration_of(configuration, key)
-    if not configuration or not duration:
+    key = doc.latency_key(report)
+    row = doc.named(report, which)
+    duration = None if row is None else row.duration_ms.get(key)
+    if row is None or duration is None:
         return (f"unknown {key}",)
-    modelled = "modelled " if doc.is_modelled(configuration, key) else ""
-    path = f"{which}.durationMs.{key}"
-    figure = Figure(formats.milliseconds(duration["estimate"]), f"{path}.estimate", duration["estimate"], strong)
-    if not bounds:
-        return (f"{modelled}{key} of ", figure)
+    modelled = "modelled " if doc.is_modelled(row, key) else ""
+    figure = _milliseconds(duration.estimate, f"{which}.durationMs.{key}.estimate", strong=strong)
     return (f"{modelled}{key} of ", figure, f" ({formats.milliseconds_range(duration)})")
 
 
-def size_text(document: doc.Document, configuration: doc.Configuration) -> str:
-    """``1,024 MB``, with the architecture where more than one is in the space."""
-    text = formats.megabytes(configuration["memoryMb"])
-    return f"{text} {configuration['architecture']}" if len(doc.architectures_of(document)) > 1 else text
-
-
-def goal_text(document: doc.Document) -> str:
+def goal_text(report: KnownRun) -> str:
     """``p95 ≤ 300 ms``, or that there is none."""
-    goal = doc.goal_of(document)
-    return f"p{goal['percentile']:g} ≤ {formats.limit(goal['limitMs'])}" if goal else "no latency goal"
+    goal = report.goal
+    return f"p{goal.percentile:g} ≤ {formats.limit(goal.limit_ms)}" if goal else "no latency goal"
 
 
-def restored_sentence(document: doc.Document) -> str:
+def restored_sentence(report: KnownRun) -> str:
     """What was checked after the run, in one sentence; empty where nothing was."""
-    restored = document.get("restored")
-    if not restored:
+    restored = report.restored
+    if restored is None:
         return ""
-    removed, remaining = restored.get("removed") or [], restored.get("remaining") or []
-    changed = [str(item["what"]) for item in restored.get("checks") or [] if not item.get("same")]
-    not_compared = restored.get("notCompared") or []
-    unread = f" Not compared, as it could not be read: {', '.join(map(str, not_compared))}." if not_compared else ""
-    nothing_left = f"Nothing is left behind: {formats.count(len(removed), 'temporary function')} removed"
-    if not remaining and not changed:
+    changed = [check.what for check in restored.checks if not check.same]
+    not_compared = ", ".join(restored.not_compared)
+    unread = f" Not compared, as it could not be read: {not_compared}." if not_compared else ""
+    nothing_left = f"Nothing is left behind: {formats.count(len(restored.removed), 'temporary function')} removed"
+    if not restored.remaining and not changed:
         return f"{nothing_left}, the function under test is as it was.{unread}"
-    changes = [str(item["sentence"]) for item in restored.get("changes") or []]
-    if not remaining and changes:
-        return f"{nothing_left}. {' '.join(changes)}{unread}"
+    if not restored.remaining and restored.changes:
+        return f"{nothing_left}. {' '.join(change.sentence for change in restored.changes)}{unread}"
     problems = []
-    if remaining:
-        problems.append(f"could not be removed: {', '.join(map(str, remaining))}")
+    if restored.remaining:
+        problems.append(f"could not be removed: {', '.join(restored.remaining)}")
     if changed:
         problems.append(f"differs from before the run: {', '.join(changed)}")
     return f"Please check: {'; '.join(problems)}."
 
 
-def drift_sentence(document: doc.Document) -> str:
-    """Whether durations changed while the run went on; empty where the document does not say."""
-    if "drift" not in document:
+def drift_sentence(report: KnownRun) -> str:
+    """Whether durations changed while the run went on; empty where the report does not say."""
+    drift = report.drift if isinstance(report, Answer) else "unknown"
+    if drift == "unknown":
         return ""
-    drift = document["drift"]
     if drift is None:
         return "Drift could not be looked for: no size was measured in two rounds."
     compared = (
-        f"late invocations took {drift['ratio']:.2f} times as long as early ones at the same size "
-        f"({drift['low']:.2f} to {drift['high']:.2f}, {formats.count(drift['sizes'], 'size')})"
+        f"late invocations took {drift.ratio:.2f} times as long as early ones at the same size "
+        f"({drift.low:.2f} to {drift.high:.2f}, {formats.count(drift.sizes, 'size')})"
     )
-    if drift["found"]:
+    if drift.found:
         return f"Durations drifted while the run went on: {compared}. The intervals are widened by it."
     return f"No drift was found while the run went on: {compared}."
 
 
-def traffic_sentence(document: doc.Document) -> str:
+def traffic_sentence(report: KnownRun) -> str:
     """What production looks like beside what was measured; empty where nobody asked CloudWatch."""
-    traffic = document.get("traffic")
-    if not traffic:
+    traffic = report.traffic
+    if traffic is None:
         return ""
-    percentiles = [
-        f"{key} {formats.milliseconds(value)}" for key, value in traffic["durationMs"].items() if value is not None
-    ]
+    seen = (("p50", traffic.duration_ms.p50), ("p95", traffic.duration_ms.p95))
+    percentiles = [f"{key} {formats.milliseconds(value)}" for key, value in seen if value is not None]
     durations = f", with {' and '.join(percentiles)} at the memory size that it had" if percentiles else ""
     return (
-        f"In production CloudWatch counted {formats.count(traffic['invocations'], 'invocation')} in "
-        f"{formats.count(traffic['days'], 'day')}{durations}; initialisation is not in it."
+        f"In production CloudWatch counted {formats.count(traffic.invocations, 'invocation')} in "
+        f"{formats.count(traffic.days, 'day')}{durations}; initialisation is not in it."
     )
 
 
-def _size(document: doc.Document, which: str) -> Figure:
-    configuration = document[which]
-    return Figure(size_text(document, configuration), f"{which}.memoryMb", configuration["memoryMb"], strong=True)
+def _milliseconds(duration_ms: float, path: str, *, strong: bool = False) -> Figure:
+    return Figure(formats.milliseconds(duration_ms), path, duration_ms, strong)
 
 
-def _cost(document: doc.Document, which: str, *, strong: bool = False) -> Figure:
-    cost = doc.estimate_of((document.get(which) or {}).get("costPerMillionUsd"))
+def _size(report: Answer, which: doc.Role) -> Figure:
+    row = doc.named(report, which)
+    if row is None:
+        return Figure("an unknown size")
+    return Figure(doc.size_text(report, row.candidate), f"{which}.memoryMb", row.candidate.memory_mb, strong=True)
+
+
+def _cost(report: Answer, which: doc.Role, *, strong: bool = False) -> Figure:
+    row = doc.named(report, which)
+    cost = None if row is None else row.cost_per_million_usd
     if cost is None:
         return Figure("an unknown amount")
-    text = formats.money(cost, document.get("currency") or "USD")
-    return Figure(text, f"{which}.costPerMillionUsd.estimate", cost, strong)
+    text = formats.money(cost.estimate, doc.currency_of(report))
+    return Figure(text, f"{which}.costPerMillionUsd.estimate", cost.estimate, strong)
 
 
-def _limit(document: doc.Document) -> Figure:
-    goal = document["goal"]
-    return Figure(formats.limit(goal["limitMs"]), "goal.limitMs", goal["limitMs"])
+def _limit(goal: LatencyGoal) -> Figure:
+    return Figure(formats.limit(goal.limit_ms), "goal.limitMs", goal.limit_ms)
 
 
-def _here(document: doc.Document) -> str:
-    return " on this machine" if document.get("where") == "local" else ""
+def _here(report: KnownRun) -> str:
+    return " on this machine" if report.where == "local" else ""
 
 
-def _probability(told: tuple[str, float] | None, *, strong: bool = True) -> Figure:
-    """A probability as a figure, by where it stands in the document."""
-    if told is None:
+def _probability(known: tuple[str, float] | None, *, strong: bool = True) -> Figure:
+    """A probability as a figure, by where it stands in the report."""
+    if known is None:
         return Figure("unknown")
-    path, ratio = told
+    path, ratio = known
     return Figure(formats.probability(ratio), path, ratio, strong)
 
 
-def _goal_is_met(document: doc.Document, which: str) -> Sentence:
-    return (" The probability that it meets the goal is ", _probability(doc.goal_probability(document, which)), ".")
+def _goal_is_met(report: Answer, which: doc.Role) -> Sentence:
+    return (" The probability that it meets the goal is ", _probability(doc.goal_probability(report, which)), ".")
 
 
-def _best_without_goal(document: doc.Document) -> Sentence:
+def _best_without_goal(report: Answer) -> Sentence:
     """How sure it is that nothing better was missed, where there is no goal."""
-    confidence = document.get("confidence")
-    if confidence is None:
-        return ()
-    tolerance = (document.get("request") or {}).get("tolerance")
+    tolerance = report.request.get("tolerance")
     margin = f"{formats.percent(tolerance)} " if tolerance else ""
-    better = _STRATEGIES[doc.strategy_of(document)].better
+    better = _STRATEGIES[doc.strategy_of(report)].better
     than = f"more than {margin}{better}" if margin else f"{better} by more than the tolerance"
-    return (f" The probability that no size is {than} is ", _probability(("confidence", confidence)), ".")
+    return (f" The probability that no size is {than} is ", _probability(("confidence", report.confidence)), ".")
 
 
-def _cost_comparison(document: doc.Document) -> Sentence:
+def _cost_comparison(report: Answer) -> Sentence:
     """A million invocations now and then; one amount alone where there is nothing to compare."""
-    saving = document.get("savingRatio")
-    current = document.get("current")
-    same = doc.same_configuration(current, document.get("recommended"))
-    if saving is None or same or doc.is_infeasible(current or {}):
-        return ("a million invocations cost ", _cost(document, "recommended", strong=True))
+    saving = report.saving_ratio
+    if saving is None or not _can_compare(report):
+        return ("a million invocations cost ", _cost(report, "recommended", strong=True))
     return (
         "a million invocations cost ",
-        _cost(document, "recommended", strong=True),
+        _cost(report, "recommended", strong=True),
         " instead of ",
-        _cost(document, "current"),
+        _cost(report, "current"),
         ", ",
         Figure(formats.change(saving), "savingRatio", saving, strong=True),
-        tables.saving_bounds(document),
+        tables.saving_bounds(report),
     )
 
 
-def _duration_comparison(document: doc.Document, ending: str = "") -> Sentence:
+def _duration_comparison(report: Answer, ending: str = "") -> Sentence:
     """The recommended size's duration, and how it compares with today's: a saving has its price in latency.
 
     Args:
-        document: The content of report.json.
+        report: The run's answer.
         ending: What closes the comparison, where there is one.
     """
-    told = percentile_phrase(document, "recommended", strong=True)
-    compared = _against_today(document)
-    return (*told, ", ", *compared, ending) if compared else told
+    phrase = percentile_phrase(report, "recommended", strong=True)
+    compared = _against_today(report)
+    return (*phrase, ", ", *compared, ending) if compared else phrase
 
 
-def _against_today(document: doc.Document) -> Sentence:
+def _can_compare(report: Answer) -> bool:
+    """Whether today's configuration can be used, and is not the recommended one."""
+    current = report.current
+    usable = current is None or current.infeasible_reason is None
+    return usable and not doc.same(current, report.recommended)
+
+
+def _against_today(report: Answer) -> Sentence:
     """``58% longer than today's modelled 134 ms``; empty where there is nothing to compare, or no clear difference."""
-    key = doc.latency_key(document)
-    current = document.get("current")
-    now, then = (doc.duration_of(document.get(which), key) for which in ("current", "recommended"))
+    key, current = doc.latency_key(report), report.current
+    now, then = doc.durations_of(report, key)
     difference = tables.duration_difference(now, then)
-    same = doc.same_configuration(current, document.get("recommended"))
-    if not now or same or doc.is_infeasible(current or {}) or difference in ("", tables.NO_CLEAR_DIFFERENCE):
+    unclear = difference in ("", tables.NO_CLEAR_DIFFERENCE)
+    if current is None or now is None or unclear or not _can_compare(report):
         return ()
     than = "as" if difference.endswith(" long") else "than"
-    whose = "the assumed size's" if (current or {}).get("assumed") else "today's"
-    modelled = " modelled" if doc.is_modelled(current or {}, key) else ""
-    today = Figure(formats.milliseconds(now["estimate"]), f"current.durationMs.{key}.estimate", now["estimate"])
+    whose = "the assumed size's" if current.assumed else "today's"
+    modelled = " modelled" if doc.is_modelled(current, key) else ""
+    today = _milliseconds(now.estimate, f"current.durationMs.{key}.estimate")
     return (Figure(difference, strong=True), f" {than} {whose}{modelled} ", today)
 
 
-def _in_exchange(document: doc.Document) -> tuple[Sentence, ...]:
+def _in_exchange(report: Answer) -> tuple[Sentence, ...]:
     """What the best size would cost, and how its duration compares, where that is not part of the verdict."""
-    if doc.same_configuration(document.get("current"), document.get("recommended")):
+    if doc.same(report.current, report.recommended):
         return ()
-    compared = _against_today(document)
-    slower: Sentence = (f"; {doc.latency_key(document)}: ", *compared) if compared else ()
-    return (("At ", _size(document, "recommended"), " ", *_cost_comparison(document), *slower, "."),)
+    compared = _against_today(report)
+    slower: Sentence = (f"; {doc.latency_key(report)}: ", *compared) if compared else ()
+    return (("At ", _size(report, "recommended"), " ", *_cost_comparison(report), *slower, "."),)
 
 
-def _change_opening(document: doc.Document, keep: str) -> Sentence:
+def _change_opening(report: Answer, keep: str) -> Sentence:
     """``Change the memory size from 3,008 MB to 1,024 MB``, or *keep* where it stays."""
-    current, recommended = document.get("current"), document["recommended"]
-    if doc.same_configuration(current, recommended):
-        return ("Keep ", _size(document, "recommended"), keep)
+    current, recommended = report.current, report.recommended
+    if doc.same(current, recommended):
+        return ("Keep ", _size(report, "recommended"), keep)
     if not current:
-        return ("Use ", _size(document, "recommended"))
-    if current.get("assumed"):
-        return ("Use ", _size(document, "recommended"), " rather than the assumed ", _size(document, "current"))
+        return ("Use ", _size(report, "recommended"))
+    if current.assumed:
+        return ("Use ", _size(report, "recommended"), " rather than the assumed ", _size(report, "current"))
     what = "the memory size"
-    if current["architecture"] != recommended["architecture"]:
+    if current.candidate.architecture != recommended.candidate.architecture:
         what = "memory size and architecture"
-    return (f"Change {what} from ", _size(document, "current"), " to ", _size(document, "recommended"))
+    return (f"Change {what} from ", _size(report, "current"), " to ", _size(report, "recommended"))
 
 
-def _monthly(document: doc.Document) -> tuple[Sentence, ...]:
+def _monthly(report: Answer) -> tuple[Sentence, ...]:
     """The saving in a month; nothing where the traffic is unknown."""
-    invocations = doc.monthly_invocations(document)
-    now = doc.estimate_of((document.get("current") or {}).get("costPerMillionUsd"))
-    then = doc.estimate_of((document.get("recommended") or {}).get("costPerMillionUsd"))
-    if not invocations or now is None or then is None:
+    invocations = doc.monthly_invocations(report)
+    now = None if report.current is None else report.current.cost_per_million_usd
+    then = report.recommended.cost_per_million_usd
+    if not invocations or now is None or then is None or doc.same(report.current, report.recommended):
         return ()
-    if doc.same_configuration(document.get("current"), document.get("recommended")):
-        return ()
-    currency = document.get("currency") or "USD"
-    monthly = document.get("monthly") or {}
-    now_usd = monthly.get("currentUsd") or now * invocations / 1_000_000
-    then_usd = monthly.get("recommendedUsd") or then * invocations / 1_000_000
+    currency, monthly = doc.currency_of(report), report.monthly
+    now_usd = (monthly and monthly.current_usd) or now.estimate * invocations / 1_000_000
+    then_usd = (monthly and monthly.recommended_usd) or then.estimate * invocations / 1_000_000
     difference = now_usd - then_usd
     counted = f"{formats.count(invocations, 'invocation')} a month"
-    if monthly.get("source") == "cloudwatch":
+    if monthly is not None and monthly.source == "cloudwatch":
         counted = f"the {counted} that CloudWatch counts"
     return (
         (
-            f"At {counted} {'a change would cost' if doc.keeps_another(document) else 'that is'} ",
+            f"At {counted} {'a change would cost' if doc.keeps_another(report) else 'that is'} ",
             Figure(formats.money(abs(difference), currency), strong=True),
             f" {'less' if difference >= 0 else 'more'} a month "
             f"({formats.money(then_usd, currency)} instead of {formats.money(now_usd, currency)}), before free tier"
-            f"{'' if (document.get('request') or {}).get('savingsPlanDiscount') else ' and savings plans'}.",
+            f"{'' if report.request.get('savingsPlanDiscount') else ' and savings plans'}.",
         ),
     )
 
 
-def _production(document: doc.Document) -> tuple[Sentence, ...]:
+def _production(report: Answer) -> tuple[Sentence, ...]:
     """What CloudWatch says of production, beside what was measured at today's size; nothing where it is not known."""
-    traffic = document.get("traffic")
-    if not traffic:
+    traffic, current = report.traffic, report.current
+    if traffic is None:
         return ()
-    durations = traffic.get("durationMs") or {}
     seen: list[str | Figure] = []
     measured: list[str | Figure] = []
-    for key in ("p50", "p95"):
-        duration_ms, here = durations.get(key), doc.duration_of(document.get("current"), key)
-        if duration_ms is not None:
-            figure = Figure(formats.milliseconds(duration_ms), f"traffic.durationMs.{key}", duration_ms)
-            seen += [f", {key} ", figure]
-            if here:
-                path = f"current.durationMs.{key}.estimate"
-                word = "modelled " if doc.is_modelled(document["current"], key) else ""
-                figure = Figure(formats.milliseconds(here["estimate"]), path, here["estimate"])
-                measured += ["" if not measured else ", ", f"{word}{key} ", figure]
+    for key, duration_ms in (("p50", traffic.duration_ms.p50), ("p95", traffic.duration_ms.p95)):
+        if duration_ms is None:
+            continue
+        seen += [f", {key} ", _milliseconds(duration_ms, f"traffic.durationMs.{key}")]
+        if current is not None and (here := current.duration_ms.get(key)):
+            word = "modelled " if doc.is_modelled(current, key) else ""
+            figure = _milliseconds(here.estimate, f"current.durationMs.{key}.estimate")
+            measured += ["" if not measured else ", ", f"{word}{key} ", figure]
     beside: Sentence = (" (here, at today's size: ", *measured, ")") if measured else ()
-    count = Figure(
-        formats.count(round(traffic["invocations"]), "invocation"), "traffic.invocations", traffic["invocations"]
-    )
-    return ((f"Production in the last {traffic['days']} days: ", count, *seen, *beside, "."),)
+    count = Figure(formats.count(round(traffic.invocations), "invocation"), "traffic.invocations", traffic.invocations)
+    return ((f"Production in the last {traffic.days} days: ", count, *seen, *beside, "."),)
 
 
-def _current_misses(document: doc.Document) -> tuple[Sentence, ...]:
+def _current_misses(report: Answer) -> tuple[Sentence, ...]:
     """What is wrong with today's size: it cannot be used, misses the goal, or meets it too improbably."""
-    goal, current = doc.goal_of(document), document.get("current")
-    if not goal or not current or doc.same_configuration(current, document.get("recommended")):
+    goal, current = report.goal, report.current
+    if not goal or not current or doc.same(current, report.recommended):
         return ()
-    word = "The assumed " if current.get("assumed") else "Today's "
-    if doc.is_infeasible(current):
-        return ((word, _size(document, "current"), f" cannot be used: {current['infeasibleReason']}."),)
-    duration = doc.duration_of(current, doc.latency_key(document))
-    if duration and duration["estimate"] > goal["limitMs"]:
-        missing = percentile_phrase(document, "current")
-        return ((word, _size(document, "current"), " misses it with a ", *missing, "."),)
-    if doc.decision_of(document).get("reason") != "misses_goal":
+    word = "The assumed " if current.assumed else "Today's "
+    if current.infeasible_reason is not None:
+        return ((word, _size(report, "current"), f" cannot be used: {current.infeasible_reason}."),)
+    duration = current.duration_ms.get(doc.latency_key(report))
+    if duration and duration.estimate > goal.limit_ms:
+        missing = percentile_phrase(report, "current")
+        return ((word, _size(report, "current"), " misses it with a ", *missing, "."),)
+    if doc.decision_reason_of(report) != "misses_goal":
         return ()
-    met = _probability(doc.goal_probability(document, "current"), strong=False)
-    return ((word, _size(document, "current"), " meets it with a probability of only ", met, f"{_asked(document)}."),)
+    met = _probability(doc.goal_probability(report, "current"), strong=False)
+    return ((word, _size(report, "current"), " meets it with a probability of only ", met, f"{_asked(report)}."),)
 
 
-def _asked(document: doc.Document) -> str:
-    asked = (document.get("request") or {}).get("confidence")
+def _asked(report: Answer) -> str:
+    asked = report.request.get("confidence")
     return f", where {formats.percent(asked)} was asked for" if asked else ""
 
 
-def _worth(document: doc.Document) -> Sentence:
+def _worth(report: Answer) -> Sentence:
     """What a change would be worth, beside the tolerance."""
-    worth = doc.decision_of(document).get("worthRatio")
-    tolerance = (document.get("request") or {}).get("tolerance")
+    decision = doc.decision_of(report)
+    worth = None if decision is None else decision.worth_ratio
+    tolerance = report.request.get("tolerance")
     limit = f"the tolerance of {formats.percent(tolerance)}" if tolerance is not None else "the tolerance"
     if worth is None or worth < 0.005:
         return ("A change would be worth nothing.",)
     figure = Figure(formats.percent(worth), "decision.worthRatio", worth)
-    if worth > (DEFAULT_TOLERANCE if tolerance is None else tolerance):
+    if worth > doc.tolerance_of(report):
         return ("A change may be worth ", figure, " of the cost, but it is not clear that it saves anything.")
     return ("A change would be worth ", figure, f" of the cost, no more than {limit}.")
 
 
-def keep_sentence(document: doc.Document) -> str | None:
+def keep_sentence(report: Answer) -> str | None:
     """Why today's size is kept although another one is the best; None where it is not."""
-    if not doc.keeps_another(document):
+    if not doc.keeps_another(report):
         return None
-    keep = ("Keep ", _size(document, "current"), "; the best size is ", _size(document, "recommended"), ". ")
-    return plain((*keep, *_worth(document)))
+    keep = ("Keep ", _size(report, "current"), "; the best size is ", _size(report, "recommended"), ". ")
+    return plain((*keep, *_worth(report)))
 
 
-def _kept(document: doc.Document) -> Message:
+def _kept(report: Answer) -> Message:
     """Today's size stays, though another one is the best by a little."""
-    goal = doc.goal_of(document)
-    key = doc.latency_key(document)
-    now, then = (doc.duration_of(document.get(which), key) for which in ("current", "recommended"))
-    difference = tables.duration_difference(now, then)
-    cost: Sentence = ("a million invocations cost ", _cost(document, "current", strong=True), ".")
-    phrase = percentile_phrase(document, "current", strong=True)
-    headline: Sentence = ("Keep ", _size(document, "current"), f"{_here(document)}: a ", *phrase)
+    goal = report.goal
+    difference = tables.duration_difference(*doc.durations_of(report, doc.latency_key(report)))
+    cost: Sentence = ("a million invocations cost ", _cost(report, "current", strong=True), ".")
+    phrase = percentile_phrase(report, "current", strong=True)
+    headline: Sentence = ("Keep ", _size(report, "current"), f"{_here(report)}: a ", *phrase)
     best: Sentence = (
-        "The best size is ", _size(document, "recommended"), ", with a ", *percentile_phrase(document, "recommended"),
-        f", {difference}" if difference else "", "; ", *_cost_comparison(document), ".",
+        "The best size is ", _size(report, "recommended"), ", with a ", *percentile_phrase(report, "recommended"),
+        f", {difference}" if difference else "", "; ", *_cost_comparison(report), ".",
     )  # fmt: skip
     if goal:
-        met = _probability(doc.goal_probability(document, "current"))
-        asked = (document.get("request") or {}).get("confidence")
-        short = asked is not None and (doc.goal_probability(document, "current") or ("", 1.0))[1] < asked
-        meets = (" meets the goal of ", _limit(document), " with a probability of ", met)
-        headline = (*headline, *meets, f"{_asked(document)}, and " if short else ", and ", *cost)
-        best = (*best, *_goal_is_met(document, "recommended"))
+        met = _probability(doc.goal_probability(report, "current"))
+        asked = report.request.get("confidence")
+        short = asked is not None and (doc.goal_probability(report, "current") or ("", 1.0))[1] < asked
+        meets = (" meets the goal of ", _limit(goal), " with a probability of ", met)
+        headline = (*headline, *meets, f"{_asked(report)}, and " if short else ", and ", *cost)
+        best = (*best, *_goal_is_met(report, "recommended"))
     else:
         headline = (*headline, ", and ", *cost, " No latency goal was asked for.")
-        best = (*best, *_best_without_goal(document))
-    label = "Goal met" if goal else _STRATEGIES[doc.strategy_of(document)].label
-    support = (best, _worth(document), *_monthly(document), *_production(document), *_rests_on(document))
-    return Message(label, "good", headline, (*support, *_local(document)))
+        best = (*best, *_best_without_goal(report))
+    label = "" if goal else _STRATEGIES[doc.strategy_of(report)].label
+    return _message(report, headline, (best, _worth(report)), label=label)
 
 
-def _safer(document: doc.Document) -> tuple[Sentence, ...]:
-    safer = document.get("safer")
-    if not safer:
+def _safer(report: Answer) -> tuple[Sentence, ...]:
+    if report.safer is None:
         return ()
-    probability = safer.get("goalProbability")
+    probability = report.safer.goal_probability
     reaches = (
         (
             " meets the goal with a probability of ",
@@ -458,27 +463,26 @@ def _safer(document: doc.Document) -> tuple[Sentence, ...]:
     return (
         (
             "On the safe side: ",
-            _size(document, "safer"),
+            _size(report, "safer"),
             *reaches,
             ", a ",
-            *percentile_phrase(document, "safer"),
+            *percentile_phrase(report, "safer"),
             " and ",
-            _cost(document, "safer"),
+            _cost(report, "safer"),
             " per million invocations.",
         ),
     )
 
 
-def _stopped(document: doc.Document) -> tuple[Sentence, ...]:
+def _stopped(report: Answer) -> tuple[Sentence, ...]:
     """Why the search did not go on until it was sure."""
-    reason = document.get("stoppedBecause")
-    return ((str(reason),),) if reason else ()
+    return ((report.stopped_because,),) if report.stopped_because else ()
 
 
-def _local(document: doc.Document) -> tuple[Sentence, ...]:
-    if document.get("where") != "local":
+def _local(report: Answer) -> tuple[Sentence, ...]:
+    if report.where != "local":
         return ()
-    factor = document.get("anchorFactor")
+    factor = report.anchor_factor
     if factor:
         return (
             (
@@ -495,59 +499,52 @@ def _local(document: doc.Document) -> tuple[Sentence, ...]:
     )
 
 
-def _rests_on(document: doc.Document) -> tuple[Sentence, ...]:
+def _rests_on(report: Answer) -> tuple[Sentence, ...]:
     """That earlier runs are part of the answer; nothing where they are not."""
-    start = document.get("warmStart") or {}
-    if not start.get("used") or not start.get("samples"):
+    start = report.warm_start
+    if start is None or not start.used or not start.samples:
         return ()
-    count = Figure(formats.count(start["samples"], "warm invocation"), "warmStart.samples", start["samples"])
-    return (("The answer also rests on ", count, f" of earlier runs, the last of them {start.get('fromRunId')}."),)
+    count = Figure(formats.count(start.samples, "warm invocation"), "warmStart.samples", start.samples)
+    return (("The answer also rests on ", count, f" of earlier runs, the last of them {start.from_run_id}."),)
 
 
-def _goal_met(document: doc.Document) -> Message:
-    only = len(doc.configurations_of(document)) == 1
+def _goal_met(report: Answer, goal: LatencyGoal) -> Message:
+    only = len(doc.configurations_of(report)) == 1
     keep = ", the only size that was allowed" if only else ", the cheapest size that meets the goal"
     headline: Sentence = (
-        *_change_opening(document, keep),
+        *_change_opening(report, keep),
         ": a ",
-        *_duration_comparison(document, ","),
+        *_duration_comparison(report, ","),
         " meets the goal of ",
-        _limit(document),
-        f"{_here(document)}, and ",
-        *_cost_comparison(document),
+        _limit(goal),
+        f"{_here(report)}, and ",
+        *_cost_comparison(report),
         ".",
-        *_goal_is_met(document, "recommended"),
+        *_goal_is_met(report, "recommended"),
     )
-    support = (
-        *_current_misses(document),
-        *_monthly(document),
-        *_production(document),
-        *_rests_on(document),
-        *_local(document),
-    )
-    return Message("Goal met", "good", headline, support)
+    support = (*_current_misses(report),)
+    return _message(report, headline, support)
 
 
-def _goal_not_met(document: doc.Document) -> Message:
-    goal = document["goal"]
-    rows = doc.configurations_of(document)
-    sizes = [int(row["memoryMb"]) for row in rows]
-    key = doc.latency_key(document)
-    duration = doc.duration_of(document["recommended"], key)
+def _goal_not_met(report: Answer, goal: LatencyGoal) -> Message:
+    rows = doc.configurations_of(report)
+    sizes = [row.candidate.memory_mb for row in rows]
+    key = doc.latency_key(report)
+    duration = report.recommended.duration_ms.get(key)
     excess: Sentence = ()
-    if duration and duration["estimate"] > goal["limitMs"]:
-        ratio = duration["estimate"] / goal["limitMs"]
-        over = f"{formats.milliseconds(duration['estimate'] - goal['limitMs'])} ({(ratio - 1) * 100:.0f}%) over"
+    if duration and duration.estimate > goal.limit_ms:
+        ratio = duration.estimate / goal.limit_ms
+        over = f"{formats.milliseconds(duration.estimate - goal.limit_ms)} ({(ratio - 1) * 100:.0f}%) over"
         excess = (f", {over if ratio < 2 else f'{formats.significant(ratio, 2)} times'} the goal",)
     opening = f"No memory size from {min(sizes):,} to {max(sizes):,} MB meets "
     fastest = duration and all(
-        other["estimate"] >= duration["estimate"]
+        other.estimate >= duration.estimate
         for row in rows
-        if not doc.is_infeasible(row) and (other := doc.duration_of(row, key))
+        if row.infeasible_reason is None and (other := row.duration_ms.get(key))
     )
     best: Sentence = (
         f"the {'fastest is' if fastest else 'cheapest of the fastest is'} ",
-        _size(document, "recommended"),
+        _size(report, "recommended"),
         " with a ",
     )
     if len(sizes) == 1:
@@ -555,27 +552,22 @@ def _goal_not_met(document: doc.Document) -> Message:
         best = ("it has a ",)
     headline: Sentence = (
         opening,
-        f"p{goal['percentile']:g} ≤ ",
-        _limit(document),
-        f"{_here(document)}: ",
+        f"p{goal.percentile:g} ≤ ",
+        _limit(goal),
+        f"{_here(report)}: ",
         *best,
-        *percentile_phrase(document, "recommended", strong=True),
+        *percentile_phrase(report, "recommended", strong=True),
         *excess,
         ". The probability that no size meets the goal is ",
-        _probability(doc.no_size_probability(document)),
+        _probability(doc.no_size_probability(report)),
         ".",
     )
     support = (
-        *_current_misses(document),
-        *_in_exchange(document),
-        *_monthly(document),
-        *_production(document),
-        *_rests_on(document),
-        *_local(document),
+        *_current_misses(report),
+        *_in_exchange(report),
     )
-    return Message(
-        "Goal not met",
-        "bad",
+    return _message(
+        report,
         headline,
         support,
         "Memory alone does not reach this goal, so it is not a reason to change the size: make the function do less "
@@ -583,151 +575,139 @@ def _goal_not_met(document: doc.Document) -> Message:
     )
 
 
-def _uncertain(document: doc.Document) -> Message:
-    goal = document["goal"]
-    met, none_meets = doc.goal_probability(document, "recommended"), doc.no_size_probability(document)
+def _uncertain(report: Answer, goal: LatencyGoal) -> Message:
+    met, none_meets = doc.goal_probability(report, "recommended"), doc.no_size_probability(report)
     opening: Sentence = (
-        f"{formats.count(document.get('invocations') or 0, 'invocation')} could not tell for sure: ",
-        _size(document, "recommended"),
+        f"{formats.count(report.invocations, 'invocation')} could not tell for sure: ",
+        _size(report, "recommended"),
         " is the best guess, with a ",
     )
     if met is not None and none_meets is not None and none_meets[1] > met[1]:
         opening = (
-            f"{'Probably' if none_meets[1] > 0.5 else 'Perhaps'} no size meets p{goal['percentile']:g} ≤ ",
-            _limit(document),
+            f"{'Probably' if none_meets[1] > 0.5 else 'Perhaps'} no size meets p{goal.percentile:g} ≤ ",
+            _limit(goal),
             " (probability ",
             _probability(none_meets),
-            f"), but {formats.count(document.get('invocations') or 0, 'invocation')} could not tell for sure: ",
-            _size(document, "recommended"),
+            f"), but {formats.count(report.invocations, 'invocation')} could not tell for sure: ",
+            _size(report, "recommended"),
             " is the best guess, with a ",
         )
     headline: Sentence = (
         *opening,
-        *percentile_phrase(document, "recommended", strong=True),
+        *percentile_phrase(report, "recommended", strong=True),
         " against the goal of ",
-        _limit(document),
-        f"{_here(document)}. The probability that it meets the goal is ",
+        _limit(goal),
+        f"{_here(report)}. The probability that it meets the goal is ",
         _probability(met),
-        f"{_asked(document)}.",
+        f"{_asked(report)}.",
     )
-    return Message(
-        "Uncertain",
-        "caution",
+    return _message(
+        report,
         headline,
         (
-            *_only_assumed(document, met),
-            *_safer(document),
-            *_stopped(document),
-            *_more_invocations(document),
-            *_current_misses(document),
-            *_in_exchange(document),
-            *_monthly(document),
-            *_production(document),
-            *_rests_on(document),
-            *_local(document),
+            *_only_assumed(report, met),
+            *_safer(report),
+            *_stopped(report),
+            *_more_invocations(report),
+            *_current_misses(report),
+            *_in_exchange(report),
         ),
-        _to_know_more(document),
+        _to_know_more(report),
     )
 
 
-def _only_assumed(document: doc.Document, met: tuple[str, float] | None) -> tuple[Sentence, ...]:
+def _only_assumed(report: Answer, met: tuple[str, float] | None) -> tuple[Sentence, ...]:
     """Why a probability that is high enough does not decide; nothing where it is not."""
-    asked = (document.get("request") or {}).get("confidence")
+    asked = report.request.get("confidence")
     if met is None or asked is None or met[1] < asked:
         return ()
     return (
         (
             f"That would be enough, but it rests on an assumed tail: too few invocations were made to see "
-            f"{doc.latency_key(document)} in them.",
+            f"{doc.latency_key(report)} in them.",
         ),
     )
 
 
-def _to_know_more(document: doc.Document) -> str:
+def _to_know_more(report: Answer) -> str:
     """What to do about an uncertain answer, by why the run ended and by what may be done meanwhile."""
-    ended_early = str(document.get("stoppedBecause") or "").startswith("You asked")
+    ended_early = report.stopped_because.startswith("You asked")
     more = "let it run to its end" if ended_early else "give it a larger budget (--max-invocations)"
     known = f"To know more, run it again and {more}; it starts from what was measured."
-    if document.get("safer"):
+    if report.safer is not None:
         return f"{known} To decide now, take the size on the safe side."
-    misses = doc.decision_of(document).get("reason") in ("misses_goal", "cannot_be_used")
+    misses = doc.decision_reason_of(report) in ("misses_goal", "cannot_be_used")
     return known if misses else f"{known} Until then this is not a reason to change the size."
 
 
-def _more_invocations(document: doc.Document) -> tuple[Sentence, ...]:
+def _more_invocations(report: Answer) -> tuple[Sentence, ...]:
     """What more invocations would buy; nothing where the run did not work it out."""
-    rows = document.get("moreInvocations") or []
+    rows = () if report.explanation is None else report.explanation.more_invocations
     if not rows:
         return ()
-    listed = ", ".join(
-        f"{formats.probability(row['verdictProbability'])} after {row['invocations']:,} more" for row in rows
-    )
+    listed = ", ".join(f"{formats.probability(row.verdict_probability)} after {row.invocations:,} more" for row in rows)
     return ((f"The probability that further invocations decide it: {listed}.",),)
 
 
-def _no_goal(document: doc.Document) -> Message:
-    only = len(doc.configurations_of(document)) == 1
-    strategy = _STRATEGIES[doc.strategy_of(document)]
+def _no_goal(report: Answer) -> Message:
+    only = len(doc.configurations_of(report)) == 1
+    strategy = _STRATEGIES[doc.strategy_of(report)]
     best = "the only size that was allowed" if only else strategy.best
     keep = f", {best}"
-    changed = not doc.same_configuration(document.get("current"), document["recommended"])
+    changed = not doc.same(report.current, report.recommended)
     headline: Sentence = (
-        *_change_opening(document, keep),
-        f", {best}{_here(document)}: " if changed else f"{_here(document)}: ",
-        *_cost_comparison(document),
+        *_change_opening(report, keep),
+        f", {best}{_here(report)}: " if changed else f"{_here(report)}: ",
+        *_cost_comparison(report),
         ", and it has a ",
-        *_duration_comparison(document),
+        *_duration_comparison(report),
         "; no latency goal was asked for.",
-        *_best_without_goal(document),
+        *_best_without_goal(report),
     )
-    return Message(
-        strategy.label,
-        "good",
-        headline,
-        (*_monthly(document), *_production(document), *_rests_on(document), *_local(document)),
-    )
+    return _message(report, headline, label=strategy.label)
 
 
-def _dry_run(document: doc.Document) -> Message:
-    estimate: Mapping[str, Any] = document.get("estimate") or {}
-    invocations, minutes = estimate.get("invocations") or 0, estimate.get("minutes") or 0
-    cost = estimate.get("costUsd") or 0.0
-    made = document.get("invocations") or 0
+def _message(
+    report: Answer, headline: Sentence, support: tuple[Sentence, ...] = (), next_step: str = "", *, label: str = ""
+) -> Message:
+    """The message of an answer: after what its verdict says, what each of them has."""
+    facts = facts_of(report.verdict)
+    support += (*_monthly(report), *_production(report), *_rests_on(report), *_local(report))
+    return Message(label or facts.label, facts.tone, headline, support, next_step)
+
+
+def _dry_run(report: DryRun) -> Message:
+    worst, made = report.estimate, report.invocations
     opening = f"Only {formats.count(made, 'invocation')} so far" if made else "Nothing was measured"
+    cost = formats.money(worst.cost_usd, doc.currency_of(report))
+    minutes = formats.count(math.ceil(worst.minutes), "minute")
     headline: Sentence = (
         f"{opening}, nothing was changed: this run would take at most ",
-        Figure(formats.count(invocations, "invocation"), "estimate.invocations", invocations, strong=True),
+        Figure(formats.count(worst.invocations, "invocation"), "estimate.invocations", worst.invocations, strong=True),
         ", ",
-        Figure(formats.money(cost, document.get("currency") or "USD"), "estimate.costUsd", cost, strong=True),
+        Figure(cost, "estimate.costUsd", worst.cost_usd, strong=True),
         " and ",
-        Figure(formats.count(math.ceil(minutes), "minute"), "estimate.minutes", minutes, strong=True),
-        f" to find the cheapest size with {goal_text(document)}{_here(document)}.",
+        Figure(minutes, "estimate.minutes", worst.minutes, strong=True),
+        f" to find the cheapest size with {goal_text(report)}{_here(report)}.",
     )
-    return Message("Dry run", "neutral", headline, (), "Start it again without the dry run to get an answer.")
+    facts = facts_of(report.verdict)
+    return Message(facts.label, facts.tone, headline, (), "Start it again without the dry run to get an answer.")
 
 
-def _failed(document: doc.Document) -> Message:
-    error: Mapping[str, Any] = document["error"]
-    message = str(error.get("message") or "No reason is known.").strip()
+def _failed(report: Failure) -> Message:
+    error, restored = report.error, report.restored
     headline: Sentence = (
         "The run failed: ",
-        Figure(message, "error.message", error.get("message"), strong=False),
+        Figure(error.message.strip() or "No reason is known.", "error.message", error.message),
     )
-    invocations = document.get("invocations")
     support: list[Sentence] = []
-    if invocations is not None:
-        spent = document.get("spentUsd")
-        cost = ""
-        if spent is not None:
-            cost = f", which cost {doc.at_most(document)}{formats.money(spent, document.get('currency') or 'USD')}"
-        support.append((f"It had made {formats.count(invocations, 'invocation')}{cost}.",))
-    restored = document.get("restored")
-    if restored and restored.get("complete"):
+    if report.function_arn is not None:
+        spent = f"{doc.at_most(report)}{formats.money(report.spent_usd, doc.currency_of(report))}"
+        support.append((f"It had made {formats.count(report.invocations, 'invocation')}, which cost {spent}.",))
+    if restored is not None and restored.complete:
         support.append(("The function is as it was, and nothing of the run is left.",))
-    elif restored and not restored.get("remaining"):
+    elif restored is not None and not restored.remaining:
         support.append(("Nothing of the run is left; somebody else changed the function meanwhile.",))
-    elif restored:
+    elif restored is not None:
         support.append(("Not everything of the run could be removed; see below what remains.",))
-    return Message(
-        f"Failed: {error.get('name') or 'unknown error'}", "bad", headline, tuple(support), str(error.get("hint") or "")
-    )
+    return Message(f"Failed: {error.name}", "bad", headline, tuple(support), error.hint)

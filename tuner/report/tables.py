@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from tuner.core.answer.report import Answer, KnownRun
+from tuner.core.model import Alternative, ConfigurationEstimate, GoalAlternatives, Interval, Neighbour
 from tuner.report import document as doc
 from tuner.report import formats
 
@@ -43,214 +43,184 @@ class ComparisonRow:
 UNKNOWN = Cell(formats.MISSING)
 
 
-def duration_cell(configuration: doc.Configuration | None, key: str, path: str) -> Cell:
+def _milliseconds_cell(duration_ms: Interval | None, path: str, note: str = "") -> Cell:
+    if duration_ms is None:
+        return UNKNOWN
+    estimate = duration_ms.estimate
+    return Cell(
+        formats.milliseconds(estimate), formats.milliseconds_range(duration_ms), note, f"{path}.estimate", estimate
+    )
+
+
+def duration_cell(row: ConfigurationEstimate | None, key: str, path: str) -> Cell:
     """A warm duration with its interval, marked "modelled" where the samples cannot carry it."""
-    duration = doc.duration_of(configuration, key)
-    if configuration is None or duration is None:
+    if row is None:
         return UNKNOWN
-    return Cell(
-        formats.milliseconds(duration["estimate"]),
-        formats.milliseconds_range(duration),
-        "modelled" if doc.is_modelled(configuration, key) else "",
-        f"{path}.durationMs.{key}.estimate",
-        duration["estimate"],
-    )
+    modelled = "modelled" if doc.is_modelled(row, key) else ""
+    return _milliseconds_cell(row.duration_ms.get(key), f"{path}.durationMs.{key}", modelled)
 
 
-def alternative_duration_cell(document: doc.Document, choice: Mapping[str, Any], path: str) -> Cell:
+def alternative_duration_cell(alternatives: GoalAlternatives, choice: Alternative, path: str) -> Cell:
     """The duration of what would be recommended under another limit, with its interval."""
-    key = f"p{document['goalAlternatives']['percentile']:g}"
-    return Cell(
-        formats.milliseconds(choice["durationMs"]["estimate"]),
-        formats.milliseconds_range(choice["durationMs"]),
-        "modelled" if doc.is_modelled(choice, key) else "",
-        f"{path}.durationMs.estimate",
-        choice["durationMs"]["estimate"],
-    )
+    modelled = "modelled" if doc.is_modelled(choice, f"p{alternatives.percentile:g}") else ""
+    return _milliseconds_cell(choice.duration_ms, f"{path}.durationMs", modelled)
 
 
-def cost_cell(configuration: doc.Configuration | None, path: str, currency: str) -> Cell:
+def cost_cell(row: ConfigurationEstimate | Alternative | None, path: str, currency: str) -> Cell:
     """The cost of a million invocations with its interval."""
-    cost = (configuration or {}).get("costPerMillionUsd")
-    if configuration is None or not cost:
+    cost = None if row is None else row.cost_per_million_usd
+    if row is None or cost is None:
         return UNKNOWN
     return Cell(
-        formats.money(cost["estimate"], currency),
+        formats.money(cost.estimate, currency),
         formats.money_range(cost, currency),
-        "modelled" if not configuration.get("samples") else "",
+        "" if row.samples else "modelled",
         f"{path}.costPerMillionUsd.estimate",
-        cost["estimate"],
+        cost.estimate,
     )
 
 
-def cold_start_cell(configuration: doc.Configuration | None, path: str) -> Cell:
+def cold_start_cell(row: ConfigurationEstimate | None, path: str) -> Cell:
     """The initialisation that a cold start adds."""
-    cold = (configuration or {}).get("coldStartMs")
-    if not cold:
-        return UNKNOWN
-    return Cell(
-        formats.milliseconds(cold["estimate"]),
-        formats.milliseconds_range(cold),
-        "",
-        f"{path}.coldStartMs.estimate",
-        cold["estimate"],
-    )
+    return _milliseconds_cell(None if row is None else row.cold_start_ms, f"{path}.coldStartMs")
 
 
-def probability_cell(configuration: doc.Configuration | None, path: str) -> Cell:
+def probability_cell(row: ConfigurationEstimate | Neighbour | None, path: str) -> Cell:
     """The probability that a configuration meets the goal; unknown where it cannot be used."""
-    probability = (configuration or {}).get("goalProbability")
-    if probability is None or doc.is_infeasible(configuration or {}):
+    if row is None or row.goal_probability is None:
         return UNKNOWN
-    return Cell(formats.probability(probability), path=f"{path}.goalProbability", value=probability)
+    if isinstance(row, ConfigurationEstimate) and row.infeasible_reason is not None:
+        return UNKNOWN
+    return Cell(formats.probability(row.goal_probability), path=f"{path}.goalProbability", value=row.goal_probability)
 
 
-def extra_cost_cell(neighbour: Mapping[str, Any], path: str) -> Cell:
+def extra_cost_cell(neighbour: Neighbour, path: str) -> Cell:
     """What another size costs against the recommended one, with its interval."""
-    extra = neighbour.get("extraCostRatio")
-    if not extra:
+    extra = neighbour.extra_cost_ratio
+    if extra is None:
         return UNKNOWN
-    low, high = (f"{extra[bound] * 100:+.0f}" for bound in ("low", "high"))
     return Cell(
-        f"{extra['estimate'] * 100:+.0f}%",
-        f"{low} to {high}",
+        f"{extra.estimate * 100:+.0f}%",
+        f"{extra.low * 100:+.0f} to {extra.high * 100:+.0f}",
         path=f"{path}.extraCostRatio.estimate",
-        value=extra["estimate"],
+        value=extra.estimate,
     )
 
 
-def count_cell(configuration: doc.Configuration | None, field: str, path: str) -> Cell:
-    """A count of a configuration, a dash where it is unknown."""
-    number = (configuration or {}).get(field)
-    if number is None:
-        return UNKNOWN
-    return Cell(f"{number:,}", path=f"{path}.{field}", value=number)
+def count_cell(count: int | None, path: str) -> Cell:
+    """A count, a dash where it is unknown."""
+    return UNKNOWN if count is None else Cell(f"{count:,}", path=path, value=count)
 
 
-def comparison(document: doc.Document) -> list[ComparisonRow]:
+def comparison(report: KnownRun) -> list[ComparisonRow]:
     """Current and recommended configuration side by side: durations, cold start, cost, month, goal.
 
     Empty where there is nothing recommended, or today's size cannot be used:
     what a model says of it is nothing to compare with.
     """
-    current, recommended = document.get("current"), document.get("recommended")
-    if not recommended or (current and doc.is_infeasible(current)):
+    if not isinstance(report, Answer):
         return []
-    currency = document.get("currency") or "USD"
+    current, recommended = report.current, report.recommended
+    if current is not None and current.infeasible_reason is not None:
+        return []
+    currency = doc.currency_of(report)
+    now, then = "current", "recommended"
     rows = [
         ComparisonRow(
             f"Duration {key}, warm",
-            duration_cell(current, key, "current"),
-            duration_cell(recommended, key, "recommended"),
-            duration_difference(doc.duration_of(current, key), doc.duration_of(recommended, key)),
+            duration_cell(current, key, now),
+            duration_cell(recommended, key, then),
+            duration_difference(*doc.durations_of(report, key)),
         )
-        for key in doc.percentile_keys(document)
+        for key in doc.percentile_keys(report)
     ]
-    rows.append(
-        ComparisonRow(
-            "Cold start, on top",
-            cold_start_cell(current, "current"),
-            cold_start_cell(recommended, "recommended"),
-            duration_difference((current or {}).get("coldStartMs"), recommended.get("coldStartMs")),
-        )
-    )
-    rows.append(
-        ComparisonRow(
-            "Cost per million",
-            cost_cell(current, "current", currency),
-            cost_cell(recommended, "recommended", currency),
-            cost_difference(document),
-        )
-    )
-    rows.extend(monthly_row(document, currency))
-    if doc.goal_of(document):
-        rows.append(
-            ComparisonRow(
-                "Chance of meeting the goal",
-                probability_cell(current, "current"),
-                probability_cell(recommended, "recommended"),
-            )
-        )
-    rows.append(
-        ComparisonRow(
-            "Warm samples", count_cell(current, "samples", "current"), count_cell(recommended, "samples", "recommended")
-        )
-    )
-    return rows
+    colder = duration_difference(None if current is None else current.cold_start_ms, recommended.cold_start_ms)
+    cells = cold_start_cell(current, now), cold_start_cell(recommended, then)
+    rows.append(ComparisonRow("Cold start, on top", *cells, colder))
+    cells = cost_cell(current, now, currency), cost_cell(recommended, then, currency)
+    rows.append(ComparisonRow("Cost per million", *cells, cost_difference(report)))
+    rows.extend(monthly_row(report, currency))
+    if report.goal:
+        cells = probability_cell(current, now), probability_cell(recommended, then)
+        rows.append(ComparisonRow("Chance of meeting the goal", *cells))
+    samples = None if current is None else current.samples
+    cells = count_cell(samples, "current.samples"), count_cell(recommended.samples, "recommended.samples")
+    return [*rows, ComparisonRow("Warm samples", *cells)]
 
 
-def monthly_row(document: doc.Document, currency: str) -> list[ComparisonRow]:
+def monthly_row(report: Answer, currency: str) -> list[ComparisonRow]:
     """What a month costs now and then; empty where the traffic is unknown."""
-    invocations = doc.monthly_invocations(document)
+    invocations = doc.monthly_invocations(report)
     if not invocations:
         return []
-    monthly = document.get("monthly")
+    monthly = report.monthly
+    known = (None, None) if monthly is None else (monthly.current_usd, monthly.recommended_usd)
     cells = []
-    for which in ("current", "recommended"):
-        told = (monthly or {}).get(f"{which}Usd")
-        if told is not None:
-            cells.append(Cell(formats.money(told, currency), path=f"monthly.{which}Usd", value=told))
-            continue
-        cost = doc.estimate_of((document.get(which) or {}).get("costPerMillionUsd"))
-        cells.append(UNKNOWN if cost is None else Cell(formats.money(cost * invocations / 1_000_000, currency)))
+    for row, usd, role in zip((report.current, report.recommended), known, ("current", "recommended"), strict=True):
+        cost = None if row is None else row.cost_per_million_usd
+        if usd is not None:
+            cells.append(Cell(formats.money(usd, currency), path=f"monthly.{role}Usd", value=usd))
+        elif cost is not None:
+            cells.append(Cell(formats.money(cost.estimate * invocations / 1_000_000, currency)))
+        else:
+            cells.append(UNKNOWN)
     return [ComparisonRow("Cost per month", cells[0], cells[1])]
 
 
-def cost_difference(document: doc.Document) -> str:
+def cost_difference(report: Answer) -> str:
     """The saving with its bounds, or that it is no clear difference."""
-    saving = document.get("savingRatio")
-    return "" if saving is None else formats.change(saving) + saving_bounds(document)
+    saving = report.saving_ratio
+    return "" if saving is None else formats.change(saving) + saving_bounds(report)
 
 
-def saving_bounds(document: doc.Document) -> str:
+def saving_bounds(report: Answer) -> str:
     """What stands behind the saving for its bounds; nothing where it is about the same.
 
     The bounds are those of the two costs' ratio, which are closer than those
     of each: a slow hour makes both sizes more expensive.
     """
-    if abs(document.get("savingRatio") or 0.0) < 0.005:
+    if abs(report.saving_ratio or 0.0) < 0.005:
         return ""
-    bounds = (document.get("decision") or {}).get("savingRatio")
-    if bounds:
-        return formats.change_bounds(bounds["low"], bounds["high"])
-    one, other = ((document.get(which) or {}).get("costPerMillionUsd") for which in ("current", "recommended"))
+    bounds = None if report.decision is None else report.decision.saving_ratio
+    if bounds is not None:
+        return formats.change_bounds(bounds.low, bounds.high)
+    one = None if report.current is None else report.current.cost_per_million_usd
+    other = report.recommended.cost_per_million_usd
     return f", {NO_CLEAR_DIFFERENCE}" if one and other and _overlap(one, other) else ""
 
 
-def duration_difference(one: Mapping[str, float] | None, other: Mapping[str, float] | None) -> str:
+def duration_difference(one: Interval | None, other: Interval | None) -> str:
     """How a duration changes from one configuration to the other; intervals that overlap carry no difference."""
-    if not one or not other or not one["estimate"]:
+    if one is None or other is None or not one.estimate:
         return ""
-    if _overlap(one, other):
-        return NO_CLEAR_DIFFERENCE
-    return formats.duration_change(other["estimate"] / one["estimate"])
+    return NO_CLEAR_DIFFERENCE if _overlap(one, other) else formats.duration_change(other.estimate / one.estimate)
 
 
-def _overlap(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    return one["low"] <= other["high"] and other["low"] <= one["high"]
+def _overlap(one: Interval, other: Interval) -> bool:
+    return one.low <= other.high and other.low <= one.high
 
 
-def measured_rows(document: doc.Document) -> list[tuple[int, doc.Configuration]]:
+def measured_rows(report: KnownRun) -> list[tuple[int, ConfigurationEstimate]]:
     """Configurations at which anything was invoked, and those with a role, with their index in ``configurations``."""
-    named = [document.get(which) for which in ("recommended", "current", "safer")]
+    roles = [doc.named(report, "recommended"), doc.named(report, "current"), doc.named(report, "safer")]
     return [
         (index, row)
-        for index, row in enumerate(doc.configurations_of(document))
-        if doc.was_tried(row) or doc.is_infeasible(row) or any(doc.same_configuration(row, one) for one in named)
+        for index, row in enumerate(doc.configurations_of(report))
+        if doc.was_tried(row) or row.infeasible_reason is not None or any(doc.same(row, one) for one in roles)
     ]
 
 
-def remark(document: doc.Document, configuration: doc.Configuration) -> str:
+def remark(report: Answer, row: ConfigurationEstimate) -> str:
     """What a configuration is to the reader: today's, recommended, safer, infeasible."""
     words = []
-    if doc.same_configuration(configuration, document.get("recommended")):
-        words.append(doc.pick_word(document))
-    if doc.same_configuration(configuration, document.get("current")):
-        words.append(doc.current_word(document))
-    if doc.same_configuration(configuration, document.get("safer")):
+    if doc.same(row, report.recommended):
+        words.append(doc.pick_word(report))
+    if doc.same(row, report.current):
+        words.append(doc.current_word(report))
+    if doc.same(row, report.safer):
         words.append("safer")
-    if words and not doc.was_tried(configuration) and not doc.is_infeasible(configuration):
+    if words and not doc.was_tried(row) and row.infeasible_reason is None:
         words.append("not measured")
-    if doc.is_infeasible(configuration):
-        words.append(str(configuration["infeasibleReason"]))
+    if row.infeasible_reason is not None:
+        words.append(row.infeasible_reason)
     return ", ".join(words)

@@ -6,16 +6,16 @@ does not import it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tuner.core.answer.report import Answer, RunReport
 from tuner.core.foreign_text import visible
+from tuner.core.model import ConfigurationEstimate, Interval
 from tuner.report import change, formats, tables
 from tuner.report import document as doc
-from tuner.report.sentences import Sentence, goal_text, restored_sentence, size_text, verdict_message
+from tuner.report.sentences import Sentence, goal_text, restored_sentence, verdict_message
 
 STYLES = {"good": "green", "caution": "yellow", "bad": "red", "neutral": "cyan"}
 MOST_ROWS = 12
@@ -25,7 +25,7 @@ MOST_OF_LIMIT = 2.5
 """How much of the durations beyond the goal's limit is drawn: what matters happens around it."""
 
 
-def render_terminal(document: doc.Document, console: Console) -> None:
+def render_terminal(report: RunReport, console: Console) -> None:
     """Print the summary of a run.
 
     Fits 80 columns; colours and their absence (``NO_COLOR``, no terminal) are
@@ -33,15 +33,13 @@ def render_terminal(document: doc.Document, console: Console) -> None:
     neither console markup nor escape sequences in them have any effect.
 
     Args:
-        document: The content of report.json; a failed run's holds what is known.
+        report: How the run ended.
         console: Where to print.
     """
-    message = verdict_message(document)
+    message = verdict_message(report)
     style = STYLES[message.tone]
-    title = Text.assemble(
-        (visible(message.label), f"bold {style}"), "  ", (visible(doc.function_name(document)), "bold")
-    )
-    if document.get("where") == "local":
+    title = Text.assemble((visible(message.label), f"bold {style}"), "  ", (visible(doc.function_name(report)), "bold"))
+    if report.where == "local":
         title.append("  on this machine", style="dim")
     console.print()
     console.print(title)
@@ -50,19 +48,21 @@ def render_terminal(document: doc.Document, console: Console) -> None:
         console.print(_styled(sentence))
     if message.next_step:
         console.print(Text.assemble(("Next: ", "bold"), visible(message.next_step)))
-    measured = _measured(document)
+    answer = doc.answer_of(report)
+    measured = answer and _measured(answer)
     if (
-        measured is not None
+        answer
+        and measured
         and console.measure(measured, options=console.options.update(width=1000)).maximum > console.width
     ):
-        measured = _measured(document, bars=False)
-    for table in (_comparison(document), measured):
+        measured = _measured(answer, bars=False)
+    for table in (answer and _comparison(answer), measured):
         if table is not None:
             console.print()
             console.print(table)
-    for line in _notes(document):
+    for line in _notes(report):
         console.print(line)
-    found = change.snippets(document)
+    found = change.snippets(report)
     if found:
         console.print()
         console.print(Text(f"To set it ({found[0].tool}):", style="bold"))
@@ -70,13 +70,13 @@ def render_terminal(document: doc.Document, console: Console) -> None:
         for command in found[0].text.splitlines():
             console.print(Text(f"  {visible(command)}"), soft_wrap=True)
         console.print(Text("Or in your SAM or CloudFormation template:", style="bold"))
-        console.print(Text(f"  {visible(change.patch_command(document))}"), soft_wrap=True)
-    _files(document, console)
+        console.print(Text(f"  {visible(change.patch_command(report))}"), soft_wrap=True)
+    _files(report, console)
 
 
-def render_headline(document: doc.Document, console: Console) -> None:
+def render_headline(report: RunReport, console: Console) -> None:
     """Print the verdict in one sentence, unwrapped, and nothing else."""
-    message = verdict_message(document)
+    message = verdict_message(report)
     console.print(Text(f"{visible(message.label)}: ") + _styled(message.headline), soft_wrap=True)
 
 
@@ -94,16 +94,16 @@ def _new_table() -> Table:
     return Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim", pad_edge=False)
 
 
-def _comparison(document: doc.Document) -> Table | None:
-    rows = tables.comparison(document)
-    recommended, current = document.get("recommended"), document.get("current")
-    if not rows or not recommended or doc.same_configuration(recommended, current):
+def _comparison(answer: Answer) -> Table | None:
+    rows = tables.comparison(answer)
+    if not rows or doc.same(answer.recommended, answer.current):
         return None
     table = _new_table()
     table.add_column("")
-    now = doc.current_word(document)
-    table.add_column(f"{now}: {size_text(document, current)}" if current else now, justify="right")
-    table.add_column(f"{doc.pick_word(document)}: {size_text(document, recommended)}", justify="right")
+    now = doc.current_word(answer)
+    today = f"{now}: {doc.size_text(answer, answer.current.candidate)}" if answer.current else now
+    table.add_column(today, justify="right")
+    table.add_column(f"{doc.pick_word(answer)}: {doc.size_text(answer, answer.recommended.candidate)}", justify="right")
     table.add_column("")
     for row in rows:
         table.add_row(row.label, _cell(row.current, bounds=False), _cell(row.recommended, bounds=False), row.difference)
@@ -119,12 +119,12 @@ def _cell(cell: tables.Cell, *, bounds: bool = True) -> Text:
     return text
 
 
-def _shown_rows(document: doc.Document) -> list[tuple[int, doc.Configuration]]:
+def _shown_rows(answer: Answer) -> list[tuple[int, ConfigurationEstimate]]:
     """The measured sizes that fit: those with a role first, then evenly over the rest."""
-    rows = tables.measured_rows(document)
+    rows = tables.measured_rows(answer)
     if len(rows) <= MOST_ROWS:
         return rows
-    chosen = {index for index, row in rows if tables.remark(document, row) and not doc.is_infeasible(row)}
+    chosen = {index for index, row in rows if tables.remark(answer, row) and not row.infeasible_reason}
     step = len(rows) / MOST_ROWS
     for place in range(MOST_ROWS):
         if len(chosen) < MOST_ROWS:
@@ -132,16 +132,16 @@ def _shown_rows(document: doc.Document) -> list[tuple[int, doc.Configuration]]:
     return [(index, row) for index, row in rows if index in chosen]
 
 
-def _measured(document: doc.Document, *, bars: bool = True) -> Table | None:
+def _measured(answer: Answer, *, bars: bool = True) -> Table | None:
     """The measured sizes; without *bars* there is more room for what is remarked about them."""
-    rows = _shown_rows(document)
+    rows = _shown_rows(answer)
     if len(rows) < 2:
         return None
-    key = doc.latency_key(document)
-    currency = document.get("currency") or "USD"
-    dearest = max((doc.estimate_of(row.get("costPerMillionUsd")) or 0.0 for _, row in rows), default=0.0)
-    limit_ms = (doc.goal_of(document) or {}).get("limitMs")
-    largest_ms = max([limit_ms or 0.0, *((doc.duration_of(row, key) or {}).get("high", 0.0) for _, row in rows)])
+    key = doc.latency_key(answer)
+    currency = doc.currency_of(answer)
+    highest_usd = max((row.cost_per_million_usd.estimate for _, row in rows if row.cost_per_million_usd), default=0.0)
+    limit_ms = None if answer.goal is None else answer.goal.limit_ms
+    largest_ms = max([limit_ms or 0.0, *(row.duration_ms[key].high for _, row in rows if key in row.duration_ms)])
     if limit_ms is not None:
         largest_ms = min(largest_ms, MOST_OF_LIMIT * limit_ms)
     table = _new_table()
@@ -154,17 +154,16 @@ def _measured(document: doc.Document, *, bars: bool = True) -> Table | None:
     table.add_column("", overflow="fold")
     for index, row in rows:
         path = f"configurations.{index}"
-        cost = doc.estimate_of(row.get("costPerMillionUsd"))
-        recommended = doc.same_configuration(row, document.get("recommended"))
+        cost = row.cost_per_million_usd
         table.add_row(
-            size_text(document, row),
+            doc.size_text(answer, row.candidate),
             _cell(tables.duration_cell(row, key, path), bounds=False),
-            strip(doc.duration_of(row, key), limit_ms, largest_ms),
+            strip(row.duration_ms.get(key), limit_ms, largest_ms),
             _cell(tables.cost_cell(row, path, currency), bounds=False),
-            bar(0.0 if cost is None or not dearest else cost / dearest) if bars else "",
-            _cell(tables.count_cell(row, "samples", path)),
-            visible(tables.remark(document, row)),
-            style="bold" if recommended else "",
+            bar(0.0 if cost is None or not highest_usd else cost.estimate / highest_usd) if bars else "",
+            _cell(tables.count_cell(row.samples, f"{path}.samples")),
+            visible(tables.remark(answer, row)),
+            style="bold" if doc.same(row, answer.recommended) else "",
         )
     return table
 
@@ -183,33 +182,31 @@ def bar(ratio: float, width: int = BAR_WIDTH) -> str:
     return text.ljust(width)
 
 
-def strip(
-    duration: Mapping[str, float] | None, limit_ms: float | None, largest_ms: float, width: int = STRIP_WIDTH
-) -> str:
+def strip(duration_ms: Interval | None, limit_ms: float | None, largest_ms: float, width: int = STRIP_WIDTH) -> str:
     """A duration with its interval on a line that begins at 0, and the goal's limit on it.
 
     Args:
-        duration: ``estimate``, ``low`` and ``high`` in milliseconds; ``None``: only the limit.
+        duration_ms: ``None``: only the limit.
         limit_ms: The goal's limit; ``None``: there is no goal.
         largest_ms: What the line's end stands for; what lies beyond it is an arrow there.
         width: Characters.
 
     Example:
-        >>> strip({"estimate": 50, "low": 30, "high": 70}, 90, 100, 10)
+        >>> strip(Interval(50, 30, 70), 90, 100, 10)
         '   ──●── ┊'
     """
     cells = [" "] * width
 
-    def place(duration_ms: float) -> int:
-        return min(width - 1, max(0, int(duration_ms / largest_ms * width))) if largest_ms > 0 else 0
+    def place(at_ms: float) -> int:
+        return min(width - 1, max(0, int(at_ms / largest_ms * width))) if largest_ms > 0 else 0
 
-    if duration:
-        first, last = place(duration["low"]), place(duration["high"])
+    if duration_ms:
+        first, last = place(duration_ms.low), place(duration_ms.high)
         cells[first : last + 1] = "─" * (last + 1 - first)
     if limit_ms is not None:
         cells[place(limit_ms)] = "┊"
-    if duration:
-        cells[place(duration["estimate"])] = "●" if duration["estimate"] <= largest_ms else "▸"
+    if duration_ms:
+        cells[place(duration_ms.estimate)] = "●" if duration_ms.estimate <= largest_ms else "▸"
     return "".join(cells)
 
 
@@ -217,34 +214,31 @@ def _strip_title(limit_ms: float | None) -> str:
     return "" if limit_ms is None else "┊ goal"
 
 
-def _notes(document: doc.Document) -> list[Text]:
+def _notes(report: RunReport) -> list[Text]:
     lines: list[Text] = []
-    rows = tables.measured_rows(document)
-    if len(rows) > MOST_ROWS:
-        lines.append(
-            Text(f"{len(rows) - len(_shown_rows(document))} more measured sizes are in the report.", style="dim")
-        )
-    warnings = [*(document.get("warnings") or [])]
-    restored = document.get("restored")
-    if restored and not restored.get("complete"):
-        warnings.append(restored_sentence(document))
+    answer = doc.answer_of(report)
+    hidden = len(tables.measured_rows(answer)) - len(_shown_rows(answer)) if answer else 0
+    if hidden:
+        lines.append(Text(f"{hidden} more measured sizes are in the report.", style="dim"))
+    warnings = [*report.warnings]
+    if report.restored and not report.restored.complete:
+        warnings.append(restored_sentence(report))
     warnings.extend(
-        f"Not measurable here: {formats.size_ranges(entry['memorySizesMb'])}: {entry['reason']}."
-        for entry in document.get("unmeasurable") or []
+        f"Not measurable here: {formats.size_ranges(entry.memory_sizes_mb)}: {entry.reason}."
+        for entry in report.unmeasurable
     )
     if warnings:
         lines.append(Text())
-    lines.extend(Text.assemble(("! ", "yellow"), visible(str(warning))) for warning in warnings)
+    lines.extend(Text.assemble(("! ", "yellow"), visible(warning)) for warning in warnings)
     return lines
 
 
-def _files(document: doc.Document, console: Console) -> None:
-    invocations, spent = document.get("invocations"), document.get("spentUsd")
+def _files(report: RunReport, console: Console) -> None:
     console.print()
-    if invocations is not None and spent is not None and document.get("recommended"):
-        cost = doc.at_most(document) + formats.money(spent, document.get("currency") or "USD")
-        console.print(Text(f"{formats.count(invocations, 'invocation')}, {cost}, {goal_text(document)}", style="dim"))
-    files = document.get("report") or {}
-    for name in ("html", "markdown", "json", "svg", "console"):
-        if files.get(name):
-            console.print(Text(visible(f"{name:<9} {files[name]}")), soft_wrap=True)
+    if isinstance(report, Answer):
+        cost = doc.at_most(report) + formats.money(report.spent_usd, doc.currency_of(report))
+        used = f"{formats.count(report.invocations, 'invocation')}, {cost}, {goal_text(report)}"
+        console.print(Text(used, style="dim"))
+    for kind in ("html", "markdown", "json", "svg", "console"):
+        if kind in report.report:
+            console.print(Text(visible(f"{kind:<9} {report.report[kind]}")), soft_wrap=True)

@@ -12,14 +12,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, assert_never
 
-from tuner.core.model import DEFAULT_TOLERANCE
+from tuner.core.answer.report import Answer
+from tuner.core.answer.verdicts import GoalVerdict, facts_of
+from tuner.core.model import Alternative, GoalAlternatives, GoalStep
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.charts import tradeoff_spec
 from tuner.report.drawing import PHONE, WIDE, Frame
-from tuner.report.sentences import size_text
 
 OPENING, PROBABILITY, CONFIDENCE = "%opening", "%probability", "%confidence"
 """Slots of a sentence that each limit fills with its own words."""
@@ -27,14 +28,12 @@ OPENING, PROBABILITY, CONFIDENCE = "%opening", "%probability", "%confidence"
 Piece = tuple[str, bool]
 """A text of a sentence, and whether it is one of its main figures."""
 
-ZONES = {"GOAL_NOT_MET": "no size meets it", "UNCERTAIN": "not sure", "GOAL_MET": "met"}
-
 
 @dataclass(frozen=True, slots=True)
 class Zone:
     """Neighbouring limits under the same verdict, for the bar under the slider."""
 
-    verdict: str
+    verdict: GoalVerdict
     share: float
     """Of the slider's length, in percent."""
 
@@ -48,7 +47,7 @@ class Row:
     """
 
     index: int
-    choice: Mapping[str, Any]
+    choice: Alternative
     from_limit_ms: float
     to_limit_ms: float
     others_mb: tuple[int, ...]
@@ -70,41 +69,39 @@ class WhatIf:
     start_text: str
     sentence: tuple[Piece, ...]
     zones: tuple[Zone, ...]
-    zone_names: Mapping[str, str]
+    zone_names: Mapping[GoalVerdict, str]
     lowest: str
     highest: str
     has_goal: bool
     data: Mapping[str, Any]
 
 
-def what_if(document: doc.Document) -> WhatIf | None:
-    """What the page needs for other limits of the goal; None where the document has no alternatives."""
-    alternatives = document.get("goalAlternatives")
-    if not alternatives or not alternatives["steps"]:
+def what_if(answer: Answer) -> WhatIf | None:
+    """What the page needs for other limits of the goal; None where the answer has no alternatives."""
+    alternatives = answer.goal_alternatives
+    if alternatives is None or not alternatives.steps:
         return None
-    steps = alternatives["steps"]
-    goal = doc.goal_of(document)
-    own = next((index for index, step in enumerate(steps) if goal and step["limitMs"] == goal["limitMs"]), None)
+    steps, choices = alternatives.steps, alternatives.choices
+    own = next((i for i, step in enumerate(steps) if answer.goal and step.limit_ms == answer.goal.limit_ms), None)
     start = len(steps) - 1 if own is None else own
-    rows = _rows(document, alternatives)
-    sentences = [sentence_of(document, choice) for choice in alternatives["choices"]]
-    own_sentence = (
-        None if own is None else sentence_of(document, alternatives["choices"][steps[own]["choice"]], own=True)
-    )
+    rows = _rows(answer, alternatives)
+    key = f"p{alternatives.percentile:g}"
+    sentences = [sentence_of(answer, choice, key) for choice in choices]
+    own_sentence = None if own is None else sentence_of(answer, choices[steps[own].choice], key, own=True)
     zones = tuple(
         Zone(verdict, round(100 * len(list(group)) / len(steps), 2))
-        for verdict, group in groupby(alternatives["choices"][step["choice"]]["verdict"] for step in steps)
+        for verdict, group in groupby(choices[step.choice].verdict for step in steps)
     )
     return WhatIf(
         rows=tuple(rows),
         last=len(steps) - 1,
         start=start,
-        start_text=formats.limit(steps[start]["limitMs"]),
-        sentence=filled(document, own_sentence or sentences[steps[start]["choice"]], steps[start]),
+        start_text=formats.limit(steps[start].limit_ms),
+        sentence=filled(answer, own_sentence or sentences[steps[start].choice], steps[start]),
         zones=zones,
-        zone_names={verdict: label for verdict, label in ZONES.items() if any(z.verdict == verdict for z in zones)},
-        lowest=formats.limit(steps[0]["limitMs"]),
-        highest=formats.limit(steps[-1]["limitMs"]),
+        zone_names={zone.verdict: facts_of(zone.verdict).in_slider for zone in zones},
+        lowest=formats.limit(steps[0].limit_ms),
+        highest=formats.limit(steps[-1].limit_ms),
         has_goal=own is not None,
         data={
             "start": start,
@@ -112,35 +109,35 @@ def what_if(document: doc.Document) -> WhatIf | None:
             "own": own_sentence,
             "steps": [
                 [
-                    step["limitMs"],
-                    formats.limit(step["limitMs"]),
-                    step["choice"],
-                    opening(document, step),
-                    formats.probability(step["goalProbability"]),
-                    formats.probability(step["confidence"]),
+                    step.limit_ms,
+                    formats.limit(step.limit_ms),
+                    step.choice,
+                    opening(answer, step),
+                    formats.probability(step.goal_probability),
+                    formats.probability(step.confidence),
                 ]
                 for step in steps
             ],
             "choices": [
                 [
-                    choice["durationMs"]["estimate"],
-                    choice["costPerMillionUsd"]["estimate"],
-                    size_text(document, choice),
+                    choice.duration_ms.estimate,
+                    choice.cost_per_million_usd.estimate,
+                    doc.size_text(answer, choice.candidate),
                 ]
-                for choice in alternatives["choices"]
+                for choice in choices
             ],
             "rows": [row.last for row in rows],
-            "charts": [chart for frame in (WIDE, PHONE) if (chart := _chart(document, frame)) is not None],
+            "charts": [chart for frame in (WIDE, PHONE) if (chart := _chart(answer, frame)) is not None],
         },
     )
 
 
-def _rows(document: doc.Document, alternatives: Mapping[str, Any]) -> list[Row]:
+def _rows(answer: Answer, alternatives: GoalAlternatives) -> list[Row]:
     """The answers under every limit; neighbours that differ by no more than the tolerance are one row."""
-    tolerance = (document.get("request") or {}).get("tolerance", DEFAULT_TOLERANCE)
-    limits = Counter(step["choice"] for step in alternatives["steps"])
+    tolerance = doc.tolerance_of(answer)
+    limits = Counter(step.choice for step in alternatives.steps)
     groups: list[list[int]] = []
-    choices = alternatives["choices"]
+    choices = alternatives.choices
     for index, choice in enumerate(choices):
         if groups and all(_alike(choices[other], choice, tolerance) for other in groups[-1]):
             groups[-1].append(index)
@@ -149,116 +146,101 @@ def _rows(document: doc.Document, alternatives: Mapping[str, Any]) -> list[Row]:
     rows = []
     for group in groups:
         main = max(group, key=lambda index: limits[index])
-        sizes = {choices[index]["memoryMb"] for index in group} - {choices[main]["memoryMb"]}
+        sizes = {choices[index].candidate.memory_mb for index in group} - {choices[main].candidate.memory_mb}
         first, last = choices[group[0]], choices[group[-1]]
-        rows.append(Row(main, choices[main], first["fromLimitMs"], last["toLimitMs"], tuple(sorted(sizes)), group[-1]))
+        rows.append(Row(main, choices[main], first.from_limit_ms, last.to_limit_ms, tuple(sorted(sizes)), group[-1]))
     return rows
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any], tolerance: float) -> bool:
+def _alike(one: Alternative, other: Alternative, tolerance: float) -> bool:
     """Whether two answers come to the same: verdict, architecture, and cost and duration within the tolerance."""
-    if (one["verdict"], one["architecture"]) != (other["verdict"], other["architecture"]):
+    if (one.verdict, one.candidate.architecture) != (other.verdict, other.candidate.architecture):
         return False
-    pairs = ((one[field]["estimate"], other[field]["estimate"]) for field in ("costPerMillionUsd", "durationMs"))
-    return all(abs(a - b) <= tolerance * min(a, b) for a, b in pairs)
+    pairs = ((one.cost_per_million_usd, other.cost_per_million_usd), (one.duration_ms, other.duration_ms))
+    return all(abs(a.estimate - b.estimate) <= tolerance * min(a.estimate, b.estimate) for a, b in pairs)
 
 
-def opening(document: doc.Document, step: Mapping[str, Any]) -> str:
+def opening(answer: Answer, step: GoalStep) -> str:
     """How the sentence of a limit begins."""
-    goal = doc.goal_of(document)
-    limit = formats.limit(step["limitMs"])
-    if goal and goal["limitMs"] == step["limitMs"]:
+    limit = formats.limit(step.limit_ms)
+    if answer.goal and answer.goal.limit_ms == step.limit_ms:
         return f"With this run’s goal of {limit}"
     return f"If the limit were {limit}"
 
 
-def filled(document: doc.Document, sentence: tuple[Piece, ...], step: Mapping[str, Any]) -> tuple[Piece, ...]:
+def filled(answer: Answer, sentence: tuple[Piece, ...], step: GoalStep) -> tuple[Piece, ...]:
     """A choice's sentence with the words of one limit in its slots."""
     words = {
-        OPENING: opening(document, step),
-        PROBABILITY: formats.probability(step["goalProbability"]),
-        CONFIDENCE: formats.probability(step["confidence"]),
+        OPENING: opening(answer, step),
+        PROBABILITY: formats.probability(step.goal_probability),
+        CONFIDENCE: formats.probability(step.confidence),
     }
     return tuple((words.get(text, text), strong) for text, strong in sentence)
 
 
-def sentence_of(document: doc.Document, choice: Mapping[str, Any], *, own: bool = False) -> tuple[Piece, ...]:
+def sentence_of(answer: Answer, choice: Alternative, key: str, *, own: bool = False) -> tuple[Piece, ...]:
     """What a choice says, with slots for what differs from limit to limit.
 
-    At the run's *own* goal nobody is told that a run with such a goal would measure more.
+    Args:
+        answer: The run's.
+        choice: What would be recommended.
+        key: The goal's percentile, ``p95``.
+        own: Whether the limit is that of the run's goal: nobody is told that such a run would measure more.
     """
-    currency = document.get("currency") or "USD"
-    key = f"p{document['goalAlternatives']['percentile']:g}"
+    currency = doc.currency_of(answer)
     modelled = "a modelled " if doc.is_modelled(choice, key) else "a "
-    size = size_text(document, choice)
-    duration = (
-        (f"{modelled}{key} of ", False),
-        (formats.milliseconds(choice["durationMs"]["estimate"]), True),
-        (f" ({formats.milliseconds_range(choice['durationMs'])})", False),
-    )
-    cost = (
-        ("a million invocations cost ", False),
-        (formats.money(choice["costPerMillionUsd"]["estimate"], currency), True),
-        (f"{_saving(document, choice)}.{'' if own else _thin(choice, size)}", False),
-    )
-    if choice["verdict"] == "GOAL_NOT_MET":
-        return (
-            (OPENING, False),
-            (": ", False),
-            ("no memory size meets it", True),
-            (" (probability ", False),
-            (CONFIDENCE, False),
-            ("). The best is ", False),
-            (size, True),
-            (" with ", False),
-            *duration,
-            ("; ", False),
-            *cost,
-        )
-    if choice["verdict"] == "UNCERTAIN":
-        return (
-            (OPENING, False),
-            (": not sure. The best guess is ", False),
-            (size, True),
-            (" with ", False),
-            *duration,
-            (", which meets it with a probability of ", False),
-            (PROBABILITY, True),
-            ("; ", False),
-            *cost,
-        )
+    size = doc.size_text(answer, choice.candidate)
+    middle: tuple[Piece, ...]
+    match choice.verdict:
+        case "GOAL_NOT_MET":
+            middle = (
+                (": ", False),
+                ("no memory size meets it", True),
+                (" (probability ", False),
+                (CONFIDENCE, False),
+                ("). The best is ", False),
+                (size, True),
+                (" with ", False),
+            )
+        case "UNCERTAIN":
+            middle = ((": not sure. The best guess is ", False), (size, True), (" with ", False))
+        case "GOAL_MET":
+            middle = ((": use ", False), (size, True), (", with ", False))
+        case _:
+            assert_never(choice.verdict)
+    probable: tuple[Piece, ...] = ((", which meets it with a probability of ", False), (PROBABILITY, True))
     return (
         (OPENING, False),
-        (": use ", False),
-        (size, True),
-        (", with ", False),
-        *duration,
-        (", which meets it with a probability of ", False),
-        (PROBABILITY, True),
+        *middle,
+        (f"{modelled}{key} of ", False),
+        (formats.milliseconds(choice.duration_ms.estimate), True),
+        (f" ({formats.milliseconds_range(choice.duration_ms)})", False),
+        *(() if choice.verdict == "GOAL_NOT_MET" else probable),
         ("; ", False),
-        *cost,
+        ("a million invocations cost ", False),
+        (formats.money(choice.cost_per_million_usd.estimate, currency), True),
+        (f"{_saving(answer, choice)}.{'' if own else _thin(choice, size)}", False),
     )
 
 
-def _saving(document: doc.Document, choice: Mapping[str, Any]) -> str:
-    if doc.same_configuration(choice, document.get("current")):
+def _saving(answer: Answer, choice: Alternative) -> str:
+    if answer.current and choice.candidate == answer.current.candidate:
         return ", as today"
-    if choice["savingRatio"] is None or doc.is_infeasible(document.get("current") or {}):
+    if choice.saving_ratio is None or (answer.current and answer.current.infeasible_reason):
         return ""
-    return f", {formats.change(choice['savingRatio'])} than now".replace("about the same than", "about the same as")
+    return f", {formats.change(choice.saving_ratio)} than now".replace("about the same than", "about the same as")
 
 
-def _thin(choice: Mapping[str, Any], size: str) -> str:
-    if not choice["thin"]:
+def _thin(choice: Alternative, size: str) -> str:
+    if not choice.thin:
         return ""
-    samples = choice["samples"]
-    ran = f"ran only {formats.count(samples, 'time')} warm" if samples else "was not run"
+    ran = f"ran only {formats.count(choice.samples, 'time')} warm" if choice.samples else "was not run"
     return f" Few data: {size} {ran}; a run with such a goal would measure more there."
 
 
-def _chart(document: doc.Document, frame: Frame) -> dict[str, Any] | None:
+def _chart(answer: Answer, frame: Frame) -> dict[str, Any] | None:
     """Where numbers lie in the drawn picture of cost against latency, in a frame."""
-    spec = tradeoff_spec(document, frame)
+    spec = tradeoff_spec(answer, frame)
     if spec is None:
         return None
     layer = next(layer for layer in spec["layer"] if layer.get("encoding", {}).get("y", {}).get("field") == "cost")

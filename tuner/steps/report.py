@@ -102,18 +102,19 @@ def report(
     for rewriting in range(_MOST_REWRITINGS):
         told, entity_tag = _told(artifacts)
         if status is None and "error" in told:
-            found, document = decode(told), told
+            found = decode(told)
         else:
             ended = None if status == "UNKNOWN" and told and "error" not in told else status
             found = _found(artifacts, finished_at, ended, _reason(ended, failure, told))
-            document = encode(found)
-        artifacts.write_text("report.md", render_markdown(document))
-        artifacts.write_text("report.html", render_html(document))
-        artifacts.write_text("report.svg", render_svg(document))
+        artifacts.write_text("report.md", render_markdown(found))
+        artifacts.write_text("report.html", render_html(found))
+        artifacts.write_text("report.svg", render_svg(found))
         artifacts.bucket.write_json(index_key(artifacts.run_id), _index_row(found))
         _keep_latest(artifacts, found)
         try:
-            artifacts.bucket.write_unchanged(artifacts.key("report.json"), json_text(document).encode(), entity_tag)
+            artifacts.bucket.write_unchanged(
+                artifacts.key("report.json"), json_text(encode(found)).encode(), entity_tag
+            )
         except ChangedMeanwhile:
             if rewriting + 1 == _MOST_REWRITINGS:
                 raise

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.aws.artifacts import Artifacts
+from tuner.core.answer.night import read_night
 from tuner.core.run.bucket_layout import digest_key
 from tuner.report.digest import render_digest_html
 
@@ -30,8 +31,8 @@ def write_digest(
         "functions": [dict(row) for row in results],
         "skipped": [dict(row) for row in skipped],
     }
+    night = read_night(execution_name, started_at, results, skipped)
     page_key = digest_key(started_at[:10], "html")
     artifacts.write_json(digest_key(started_at[:10], "json"), digest)
-    artifacts.write(page_key, render_digest_html(digest).encode())
-    failed = sum(1 for row in results if row.get("error"))
-    return {"key": page_key, "tuned": len(results) - failed, "failed": failed, "skipped": len(skipped)}
+    artifacts.write(page_key, render_digest_html(night).encode())
+    return {"key": page_key, "tuned": len(night.tuned), "failed": len(night.failed), "skipped": len(night.skipped)}

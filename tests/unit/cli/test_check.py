@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -15,19 +15,18 @@ from tuner.cli.failures import UsageProblem
 from tuner.cli.follow import RunEnd
 from tuner.cli.runs import ExecutionStatus, Runs
 from tuner.core.answer.codec import execution_output
+from tuner.core.answer.report import Answer, RunReport
 
 
-def codes(document: dict[str, Any], limit_usd: float | None = None) -> list[int]:
+def codes(report: RunReport, limit_usd: float | None = None) -> list[int]:
     """The exit codes of everything found, the worst first."""
-    return [finding.code for finding in judge_with(limit_usd)(document)]
+    return [finding.code for finding in judge_with(limit_usd)(report)]
 
 
-def met(saving_ratio: float, goal_probability: float | None = 0.99) -> dict[str, Any]:
+def met(saving_ratio: float, goal_probability: float | None = 0.99) -> Answer:
     """A run whose goal is met, with today's size at some probability and the pick at some saving."""
-    document = copy.deepcopy(documents.goal_met())
-    document["savingRatio"] = saving_ratio
-    document["current"]["goalProbability"] = goal_probability
-    return documents.decided(document)
+    changes = {"savingRatio": saving_ratio, "current.goalProbability": goal_probability}
+    return documents.decided(documents.changed(documents.goal_met(), changes))
 
 
 def test_a_cheaper_size_is_found() -> None:
@@ -38,7 +37,7 @@ def test_a_cheaper_size_is_found() -> None:
 
 def test_what_lies_within_the_tolerance_is_right() -> None:
     """A saving that the run itself calls good enough is none to stop at."""
-    assert codes(met(documents.goal_met()["request"]["tolerance"])) == []
+    assert codes(met(documents.goal_met().request["tolerance"])) == []
 
 
 def test_today_may_miss_the_goal() -> None:
@@ -61,14 +60,14 @@ def test_a_size_that_meets_the_goal_as_surely_as_was_asked_is_right() -> None:
 def test_a_run_that_did_not_decide_is_judged_by_the_same_rule() -> None:
     """A stack of an earlier version answers without a decision: nothing passes because of that."""
     for saving, expected in ((0.4, [10]), (0.04, []), (-0.2, [])):
-        document = met(saving)
-        del document["decision"]
-        assert codes(document) == expected
+        assert codes(replace(met(saving), decision=None)) == expected
 
 
 def test_the_cost_limit() -> None:
     """12: today's size costs more than the limit; the sentence says what the other one would."""
-    cost = documents.goal_met()["current"]["costPerMillionUsd"]["estimate"]
+    current = documents.goal_met().current
+    assert current is not None
+    cost = documents.usd(current)
     assert codes(met(0.4), cost) == [10]
     assert codes(met(0.4), cost * 0.99) == [12, 10]
     assert "within it" in judge_with(cost * 0.99)(met(0.4))[0].sentence
@@ -118,18 +117,18 @@ class EndedRun:
             """There is no console."""
             return None
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.document = document
+    def __init__(self, ended: RunReport) -> None:
+        self.ended = ended
 
-    def report_document(self, run_id: str) -> dict[str, Any]:
+    def report(self, run_id: str) -> RunReport:
         """The report."""
-        return self.document
+        return self.ended
 
 
-def shown(document: dict[str, Any], presentation: Presentation) -> int:
+def shown(report: RunReport, presentation: Presentation) -> int:
     """Show how a run ended; gives the exit code."""
-    end = RunEnd(ExecutionStatus("SUCCEEDED", output=execution_output(document)), interrupted=False)
-    return show_end(cast(Runs, EndedRun(document)), "run-1", end, presentation)
+    end = RunEnd(ExecutionStatus("SUCCEEDED", output=execution_output(report)), interrupted=False)
+    return show_end(cast(Runs, EndedRun(report)), "run-1", end, presentation)
 
 
 def test_the_findings_are_shown_with_their_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,14 +153,15 @@ def test_quiet_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("asked", [True, False])
 def test_log_lines_are_shown_on_request(asked: bool, capsys: pytest.CaptureFixture[str]) -> None:
     """With --show-logs the end of the last failed invocation's log is on standard error, without escape sequences."""
-    document = met(0.4)
-    failed = {**document["observations"][0], "outcome": "function_error", "logTail": ["[ERROR] secret\x1b[2J"]}
-    document = {
-        **document,
-        "observations": [*document["observations"], failed],
-        "request": {**document["request"], "includeLogTail": asked},
-    }
-    shown(document, Presentation())
+    answer = met(0.4)
+    first = answer.observations[0]
+    failed = replace(first.invocation, outcome="function_error", log_tail=("[ERROR] secret\x1b[2J",))
+    report = replace(
+        answer,
+        observations=(*answer.observations, replace(first, invocation=failed)),
+        request={**answer.request, "includeLogTail": asked},
+    )
+    shown(report, Presentation())
     captured = capsys.readouterr()
     assert ("  [ERROR] secret" in captured.err) == asked
     assert "secret" not in captured.out

@@ -13,12 +13,13 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from tests.unit.report.documents import EXAMPLES
 from tuner import __version__
 from tuner.application import application_root
 from tuner.cli import failures
 from tuner.cli.app import app
 from tuner.cli.examples import examples
-from tuner.cli.failures import exit_code_of_error, exit_code_of_verdict, expected_errors, show_error
+from tuner.cli.failures import exit_code_of_error, exit_code_of_run, expected_errors, show_error
 
 RUNNER = CliRunner()
 SUBCOMMANDS = [
@@ -227,12 +228,12 @@ def test_the_workflow_of_the_documentation_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "code"),
-    [("GOAL_MET", 0), ("NO_GOAL", 0), ("DRY_RUN", 0), ("GOAL_NOT_MET", 3), ("UNCERTAIN", 5), ("nonsense", 4)],
+    ("name", "code"),
+    [("goal-met", 0), ("no-goal", 0), ("dry-run", 0), ("goal-not-met", 3), ("uncertain", 5), ("failed", 4)],
 )
-def test_exit_codes_of_verdicts(verdict: str, code: int) -> None:
-    """Each verdict has its exit code."""
-    assert exit_code_of_verdict(verdict) == code
+def test_exit_codes_of_runs(name: str, code: int) -> None:
+    """Each verdict has its exit code, and a run that failed."""
+    assert exit_code_of_run(EXAMPLES[name]()) == code
 
 
 def test_exit_codes_of_errors() -> None:

@@ -16,6 +16,7 @@ from tuner.cli.execute import Presentation, show_end
 from tuner.cli.follow import RunEnd
 from tuner.cli.github import annotation, without_commands
 from tuner.cli.runs import ExecutionStatus, Runs
+from tuner.core.answer.codec import execution_output
 
 CHECKED = Presentation(judge=judge_with(None))
 HOSTILE = "no\n::error title=forged::gone\r\n  ::stop-commands::x\n##[error]old, 100%"
@@ -88,10 +89,8 @@ def test_a_functions_text_forges_no_command(summary: Path, capsys: pytest.Captur
     """Neither in an annotation nor in what the terminal shows, whatever line it ends up on."""
     assert len(commands(annotation("error", HOSTILE, HOSTILE))) == 1
     assert annotation("error", HOSTILE, HOSTILE).count("\n") == 0
-    document = met(0.4)
-    document["warnings"] = [HOSTILE, "word " * 15 + "::add-mask::wrapped to its line's beginning"]
-    document["function"]["name"] = HOSTILE
-    shown(document, CHECKED)
+    warnings = [HOSTILE, "word " * 15 + "::add-mask::wrapped to its line's beginning"]
+    shown(documents.changed(met(0.4), {"warnings": warnings, "function.name": HOSTILE}), CHECKED)
     captured = capsys.readouterr()
     assert commands(captured.out) == []
     assert len(commands(captured.err)) == 1
@@ -141,7 +140,7 @@ def test_the_report_beside_the_run_says_what_was_found(tmp_path: Path) -> None:
             return b"as the run wrote it"
 
     document = met(0.4)
-    end = RunEnd(ExecutionStatus("SUCCEEDED", output=document), interrupted=False)
+    end = RunEnd(ExecutionStatus("SUCCEEDED", output=execution_output(document)), interrupted=False)
     show_end(cast(Runs, KeptRun(document)), "run-1", end, Presentation(out=tmp_path, judge=judge_with(1.0)))
     text = (tmp_path / "report.md").read_text()
     assert "**Check:**" in text

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 from tests.unit.report import documents
+from tests.unit.report.documents import changed
+from tuner.core.answer.report import Answer, RunReport
+from tuner.core.answer.verdicts import Verdict
 
 
-def made(document: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with fields changed at dotted paths, and the decision that follows from them."""
-    document = copy.deepcopy(document)
-    for path, value in changes.items():
-        *parents, last = path.split(".")
-        place = document
-        for parent in parents:
-            place = place[parent]
-        place[last] = value
-    return documents.decided(document) if document.get("recommended") and document.get("current") else document
+def made(report: Answer, changes: Mapping[str, Any]) -> Answer:
+    """The report with fields changed at dotted paths of its JSON, and the decision that follows from them."""
+    return documents.decided(documents.changed(report, changes))
 
 
-def small_step(goal: tuple[float, float] | None = (95, 300), verdict: str = "GOAL_MET") -> dict[str, Any]:
+def small_step(goal: tuple[float, float] | None = (95, 300), verdict: Verdict = "GOAL_MET") -> Answer:
     """Today's 512 MB beside 640 MB, which is a little better."""
     return documents.finished_run(
         goal=goal,
@@ -35,7 +30,7 @@ def small_step(goal: tuple[float, float] | None = (95, 300), verdict: str = "GOA
     )
 
 
-SITUATIONS: dict[str, dict[str, Any]] = {
+SITUATIONS: dict[str, RunReport] = {
     "met: change": documents.goal_met(),
     "met: today's is the best": documents.finished_run(recommended_mb=1024, current_mb=1024),
     "met: the only size": documents.one_size(),
@@ -45,16 +40,18 @@ SITUATIONS: dict[str, dict[str, Any]] = {
     "met: kept, a change gains a little": made(
         small_step(), {"savingRatio": 0.03, "current.goalProbability": 0.93, "probability.goalMet": 0.98}
     ),
-    "met: kept, a saving is not clear": {
-        **small_step(),
-        "savingRatio": 0.08,
-        "decision": {
-            "action": "keep",
-            "reason": "within_tolerance",
-            "worthRatio": 0.08,
-            "savingRatio": {"estimate": 0.08, "low": -0.02, "high": 0.17},
+    "met: kept, a saving is not clear": changed(
+        small_step(),
+        {
+            "savingRatio": 0.08,
+            "decision": {
+                "action": "keep",
+                "reason": "within_tolerance",
+                "worthRatio": 0.08,
+                "savingRatio": {"estimate": 0.08, "low": -0.02, "high": 0.17},
+            },
         },
-    },
+    ),
     "met: kept, today's is a little less sure than asked": made(
         small_step(), {"savingRatio": 0.01, "current.goalProbability": 0.88, "probability.goalMet": 0.98}
     ),
@@ -72,22 +69,20 @@ SITUATIONS: dict[str, dict[str, Any]] = {
         small_step(), {"current.assumed": True, "savingRatio": 0.01, "current.goalProbability": 0.95}
     ),
     "met: another architecture": documents.two_architectures(),
-    "met: today's is unknown": {**documents.goal_met(), "current": None, "savingRatio": None, "decision": None},
-    "met: with earlier runs": {
-        **documents.goal_met(),
-        "warmStart": {"used": True, "samples": 25, "fromRunId": "two-b", "reason": "", "ageDays": 1.0},
-    },
+    "met: today's is unknown": changed(documents.goal_met(), {"current": None, "savingRatio": None, "decision": ...}),
+    "met: with earlier runs": changed(
+        documents.goal_met(),
+        {"warmStart": {"used": True, "samples": 25, "fromRunId": "two-b", "reason": "", "ageDays": 1.0}},
+    ),
     "not met: the fastest": documents.goal_not_met(),
     "not met: the cheapest of the fastest": made(
         documents.goal_not_met(), {"recommended.durationMs.p95": {"estimate": 136.0, "low": 128.0, "high": 144.0}}
     ),
     "not met: far away": made(documents.goal_not_met(), {"goal.limitMs": 6}),
-    "not met: the only size": {
-        **documents.one_size(),
-        "verdict": "GOAL_NOT_MET",
-        "goal": {"percentile": 95, "limitMs": 300},
-        "confidence": 0.97,
-    },
+    "not met: the only size": changed(
+        documents.one_size(),
+        {"verdict": "GOAL_NOT_MET", "goal": {"percentile": 95, "limitMs": 300}, "confidence": 0.97},
+    ),
     "uncertain: it may meet the goal": made(documents.uncertain(), {"probability.noSizeMeets": 0.12}),
     "uncertain: probably no size meets it": made(
         documents.uncertain(),
@@ -120,18 +115,19 @@ SITUATIONS: dict[str, dict[str, Any]] = {
         documents.finished_run(goal=None, verdict="NO_GOAL", recommended_mb=512, current_mb=512), {}
     ),
     "no goal: kept": made(small_step(None, "NO_GOAL"), {"savingRatio": 0.03}),
-    "no goal: no clear difference": {
-        **documents.no_goal(),
-        "decision": {
-            "action": "change",
-            "reason": "saves",
-            "worthRatio": 0.25,
-            "savingRatio": {"estimate": 0.25, "low": -0.1, "high": 0.4},
+    "no goal: no clear difference": changed(
+        documents.no_goal(),
+        {
+            "decision": {
+                "action": "change",
+                "reason": "saves",
+                "worthRatio": 0.25,
+                "savingRatio": {"estimate": 0.25, "low": -0.1, "high": 0.4},
+            }
         },
-    },
-    "no goal: the fastest": {**documents.no_goal(), "strategy": "speed"},
+    ),
+    "no goal: the fastest": documents.with_strategy("speed"),
     "dry run": documents.dry_run(),
     "failed": documents.failed_run(),
-    "nothing is known": {"schemaVersion": 1, "runId": "r"},
 }
 """By verdict and situation."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import boto3
 import pytest
 
 from tests.unit.report import documents
+from tests.unit.report.documents import changed
 from tuner.report.change import architecture_changes, patch_command, snippets
 
 
@@ -24,8 +23,7 @@ def test_the_commands_size_is_the_recommended_one() -> None:
 
 def test_a_hostile_name_is_one_word_of_the_command() -> None:
     """What is copied into a shell runs nothing else."""
-    document = documents.goal_met()
-    document["function"]["name"] = "x; rm -rf ~"
+    document = changed(documents.goal_met(), {"function.name": "x; rm -rf ~"})
     assert "--function-name 'x; rm -rf ~' --region" in snippets(document)[0].text
 
 
@@ -48,8 +46,7 @@ def test_a_local_run_has_no_function_to_update() -> None:
 
 def test_another_architecture_is_part_of_the_change() -> None:
     """The template's line names it."""
-    document = copy.deepcopy(documents.goal_met())
-    document["current"]["architecture"] = "x86_64"
+    document = changed(documents.goal_met(), {"current.architecture": "x86_64"})
     assert architecture_changes(document)
     commands = snippets(document)[0].text.splitlines()
     assert commands[1].startswith("aws lambda wait function-updated-v2 --function-name thumbnail-api")
@@ -62,23 +59,20 @@ def test_another_architecture_is_part_of_the_change() -> None:
 
 def test_an_alias_is_moved_to_the_change() -> None:
     """What was tuned by its alias is reached only when the alias points to a new version."""
-    document = copy.deepcopy(documents.goal_met())
-    arn = document["function"]["arn"].removesuffix(":live")
-    document["functionArn"] = f"{arn}:live"
+    arn = documents.goal_met().function_arn
+    document = changed(documents.goal_met(), {"functionArn": f"{arn}:live"})
     commands = snippets(document)[0].text.splitlines()
     assert commands[-2].startswith("version=$(aws lambda publish-version --function-name thumbnail-api ")
     assert commands[-1].endswith('--name live --function-version "$version"')
-    document["functionArn"] = f"{arn}:7"
+    document = changed(document, {"functionArn": f"{arn}:7"})
     assert "update-alias" not in snippets(document)[0].text
-    document["functionArn"] = f"{arn}:$LATEST"
+    document = changed(document, {"functionArn": f"{arn}:$LATEST"})
     assert "publish-version" not in snippets(document)[0].text
 
 
 def test_an_image_is_not_a_zip_file() -> None:
     """A function without a runtime is a container image."""
-    document = copy.deepcopy(documents.goal_met())
-    document["current"]["architecture"] = "x86_64"
-    document["function"]["runtime"] = None
+    document = changed(documents.goal_met(), {"current.architecture": "x86_64", "function.runtime": None})
     assert "--image-uri IMAGE" in snippets(document)[0].text
 
 
@@ -97,6 +91,6 @@ def test_the_commands_are_ones_that_the_aws_cli_has() -> None:
 
 def test_the_patch_command_names_the_run() -> None:
     """The template's command is offered exactly where there is a change to make."""
-    assert patch_command(documents.goal_met()).startswith(f"lambda-tuner patch {documents.goal_met()['runId']} --file ")
+    assert patch_command(documents.goal_met()).startswith(f"lambda-tuner patch {documents.goal_met().run_id} --file ")
     assert "--region" not in patch_command(documents.local_run())
     assert patch_command(documents.uncertain()) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.report import documents
+from tuner.core.answer.report import Answer
+from tuner.core.model import Candidate, Interval, LatencyGoal
 from tuner.report import charts, drawing
 
 
@@ -21,26 +24,24 @@ def values(spec: Any) -> list[dict[str, Any]]:
     return found
 
 
-def tradeoff(document: Any) -> Any:
+def tradeoff(answer: Answer) -> Any:
     """The first picture's specification."""
-    spec = charts.tradeoff_spec(document, drawing.WIDE)
+    spec = charts.tradeoff_spec(answer, drawing.WIDE)
     assert spec is not None
     return spec
 
 
 def test_every_measured_size_is_a_point_with_the_documents_numbers() -> None:
     """The picture shows what the document says."""
-    document = documents.goal_met()
-    points = {datum["mb"]: datum for datum in values(tradeoff(document)) if datum.get("measured")}
-    measured = [row for row in document["configurations"] if row["samples"]]
-    assert set(points) == {row["memoryMb"] for row in measured}
-    for row in measured:
-        point = points[row["memoryMb"]]
-        assert point["ms"] == row["durationMs"]["p95"]["estimate"]
-        assert (point["costLow"], point["costHigh"]) == (
-            row["costPerMillionUsd"]["low"],
-            row["costPerMillionUsd"]["high"],
-        )
+    answer = documents.goal_met()
+    points = {datum["mb"]: datum for datum in values(tradeoff(answer)) if datum.get("measured")}
+    measured = {row.candidate.memory_mb: row for row in answer.configurations if row.samples}
+    assert points.keys() == measured.keys()
+    for memory_mb, row in measured.items():
+        point, cost = points[memory_mb], row.cost_per_million_usd
+        assert cost is not None
+        assert point["ms"] == row.duration_ms["p95"].estimate
+        assert (point["costLow"], point["costHigh"]) == (cost.low, cost.high)
 
 
 def test_now_recommended_and_goal_are_named() -> None:
@@ -66,10 +67,14 @@ def test_sizes_far_dearer_than_all_measured_are_left_out_and_named() -> None:
         for datum in values(tradeoff(document))
         if "text" not in datum and "mb" in datum and datum.get("role") is not None
     }
-    measured_dearest = max(row["costPerMillionUsd"]["estimate"] for row in document["configurations"] if row["samples"])
-    costs = {row["memoryMb"]: row["costPerMillionUsd"]["estimate"] for row in document["configurations"]}
-    assert document["recommended"]["memoryMb"] in drawn
-    assert all(costs[size] <= 1.6 * measured_dearest for size in drawn)
+    costs = {
+        row.candidate.memory_mb: row.cost_per_million_usd.estimate
+        for row in document.configurations
+        if row.cost_per_million_usd
+    }
+    highest_measured = max(costs[row.candidate.memory_mb] for row in document.configurations if row.samples)
+    assert document.recommended.candidate.memory_mb in drawn
+    assert all(costs[size] <= 1.6 * highest_measured for size in drawn)
 
 
 def test_two_architectures_are_told_apart() -> None:
@@ -87,8 +92,8 @@ def test_each_invocation_is_a_dot_cold_apart_from_warm() -> None:
     document = documents.goal_met()
     spec = charts.curve_spec(document, drawing.HALF)
     dots = [datum for datum in values(spec) if "cold" in datum]
-    assert len(dots) == len(document["observations"])
-    assert sum(dot["cold"] for dot in dots) == sum(row["cold"] for row in document["observations"])
+    assert len(dots) == len(document.observations)
+    assert sum(dot["cold"] for dot in dots) == sum(row.invocation.cold for row in document.observations)
 
 
 def test_thousands_of_invocations_become_quantiles() -> None:
@@ -109,11 +114,6 @@ def test_infeasible_sizes_are_marked() -> None:
 def test_one_size_has_no_curve(draw: Any) -> None:
     """There is no line through one point."""
     assert draw(documents.one_size(), drawing.HALF) is None
-
-
-def test_nothing_measured_has_no_picture() -> None:
-    """A failed run has no chart, not an empty one."""
-    assert charts.tradeoff_spec(documents.failed_run(), drawing.WIDE) is None
 
 
 @pytest.mark.parametrize("make", [documents.goal_met, documents.no_goal, documents.one_size])
@@ -151,37 +151,37 @@ NUMBERS = st.one_of(st.just(0.0), st.floats(0.001, 1e6), st.just(250.0))
 
 
 @st.composite
-def strange_documents(draw: st.DrawFn) -> dict[str, Any]:
+def strange_answers(draw: st.DrawFn) -> Answer:
     """Few or many sizes with numbers that real functions hardly have: zero, equal, huge."""
-    document = documents.one_size()
-    template = document["configurations"][0]
+    answer = documents.one_size()
     rows = []
     for size in draw(st.lists(st.integers(128, 10_240), min_size=1, max_size=12, unique=True)):
         ms, cost = draw(NUMBERS), draw(NUMBERS)
-        quantity = {"estimate": ms, "low": ms * 0.9, "high": ms * 1.2}
         rows.append(
-            {
-                **template,
-                "memoryMb": size,
-                "durationMs": {"mean": quantity, "p50": quantity, "p95": quantity, "p99": quantity},
-                "costPerMillionUsd": {"estimate": cost, "low": cost * 0.9, "high": cost * 1.1},
-                "basis": draw(st.sampled_from(["samples", "model"])),
-            }
+            replace(
+                answer.configurations[0],
+                candidate=Candidate(size, "x86_64"),
+                duration_ms=dict.fromkeys(("mean", "p50", "p95", "p99"), Interval(ms, ms * 0.9, ms * 1.2)),
+                cost_per_million_usd=Interval(cost, cost * 0.9, cost * 1.1),
+                basis=draw(st.sampled_from(["samples", "model"])),
+            )
         )
-    document["configurations"] = rows
-    document["recommended"], document["current"] = draw(st.sampled_from(rows)), draw(st.sampled_from(rows))
-    document["goal"] = draw(st.none() | st.builds(lambda limit: {"percentile": 95, "limitMs": limit}, NUMBERS))
-    if document["goal"] and not document["goal"]["limitMs"]:
-        document["goal"] = None
-    return document
+    limit_ms = draw(st.none() | NUMBERS)
+    return replace(
+        answer,
+        configurations=tuple(rows),
+        recommended=draw(st.sampled_from(rows)),
+        current=draw(st.sampled_from(rows)),
+        goal=LatencyGoal(95, limit_ms) if limit_ms else None,
+    )
 
 
 @settings(deadline=None, max_examples=25)
-@given(document=strange_documents())
-def test_strange_numbers_are_drawn_too(document: dict[str, Any]) -> None:
+@given(answer=strange_answers())
+def test_strange_numbers_are_drawn_too(answer: Answer) -> None:
     """Zero, equal and huge numbers make a picture, never an error."""
     for build in (charts.tradeoff_spec, charts.curve_spec, charts.crossing_spec):
-        spec = build(document, drawing.PHONE)
+        spec = build(answer, drawing.PHONE)
         if spec is not None:
             svg = drawing.draw_svg(spec, identifier="t", name="What it shows")
             assert "NaN" not in svg

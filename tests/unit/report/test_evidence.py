@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from tests.unit.report import documents
+from tests.unit.report.documents import changed
 from tests.unit.report.test_html import without_pictures
+from tuner.core.answer.report import MonthlyCost, ProductionTraffic, TrafficPercentiles
+from tuner.core.model import Drift
 from tuner.report import distribution, evidence
 from tuner.report.sentences import drift_sentence, plain, traffic_sentence, verdict_message
 
 
 def test_memory_headroom_is_what_the_most_hungry_invocation_left() -> None:
     """Today's size and the recommended one, each with its most used memory."""
-    document = documents.goal_met()
-    document["recommended"]["maxMemoryUsedMb"] = 768
+    document = changed(documents.goal_met(), {"recommended.maxMemoryUsedMb": 768})
     rows = evidence.memory_headroom(document)
     assert [row.name for row in rows] == ["now", "recommended"]
     assert (rows[1].used.text, rows[1].free) == ("768 MB", "25%")
@@ -24,9 +26,8 @@ def test_memory_headroom_is_what_the_most_hungry_invocation_left() -> None:
 
 def test_unknown_memory_is_no_headroom() -> None:
     """Where no record told what was used, nothing is claimed to be free."""
-    document = documents.goal_met()
-    for which in ("current", "recommended"):
-        document[which]["maxMemoryUsedMb"] = None
+    unknown = {"current.maxMemoryUsedMb": None, "recommended.maxMemoryUsedMb": None}
+    document = changed(documents.goal_met(), unknown)
     assert evidence.memory_headroom(document) == []
 
 
@@ -34,22 +35,22 @@ def test_cold_starts_are_counted_at_the_size_where_they_were_seen() -> None:
     """One row a size, with the longest initialisation."""
     document = documents.goal_met()
     rows = evidence.cold_starts(document)
-    assert {row.configuration["memoryMb"] for row in rows} == {row["memoryMb"] for row in document["observations"]}
+    assert {row.configuration.candidate for row in rows} == {row.candidate for row in document.observations}
     assert all(row.count == 1 for row in rows)
 
 
 def test_payloads_of_a_mix_have_their_share_and_never_their_content() -> None:
     """Weights become shares; what the payloads hold is not shown."""
     document = documents.goal_met()
-    document["request"]["payload"] = [
+    mix = [
         {"payload": {"secret": "correct horse"}, "weight": 3},
         {"payload": {"secret": "battery staple"}, "weight": 1},
     ]
-    for number, row in enumerate(document["observations"]):
-        row["payloadIndex"] = number % 2
+    indexes = {f"observations.{number}.payloadIndex": number % 2 for number in range(len(document.observations))}
+    document = changed(document, {"request.payload": mix, **indexes})
     rows = evidence.payload_shares(document)
     assert [row.weight for row in rows] == ["75%", "25%"]
-    assert sum(row.count for row in rows) == len(document["observations"])
+    assert sum(row.count for row in rows) == len(document.observations)
     page = without_pictures(document)
     assert "Payloads of the mix" in page
     assert "correct horse" not in page
@@ -63,52 +64,47 @@ def test_one_payload_is_no_mix() -> None:
 def test_architectures_stand_side_by_side_at_the_recommended_size() -> None:
     """Where both were looked at, and only there."""
     rows = evidence.architectures(documents.two_architectures())
-    assert [(row.configuration["architecture"], row.configuration["memoryMb"]) for row in rows] == [
-        ("arm64", 1024),
-        ("x86_64", 1024),
-    ]
+    assert [str(row.configuration.candidate) for row in rows] == ["1,024 MB arm64", "1,024 MB x86_64"]
     assert evidence.architectures(documents.goal_met()) == []
 
 
 def test_unmeasured_invocations_are_listed_and_never_a_duration() -> None:
     """They are counted with their request ids."""
-    document = documents.goal_met()
-    document["observations"][3].update(outcome="unmeasured", durationMs=None, billedMs=None, source="none")
+    lost = {"outcome": "unmeasured", "durationMs": None, "billedMs": None, "source": "none"}
+    document = changed(documents.goal_met(), {f"observations.3.{field}": value for field, value in lost.items()})
     page = without_pictures(document)
     assert "Unmeasured invocations" in page
-    assert page.count(document["observations"][3]["requestId"]) >= 2
+    assert page.count(document.observations[3].invocation.request_id) >= 2
     assert "0.00 ms" not in page
 
 
 @pytest.mark.parametrize(
     ("drift", "beginning"),
     [
-        ({"ratio": 1.2, "low": 1.1, "high": 1.3, "sizes": 2, "found": True}, "Durations drifted"),
-        ({"ratio": 1.01, "low": 0.97, "high": 1.05, "sizes": 1, "found": False}, "No drift was found"),
+        (Drift(1.2, 1.1, 1.3, 2, found=True), "Durations drifted"),
+        (Drift(1.01, 0.97, 1.05, 1, found=False), "No drift was found"),
         (None, "Drift could not be looked for"),
     ],
 )
-def test_drift_is_told_whether_it_was_found_or_not(drift: Any, beginning: str) -> None:
+def test_drift_is_told_whether_it_was_found_or_not(drift: Drift | None, beginning: str) -> None:
     """A change, none, or that nothing could be compared; an older document says nothing."""
-    assert drift_sentence({**documents.goal_met(), "drift": drift}).startswith(beginning)
-    assert drift_sentence({"schemaVersion": 1, "runId": "x"}) == ""
+    assert drift_sentence(replace(documents.goal_met(), drift=drift)).startswith(beginning)
+    assert drift_sentence(changed(documents.goal_met(), {"drift": ...})) == ""
 
 
 def test_production_stands_beside_what_was_measured() -> None:
     """CloudWatch's percentiles, and only those that it gave."""
-    traffic = {"days": 28, "invocations": 5_600_000, "durationMs": {"p50": 120.0, "p95": None}, "costUsd": 0.00001}
-    sentence = traffic_sentence({"traffic": traffic})
+    traffic = ProductionTraffic(28, 5_600_000, TrafficPercentiles(120.0, None), 0.00001)
+    sentence = traffic_sentence(replace(documents.goal_met(), traffic=traffic))
     assert "5,600,000 invocations in 28 days, with p50 120 ms" in sentence
     assert "p95" not in sentence
-    assert traffic_sentence({"traffic": None}) == ""
+    assert traffic_sentence(documents.goal_met()) == ""
 
 
 def test_a_month_is_the_documents_own() -> None:
     """Where report.json says what a month costs, the sentence says that and nothing of its own."""
     document = documents.goal_met()
-    document["monthly"] = {
-        "invocations": 2_000_000, "source": "cloudwatch", "currentUsd": 11.5, "recommendedUsd": 4.25, "savingUsd": 7.25,
-    }  # fmt: skip
+    document = replace(document, monthly=MonthlyCost(2_000_000, "cloudwatch", 11.5, 4.25, 7.25))
     text = " ".join(plain(sentence) for sentence in verdict_message(document).support)
     assert "At the 2,000,000 invocations a month that CloudWatch counts that is $7.25 less a month" in text
     assert "($4.25 instead of $11.50)" in text

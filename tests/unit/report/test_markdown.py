@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.report import documents
+from tests.unit.report.documents import changed
+from tuner.core.answer.report import SnapStartUse
 from tuner.report.markdown import MOST_CHARACTERS, escape, render_markdown
 
 
@@ -24,9 +27,12 @@ def test_it_fits_a_comment(make: Any) -> None:
 def test_it_fits_a_comment_with_long_texts() -> None:
     """Long warnings and errors are cut, and no fold or code block stays open."""
     document = documents.goal_met()
-    document["warnings"] = ["\N{GRINNING FACE}" * 5000] * 500
-    document["assumptions"] = ["`<" * 5000] * 500
-    document["versions"] = {f"part-{index}": "1" * 200 for index in range(500)}
+    document = replace(
+        document,
+        warnings=("\N{GRINNING FACE}" * 5000,) * 500,
+        assumptions=("`<" * 5000,) * 500,
+        versions={f"part-{index}": "1" * 200 for index in range(500)},
+    )
     text = render_markdown(document)
     assert len(text.encode()) <= MOST_CHARACTERS
     assert text.count("<details>") == text.count("</details>")
@@ -37,12 +43,12 @@ def test_it_fits_a_comment_with_long_texts() -> None:
 def test_the_console_is_linked() -> None:
     """A run in an account has a link that a browser opens, and no text can end it early."""
     document = documents.goal_met()
-    address = document["report"]["console"]
+    address = document.report["console"]
     assert f"(<{address}>)" in render_markdown(document)
     assert "S3 console" not in render_markdown(documents.local_run())
-    document["report"]["console"] = "https://a>) <b>\n[x](javascript:alert(1))"
+    document = changed(document, {"report.console": "https://a>) <b>\n[x](javascript:alert(1))"})
     assert "(<https://a%3E%29%20%3Cb%3E%0A%5Bx%5D%28javascript:alert%281%29%29>)" in render_markdown(document)
-    document["report"]["console"] = "javascript:alert(1)"
+    document = changed(document, {"report.console": "javascript:alert(1)"})
     assert "javascript" not in render_markdown(document)
 
 
@@ -56,7 +62,7 @@ def test_fees_of_snapstart_are_named() -> None:
     """Where the copies had it, and nowhere else."""
     document = documents.goal_met()
     assert "SnapStart" not in render_markdown(document)
-    document["snapStart"] = {"copies": 1, "restores": 3, "feesUsd": 0.0167}
+    document = replace(document, snap_start=SnapStartUse(1, 3, 0.0167))
     assert "The copies had SnapStart: $0.017 of it are the caches of 1 copy and 3 restores." in render_markdown(
         document
     )
@@ -85,11 +91,11 @@ def test_escaped_text_holds_nothing_that_markdown_or_html_reads(text: str) -> No
 def test_hostile_names_and_errors_stay_text() -> None:
     """A function's error cannot draw a picture, mention a person or open a fold."""
     document = documents.failed_run()
-    document["function"]["name"] = "a`|<details>"
-    document["error"]["message"] = "<img src=https://example.org/x.png> ![x](https://example.org) @octocat </details>"
+    message = "<img src=https://example.org/x.png> ![x](https://example.org) @octocat </details>"
+    document = changed(document, {"function.name": "a`|<details>", "error.message": message})
     text = render_markdown(document)
     assert "<img" not in text
-    own = f"[This report in the S3 console](<{document['report']['console']}>)"
+    own = f"[This report in the S3 console](<{document.report['console']}>)"
     assert own in text
     assert not re.search(r"(?<!\\)\]\(", text.replace(own, ""))
     assert "@octocat" not in text
@@ -99,7 +105,7 @@ def test_hostile_names_and_errors_stay_text() -> None:
 def test_the_payload_is_not_shown() -> None:
     """A comment is public; the payload is not."""
     document = documents.goal_met()
-    document["request"]["payload"] = {"password": "correct horse"}
+    document = changed(document, {"request.payload": {"password": "correct horse"}})
     assert "correct horse" not in render_markdown(document)
 
 

@@ -43,12 +43,12 @@ def test_the_picture_says_the_verdict_by_itself(make: Any) -> None:
     texts = [each.text or "" for each in root.findall(f"{SVG}text")]
     message = verdict_message(document)
     assert message.label in texts
-    assert document["function"]["name"] in texts
+    assert document.function.name in texts
     assert plain(message.headline) in " ".join(texts)
     assert root.findtext(f"{SVG}desc") == plain(message.headline)
     footer = " ".join(texts[-2:]).replace("\N{NO-BREAK SPACE}", " ")
-    assert footer.endswith(f"run {document['runId']}")
-    assert ("this machine, not in AWS · " in footer) == (document["where"] == "local")
+    assert footer.endswith(f"run {document.run_id}")
+    assert ("this machine, not in AWS · " in footer) == (document.where == "local")
     # Nothing of the footer is cut: no line is wider than the picture.
     assert max(map(len, texts[-2:])) * 12 * 0.6 < 960 - 2 * 32
 
@@ -91,9 +91,7 @@ def test_texts_of_users_are_only_ever_text(hostile: str) -> None:
     """Whatever a function is called, the file stays well-formed and has the same elements."""
 
     def shape(name: str) -> list[str]:
-        document = documents.one_size()
-        document["function"]["name"] = name
-        document["runId"] = name
+        document = documents.changed(documents.one_size(), {"function.name": name, "runId": name})
         blank = '<svg role="img" aria-label="a" viewBox="0 0 10 10"></svg>'
         with mock.patch.object(picture, "draw_svg", autospec=True, return_value=blank):
             svg = render_svg(document)

@@ -15,6 +15,7 @@ from rich.console import Console
 from tests.unit.report.test_schema import EVIDENCE, SCHEMA
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import FakeLambda
+from tuner.core.answer.codec import decode
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
 from tuner.report.sentences import plain, verdict_message
@@ -67,18 +68,19 @@ def test_a_whole_runs_document_is_valid_and_rendered(request_: dict[str, Any], v
     document = whole_run(**request_)
     VALIDATOR.validate(document)
     assert document["verdict"] in verdicts
-    sentence = plain(verdict_message(document).headline)
+    report = decode(document)
+    sentence = plain(verdict_message(report).headline)
     assert sentence.endswith(".")
-    assert "<h1>" in render_html(document)
-    assert len(render_markdown(document).encode()) < 60_000
+    assert "<h1>" in render_html(report)
+    assert len(render_markdown(report).encode()) < 60_000
     console = Console(file=io.StringIO(), width=80)
-    render_terminal(document, console)
+    render_terminal(report, console)
 
 
 def test_a_local_runs_document_says_where_it_was_measured() -> None:
     """The same on the embedded AWS."""
     document = whole_run(where="local", goal={"percentile": 95, "limitMs": 400})
-    assert "on this machine" in plain(verdict_message(document).headline)
+    assert "on this machine" in plain(verdict_message(decode(document)).headline)
 
 
 def test_a_dry_runs_document_is_valid() -> None:
@@ -90,7 +92,7 @@ def test_a_dry_runs_document_is_valid() -> None:
     output = report(run.artifacts, finished_at=NOW.isoformat())
     VALIDATOR.validate(output)
     VALIDATOR.validate(json.loads(run.s3.objects["runs/run-1/report.json"]))
-    assert plain(verdict_message(output).headline).startswith("Only 1 invocation so far")
+    assert plain(verdict_message(decode(output)).headline).startswith("Only 1 invocation so far")
 
 
 def test_a_failed_runs_documents_are_valid() -> None:
@@ -107,4 +109,4 @@ def test_a_failed_runs_documents_are_valid() -> None:
     document = json.loads(late.s3.objects["runs/run-1/report.json"])
     VALIDATOR.validate(document)
     assert document["observations"]
-    assert "The run failed" in render_html(document)
+    assert "The run failed" in render_html(decode(document))

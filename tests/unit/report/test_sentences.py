@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.report import documents
+from tests.unit.report.documents import changed
+from tuner.core.answer.codec import decode, encode
+from tuner.core.answer.report import RunReport
+from tuner.core.function.snapshot import Check, ForeignChange
+from tuner.core.model import Candidate, Explanation, Interval, LatencyGoal, MoreInvocations, Strategy
 from tuner.report.sentences import Figure, plain, restored_sentence, verdict_message
 
 
-def headline(document: dict[str, Any]) -> str:
+def headline(document: RunReport) -> str:
     """The first sentence as text."""
     return plain(verdict_message(document).headline)
 
@@ -45,7 +50,7 @@ def test_an_unmet_goal_is_said_to_be_unmet_and_by_how_much() -> None:
 
 def test_one_size_that_misses_is_not_called_the_best() -> None:
     """There is nothing that it could be the best of."""
-    document = {**documents.one_size(), "verdict": "GOAL_NOT_MET", "goal": {"percentile": 95, "limitMs": 300}}
+    document = replace(documents.one_size(), verdict="GOAL_NOT_MET", goal=LatencyGoal(95, 300))
     assert headline(document).startswith(
         "The only size that was allowed, 512 MB, does not meet p95 ≤ 300 ms: it has a modelled p95 of 395 ms"
     )
@@ -58,7 +63,7 @@ def test_uncertainty_is_said_with_the_probability_and_the_safe_side() -> None:
     assert "The probability that it meets the goal is 66%, where 90% was asked for." in plain(message.headline)
     assert plain(message.support[0]).startswith("On the safe side: 1,152 MB")
     assert plain(message.support[1]) == "The budget of 40 invocations is used up."
-    document = {**documents.uncertain(), "moreInvocations": [{"invocations": 10, "verdictProbability": 0.25}]}
+    document = replace(documents.uncertain(), explanation=Explanation((), (), (MoreInvocations(10, 0.25),)))
     lines = [plain(line) for line in verdict_message(document).support]
     assert "The probability that further invocations decide it: 25% after 10 more." in lines
 
@@ -78,9 +83,9 @@ def test_without_a_goal_the_price_in_latency_is_named() -> None:
         ("balanced", "Balanced size", "the best balance of cost and duration", "more than 5% better balanced"),
     ],
 )
-def test_another_strategy_is_named(strategy: str, label: str, best: str, sure: str) -> None:
+def test_another_strategy_is_named(strategy: Strategy, label: str, best: str, sure: str) -> None:
     """A size that was chosen for its speed is not sold as the cheapest."""
-    message = verdict_message({**documents.no_goal(), "strategy": strategy})
+    message = verdict_message(documents.with_strategy(strategy))
     text = plain(message.headline)
     assert message.label == label
     assert f", {best}: " in text
@@ -106,10 +111,10 @@ def test_a_failed_run_says_what_where_and_what_next() -> None:
     assert message.next_step.startswith("Give a payload")
 
 
-def test_a_document_that_knows_nothing_still_gets_a_sentence() -> None:
+def test_a_failure_without_a_reason_still_gets_a_sentence() -> None:
     """A run that ended before it knew anything is said to be that."""
-    assert "before there was an answer" in headline({"schemaVersion": 1, "runId": "r"})
-    assert headline({"schemaVersion": 1, "runId": "r", "error": {}}) == "The run failed: No reason is known."
+    error = {"name": "ServiceError", "message": "", "hint": ""}
+    assert headline(decode({"runId": "r", "error": error})) == "The run failed: No reason is known."
 
 
 def test_a_local_verdict_speaks_of_this_machine_only() -> None:
@@ -121,7 +126,7 @@ def test_a_local_verdict_speaks_of_this_machine_only() -> None:
 
 def test_an_anchored_local_verdict_says_by_what_it_was_scaled() -> None:
     """The factor that turned this machine's milliseconds into AWS's is named."""
-    message = verdict_message({**documents.local_run(), "anchorFactor": 1.37})
+    message = verdict_message(replace(documents.local_run(), anchor_factor=1.37))
     assert any("multiplied by 1.37" in plain(line) for line in message.support)
 
 
@@ -148,10 +153,8 @@ def test_a_month_is_priced_only_where_the_traffic_is_known() -> None:
 def test_another_architecture_is_part_of_the_sizes_name() -> None:
     """With two architectures in the space, each size says which it is of."""
     document = documents.goal_met()
-    other = copy.deepcopy(document["recommended"])
-    other["architecture"] = "x86_64"
-    document["current"] = {**other, "memoryMb": 3008, "assumed": False}
-    document["configurations"].append(other)
+    other = replace(document.recommended, candidate=Candidate(3008, "x86_64"))
+    document = replace(document, current=other, configurations=(*document.configurations, other))
     assert headline(document).startswith("Change memory size and architecture from 3,008 MB x86_64 to 1,024 MB arm64")
 
 
@@ -159,10 +162,9 @@ def test_another_architecture_is_part_of_the_sizes_name() -> None:
 def test_a_percentile_that_the_samples_cannot_carry_is_called_modelled(samples: int, percentile: float) -> None:
     """p95 needs 45 samples, p99 230; below that the word stands before it."""
     document = documents.goal_met()
-    document["goal"] = {"percentile": percentile, "limitMs": 300}
-    recommended = {**document["recommended"], "samples": samples}
-    recommended["durationMs"] = {f"p{percentile:g}": {"estimate": 200.0, "low": 190.0, "high": 210.0}}
-    document["recommended"] = recommended
+    duration_ms = {f"p{percentile:g}": Interval(200.0, 190.0, 210.0)}
+    recommended = replace(document.recommended, samples=samples, duration_ms=duration_ms)
+    document = replace(document, goal=LatencyGoal(percentile, 300), recommended=recommended)
     carried = 1 - (percentile / 100) ** samples >= 0.9
     assert (f"a modelled p{percentile:g} of" in headline(document)) is not carried
 
@@ -181,15 +183,15 @@ def test_every_figure_is_the_documents_own(name: str) -> None:
     assert figures
     for figure in figures:
         assert figure.path is not None
-        assert at(document, figure.path) == figure.value
+        assert at(encode(document), figure.path) == figure.value
 
 
 def test_what_could_not_be_restored_is_named() -> None:
     """A trace that was left is never hidden in a sentence of success."""
     document = documents.goal_met()
     assert restored_sentence(document).startswith("Nothing is left behind")
-    document["restored"]["remaining"] = ["lambda-tuner-clone-1-512-arm"]
-    document["restored"]["checks"][0]["same"] = False
+    left = ["lambda-tuner-clone-1-512-arm"]
+    document = changed(document, {"restored.remaining": left, "restored.checks.0.same": False})
     assert restored_sentence(document) == (
         "Please check: could not be removed: lambda-tuner-clone-1-512-arm; "
         "differs from before the run: memory size (MB)."
@@ -199,18 +201,21 @@ def test_what_could_not_be_restored_is_named() -> None:
 def test_what_somebody_else_changed_is_no_fault_of_the_run() -> None:
     """Nothing is left, what differs is named in its own sentence, and so is what could not be compared."""
     document = documents.goal_met()
-    document["restored"] |= {
-        "complete": False,
-        "changes": [{"what": "tags", "sentence": "Somebody else changed the tags (team), between 03:00 and 03:20."}],
-        "notCompared": ["policy"],
-    }
-    document["restored"]["checks"].append({"what": "tags", "before": "a", "after": "b", "same": False})
+    assert document.restored is not None
+    words = "Somebody else changed the tags (team), between 03:00 and 03:20."
+    restored = replace(
+        document.restored,
+        complete=False,
+        checks=(*document.restored.checks, Check("tags", "a", "b", same=False)),
+        changes=(ForeignChange("tags", words, None, None, None),),
+        not_compared=("policy",),
+    )
+    document = replace(document, restored=restored)
     sentence = restored_sentence(document)
     assert sentence.startswith("Nothing is left behind")
     assert "Somebody else changed the tags (team)" in sentence
     assert sentence.endswith("Not compared, as it could not be read: policy.")
-    failed = documents.failed_run()
-    failed["restored"] = document["restored"]
+    failed = replace(documents.failed_run(), restored=restored)
     told = " ".join(plain(row) for row in verdict_message(failed).support)
     assert "somebody else changed the function meanwhile" in told
     assert "could be removed" not in told

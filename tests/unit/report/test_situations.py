@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import io
 import re
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,7 @@ from rich.console import Console
 from tests.unit.report import documents
 from tests.unit.report.situations import SITUATIONS, made
 from tuner.application import application_root
+from tuner.core.answer.report import RunReport
 from tuner.report import formats
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
@@ -47,7 +48,7 @@ def test_every_situation_has_its_sentence(name: str) -> None:
     assert as_text(name) == approved()[name]
 
 
-def named_probabilities(document: dict[str, Any]) -> list[tuple[str, Figure]]:
+def named_probabilities(document: RunReport) -> list[tuple[str, Figure]]:
     """Each probability in the words of a verdict, with the words before it."""
     message = verdict_message(document)
     return [
@@ -73,7 +74,7 @@ def test_no_probability_is_printed_as_another(
     values |= {"current.goalProbability": float(today)}
     if safer is not None:
         values |= {"safer.goalProbability": float(safer)}
-    start = documents.uncertain() if safer is not None else {**documents.uncertain(), "safer": None}
+    start = documents.uncertain() if safer is not None else replace(documents.uncertain(), safer=None)
     confidence = {"GOAL_MET": met, "GOAL_NOT_MET": none_meets}.get(verdict, max(met, none_meets, key=float))
     document = made(start, {**values, "verdict": verdict, "confidence": float(confidence), "savingRatio": 0.02})
     told = named_probabilities(document)

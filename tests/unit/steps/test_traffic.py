@@ -13,6 +13,7 @@ from tests.unit.report.test_real_documents import whole_run
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import REGION, FakeCloudWatch, client_error
 from tuner.aws.traffic import TrafficReader
+from tuner.core.answer.codec import decode
 from tuner.core.function.traffic import Traffic, unlike_production
 from tuner.core.money.pricing import prices_for
 from tuner.report.markdown import render_markdown
@@ -121,20 +122,24 @@ def test_the_report_has_the_month_and_the_warning() -> None:
     assert month["savingUsd"] == pytest.approx(month["currentUsd"] - month["recommendedUsd"])
     assert [line for line in document["warnings"] if "does not look like what production sees" in line]
     assert "monthlyInvocations" not in document["request"]
-    (line,) = [plain(sentence) for sentence in verdict_message(document).support if "Production" in plain(sentence)]
+    (line,) = [
+        plain(sentence) for sentence in verdict_message(decode(document)).support if "Production" in plain(sentence)
+    ]
     assert line.startswith(
         "Production in the last 28 days: 28,000 invocations, p50 4,000 ms, p95 300 ms (here, at today"
     )
-    (month_line,) = [plain(line) for line in verdict_message(document).support if "CloudWatch counts" in plain(line)]
+    (month_line,) = [
+        plain(line) for line in verdict_message(decode(document)).support if "CloudWatch counts" in plain(line)
+    ]
     assert " a month that CloudWatch counts that is $" in month_line
 
 
 def test_what_asking_cost_is_told_beside_the_invocations() -> None:
     """The Markdown report counts CloudWatch's price with what the run cost, where it is known."""
     document = whole_run(metrics=DAILY)
-    assert "reading CloudWatch's metrics" not in render_markdown(document)
+    assert "reading CloudWatch's metrics" not in render_markdown(decode(document))
     document["traffic"]["costUsd"] = 0.00004
-    assert "and reading CloudWatch's metrics $0.00004." in render_markdown(document)
+    assert "and reading CloudWatch's metrics $0.00004." in render_markdown(decode(document))
 
 
 def test_no_traffic_no_month() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from tuner.cli.failures import EXIT_GOAL_NOT_MET, EXIT_OK, EXIT_UNCERTAIN
+from tuner.cli.failures import EXIT_OK, VERDICT_CODES
 from tuner.cli.flags import JsonFlag, NoSandboxFlag, QuietFlag, command, flag
 from tuner.cli.options import request_flags
 
@@ -68,7 +68,7 @@ def demo(
         soft_wrap=True,
     )
     # A verdict is what the demo is to show: that this machine is too slow for the example's goal is no failure of it.
-    return EXIT_OK if code in {EXIT_GOAL_NOT_MET, EXIT_UNCERTAIN} else code
+    return EXIT_OK if code in VERDICT_CODES else code
 
 
 def introduce(example: Example, memory_mb: int, console: Console) -> None:

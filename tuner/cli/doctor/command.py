@@ -295,5 +295,6 @@ def _sdk(doctor: Doctor, account: Account) -> Check:
     versions = doctor.probed.versions if doctor.probed else None
     runs = Runs(account)
     if versions is None and (known := run_ids(runs.artifacts)):
-        versions = (runs.report_document(known[-1]) or {}).get("versions")
+        report = runs.report(known[-1])
+        versions = report.versions if report else None
     return checks.check_sdk(versions)

@@ -208,20 +208,20 @@ def _wait(functions: Any, waiter: str, name: str) -> None:
 
 def _look(account: Account, runs: Runs, name: str, run_id: str, probed: Probed, interrupts: Interrupts) -> None:
     """Read what an execution did from its history, its report and the log of its copies."""
-    status, report = runs.status(run_id), runs.report_document(run_id) or {}
+    status, report = runs.status(run_id), runs.report(run_id)
     states, seconds, transitions = _course(runs.history(run_id))
-    invocations = report.get("observations", ())
-    probed.versions = report.get("versions") or probed.versions
-    probed.spent_usd += report.get("spentUsd") or 0.0
-    request_ids = {one["requestId"] for one in invocations if one.get("requestId")}
+    invocations = [row.invocation for row in report.observations] if report else []
+    probed.versions = (report and report.versions) or probed.versions
+    probed.spent_usd += report.spent_usd if report else 0.0
+    request_ids = {each.request_id for each in invocations if each.request_id}
     probed.runs[name] = RunSeen(
         status=status.state,
         error=status.error_name,
         states=states,
         seconds=seconds,
         transitions=transitions,
-        record_fields=_record_fields(account, request_ids, report, interrupts),
-        error_types=tuple(sorted({one["errorType"] for one in invocations if one.get("errorType")})),
+        record_fields=_record_fields(account, request_ids, report.started_at if report else None, interrupts),
+        error_types=tuple(sorted({each.error_type for each in invocations if each.error_type})),
     )
 
 
@@ -249,11 +249,11 @@ def _course(events: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], dict[
 
 
 def _record_fields(
-    account: Account, request_ids: set[str], report: Mapping[str, Any], interrupts: Interrupts
+    account: Account, request_ids: set[str], started_at: str | None, interrupts: Interrupts
 ) -> tuple[str, ...]:
     """The fields of the copies' REPORT records; CloudWatch Logs may take some seconds to have them."""
     group = f"/{account.stack}/clones"
-    start_ms = int(datetime.fromisoformat(report["startedAt"]).timestamp() * 1000) if "startedAt" in report else 0
+    start_ms = int(datetime.fromisoformat(started_at).timestamp() * 1000) if started_at else 0
     fields: set[str] = set()
     found: set[str] = set()
     waited_s = 0.0

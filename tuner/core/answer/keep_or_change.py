@@ -8,7 +8,8 @@ more than the tolerance, and clearly something.
 
 from __future__ import annotations
 
-from tuner.core.model import DecisionReason, Verdict
+from tuner.core.answer.verdicts import Verdict, facts_of
+from tuner.core.model import DecisionReason
 
 KEPT: frozenset[DecisionReason] = frozenset({"same", "within_tolerance", "no_size_meets_goal", "not_sure"})
 """Reasons to keep today's configuration; every other one is to change it."""
@@ -17,7 +18,7 @@ LIKELY = 0.5
 
 
 def decision_reason(
-    verdict: Verdict | None,
+    verdict: Verdict,
     *,
     same: bool,
     usable: bool,
@@ -32,7 +33,7 @@ def decision_reason(
     """Why today's configuration is kept or changed.
 
     Args:
-        verdict: Of the run; ``None`` where it is not known.
+        verdict: Of the run.
         same: Whether the pick is today's configuration.
         usable: Whether today's configuration can be used at all.
         met_today: Probability that today's configuration meets the goal; ``None`` without a goal.
@@ -52,9 +53,10 @@ def decision_reason(
         return "same"
     if not usable:
         return "cannot_be_used"
-    if verdict == "GOAL_NOT_MET":
+    rule = facts_of(verdict).change
+    if rule == "never":
         return "no_size_meets_goal"
-    if verdict == "UNCERTAIN":
+    if rule == "if today's surely misses":
         surely_misses = met_today is not None and met_today <= 1 - confidence
         return "misses_goal" if surely_misses and (met_pick or 0.0) > LIKELY else "not_sure"
     if met_today is not None and met_today < LIKELY:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tuner.core.answer.verdicts import Verdict
 from tuner.core.function.snapshot import Check, ForeignChange
 from tuner.core.json_shape import FLAT, LEFT_OUT
 from tuner.core.model import (
@@ -27,7 +28,6 @@ from tuner.core.model import (
     LatencyGoal,
     Probability,
     Strategy,
-    Verdict,
     WarmStart,
 )
 

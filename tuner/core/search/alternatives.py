@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from tuner.core.answer.verdicts import Verdict
 from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import (
     Alternative,
     GoalAlternatives,
     GoalStep,
     LatencyGoal,
-    Verdict,
 )
 from tuner.core.search.decision import decide
 from tuner.core.search.fit import RunFit, chosen_under

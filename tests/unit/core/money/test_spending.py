@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.unit.core.search.simulated import problem_of
-from tests.unit.report.documents import goal_met
+from tests.unit.report.documents import changed, goal_met
 from tuner.core.model import Invocation, Observation
 from tuner.core.money.pricing import candidate_cost_usd
 from tuner.core.money.spending import spent_usd
@@ -43,6 +43,7 @@ def test_the_report_says_at_most_where_a_record_is_missing() -> None:
     exact, page = render_markdown(document), render_html(document)
     assert "which cost $" in exact
     assert "at most <data" not in page
-    document["observations"][0] |= {"outcome": "unmeasured", "durationMs": None, "billedMs": None}
+    lost = {"outcome": "unmeasured", "durationMs": None, "billedMs": None}
+    document = changed(document, {f"observations.0.{name}": value for name, value in lost.items()})
     assert "which cost at most $" in render_markdown(document)
     assert re.search(r"invocations, at most <data value=\"[0-9.e-]+\" data-path=\"spentUsd\">", render_html(document))
