@@ -136,7 +136,6 @@ class World:
         from tests.faults import interpreter, seam
         from tuner.application import application_root
         from tuner.embedded import identity, moto_patches
-        from tuner.embedded.access import new_access_key
         from tuner.embedded.code_store import CodeStore
         from tuner.embedded.deploy import deploy_template
         from tuner.embedded.packing import pack_folder
@@ -163,7 +162,7 @@ class World:
                 code_url=lambda sha256: f"{ENDPOINT}/_package/{sha256}.zip",
                 memory_cap_mb=10_240,
                 is_own_function=identity.is_own_function,
-                access_key=new_access_key(),
+                clients=self.client,
                 deliver=lambda target, event: self._events.put((target, event)),
                 object_written=lambda record: None,
                 object_deleted=lambda bucket, key: None,

@@ -192,7 +192,8 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
                 object_deleted=lambda bucket, key: (
                     place_of(key).delete(key) if bucket == identity.ARTIFACT_BUCKET else None
                 ),
-                access_key=key,
+                # A Lambda task may take fifteen minutes.
+                clients=client_factory(endpoint_url, key, read_timeout=16 * 60, parameter_validation=False),
             )
         )
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
@@ -256,7 +257,7 @@ def _forget_the_users_aws() -> None:
     )
 
 
-def client_factory(endpoint_url: str, key: AccessKey) -> Callable[[str], Any]:
+def client_factory(endpoint_url: str, key: AccessKey, **options: Any) -> Callable[[str], Any]:
     """Make boto3 clients of the embedded account; each once, for threads to share."""
     making = threading.Lock()
 
@@ -271,7 +272,9 @@ def client_factory(endpoint_url: str, key: AccessKey) -> Callable[[str], Any]:
             region_name=identity.REGION,
             aws_access_key_id=key.access_key_id,
             aws_secret_access_key=key.secret_access_key,
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=120, max_pool_connections=32),
+            config=Config(
+                **{"read_timeout": 120, **options}, retries={"total_max_attempts": 1}, max_pool_connections=64
+            ),
         )
 
     def locked(service: str) -> Any:

@@ -131,7 +131,7 @@ def long_names_are_refused(account: Account) -> None:
         account.function(FunctionName="x" * 65)
 
 
-@probe("patch_function_code_location")
+@probe("patch_function_code")
 def code_can_be_downloaded(account: Account) -> None:
     answer = account.client("lambda").get_function(FunctionName=account.function())
     assert answer["Code"]["Location"].startswith("http://127.0.0.1:")
@@ -140,7 +140,7 @@ def code_can_be_downloaded(account: Account) -> None:
     assert base64.b64encode(hashlib.sha256(content).digest()).decode() == answer["Configuration"]["CodeSha256"]
 
 
-@probe("patch_function_code_location")
+@probe("patch_function_code")
 def a_concurrency_of_zero_is_named(account: Account) -> None:
     name = account.function()
     account.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -511,6 +511,30 @@ def a_templates_state_machine_runs(account: Account) -> None:
     )
     described = account.finish(account.start(outputs["Arn"], name=unique("run")))
     assert json.loads(described["output"]) == 'r"ed'
+
+
+@probe("patch_state_machines_from_cloudformation")
+def a_stack_can_be_updated(account: Account) -> None:
+    name, machine, bucket = unique("stack"), unique("machine"), unique("bucket")
+    cloudformation = account.client("cloudformation")
+
+    def template(result: str, days: int) -> str:
+        definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": result, "End": True}}}
+        rule = {"Id": "a", "Status": "Enabled", "Prefix": "a/", "ExpirationInDays": days}
+        properties = {"StateMachineName": machine, "RoleArn": account.role_arn, "Definition": definition}
+        rules = {"BucketName": bucket, "LifecycleConfiguration": {"Rules": [rule]}}
+        resources = {
+            "Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties},
+            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": rules},
+        }
+        return json.dumps({"Resources": resources})
+
+    cloudformation.create_stack(StackName=name, TemplateBody=template("red", 2))
+    cloudformation.update_stack(StackName=name, TemplateBody=template("blue", 3))
+    [rule] = account.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert rule["Expiration"] == {"Days": 3}
+    arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"
+    assert json.loads(account.finish(account.start(arn, name=unique("run")))["output"]) == "blue"
 
 
 @probe("patch_start_execution")

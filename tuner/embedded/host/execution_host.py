@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tuner.core.errors import ServiceError, Throttled
 from tuner.embedded.access import AccessKey
@@ -165,33 +166,21 @@ class ExecutionHost:
             ServiceError: the worker could not be started, or the host is closed.
             Throttled: others have had the cores for too long.
         """
-        request_id = str(uuid.uuid4())
-        environment = self._take(spec)
-        try:
+        asked: dict[str, Any] = {
+            "request_id": str(uuid.uuid4()),
+            "client_context": client_context,
+            "trace_id": trace_id,
+        }
+        with self._taken(spec) as environment:
             if not spec.cpu_limited:
-                return environment.invoke(
-                    event, request_id=request_id, client_context=client_context, trace_id=trace_id
-                )
+                return environment.invoke(event, **asked)
             # An init runs at full speed, so it takes a whole core from the others.
             wanted = spec.cpu_share if environment.is_warm else max(1.0, spec.cpu_share)
             queued_at_s = time.monotonic()
             with self._cores.hold(wanted, used_cpu_s=environment.cpu_s, limit_s=QUEUE_LIMIT_S) as ticket:
                 queued_ms = (time.monotonic() - queued_at_s) * 1e3
-                result = environment.invoke(
-                    event,
-                    request_id=request_id,
-                    client_context=client_context,
-                    trace_id=trace_id,
-                    on_init_done=lambda: ticket.shrink_to(spec.cpu_share),
-                )
+                result = environment.invoke(event, **asked, on_init_done=lambda: ticket.shrink_to(spec.cpu_share))
             return dataclasses.replace(result, queued_ms=queued_ms)
-        except Throttled:
-            raise  # nothing ran: the environment is as it was
-        except BaseException:
-            environment.is_usable = False
-            raise
-        finally:
-            self._put_back(environment)
 
     def take_snapshot(self, spec: FunctionSpec) -> str | None:
         """Make the init of a version with SnapStart, for the environment that its first invocation restores.
@@ -203,18 +192,11 @@ class ExecutionHost:
             InterpreterUnusable: the interpreter chosen for the function does not work.
             ServiceError: the worker could not be started, or the host is closed.
         """
-        environment = self._take(spec)
-        try:
+        with self._taken(spec) as environment:
             with self._cores.hold(max(1.0, spec.cpu_share), used_cpu_s=environment.cpu_s):
                 reason = environment.take_snapshot()
-        except BaseException:
-            environment.is_usable = False
-            raise
-        else:
             environment.is_usable = environment.is_usable and reason is None
             return reason
-        finally:
-            self._put_back(environment)
 
     def retire(self, arn_prefix: str) -> None:
         """End the idle environments of a function, a version or an alias by its ARN; busy ones end after their turn."""
@@ -248,6 +230,19 @@ class ExecutionHost:
         self._watchdog.close()
         sys.setswitchinterval(self._switch_interval_s)
         shutil.rmtree(self._settings.environments_dir, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _taken(self, spec: FunctionSpec) -> Iterator[ExecutionEnvironment]:
+        environment = self._take(spec)
+        try:
+            yield environment
+        except Throttled:
+            raise  # nothing ran: the environment is as it was
+        except BaseException:
+            environment.is_usable = False
+            raise
+        finally:
+            self._put_back(environment)
 
     def _take(self, spec: FunctionSpec) -> ExecutionEnvironment:
         while (warm := self._take_idle(spec)) is not None:

@@ -190,30 +190,13 @@ def _check_revision(function: Any, spec: Mapping[str, Any], error: Callable[[str
         )
 
 
-def patch_function_code_location(hooks: Hooks) -> None:
-    """Give ``Code.Location`` an address that can be downloaded, and name a reserved concurrency of 0.
-
-    moto's address is one in AWS's own bucket; a reserved concurrency of zero
-    is left out as if there were none.
-    """
-    from moto.awslambda import models
-
-    @replaces(models.LambdaFunction)
-    def get_code(original: Any, self: Any) -> dict[str, Any]:
-        response: dict[str, Any] = original(self)
-        if self.package_type == "Zip":
-            response["Code"] = {"RepositoryType": "S3", "Location": hooks.code_url(self.code_digest)}
-        if self.reserved_concurrency is not None:
-            response["Concurrency"] = {"ReservedConcurrentExecutions": int(self.reserved_concurrency)}
-        return response
-
-
 def patch_function_code(hooks: Hooks) -> None:
-    """Refuse code as Lambda does, name its place where Lambda only points to it, and take an image by its digest.
+    """Refuse code as Lambda does, say where it can be downloaded or lies, and take an image by its digest.
 
     moto makes a function of an object that is not there, of bytes that are no
-    archive and of another account's image, forgets S3ObjectStorageMode, and
-    gives an image that is named by its digest another one.
+    archive and of another account's image, gives an address in AWS's own
+    bucket, forgets S3ObjectStorageMode, gives an image that is named by its
+    digest another one, and leaves a reserved concurrency of zero out.
     """
     from moto.awslambda import models
     from moto.s3.models import s3_backends
@@ -267,6 +250,10 @@ def patch_function_code(hooks: Hooks) -> None:
             response["Code"]["ResolvedImageUri"] = f"{repository}@sha256:{self.code_sha_256}"
         elif self.resolved_s3_object:
             response["Code"] = {"RepositoryType": "S3", "ResolvedS3Object": self.resolved_s3_object}
+        else:
+            response["Code"] = {"RepositoryType": "S3", "Location": hooks.code_url(self.code_digest)}
+        if self.reserved_concurrency is not None:
+            response["Concurrency"] = {"ReservedConcurrentExecutions": int(self.reserved_concurrency)}
         return response
 
     models._zipfile_content = unzipped(models._zipfile_content)

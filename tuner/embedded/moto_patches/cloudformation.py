@@ -35,13 +35,7 @@ def patch_function_from_cloudformation(hooks: Hooks) -> None:
         return spec
 
     def create(
-        cls: type[Any],
-        /,
-        resource_name: str,
-        cloudformation_json: Any,
-        account_id: str,
-        region_name: str,
-        **kwargs: Any,
+        cls: type[Any], /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
     ) -> Any:
         properties = cloudformation_json["Properties"]
         spec = {**specification(properties), "FunctionName": resource_name}
@@ -52,7 +46,7 @@ def patch_function_from_cloudformation(hooks: Hooks) -> None:
         cls: type[Any],
         /,
         original_resource: Any,
-        new_resource_name: str,
+        name: str,
         cloudformation_json: Any,
         account_id: str,
         region_name: str,
@@ -87,13 +81,7 @@ def patch_state_machines_from_cloudformation(hooks: Hooks) -> None:
         return text
 
     def create(
-        cls: type[Any],
-        /,
-        resource_name: str,
-        cloudformation_json: Any,
-        account_id: str,
-        region_name: str,
-        **kwargs: Any,
+        cls: type[Any], /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
     ) -> Any:
         properties = cloudformation_json["Properties"]
         tracing = properties.get("TracingConfiguration")
@@ -107,12 +95,10 @@ def patch_state_machines_from_cloudformation(hooks: Hooks) -> None:
         )
 
     @replaces(models.StateMachine)
-    def update_from_cloudformation_json(
-        original: Any, cls: Any, resource: Any, name: str, cloudformation_json: Any, *rest: Any, **kwargs: Any
-    ) -> Any:
+    def update_from_cloudformation_json(original: Any, cls: Any, *, cloudformation_json: Any, **rest: Any) -> Any:
         properties = cloudformation_json["Properties"]
         properties["DefinitionString"] = definition_of(properties)
-        return original(cls, resource, name, cloudformation_json, *rest, **kwargs)
+        return original(cls, cloudformation_json=cloudformation_json, **rest)
 
     @replaces(models.StateMachine)
     def has_cfn_attr(original: Any, cls: Any, attribute: str) -> bool:
@@ -190,10 +176,8 @@ def patch_bucket_rules(hooks: Hooks) -> None:
         return put_rules(original(cls, name, cloudformation_json, *args, **kwargs), cloudformation_json)
 
     @replaces(FakeBucket)
-    def update_from_cloudformation_json(
-        original: Any, cls: Any, resource: Any, name: str, cloudformation_json: Any, *args: Any, **kwargs: Any
-    ) -> Any:
-        return put_rules(original(cls, resource, name, cloudformation_json, *args, **kwargs), cloudformation_json)
+    def update_from_cloudformation_json(original: Any, cls: Any, *, cloudformation_json: Any, **rest: Any) -> Any:
+        return put_rules(original(cls, cloudformation_json=cloudformation_json, **rest), cloudformation_json)
 
 
 def patch_stack_contents(hooks: Hooks) -> None:

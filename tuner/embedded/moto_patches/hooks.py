@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuner.embedded.access import AccessKey
     from tuner.embedded.functions import Invocation
 
 
@@ -26,8 +25,8 @@ class Hooks:
     memory_cap_mb: int
     """The largest memory size of a function that is not one of ours."""
     is_own_function: Callable[[str], bool]
-    access_key: AccessKey
-    """What the interpreter of state machines calls the account with."""
+    clients: Callable[[str], Any]
+    """Give the interpreter of state machines a boto3 client of a service, for threads to share."""
     deliver: Callable[[Mapping[str, Any], Mapping[str, Any]], None]
     """Bring an event to an EventBridge target (target, event)."""
     object_written: Callable[[Any], None]

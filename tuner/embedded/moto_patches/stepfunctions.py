@@ -428,31 +428,8 @@ def patch_interpreter_clients(hooks: Hooks) -> None:
     """
     from moto.stepfunctions.parser.asl.utils import boto_client
 
-    @functools.cache
-    def client(region: str, service: str, port: str) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            region_name=region,
-            endpoint_url=f"http://127.0.0.1:{port}",
-            aws_access_key_id=hooks.access_key.access_key_id,
-            aws_secret_access_key=hooks.access_key.secret_access_key,
-            config=Config(
-                parameter_validation=False,
-                retries={"max_attempts": 0, "total_max_attempts": 1},
-                connect_timeout=10,
-                read_timeout=16 * 60,
-                max_pool_connections=64,
-            ),
-        )
-
-    making = threading.Lock()
-
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
-        with making:
-            return client(region, service, boto_client.moto_server_port())
+        return hooks.clients(service)
 
     replace_everywhere("boto_client_for", boto_client.boto_client_for, boto_client_for)
 
