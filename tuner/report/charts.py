@@ -16,6 +16,7 @@ from tuner.report import formats
 from tuner.report.drawing import (
     ACCENT,
     CURVE,
+    GOAL_LINE,
     INK,
     LIMIT,
     LINE,
@@ -29,8 +30,10 @@ from tuner.report.drawing import (
     axis_title,
     chart,
     halo_text,
+    layer,
     memory_axis,
     position,
+    quantitative,
     scale_over,
     text_at,
 )
@@ -67,29 +70,15 @@ def tradeoff_spec(answer: Answer, frame: Frame) -> Spec | None:
     sign = formats.CURRENCY_SIGNS.get(currency, currency)
     x_axis |= axis_title(f"{key} of the warm duration, ms", "end")
     y_axis |= axis_title(f"{sign} per million invocations", "top")
-    x: Layer = {"field": "ms", "type": "quantitative", "scale": x_scale, "axis": x_axis}
-    y: Layer = {"field": "cost", "type": "quantitative", "scale": y_scale, "axis": y_axis}
+    x, y = quantitative("ms", x_scale, x_axis), quantitative("cost", y_scale, y_axis)
     layers: list[Layer] = []
     if goal:
         limit = {"datum": goal.limit_ms, "type": "quantitative", "scale": x_scale}
-        layers.append(
-            {
-                "name": "shade",
-                "mark": {"type": "rect", "color": SHADE, "opacity": 0.7},
-                "encoding": {"x": limit, "x2": {"datum": x_scale["domain"][1]}},
-                "data": {"values": [{}]},
-            }
-        )
-        layers.append(
-            {
-                "name": "limit",
-                "data": {"values": [{}]},
-                "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
-                "encoding": {"x": limit},
-            }
-        )
-    dearest = y_scale["domain"][1]
-    layers.extend(_path_layers([point for point in points if point["cost"] <= dearest], x, y))
+        beyond = {"x": limit, "x2": {"datum": x_scale["domain"][1]}}
+        layers.append(layer([{}], {"type": "rect", "color": SHADE, "opacity": 0.7}, beyond, name="shade"))
+        layers.append(layer([{}], GOAL_LINE, {"x": limit}, name="limit"))
+    highest_usd = y_scale["domain"][1]
+    layers.append(_path_layer([point for point in points if point["cost"] <= highest_usd], x, y))
     layers.append(_points_layer(modelled, x, y, size=26, filled=False))
     layers.extend(_interval_layers(measured, x, y))
     layers.append(_points_layer([p for p in measured if not p["role"]], x, y, size=64, filled=True))
@@ -128,8 +117,7 @@ def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
     y_values += [goal.limit_ms] if goal else []
     x, _ = memory_axis([row["mb"] for row in band] + [row["mb"] for row in infeasible])
     y_scale, y_axis = scale_over(y_values, frame.height / 60)
-    y_axis = {**y_axis, **axis_title("warm duration, ms", "top")}
-    y: Layer = {"field": "ms", "type": "quantitative", "scale": y_scale, "axis": y_axis}
+    y = quantitative("ms", y_scale, {**y_axis, **axis_title("warm duration, ms", "top")})
 
     def across(mb: float) -> float:
         return position(mb, x["scale"]) * frame.width
@@ -138,36 +126,20 @@ def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
         return (1 - position(ms, y_scale)) * frame.height
 
     detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(answer)) > 1 else {}
-    layers: list[Layer] = [
-        {
-            "data": {"values": band},
-            "mark": {"type": "area", "color": CURVE, "opacity": 0.16, "interpolate": "monotone"},
-            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **detail},
-        },
-        {
-            "data": {"values": band},
-            "mark": {"type": "line", "color": CURVE, "strokeWidth": 1.6, "interpolate": "monotone"},
-            "encoding": {"x": x, "y": {**y, "field": "mean"}, **detail},
-        },
-        {
-            "data": {"values": [row for row in band if row["percentile"]]},
-            "mark": {"type": "line", "color": CURVE, "strokeWidth": 1, "strokeDash": [2, 3], "interpolate": "monotone"},
-            "encoding": {"x": x, "y": {**y, "field": "percentile"}, **detail},
-        },
+    area = {"type": "area", "color": CURVE, "opacity": 0.16, "interpolate": "monotone"}
+    percentiles = [row for row in band if row["percentile"]]
+    layers = [
+        layer(band, area, {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **detail}),
+        layer(band, _curved(CURVE, 1.6), {"x": x, "y": {**y, "field": "mean"}, **detail}),
+        layer(percentiles, _curved(CURVE, 1) | _DOTTED, {"x": x, "y": {**y, "field": "percentile"}, **detail}),
     ]
     if goal:
-        layers.append(
-            {
-                "data": {"values": [{"ms": goal.limit_ms}]},
-                "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
-                "encoding": {"y": y},
-            }
-        )
+        layers.append(layer([{"ms": goal.limit_ms}], GOAL_LINE, {"y": y}))
     layers.extend(_dot_layers(dots, x, y))
     plan = Plan(frame.width, frame.height)
     layers.extend(_size_markers(answer, x, plan))
     drawn = [*((dot["mb"], dot["ms"]) for dot in dots), *((row["mb"], row["mean"]) for row in band)]
-    drawn += [(row["mb"], row["percentile"]) for row in band if row["percentile"]]
+    drawn += [(row["mb"], row["percentile"]) for row in percentiles]
     plan.points = [Box(across(mb) - 4, down(ms) - 4, across(mb) + 4, down(ms) + 4) for mb, ms in drawn]
     bottom_y = float(frame.height)
     plan.points += [Box(across(row["mb"]) - 6, bottom_y - 14, across(row["mb"]) + 6, bottom_y) for row in infeasible]
@@ -212,14 +184,8 @@ def drawn_dots(answer: Answer) -> list[dict[str, Any]]:
 def dot_titles(dots: Sequence[Mapping[str, Any]]) -> list[str]:
     """What an invocation's dot says where it is pointed at: size, duration, request id."""
     return [
-        ", ".join(
-            (
-                formats.megabytes(dot["mb"]),
-                formats.milliseconds(dot["ms"]),
-                "cold" if dot["cold"] else "warm",
-                dot["id"],
-            )
-        )
+        f"{formats.megabytes(dot['mb'])}, {formats.milliseconds(dot['ms'])}, {'cold' if dot['cold'] else 'warm'}, "
+        f"{dot['id']}"
         for dot in dots
     ]
 
@@ -254,43 +220,19 @@ def crossing_spec(answer: Answer, frame: Frame) -> Spec | None:
     ):
         highest = max(row[field] for row in rows)
         place = "top" if orient == "left" else "topright"
-        y: Layer = {
-            "field": field,
-            "type": "quantitative",
-            "scale": {"domain": [0, highest * 1.08], "nice": False},
-            "axis": {
-                "orient": orient,
-                "tickCount": frame.height // 60,
-                "grid": orient == "left",
-                "labelColor": colour,
-                "titleColor": colour,
-                "format": ",~f" if highest >= 10 else ",~r",
-                **axis_title(title, place),
-            },
+        axis: Layer = {
+            "orient": orient,
+            "tickCount": frame.height // 60,
+            "grid": orient == "left",
+            "labelColor": colour,
+            "titleColor": colour,
+            "format": ",~f" if highest >= 10 else ",~r",
+            **axis_title(title, place),
         }
-        sides.append(
-            {
-                "layer": [
-                    {
-                        "data": {"values": rows},
-                        "mark": {"type": "line", "color": colour, "strokeWidth": 1.8, "interpolate": "monotone"},
-                        "encoding": {"x": x, "y": y},
-                    },
-                    {
-                        "data": {"values": [row for row in rows if row["measured"]] if few else []},
-                        "mark": {
-                            "type": "point",
-                            "filled": True,
-                            "fill": colour,
-                            "size": 34,
-                            "opacity": 1,
-                            "stroke": PAPER,
-                        },
-                        "encoding": {"x": x, "y": y},
-                    },
-                ]
-            }
-        )
+        at = {"x": x, "y": quantitative(field, {"domain": [0, highest * 1.08], "nice": False}, axis)}
+        dot = {"type": "point", "filled": True, "fill": colour, "size": 34, "opacity": 1, "stroke": PAPER}
+        marked = [row for row in rows if row["measured"]] if few else []
+        sides.append({"layer": [layer(rows, _curved(colour, 1.8), at), layer(marked, dot, at)]})
     markers: Layer = {"layer": _size_markers(answer, x, Plan(frame.width, frame.height))}
     spec = chart([markers, *sides] if markers["layer"] else sides, frame)
     spec["resolve"] = {"scale": {"y": "independent"}}
@@ -362,46 +304,32 @@ def _thinned(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(chosen.values())
 
 
-def _path_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
+def _path_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer:
     """A faint thread through the sizes in the order of their memory."""
-    return [
-        {
-            "data": {"values": list(points)},
-            "mark": {"type": "line", "color": LINE, "strokeWidth": 1.5},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "order": {"field": "mb", "type": "quantitative"},
-                "detail": {"field": "architecture", "type": "nominal"},
-            },
-        }
-    ]
+    order = {"order": {"field": "mb", "type": "quantitative"}, "detail": {"field": "architecture", "type": "nominal"}}
+    return layer(points, {"type": "line", "color": LINE, "strokeWidth": 1.5}, {"x": x, "y": y, **order})
+
+
+def _curved(colour: str, width: float) -> Layer:
+    return {"type": "line", "color": colour, "strokeWidth": width, "interpolate": "monotone"}
+
+
+_DOTTED = {"strokeDash": [2, 3]}
 
 
 def _points_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer, *, size: int, filled: bool) -> Layer:
     fill, stroke = (INK, PAPER) if filled else (PAPER, MUTED)
-    return {
-        "data": {"values": list(points)},
-        "mark": {**POINT, "fill": fill, "stroke": stroke, "size": size},
-        "encoding": {"x": x, "y": y, "shape": _shape()},
-    }
+    return layer(points, {**POINT, "fill": fill, "stroke": stroke, "size": size}, {"x": x, "y": y, "shape": _SHAPE})
 
 
-def _shape() -> Layer:
-    return {
-        "field": "symbol",
-        "type": "nominal",
-        "legend": None,
-        "scale": None,
-    }
+_SHAPE = {"field": "symbol", "type": "nominal", "legend": None, "scale": None}
 
 
 def _interval_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
     mark = {"type": "rule", "color": MUTED, "strokeWidth": 1}
-    data = {"values": list(points)}
     return [
-        {"data": data, "mark": mark, "encoding": {"x": {**x, "field": "msLow"}, "x2": {"field": "msHigh"}, "y": y}},
-        {"data": data, "mark": mark, "encoding": {"x": x, "y": {**y, "field": "costLow"}, "y2": {"field": "costHigh"}}},
+        layer(points, mark, {"x": {**x, "field": "msLow"}, "x2": {"field": "msHigh"}, "y": y}),
+        layer(points, mark, {"x": x, "y": {**y, "field": "costLow"}, "y2": {"field": "costHigh"}}),
     ]
 
 
@@ -410,22 +338,9 @@ def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[L
     for point in points:
         main = point["role"] in PICKS
         colour = ACCENT if main else INK
-        fill = colour if point["measured"] else PAPER
-        layers.append(
-            {
-                "data": {"values": [point]},
-                "mark": {
-                    "type": "point",
-                    "filled": True,
-                    "fill": fill,
-                    "stroke": PAPER if point["measured"] else colour,
-                    "strokeWidth": 2,
-                    "size": 230 if main else 120,
-                    "opacity": 1,
-                },
-                "encoding": {"x": x, "y": y, "shape": _shape()},
-            }
-        )
+        fill, stroke = (colour, PAPER) if point["measured"] else (PAPER, colour)
+        mark = {**POINT, "fill": fill, "stroke": stroke, "strokeWidth": 2, "size": 230 if main else 120}
+        layers.append(layer([point], mark, {"x": x, "y": y, "shape": _SHAPE}))
     return layers
 
 
@@ -490,19 +405,11 @@ def _dot_layers(dots: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Laye
     cold = [dot for dot in dots if dot["cold"]]
     if len(dots) > MOST_DOTS:
         return [_quantile_layer(warm, x, y)]
+    diamond = {**POINT, "shape": "diamond", "fill": PAPER, "stroke": MUTED, "size": 34}
+    circle = {"type": "circle", "color": INK, "size": 16, "opacity": 0.6}
     return [
-        {
-            "name": "cold_dots",
-            "data": {"values": cold},
-            "mark": {**POINT, "shape": "diamond", "fill": PAPER, "stroke": MUTED, "size": 34},
-            "encoding": {"x": x, "y": y},
-        },
-        {
-            "name": "warm_dots",
-            "data": {"values": warm},
-            "mark": {"type": "circle", "color": INK, "size": 16, "opacity": 0.6},
-            "encoding": {"x": x, "y": y},
-        },
+        layer(cold, diamond, {"x": x, "y": y}, name="cold_dots"),
+        layer(warm, circle, {"x": x, "y": y}, name="warm_dots"),
     ]
 
 
@@ -516,11 +423,8 @@ def _quantile_layer(warm: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer
         durations.sort()
         last = len(durations) - 1
         values.append({"mb": size, "low": durations[round(last * 0.05)], "high": durations[round(last * 0.95)]})
-    return {
-        "data": {"values": values},
-        "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5, "opacity": 0.6},
-        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-    }
+    mark = {"type": "rule", "color": INK, "strokeWidth": 1.5, "opacity": 0.6}
+    return layer(values, mark, {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}})
 
 
 def _size_markers(answer: Answer, x: Layer, plan: Plan) -> list[Layer]:
@@ -535,11 +439,8 @@ def _size_markers(answer: Answer, x: Layer, plan: Plan) -> list[Layer]:
     plan.lines = [Box(at_x - 2, 0, at_x + 2, plan.height) for at_x in places]
     layers: list[Layer] = []
     for (candidate, word, colour), at_x in zip(named, places, strict=True):
-        rule: Layer = {
-            "data": {"values": [{"mb": candidate.memory_mb}]},
-            "mark": {"type": "rule", "color": colour, "strokeWidth": 1, "opacity": 0.7},
-            "encoding": {"x": x},
-        }
+        mark = {"type": "rule", "color": colour, "strokeWidth": 1, "opacity": 0.7}
+        rule = layer([{"mb": candidate.memory_mb}], mark, {"x": x})
         spots = (Spot(at_x + 6 * side, at_y, "left" if side > 0 else "right") for at_y in (8, 24) for side in (1, -1))
         layers += [rule, *text_at(plan.choose(spots, text_width(word, 12)), word, colour, {})]
     return layers

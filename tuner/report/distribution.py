@@ -14,8 +14,8 @@ from tuner.report.charts import MOST_DOTS
 from tuner.report.drawing import (
     ACCENT,
     CURVE,
+    GOAL_LINE,
     INK,
-    LIMIT,
     MUTED,
     PAPER,
     POINT,
@@ -25,7 +25,9 @@ from tuner.report.drawing import (
     axis_title,
     chart,
     halo_text,
+    layer,
     position,
+    quantitative,
     scale_over,
     text_at,
 )
@@ -98,12 +100,7 @@ def distribution_spec(answer: Answer, frame: Frame) -> Spec | None:
     if goal and min(values) / 1.6 < goal.limit_ms < max(values) * 1.6:
         values.append(goal.limit_ms)
     x_scale, x_axis = scale_over(values, frame.width / 90)
-    x: Layer = {
-        "field": "ms",
-        "type": "quantitative",
-        "scale": x_scale,
-        "axis": {**x_axis, **axis_title("duration, ms; initialisation not counted", "end")},
-    }
+    x = quantitative("ms", x_scale, {**x_axis, **axis_title("duration, ms; initialisation not counted", "end")})
     low, high = x_scale["domain"]
     layers: list[Layer] = []
     row_height = _NAME_HEIGHT + _PERCENTILE_HEIGHT * len(keys) + _DOTS_HEIGHT
@@ -115,13 +112,7 @@ def distribution_spec(answer: Answer, frame: Frame) -> Spec | None:
         plan.lines = [Box(goal_x - 2, 0, goal_x + 2, height)]
         for top in range(0, height, row_height):  # beside a size's name there is no line
             ends = {"y": {"value": top + _NAME_HEIGHT - 12}, "y2": {"value": top + row_height}}
-            layers.append(
-                {
-                    "data": {"values": [{"ms": goal.limit_ms}]},
-                    "mark": {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]},
-                    "encoding": {"x": x, **ends},
-                }
-            )
+            layers.append(layer([{"ms": goal.limit_ms}], GOAL_LINE, {"x": x, **ends}))
     for row, (_, name, dots) in enumerate(rows):
         top = row * row_height
         colour = ACCENT if row == len(rows) - 1 else INK
@@ -199,14 +190,8 @@ def _percentile_layers(marks: list[dict[str, Any]], x: Layer, top: float, plan: 
         y = {"value": level}
         band = {"type": "rule", "color": CURVE, "strokeWidth": 4, "opacity": 0.35}
         tick = {"type": "tick", "color": CURVE, "thickness": 2, "size": 10, "orient": "vertical", "opacity": 1}
-        layers += [
-            {
-                "data": {"values": [mark]},
-                "mark": band,
-                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y},
-            },
-            {"data": {"values": [mark]}, "mark": tick, "encoding": {"x": {**x, "field": "estimate"}, "y": y}},
-        ]
+        layers.append(layer([mark], band, {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}))
+        layers.append(layer([mark], tick, {"x": {**x, "field": "estimate"}, "y": y}))
         low, high = (position(mark[bound], x["scale"]) * plan.width for bound in ("low", "high"))
         beyond = (Spot(high + far, level, "left") for far in (20, 32, 44))  # of the goal's line
         spots = (Spot(high + 8, level, "left"), Spot(low - 8, level, "right"), *beyond)
@@ -222,13 +207,8 @@ def _dot_layers(
     warm = sorted(dot["ms"] for dot in dots if not dot["cold"])
     if many and warm:
         span = [{"low": percentile(warm, 5), "high": percentile(warm, 95)}]
-        return [
-            {
-                "data": {"values": span},
-                "mark": {"type": "rule", "color": INK, "strokeWidth": 4, "opacity": 0.6},
-                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": {"value": level}},
-            }
-        ]
+        line = {"type": "rule", "color": INK, "strokeWidth": 4, "opacity": 0.6}
+        return [layer(span, line, {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": {"value": level}})]
     layers: list[Layer] = []
     for cold, mark in (
         (True, {**POINT, "shape": "diamond", "fill": PAPER, "stroke": MUTED, "size": 44}),
@@ -239,13 +219,6 @@ def _dot_layers(
             for number, dot in enumerate(dot for dot in dots if dot["cold"] == cold)
         ]
         y_scale = {"domain": [0, height], "range": [0, height], "nice": False}
-        y = {"field": "down", "type": "quantitative", "axis": None, "scale": y_scale}
-        layers.append(
-            {
-                "name": f"{'cold' if cold else 'warm'}_{row}",
-                "data": {"values": placed},
-                "mark": mark,
-                "encoding": {"x": x, "y": y},
-            }
-        )
+        y = quantitative("down", y_scale, None)
+        layers.append(layer(placed, mark, {"x": x, "y": y}, name=f"{'cold' if cold else 'warm'}_{row}"))
     return layers

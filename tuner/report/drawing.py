@@ -36,6 +36,7 @@ LIGHT = {
 }
 """The page's light colours, for a picture that stands alone."""
 POINT = {"type": "point", "filled": True, "strokeWidth": 1, "opacity": 1}
+GOAL_LINE = {"type": "rule", "color": LIMIT, "strokeWidth": 1.5, "strokeDash": [5, 4]}
 COORDINATES = re.compile(r' (?:d|transform|x2|y2)="[^"]*"')
 FRACTION = re.compile(r"(\.[0-9])[0-9]+")
 
@@ -105,6 +106,17 @@ def chart(layers: Sequence[Layer], frame: Frame) -> Spec:
     }
 
 
+def layer(values: Sequence[Mapping[str, Any]], mark: Layer, encoding: Layer, *, name: str = "") -> Layer:
+    """Marks for data. *name* is what their elements' class begins with, for the page's script."""
+    made = {"data": {"values": list(values)}, "mark": mark, "encoding": encoding}
+    return {"name": name, **made} if name else made
+
+
+def quantitative(field: str, scale: Layer, axis: Layer | None) -> Layer:
+    """An axis of numbers."""
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
+
+
 def axis_title(text: str, place: str) -> Layer:
     """An axis title where it is read first: above the axis, level."""
     if place == "end":
@@ -152,7 +164,7 @@ def memory_axis(sizes_mb: Sequence[int]) -> tuple[Layer, tuple[float, float]]:
     if len(steps) >= 2:
         axis["values"] = steps
     scale: Layer = {"type": "log", "base": 2, "domain": [low, high], "nice": False}
-    return {"field": "mb", "type": "quantitative", "scale": scale, "axis": axis}, (low, high)
+    return quantitative("mb", scale, axis), (low, high)
 
 
 def position(number: float, scale: Mapping[str, Any]) -> float:
@@ -194,12 +206,8 @@ def text_at(spot: Spot | None, text: str, colour: str, type_: Mapping[str, Any],
     layers = [halo_text([{"text": text}], encoding, colour, placing, name=name)]
     if spot.way is not None and spot.drawn:
         x, y, end_x, end_y = spot.way
-        leader: Layer = {
-            "data": {"values": [{}]},
-            "mark": {"type": "rule", "color": colour, "strokeWidth": 1},
-            "encoding": {"x": {"value": x}, "y": {"value": y}, "x2": {"value": end_x}, "y2": {"value": end_y}},
-        }
-        layers.insert(0, leader)
+        ends = {"x": {"value": x}, "y": {"value": y}, "x2": {"value": end_x}, "y2": {"value": end_y}}
+        layers.insert(0, layer([{}], {"type": "rule", "color": colour, "strokeWidth": 1}, ends))
     return layers
 
 
