@@ -10,7 +10,7 @@ from tuner.core.measurement.latency import percentile, percentile_interval
 from tuner.core.model import ConfigurationEstimate, Interval
 from tuner.report import document as doc
 from tuner.report import formats
-from tuner.report.charts import MOST_DOTS
+from tuner.report.charts import MOST_DOTS, drawn_dots
 from tuner.report.drawing import (
     ACCENT,
     CURVE,
@@ -158,14 +158,9 @@ def _sizes(answer: Answer) -> list[tuple[str, ConfigurationEstimate, str]]:
 
 
 def _dots(answer: Answer, configuration: ConfigurationEstimate) -> list[dict[str, Any]]:
+    size = configuration.candidate
     return [
-        {
-            "ms": row.invocation.duration_ms,
-            "cold": row.invocation.cold,
-            "id": row.invocation.request_id or "no request id",
-        }
-        for row in answer.observations
-        if row.invocation.outcome == "ok" and row.invocation.duration_ms and row.candidate == configuration.candidate
+        dot for dot in drawn_dots(answer) if (dot["mb"], dot["architecture"]) == (size.memory_mb, size.architecture)
     ]
 
 

@@ -31,6 +31,11 @@ from tuner.report.sentences import (
 
 MOST_OBSERVATION_ROWS = 2000
 _IN_TABLE = "The same numbers are in the table of measured sizes below."
+_SPREAD = (
+    "The durations of each invocation, and the modelled percentiles above them. The percentiles are in the table "
+    "below, the invocations in the list of every invocation."
+)
+_SpecOf = Callable[[Answer, drawing.Frame], drawing.Spec | None]
 MARK_SCRIPT = 'document.documentElement.classList.add("js");'
 """Before anything is drawn: what only a script can use is shown where one runs."""
 TEMPLATES = Path(__file__).parent / "templates"
@@ -162,51 +167,31 @@ def _context(report: RunReport) -> dict[str, Any]:
 
 
 def _pictures(answer: Answer | None, key: str) -> dict[str, Picture | None]:
+    names = ("tradeoff", "curve", "crossing", "distribution")
     if answer is None:
-        return dict.fromkeys(("tradeoff", "curve", "crossing", "distribution"))
+        return dict.fromkeys(names)
+    costs = f"Cost of a million invocations against {key} of the warm duration, for each memory size. {_IN_TABLE}"
+    both = f"Mean duration and cost of a million invocations over memory size. {_IN_TABLE}"
+    wanted: tuple[tuple[_SpecOf, drawing.Frame, str, Mapping[str, Sequence[str]]], ...] = (
+        (charts.tradeoff_spec, drawing.WIDE, costs, {}),
+        (charts.curve_spec, drawing.HALF, f"Duration over memory size. {_IN_TABLE}", _curve_titles(answer)),
+        (charts.crossing_spec, drawing.HALF, both, {}),
+        (distribution.distribution_spec, drawing.WIDE, _SPREAD, distribution.dot_titles(answer)),
+    )
+    identifiers = ("cost", "curve", "crossing", "distribution")
     return {
-        "tradeoff": _picture(
-            "cost",
-            charts.tradeoff_spec,
-            answer,
-            drawing.WIDE,
-            f"Cost of a million invocations against {key} of the warm duration, for each memory size. {_IN_TABLE}",
-        ),
-        "curve": _picture(
-            "curve",
-            charts.curve_spec,
-            answer,
-            drawing.HALF,
-            f"Duration over memory size. {_IN_TABLE}",
-            titles=_curve_titles(answer),
-        ),
-        "crossing": _picture(
-            "crossing",
-            charts.crossing_spec,
-            answer,
-            drawing.HALF,
-            f"Mean duration and cost of a million invocations over memory size. {_IN_TABLE}",
-        ),
-        "distribution": _picture(
-            "distribution",
-            distribution.distribution_spec,
-            answer,
-            drawing.WIDE,
-            "The durations of each invocation, and the modelled percentiles above them. The percentiles are in the "
-            "table below, the invocations in the list of every invocation.",
-            titles=distribution.dot_titles(answer),
-        ),
+        name: _picture(identifier, spec, answer, wide, about, titles)
+        for name, identifier, (spec, wide, about, titles) in zip(names, identifiers, wanted, strict=True)
     }
 
 
 def _picture(
     name: str,
-    spec: Callable[[Answer, drawing.Frame], drawing.Spec | None],
+    spec: _SpecOf,
     answer: Answer,
     wide: drawing.Frame,
     about: str,
-    *,
-    titles: Mapping[str, Sequence[str]] | None = None,
+    titles: Mapping[str, Sequence[str]],
 ) -> Picture | None:
     """Draw a chart in both widths; None where there is nothing to draw or it cannot be drawn.
 
@@ -226,7 +211,7 @@ def _picture(
         return None
     try:
         wide_svg = drawing.draw_svg(drawn, identifier=name, name=about)
-        for layer, texts in (titles or {}).items():
+        for layer, texts in titles.items():
             wide_svg = drawing.with_titles(wide_svg, layer, texts)
         return Picture(wide_svg, drawing.draw_svg(on_phone, identifier=f"{name}-phone", name=about))
     except (ImportError, ValueError) as error:  # what vl-convert raises

@@ -187,40 +187,25 @@ def sentence_of(answer: Answer, choice: Alternative, key: str, *, own: bool = Fa
         key: The goal's percentile, ``p95``.
         own: Whether the limit is that of the run's goal: nobody is told that such a run would measure more.
     """
-    currency = doc.currency_of(answer)
-    modelled = "a modelled " if doc.is_modelled(choice, key) else "a "
     size = doc.size_text(answer, choice.candidate)
-    middle: tuple[Piece, ...]
     match choice.verdict:
         case "GOAL_NOT_MET":
-            middle = (
-                (": ", False),
-                ("no memory size meets it", True),
-                (" (probability ", False),
-                (CONFIDENCE, False),
-                ("). The best is ", False),
-                (size, True),
-                (" with ", False),
-            )
+            pick = f": |*no memory size meets it| (probability |{CONFIDENCE}|). The best is |*{size}| with "
         case "UNCERTAIN":
-            middle = ((": not sure. The best guess is ", False), (size, True), (" with ", False))
+            pick = f": not sure. The best guess is |*{size}| with "
         case "GOAL_MET":
-            middle = ((": use ", False), (size, True), (", with ", False))
+            pick = f": use |*{size}|, with "
         case _:
             assert_never(choice.verdict)
-    probable: tuple[Piece, ...] = ((", which meets it with a probability of ", False), (PROBABILITY, True))
-    return (
-        (OPENING, False),
-        *middle,
-        (f"{modelled}{key} of ", False),
-        (formats.milliseconds(choice.duration_ms.estimate), True),
-        (f" ({formats.milliseconds_range(choice.duration_ms)})", False),
-        *(() if choice.verdict == "GOAL_NOT_MET" else probable),
-        ("; ", False),
-        ("a million invocations cost ", False),
-        (formats.money(choice.cost_per_million_usd.estimate, currency), True),
-        (f"{_saving(answer, choice)}.{'' if own else _thin(choice, size)}", False),
+    modelled = "modelled " if doc.is_modelled(choice, key) else ""
+    duration_ms, range_ms = choice.duration_ms.estimate, formats.milliseconds_range(choice.duration_ms)
+    probable = "" if choice.verdict == "GOAL_NOT_MET" else f", which meets it with a probability of |*{PROBABILITY}|"
+    cost = formats.money(choice.cost_per_million_usd.estimate, doc.currency_of(answer))
+    text = (
+        f"{OPENING}|{pick}|a {modelled}{key} of |*{formats.milliseconds(duration_ms)}| ({range_ms})|{probable}; |"
+        f"a million invocations cost |*{cost}|{_saving(answer, choice)}.{'' if own else _thin(choice, size)}"
     )
+    return tuple((piece.removeprefix("*"), piece.startswith("*")) for piece in text.split("|"))
 
 
 def _saving(answer: Answer, choice: Alternative) -> str:

@@ -26,20 +26,12 @@ class TunedFunction:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedFunction:
-    """A function whose run failed, or could not be started."""
-
-    name: str
-    error_name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedFunction:
-    """A function that is enabled and was not tuned."""
+class UntunedFunction:
+    """A function without an answer: its run failed or could not be started, or it was skipped."""
 
     name: str
     reason: str
+    error_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +42,8 @@ class Night:
     started_at: str
     """ISO 8601."""
     tuned: tuple[TunedFunction, ...]
-    failed: tuple[FailedFunction, ...]
-    skipped: tuple[SkippedFunction, ...]
+    failed: tuple[UntunedFunction, ...]
+    skipped: tuple[UntunedFunction, ...]
 
 
 def read_night(
@@ -83,11 +75,11 @@ def read_night(
             if not row.get("error")
         ),
         tuple(
-            FailedFunction(_name(row), str(row["error"]), " ".join(str(row.get("cause") or "").split()))
+            UntunedFunction(_name(row), " ".join(str(row.get("cause") or "").split()), str(row["error"]))
             for row in results
             if row.get("error")
         ),
-        tuple(SkippedFunction(_name(row), str(row.get("reason") or "")) for row in skipped),
+        tuple(UntunedFunction(_name(row), str(row.get("reason") or "")) for row in skipped),
     )
 
 
