@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
+
+import pytest
 
 from tests.unit.report import documents
 from tuner.core.answer.report import Answer
+from tuner.core.answer.verdicts import GoalVerdict, facts_of
 from tuner.core.model import GoalAlternatives, Interval
+from tuner.report.html import TEMPLATES
 from tuner.report.what_if import limit_range, what_if
 
 
@@ -59,3 +64,10 @@ def test_verdicts_never_share_a_row() -> None:
     told = what_if(document)
     assert told is not None
     assert len(told.rows) == 2
+
+
+@pytest.mark.parametrize("verdict", get_args(GoalVerdict))
+def test_every_verdict_of_a_goal_has_a_colour_and_a_word(verdict: GoalVerdict) -> None:
+    """The bar under the slider shows it."""
+    assert f".{verdict} {{ background: var(--" in (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    assert facts_of(verdict).in_slider
