@@ -21,7 +21,7 @@ from tuner.core.answer.report import RunReport
 SLOW_FACTOR = 4
 """How much slower a slow laptop is taken to be; Chromium's own throttle does it."""
 ROUNDS = 5
-EXAMPLE = Path(__file__).parents[1] / "docs/schema/examples/goal-met.json"
+EXAMPLE = Path(__file__).parent / "data" / "report.json"
 READY = """() => {
     const timing = performance.getEntriesByType('navigation')[0];
     const slider = document.getElementById('limit');
@@ -49,11 +49,8 @@ def documents() -> dict[str, RunReport]:
 
 
 def _widened(document: dict[str, Any], sizes: int, samples: int) -> dict[str, Any]:
-    """The run with more sizes, each measured as often: the rows that it has are repeated."""
-    rows = [*document["configurations"]]
-    known_mb = {row["memoryMb"] for row in rows}
-    more_mb = [size_mb for size_mb in range(128, 10_241, 64) if size_mb not in known_mb][: sizes - len(rows)]
-    rows += [{**rows[number % len(rows)], "memoryMb": size_mb} for number, size_mb in enumerate(more_mb)]
+    """The run with more of its sizes measured, each as often: the invocations that it has are repeated."""
+    rows = sorted(document["configurations"], key=lambda row: (-row["samples"], row["memoryMb"]))[:sizes]
     rows = [{**row, "samples": samples, "basis": "samples"} for row in sorted(rows, key=lambda row: row["memoryMb"])]
     seen = cycle(document["observations"])
     observations = [

@@ -52,8 +52,8 @@ def goal_alternatives(run_fit: RunFit) -> GoalAlternatives | None:
         percentile_ms = percentile_of(fit.prediction.draws, percentile, fit.prediction.cold)
     prediction = replace(fit.prediction, percentile_ms=percentile_ms)
     own_ms = None if problem.goal is None else problem.goal.limit_ms
-    samples = fit.samples.own_warm_counts(len(problem.candidates))
-    environments = fit.samples.own_environment_counts(len(problem.candidates))
+    samples = fit.samples.own_warm_counts
+    environments = fit.samples.own_environment_counts
     duration_ms = intervals_of(percentile_ms)
     cost_per_million_usd = intervals_of(fit.prediction.cost_per_million_usd)
     found: list[tuple[int, Verdict]] = []

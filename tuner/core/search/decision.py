@@ -122,7 +122,7 @@ def unseen_fastest(fit: Fit) -> int | None:
         return None
     estimate_ms = np.where(fit.allowed, fit.prediction.estimate_ms, np.inf)
     as_fast = estimate_ms <= estimate_ms.min() * (1 + NEAR_FASTEST_RATIO)
-    seen = fit.samples.own_warm_counts(len(estimate_ms)) > 0
+    seen = fit.samples.own_warm_counts > 0
     return None if (as_fast & seen).any() else int(np.argmin(estimate_ms))
 
 

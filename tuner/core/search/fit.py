@@ -98,9 +98,9 @@ def chosen_under(problem: SearchProblem, fit: Fit, prediction: Prediction) -> Fi
         undecided = (met.mean(axis=0) < problem.confidence) & (unreachable.mean() < problem.confidence)
         expected = expected + UNDECIDED_LOSS * undecided
     # A size that was confirmed is as good a number as one that people type, also on the night after.
-    preferred = space.is_round | (fit.samples.environment_counts(len(expected)) >= ENVIRONMENTS_WANTED)
+    preferred = space.is_round | (fit.samples.environment_counts >= ENVIRONMENTS_WANTED)
     pick = choose_cheapest_meeting(expected, preferred, problem.tolerance * ROUNDING_SHARE)
-    seen = allowed & preferred & (fit.samples.warm_counts(len(expected)) > 0)
+    seen = allowed & preferred & (fit.samples.warm_counts > 0)
     if seen.any() and not seen[pick]:
         # Among sizes that are as good as equal, the one that ran: else the search goes from neighbour to neighbour.
         nearest = int(np.argmin(np.where(seen, expected, np.inf)))
@@ -134,7 +134,7 @@ class RunFit:
     @property
     def has_answer(self) -> bool:
         """Whether there is a warm sample of this run, and a candidate that could be recommended."""
-        return self.fit.samples.own_warm_count > 0 and bool(self.fit.allowed.any())
+        return self.fit.samples.own_warm_counts.sum() > 0 and bool(self.fit.allowed.any())
 
 
 def fit_run(problem: SearchProblem, observations: Sequence[Observation], context: RunContext = RunContext()) -> RunFit:  # noqa: B008 - frozen

@@ -77,7 +77,7 @@ def plan_round(
     checks = _checks(problem, observations, remaining, fit, verified) if context.earlier else ()
     if checks:
         return RoundPlan(checks)
-    if fit.samples.own_warm_count == 0:
+    if fit.samples.own_warm_counts.sum() == 0:
         return _ask_for_any_sample(problem, observations, remaining, fit)
     if fit.unreachable is not None and float(fit.unreachable.mean()) >= max(problem.confidence, OUT_OF_REACH):
         # Which size misses least is worth one look where it was not seen, and no search.
@@ -108,7 +108,7 @@ def _checks(
 ) -> tuple[PlannedBatch, ...]:
     """Invocations at the likely answer and at one other size, until they tell whether the earlier runs still hold."""
     space, known = fit.space, fit.known_environments
-    all_environments = fit.samples.environment_counts(len(space.candidates))
+    all_environments = fit.samples.environment_counts
     # The answer of the night before is what to check: before tonight's level is known the pick is a careful one.
     # Where a run has one environment a size, two of them are two nights' answers.
     confirmed = fit.allowed & (all_environments >= min(ENVIRONMENTS_WANTED, problem.max_parallel + 1))
@@ -260,8 +260,8 @@ def _confirmation(
 ) -> PlannedBatch | None:
     """A last batch at the pick where it has not run, or on too few environments while more can be had."""
     candidate = fit.space.candidates[fit.pick]
-    warm = int(fit.samples.own_warm_counts(len(fit.space.candidates))[fit.pick])
-    environments = int(fit.samples.environment_counts(len(fit.space.candidates))[fit.pick])
+    warm = int(fit.samples.own_warm_counts[fit.pick])
+    environments = int(fit.samples.environment_counts[fit.pick])
     wanted = min(ENVIRONMENTS_WANTED, problem.max_parallel)
     if warm and environments >= wanted:
         return None

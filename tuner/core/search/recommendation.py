@@ -151,10 +151,9 @@ def _estimates(
     for percentile in percentiles:
         durations_ms[f"p{percentile:g}"] = intervals_of(percentile_of(draws, percentile, cold))
     costs = intervals_of(fit.prediction.cost_per_million_usd)
-    size = len(problem.candidates)
-    samples = fit.samples.own_warm_counts(size)
-    environments = fit.samples.own_environment_counts(size)
-    earlier_samples = fit.samples.warm_counts(size) - samples
+    samples = fit.samples.own_warm_counts
+    environments = fit.samples.own_environment_counts
+    earlier_samples = fit.samples.warm_counts - samples
     by_candidate: dict[Candidate, list[Invocation]] = {}
     for observation in observations:
         by_candidate.setdefault(observation.candidate, []).extend(observation.invocations)
@@ -198,8 +197,8 @@ def _notes(
     """What the answer rests on, for people."""
     notes = []
     warm_count = fit.samples.warm_count
-    measured_sizes = int((fit.samples.warm_counts(len(problem.candidates)) > 0).sum())
-    all_environments = int(fit.samples.environment_counts(len(problem.candidates)).sum())
+    measured_sizes = int((fit.samples.warm_counts > 0).sum())
+    all_environments = int(fit.samples.environment_counts.sum())
     if recommended.samples == 0:
         notes.append(
             f"{recommended.candidate} was not run: its figures are the model's, from {measured_sizes} other sizes."

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.core.measurement.anchor import scaled
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
-from tuner.core.search import trials as held
+from tuner.core.search import trials
 from tuner.core.search.fixed_design import plan_design
 from tuner.core.search.planning import PlannedBatch, RoundPlan, plan_round
 from tuner.core.search.samples import round_number
@@ -60,7 +60,7 @@ class LeastLossSampler(BaseSampler):
 
     def observations(self, study: Study) -> list[Observation]:
         """What the run's trials were told, in their order."""
-        told = [trial for trial in self.trials(study) if held.OBSERVATION in trial.user_attrs]
+        told = [trial for trial in self.own_trials(study) if trials.OBSERVATION in trial.user_attrs]
         numbers = tuple(trial.number for trial in told)
         if numbers != self._told:
             read = (observation_of(trial) for trial in told)
@@ -74,29 +74,29 @@ class LeastLossSampler(BaseSampler):
         Round 1 is one invocation at today's size, the payload check: look at
         ``payload_failure`` before asking for round 2.
         """
-        trials = self.trials(study)
-        left = self._left(trials)
+        own = self.own_trials(study)
+        left = self._left(own)
         if left:
             return RoundPlan(left)
         observations = self.observations(study)
         last = max(round_number(observations), self._round_number)
-        if any(trial.state == TrialState.RUNNING and trial.user_attrs[held.ROUND] <= last for trial in trials):
+        if any(trial.state == TrialState.RUNNING and trial.user_attrs[trials.ROUND] <= last for trial in own):
             return RoundPlan()
         if self._planned_from != self._told:
             plan = plan_round if self.problem.design is None else plan_design
             self._round = plan(self.problem, observations, elapsed_minutes=self._elapsed_minutes, context=self.context)
             self._round_number = round_number(observations) + 1
-            self._round_begins = max((trial.number for trial in trials), default=-1) + 1
+            self._round_begins = max((trial.number for trial in own), default=-1) + 1
             self._planned_from = self._told
-        return RoundPlan(self._left(trials), self._round.stop_reason)
+        return RoundPlan(self._left(own), self._round.stop_reason)
 
-    def _left(self, trials: list[FrozenTrial]) -> tuple[PlannedBatch, ...]:
+    def _left(self, own: list[FrozenTrial]) -> tuple[PlannedBatch, ...]:
         """The planned batches without those that were asked for, by this sampler or, and still running, by another."""
         asked = {
-            Candidate(trial.params[held.MEMORY], trial.params[held.ARCHITECTURE])
-            for trial in trials
+            Candidate(trial.params[trials.MEMORY], trial.params[trials.ARCHITECTURE])
+            for trial in own
             if trial.number >= self._round_begins or trial.state == TrialState.RUNNING
-            if held.COUNT in trial.params
+            if trials.COUNT in trial.params
         }
         return tuple(batch for batch in self._round.batches if batch.candidate not in asked)
 
@@ -104,11 +104,10 @@ class LeastLossSampler(BaseSampler):
         """Why nothing is worth measuring any more, as a sentence; None while something is."""
         return self.plan(study).stop_reason
 
-    def trials(self, study: Study) -> list[FrozenTrial]:
+    def own_trials(self, study: Study) -> list[FrozenTrial]:
         """The run's own trials."""
-        return [
-            trial for trial in study.get_trials(deepcopy=False) if trial.user_attrs.get(held.RUN) == self.run.run_id
-        ]
+        every = study.get_trials(deepcopy=False)
+        return [trial for trial in every if trial.user_attrs.get(trials.RUN) == self.run.run_id]
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Memory size, architecture, and the numbers of invocations and environments are chosen together."""
@@ -125,20 +124,20 @@ class LeastLossSampler(BaseSampler):
         batch = left[0] if left else PlannedBatch(self.problem.current, 1, 1, "asked for after the search had ended")
         annotate(study, trial, self.attributes(self._round_number, batch.reason))
         return {
-            held.MEMORY: batch.candidate.memory_mb,
-            held.ARCHITECTURE: batch.candidate.architecture,
-            held.COUNT: batch.invocation_count,
-            held.ENVIRONMENTS: batch.environment_count,
+            trials.MEMORY: batch.candidate.memory_mb,
+            trials.ARCHITECTURE: batch.candidate.architecture,
+            trials.COUNT: batch.invocation_count,
+            trials.ENVIRONMENTS: batch.environment_count,
         }
 
     def attributes(self, number: int, reason: str) -> dict[str, Any]:
         """What a trial of this run carries from the moment it is asked for."""
-        busy = {held.BUSY: True} if self.run.busy else {}
+        busy = {trials.BUSY: True} if self.run.busy else {}
         return {
-            held.RUN: self.run.run_id,
-            held.STARTED: self.run.started_at,
-            held.ROUND: number,
-            held.REASON: reason,
+            trials.RUN: self.run.run_id,
+            trials.STARTED: self.run.started_at,
+            trials.ROUND: number,
+            trials.REASON: reason,
             **busy,
         }
 

@@ -46,38 +46,40 @@ class Samples:
     run_covariance: FloatArray
     """Runs × runs: covariance of how far each run's durations lie from this run's, in log; 0 for this one."""
 
+    size: int
+    """How many candidates there are."""
+
     @property
     def warm_count(self) -> int:
         """Warm invocations in all."""
         return int((~self.cold).sum())
 
     @property
-    def own_warm_count(self) -> int:
-        """Warm invocations of this run."""
-        return int((~self.cold & self._is_own).sum())
-
-    def own_warm_counts(self, size: int) -> IntArray:
-        """Warm invocations of this run at each of *size* candidates."""
-        return np.bincount(self.candidate[~self.cold & self._is_own], minlength=size).astype(np.int64)
-
-    def own_environment_counts(self, size: int) -> IntArray:
-        """Environments of this run with a warm invocation, at each of *size* candidates."""
-        seen = np.unique(self.environment[~self.cold & self._is_own])
-        return np.bincount(self.environment_candidate[seen], minlength=size).astype(np.int64)
+    def warm_counts(self) -> IntArray:
+        """Warm invocations at each candidate."""
+        return self._count(self.candidate[~self.cold])
 
     @property
-    def _is_own(self) -> BoolArray:
-        result: BoolArray = self.environment_run[self.environment] == 0
-        return result
+    def own_warm_counts(self) -> IntArray:
+        """Warm invocations of this run at each candidate."""
+        return self._count(self.candidate[self._own_warm])
 
-    def warm_counts(self, size: int) -> IntArray:
-        """Warm invocations at each of *size* candidates."""
-        return np.bincount(self.candidate[~self.cold], minlength=size).astype(np.int64)
+    @property
+    def environment_counts(self) -> IntArray:
+        """Environments with a warm invocation, at each candidate."""
+        return self._count(self.environment_candidate[np.unique(self.environment[~self.cold])])
 
-    def environment_counts(self, size: int) -> IntArray:
-        """Environments with a warm invocation, at each of *size* candidates."""
-        seen = np.unique(self.environment[~self.cold])
-        return np.bincount(self.environment_candidate[seen], minlength=size).astype(np.int64)
+    @property
+    def own_environment_counts(self) -> IntArray:
+        """Environments of this run with a warm invocation, at each candidate."""
+        return self._count(self.environment_candidate[np.unique(self.environment[self._own_warm])])
+
+    @property
+    def _own_warm(self) -> BoolArray:
+        return np.asarray(~self.cold & (self.environment_run[self.environment] == 0))
+
+    def _count(self, candidates: IntArray) -> IntArray:
+        return np.bincount(candidates, minlength=self.size).astype(np.int64)
 
 
 def read_samples(
@@ -132,6 +134,7 @@ def read_samples(
         environment_candidate=np.array([index for _, index, _ in environments], dtype=np.int64),
         environment_run=np.array([run for run, _, _ in environments], dtype=np.int64),
         run_covariance=np.zeros((1, 1)) if run_covariance is None else run_covariance,
+        size=len(space.candidates),
     )
 
 

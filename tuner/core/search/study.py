@@ -123,15 +123,17 @@ def ask_round(study: optuna.Study) -> Suggestion:
 
     Returns:
         Batches that fit the budget even if every invocation runs into the
-        time-out, or none and the reason why the search stops.
+        time-out, or none and the reason why the search stops; neither while
+        batches of the last round are running.
     """
     sampler = _sampler_of(study)
     plan = sampler.plan(study)
     if plan.batches:
         return Suggestion(tuple(batch_of(study.ask(SEARCH_SPACE)) for _ in plan.batches))
-    start = verify(*bounded(sampler.problem, sampler.observations(study), sampler.context)).warm_start
-    if not start.used and start.unchanged_probability is not None:
-        study.set_user_attr(BEGINS, (sampler.run.run_id, sampler.run.started_at))
+    if plan.stop_reason is not None:
+        start = verify(*bounded(sampler.problem, sampler.observations(study), sampler.context)).warm_start
+        if not start.used and start.unchanged_probability is not None:
+            study.set_user_attr(BEGINS, (sampler.run.run_id, sampler.run.started_at))
     return Suggestion(stop_reason=plan.stop_reason)
 
 
@@ -150,7 +152,7 @@ def tell_measured(study: optuna.Study, observations: Sequence[Observation]) -> N
     """
     sampler = _sampler_of(study)
     measured = {(observation.round, observation.trial): observation for observation in observations}
-    for trial in sampler.trials(study):
+    for trial in sampler.own_trials(study):
         number = trial.user_attrs.get(trials.OBSERVATION, {}).get("trial", trial.number)
         observation = measured.pop((trial.user_attrs[trials.ROUND], number), None)
         if trial.state == TrialState.RUNNING:

@@ -209,8 +209,7 @@ def sizes_to_check(
         allowed: Which candidates may be asked for.
         verified: What is known so far.
     """
-    size = len(problem.candidates)
-    own = samples.own_warm_counts(size)
+    own = samples.own_warm_counts
     tried = invocation_count(observations)
     begun = own.sum() >= LEAST_CHECKS and (own > 0).sum() > 1
     if tried >= 2 * CHECK_LIMIT or (begun and verified.settled):
@@ -233,7 +232,7 @@ def _other_size(problem: SearchProblem, samples: Samples, pick: int, allowed: Bo
     log_memory = np.log([float(candidate.memory_mb) for candidate in problem.candidates])
     distance = np.abs(log_memory - log_memory[pick])
     same = np.array([c.architecture == problem.candidates[pick].architecture for c in problem.candidates])
-    known = allowed & same & (samples.warm_counts(size) > 0) & (distance > _LEAST_DISTANCE)
+    known = allowed & same & (samples.warm_counts > 0) & (distance > _LEAST_DISTANCE)
     if not known.any():
         return None
     seen = np.isin(np.arange(size), samples.candidate[samples.environment_run[samples.environment] == 0])

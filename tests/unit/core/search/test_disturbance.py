@@ -31,7 +31,7 @@ def test_what_may_be_far_off_is_left_out() -> None:
     """Beyond a fifth of the duration an invocation is no sample, while there are others."""
     observations = [*_seen(None)[:1], *_seen(40.0)[1:]]
     samples = read_samples(space_of(PROBLEM), observations)
-    assert samples.own_warm_counts(3).tolist() == [8, 0, 0]
+    assert samples.own_warm_counts.tolist() == [8, 0, 0]
 
 
 def test_where_all_are_far_off_none_is_left_out() -> None:

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from tests.unit.core.search.simulated import SimulatedFunction, measure_until_stop, problem_of, search, suggest
 from tuner.core.errors import InvalidRequest
-from tuner.core.model import LatencyGoal, RunContext
+from tuner.core.model import LatencyGoal, RunContext, Suggestion
 from tuner.core.search import (
     SEARCH_SPACE,
     LeastLossSampler,
@@ -139,6 +139,7 @@ def test_pending_trials_are_batches_of_the_round(tmp_path: Path) -> None:
     assert len({batch.candidate for batch in asked}) == len(SIZES)
     for batch in asked:
         assert sampler.plan(study) == RoundPlan()
+        assert ask_round(study) == Suggestion()
         assert LeastLossSampler(problem).plan(study) == RoundPlan()
         tell(study, function.measure(batch))
     assert {batch.round for batch in asked} == {2}
