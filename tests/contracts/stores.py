@@ -90,19 +90,19 @@ class StoreContract(ReaderContract):
         """Nobody's part is lost; one who is never alone gives up."""
         others = iter([b"theirs"])
 
-        def add(body: bytes | None) -> bytes:
+        def add(body: bytes | None) -> tuple[bytes, int]:
             for each in others:
                 store.write("a.json", each)
-            return (body or b"") + b"+ours"
+            return (body or b"") + b"+ours", len(body or b"")
 
-        store.rewrite("a.json", add)
+        assert store.rewrite("a.json", add) == len("theirs")
         assert store.read("a.json") == b"theirs+ours"
         others = iter([])
         numbers = iter(range(100))
 
-        def never_alone(body: bytes | None) -> bytes:
+        def never_alone(body: bytes | None) -> tuple[bytes, None]:
             store.write("a.json", b"%d" % next(numbers))
-            return b"ours"
+            return b"ours", None
 
         with pytest.raises(ChangedMeanwhile):
             store.rewrite("a.json", never_alone)

@@ -89,8 +89,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "two that restore at once write over each other",
         RESTORE,
         "tuner/aws/artifacts.py",
-        "change(body), entity_tag)",
-        "change(body), self.read_tagged(key)[1])",
+        "content, entity_tag)\n            except",
+        "content, self.read_tagged(key)[1])\n            except",
         (f"{_RESTORES}::test_proof_that_is_written_meanwhile_is_read_again",),
     ),
     Mutant(

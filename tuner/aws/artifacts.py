@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
@@ -16,6 +16,8 @@ from tuner.aws.failures import aws_call, error_code
 from tuner.core.errors import ChangedMeanwhile, RunNotFound
 from tuner.core.run.bucket_layout import run_key
 from tuner.core.run.run_id import check_run_id
+
+Value = TypeVar("Value")
 
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
 _CHANGED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
@@ -123,24 +125,28 @@ class Artifacts:
                     ) from error
                 raise
 
-    def rewrite(self, key: str, change: Callable[[bytes | None], bytes]) -> None:
+    def rewrite(self, key: str, change: Callable[[bytes | None], tuple[bytes, Value]]) -> Value:
         """Change an object that others may change too: what they wrote meanwhile is read, and changed in its turn.
 
         Args:
             key: The object's key.
-            change: Gives the new content for what is there; ``None``: nothing. May be called several times.
+            change: Gives the new content for what is there (``None``: nothing), and what it stands for, which is
+                returned. May be called several times.
 
         Raises:
             ChangedMeanwhile: Others kept changing it.
         """
         for attempt in range(_REWRITE_ATTEMPTS):
             body, entity_tag = self.read_tagged(key)
+            content, value = change(body)
             try:
-                return self.write_unchanged(key, change(body), entity_tag)
+                self.write_unchanged(key, content, entity_tag)
             except ChangedMeanwhile:
                 if attempt + 1 == _REWRITE_ATTEMPTS:
                     raise
-        return None
+            else:
+                break
+        return value
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is fine."""

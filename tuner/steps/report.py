@@ -13,7 +13,7 @@ from tuner.core.answer.assemble import answered, estimated, failed, planned, res
 from tuner.core.answer.codec import decode, encode, execution_output
 from tuner.core.answer.report import Answer, Failure, KnownRun, RunReport
 from tuner.core.codec import from_json
-from tuner.core.errors import REPORT_LINE, ChangedMeanwhile
+from tuner.core.errors import REPORT_LINE
 from tuner.core.foreign_text import json_text, one_line
 from tuner.core.function.snap_start import uninvoked_copies
 from tuner.core.model import Candidate, Explanation, GoalAlternatives, Observation, Recommendation
@@ -67,9 +67,6 @@ _ENDED_FROM_OUTSIDE = {
 }
 
 
-_MOST_REWRITINGS = 5
-
-
 def report(
     artifacts: RunArtifacts,
     *,
@@ -97,10 +94,11 @@ def report(
 
     Raises:
         RunNotFound: The run itself finds its record or its decision gone: there is no answer to tell.
-        ChangedMeanwhile: Others kept rewriting the report.
+        ChangedMeanwhile: Others kept changing the report.
     """
-    for rewriting in range(_MOST_REWRITINGS):
-        told, entity_tag = _told(artifacts)
+
+    def write(body: bytes | None) -> tuple[bytes, RunReport]:
+        told: dict[str, Any] = {} if body is None else json.loads(body)
         if status is None and "error" in told:
             found = decode(told)
         else:
@@ -111,27 +109,15 @@ def report(
         artifacts.write_text("report.svg", render_svg(found))
         artifacts.bucket.write_json(index_key(artifacts.run_id), _index_row(found))
         _keep_latest(artifacts, found)
-        try:
-            artifacts.bucket.write_unchanged(
-                artifacts.key("report.json"), json_text(encode(found)).encode(), entity_tag
-            )
-        except ChangedMeanwhile:
-            if rewriting + 1 == _MOST_REWRITINGS:
-                raise
-        else:
-            break
+        return json_text(encode(found)).encode(), found
+
+    found = artifacts.bucket.rewrite(artifacts.key("report.json"), write)
     report_progress(artifacts, state="Report", message="The report is written.")
     if artifacts.find(PLAN) is None or (found.restored is not None and not found.restored.remaining):
         mark_closed(artifacts)
     else:
         mark_open(artifacts, expires_at=finished_at)  # for the sweeper, also where an earlier restore was complete
     return execution_output(found)
-
-
-def _told(artifacts: RunArtifacts) -> tuple[dict[str, Any], str | None]:
-    """The report that is there already, if any, and its entity tag."""
-    body, entity_tag = artifacts.bucket.read_tagged(artifacts.key("report.json"))
-    return ({} if body is None else json.loads(body)), entity_tag
 
 
 def _reason(status: str | None, failure: Mapping[str, Any] | None, told: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -92,18 +92,15 @@ def restore(
 
 def _keep(artifacts: RunArtifacts, restored: Restored, gone: Set[str]) -> Restored:
     """Write the proof down, with what earlier ones have removed: two may be at it at the same time."""
-    merged = restored
 
-    def merge(body: bytes | None) -> bytes:
-        nonlocal merged
+    def merge(body: bytes | None) -> tuple[bytes, Restored]:
         earlier = {} if body is None else json.loads(body)
         # What an earlier one could not find gone, and is gone now, was there.
         removed = {*restored.removed, *earlier.get("removed", ()), *(gone & {*earlier.get("remaining", ())})}
         merged = replace(restored, removed=tuple(sorted(removed)))
-        return json.dumps(to_json(merged), allow_nan=False).encode()
+        return json.dumps(to_json(merged), allow_nan=False).encode(), merged
 
-    artifacts.bucket.rewrite(artifacts.key(RESTORED), merge)
-    return merged
+    return artifacts.bucket.rewrite(artifacts.key(RESTORED), merge)
 
 
 def _undo(step: Step, clones: Clones) -> tuple[TunerError | None, bool]:
