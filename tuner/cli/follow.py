@@ -35,8 +35,8 @@ class FollowedRuns(Protocol):
     def progress(self, run_id: str) -> dict[str, Any] | None:
         """What the run wrote about itself last."""
 
-    def entered_states(self, run_id: str) -> list[str]:
-        """Names of the states entered so far, in order."""
+    def entered_states(self, run_id: str, after: int) -> tuple[list[str], int]:
+        """Names of the states entered since event *after*, in order, and the newest event."""
 
     def ask_to_end(self, run_id: str) -> None:
         """Ask the run to end at its next step."""
@@ -163,7 +163,7 @@ class _Observer:
     sink: ProgressSink
     show_states: bool
     show_progress: bool = True
-    states_shown: int = 0
+    last_event: int = 0
     failed_in_a_row: int = 0
 
     def look(self) -> ExecutionStatus | None:
@@ -202,10 +202,9 @@ class _Observer:
 
     def _show_progress(self) -> None:
         if self.show_states:
-            entered = self.runs.entered_states(self.run_id)
-            for state in entered[self.states_shown :]:
+            entered, self.last_event = self.runs.entered_states(self.run_id, self.last_event)
+            for state in entered:
                 self.sink.entered(state)
-            self.states_shown = len(entered)
         if progress := self.runs.progress(self.run_id):
             self.sink.update(progress)
 

@@ -49,9 +49,9 @@ class ScriptedRuns:
             raise self.progress_failure
         return self.progresses.pop(0) if self.progresses else None
 
-    def entered_states(self, run_id: str) -> list[str]:
+    def entered_states(self, run_id: str, after: int) -> tuple[list[str], int]:
         """One state more with each question."""
-        return self.states[: self.questions]
+        return self.states[after : self.questions], min(self.questions, len(self.states))
 
     def ask_to_end(self, run_id: str) -> None:
         """Count it."""

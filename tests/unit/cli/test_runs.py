@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from tuner.cli.account import Account
 from tuner.cli.display import Display, progress_line
-from tuner.cli.runs import new_run_id
+from tuner.cli.runs import Runs, new_run_id
 
 NOW = datetime(2026, 11, 24, 3, 4, 5, tzinfo=UTC)
 
@@ -80,3 +84,23 @@ def test_a_state_is_explained_once() -> None:
     for state in ("Suggest", "Measure", "Suggest", "SomethingElse"):
         display.entered(state)
     assert [line.split()[0] for line in stream.getvalue().splitlines()] == ["Suggest", "Measure"]
+
+
+def test_only_new_states_are_read_and_each_once() -> None:
+    """Newest first, up to the last one that is known; one that slides to the next page meanwhile counts once."""
+
+    def event(number: int) -> dict[str, Any]:
+        return {"id": number} | ({"stateEnteredEventDetails": {"name": f"S{number}"}} if number % 2 else {})
+
+    read: list[int] = []
+
+    def pages(**_: Any) -> Iterator[dict[str, Any]]:
+        for numbers in ([9, 8, 7], [8, 7, 6], [5, 4, 3], [2, 1]):
+            read.append(numbers[-1])
+            yield {"events": [event(number) for number in numbers]}
+
+    machines = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=pages))
+    arn = "arn:aws:states:us-east-1:111111111111:stateMachine:s-"
+    account = Account("local", "s", "us-east-1", "1" * 12, f"{arn}tune", f"{arn}restore", "b", lambda _: machines)
+    assert Runs(account).entered_states("run", 5) == (["S7", "S9"], 9)
+    assert read == [7, 6, 3]
