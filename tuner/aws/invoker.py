@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -35,6 +35,12 @@ _LOG_PAGES = 20
 _CLOCK_SKEW_MS = 60_000
 
 _MESSAGE_CHARACTERS = 500
+_RECORDED = tuple(
+    field.name
+    for field in fields(Invocation)
+    if field.name in ReportRecord.__dataclass_fields__ and field.name not in ("request_id", "init_ms", "error_type")
+)
+"""What an invocation takes from its record as it is."""
 _TYPE_CHARACTERS = 100
 _LOG_LINES = 30
 _LOG_LINE_CHARACTERS = 500
@@ -368,31 +374,16 @@ def _invocation(
     error_type: str | None,
     error_message: str | None,
 ) -> Invocation:
-    outcome = _outcome(record, error_type, error_message)
-    if record is None:
-        return Invocation(
-            request_id=request_id,
-            outcome=outcome,
-            cold=False,
-            error_type=error_type,
-            error_message=error_message,
-            source=source,
-        )
+    recorded = {} if record is None else {name: getattr(record, name) for name in _RECORDED}
     return Invocation(
+        **recorded,
         request_id=request_id,
-        outcome=outcome,
-        cold=record.cold,
-        duration_ms=record.duration_ms,
-        billed_ms=record.billed_ms,
-        init_ms=record.cold_start_ms,
-        max_memory_used_mb=record.max_memory_used_mb,
-        error_type=error_type or record.error_type,
+        outcome=_outcome(record, error_type, error_message),
+        cold=record is not None and record.cold,
+        init_ms=None if record is None else record.cold_start_ms,
+        error_type=error_type or (None if record is None else record.error_type),
         error_message=error_message,
         source=source,
-        cpu_ms=record.cpu_ms,
-        thread_count=record.thread_count,
-        core_wait_ms=record.core_wait_ms,
-        core_wait_error_ms=record.core_wait_error_ms,
     )
 
 

@@ -2,60 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
+from tuner.application import application_root
 from tuner.core.answer.codec import decode, encode
 from tuner.core.answer.keep_or_change import KEPT, decision_reason
-from tuner.core.answer.report import (
-    Answer,
-    DryRun,
-    ErrorFacts,
-    Failure,
-    FunctionFacts,
-    InvocationRow,
-    KnownRun,
-    PowerTuningOutput,
-    Prices,
-    RestoredProof,
-    RunCost,
-    UnitPrices,
-    Unmeasurable,
-    WorstCase,
-)
-from tuner.core.answer.verdicts import Verdict
-from tuner.core.function.snapshot import Check
+from tuner.core.answer.report import Answer, InvocationRow, PowerTuningOutput, RunCost, RunReport
+from tuner.core.answer.verdicts import GoalVerdict, Verdict
 from tuner.core.model import (
     Alternative,
     Architecture,
     Candidate,
     ConfigurationEstimate,
-    Drift,
     GoalAlternatives,
     GoalStep,
-    GoalVerdict,
     Interval,
     Invocation,
     KeepOrChange,
     LatencyGoal,
-    Probability,
     Strategy,
 )
 
 USD_PER_GB_SECOND: dict[Architecture, float] = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 USD_PER_MILLION_REQUESTS = 0.20
 DEFAULT_SPACE = sorted({*range(128, 10241, 64), 1769, 3008, 10240})
-CODE_SHA256 = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="
+_EXAMPLES = application_root() / "docs/schema/examples"
 _KEYS = {"mean": (1.0, 1.0), "p50": (0.99, 1.0), "p95": (1.07, 1.3), "p99": (1.12, 1.9)}
 """By key: over the mean, and how much wider its interval is."""
 
 
-def changed(report: KnownRun, changes: Mapping[str, Any]) -> Any:
+@cache
+def example(name: str) -> RunReport:
+    """A published example, with the page's address in the S3 console: the first version did not know it."""
+    report = decode(json.loads((_EXAMPLES / f"{name}.json").read_text(encoding="utf-8")))
+    bucket, _, key = report.report["html"].removeprefix("s3://").partition("/")
+    region = "eu-central-1"
+    console = f"https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
+    return replace(report, report={**report.report, **({} if report.where == "local" else {"console": console})})
+
+
+def changed(report: RunReport, changes: Mapping[str, Any]) -> Any:
     """The report with other values at dotted paths of its JSON; an ellipsis takes a field away."""
-    data = encode(report)  # type: ignore[arg-type]
+    data = encode(report)
     for path, value in changes.items():
         *parents, last = path.split(".")
         place: Any = data
@@ -217,89 +211,39 @@ def finished_run(
     recommended, current = by_size[recommended_mb], by_size[current_mb]
     met = recommended.goal_probability
     confidence = {"NO_GOAL": 0.91, "GOAL_NOT_MET": round(1 - (met or 0.0), 4)}.get(verdict, met or 0.0)
-    run_id = f"{name[:20]}-20261123-0914-5b1e"
-    bucket = "lambda-tuner-artifacts-123456789012-eu-central-1"
-    folder = "out/demo" if where == "local" else f"s3://{bucket}/runs/{run_id}"
-    console = (
-        f"https://eu-central-1.console.aws.amazon.com/s3/object/{bucket}?region=eu-central-1"
-        f"&prefix=runs/{run_id}/report.html"
-    )
     spent = sum((row.invocation.billed_ms or 0) / 1000 * row.candidate.memory_mb / 1024 * price for row in observations)
-    kept = {
-        "memory size (MB)": current_mb,
-        "code SHA-256": CODE_SHA256,
-        "revision": "1f0c5d0e-6f0b-4a0a-9a53-0b6c0d4f2a11",
-    }
-    unmeasurable = Unmeasurable(
-        tuple(range(3584, 10241, 64)), "these sizes get more CPU than this machine has (2 cores)"
+    base = example("local" if where == "local" else "goal-met")
+    assert isinstance(base, Answer)
+    assert base.function is not None
+    run_id = f"{name[:20]}-20261123-0914-5b1e"
+    report = replace(
+        base,
+        run_id=run_id,
+        report={kind: place.replace(base.run_id, run_id) for kind, place in base.report.items()},
+        function_arn=arn,
+        goal=latency_goal,
+        request={
+            **base.request,
+            "lambdaARN": arn,
+            "goal": None if goal is None else {"percentile": goal[0], "limitMs": goal[1]},
+            "architectures": [architecture],
+            "monthlyInvocations": monthly_invocations,
+        },
+        function=replace(base.function, name=name, arn=arn, architecture=architecture, memory_mb=current_mb),
+        invocations=len(observations),
+        spent_usd=round(spent + len(observations) * USD_PER_MILLION_REQUESTS / 1_000_000, 6),
+        observations=observations,
+        verdict=verdict,
+        recommended=recommended,
+        current=replace(current, assumed=where == "local"),
+        safer=None if safer_mb is None else by_size[safer_mb],
+        saving_ratio=round(1 - usd(recommended) / usd(current), 4),
+        probability=replace(base.probability, goal_met=met),
+        confidence=confidence,
+        configurations=tuple(by_size.values()),
+        goal_alternatives=alternatives([*by_size.values()], current, latency_goal),
     )
-    return decided(
-        Answer(
-            run_id=run_id,
-            finished_at="2026-11-23T09:15:16+00:00",
-            report={
-                kind: f"{folder}/report.{ending}"
-                for kind, ending in (("html", "html"), ("markdown", "md"), ("json", "json"), ("svg", "svg"))
-            }
-            | ({} if where == "local" else {"console": console}),
-            restored=RestoredProof(
-                complete=True,
-                checked_at="2026-11-23T09:15:14+00:00",
-                checks=tuple(Check(what, value, value, same=True) for what, value in kept.items()),
-                removed=tuple(
-                    f"lambda-tuner-clone-5b1e0c77a2d9-{size}-{'arm' if architecture == 'arm64' else 'x86'}"
-                    for size in sorted({size for size, _ in measured})
-                ),
-                remaining=(),
-            ),
-            function_arn=arn,
-            where=where,
-            goal=latency_goal,
-            request={
-                "lambdaARN": arn,
-                "goal": None if goal is None else {"percentile": goal[0], "limitMs": goal[1]},
-                "payload": {"image": "s3://thumbnails/example.jpg", "width": 320},
-                "memory": {"min": 128, "max": 10240, "step": 64},
-                "architectures": [architecture],
-                "budget": {"maxInvocations": 50, "maxCostUsd": 1.0, "maxMinutes": 60.0},
-                "confidence": 0.9,
-                "tolerance": 0.05,
-                "monthlyInvocations": monthly_invocations,
-                "dryRun": False,
-            },
-            function=FunctionFacts(name, arn, "python3.13", "app.handler", architecture, current_mb, 30, CODE_SHA256),
-            started_at="2026-11-23T09:14:02+00:00",
-            assumptions=(
-                "How often the function is called in a month is not known, so no monthly figure is given.",
-                "The share of cold starts in production is not known, so the goal is judged on warm invocations.",
-            ),
-            warnings=(
-                "The recommended size was measured on one execution environment; others may differ by 5 to 12 %.",
-            ),
-            left_undone=("x86_64 was not tried: the request names no architecture besides the function's own.",),
-            unmeasurable=(unmeasurable,) if where == "local" else (),
-            prices=Prices(
-                region="eu-central-1",
-                seen_on="2026-11-02",
-                architectures={architecture: UnitPrices(price, USD_PER_MILLION_REQUESTS)},
-            ),
-            versions={"lambda-tuner": "0.1.0", "python": "3.13.5", "optuna": "4.5.0", "boto3": "1.40.55"},
-            invocations=len(observations),
-            spent_usd=round(spent + len(observations) * USD_PER_MILLION_REQUESTS / 1_000_000, 6),
-            observations=observations,
-            verdict=verdict,
-            recommended=recommended,
-            current=replace(current, assumed=where == "local"),
-            safer=None if safer_mb is None else by_size[safer_mb],
-            saving_ratio=round(1 - usd(recommended) / usd(current), 4),
-            probability=Probability(met, None, 0.61, 0.83, 0.97),
-            confidence=confidence,
-            stopped_because="The best next batch would cost more than what it could still improve.",
-            drift=Drift(1.01, 0.97, 1.05, 2, found=False),
-            configurations=tuple(by_size.values()),
-            goal_alternatives=alternatives([*by_size.values()], current, latency_goal),
-        )
-    )
+    return decided(report)
 
 
 def decided(report: Answer) -> Answer:
@@ -421,39 +365,14 @@ def hundred_sizes(samples: int = 50) -> Answer:
     )
 
 
-def dry_run() -> DryRun:
+def dry_run() -> RunReport:
     """Nothing measured, the most that it would take."""
-    whole = finished_run()
-    known = {field: getattr(whole, field) for field in KnownRun.__dataclass_fields__}
-    known |= {"invocations": 1, "spent_usd": 0.0000052, "observations": (), "warnings": (), "left_undone": ()}
-    known |= {"restored": None}
-    because = "It is a dry run: one invocation and an estimate."
-    return DryRun(**known, estimate=WorstCase(50, 0.0214, 9.0), stopped_because=because)
+    return example("dry-run")
 
 
-def failed_run() -> Failure:
+def failed_run() -> RunReport:
     """The payload fails at the function's current size: one invocation, everything cleaned up."""
-    whole = finished_run(measured=((3008, 0),), space=[3008], recommended_mb=3008)
-    (row,) = whole.observations
-    error = replace(
-        row.invocation,
-        outcome="function_error",
-        error_type="KeyError",
-        error_message="'image'",
-        duration_ms=4.1,
-        billed_ms=5,
-    )
-    known = {field: getattr(whole, field) for field in KnownRun.__dataclass_fields__}
-    known |= {"assumptions": (), "warnings": (), "left_undone": ()}
-    known["observations"] = (replace(row, invocation=error),)
-    return Failure(
-        **known,
-        error=ErrorFacts(
-            "PayloadFailed",
-            "thumbnail-api fails with this payload at its current size of 3,008 MB: KeyError: 'image'.",
-            'Give a payload that the function accepts (--payload event.json, or "payload" in the input).',
-        ),
-    )
+    return example("failed")
 
 
 EXAMPLES = {

@@ -149,9 +149,12 @@ def answered(
     """
     observations = anchored(seen, record.request.observed)
     warnings = (*_measured_warnings(observations), _unlike_production(record, recommendation), set_aside)
-    output = None
-    if record.request.power_tuning is not None:
-        output = power_tuning_output(record, rounds, observations, recommendation)
+    output, given = None, record.request.power_tuning
+    if given is not None:
+        region, outside = record.target.region, record.outside
+        output = power_tuning_output(
+            record.problem, observations, recommendation, given, region=region, rounds=rounds, outside=outside
+        )
     current = recommendation.current
     known = replace(
         known,

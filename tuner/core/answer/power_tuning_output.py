@@ -13,7 +13,7 @@ from tuner.core.model import Batch, Candidate, ConfigurationEstimate, Observatio
 from tuner.core.money.pricing import candidate_cost_usd, transition_price_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.request.tuning_request import PowerTuning
-from tuner.core.run.record import RunRecord
+from tuner.core.run.record import Outside
 
 
 def input_notes(given: PowerTuning) -> list[str]:
@@ -73,37 +73,14 @@ def transition_count(round_count: int, batch_count: int) -> int:
 
 
 def power_tuning_output(
-    record: RunRecord,
-    rounds: Sequence[Sequence[Batch]],
-    observations: Sequence[Observation],
-    recommendation: Recommendation,
-) -> PowerTuningOutput:
-    """The output's fields of a run whose input has some of AWS Lambda Power Tuning's."""
-    problem, given = record.problem, record.request.power_tuning or PowerTuning()
-    return output_of(
-        problem,
-        observations,
-        recommendation.recommended,
-        given,
-        (
-            *input_notes(given),
-            *design_notes(problem, observations, recommendation),
-            *(outside_note(row.memory_mb, row.reason) for row in record.outside if problem.design is not None),
-        ),
-        region=record.target.region,
-        transitions=transition_count(len(rounds), sum(map(len, rounds))),
-    )
-
-
-def output_of(
     problem: SearchProblem,
     observations: Sequence[Observation],
-    recommended: ConfigurationEstimate,
+    recommendation: Recommendation,
     given: PowerTuning,
-    notes: tuple[str, ...],
     *,
     region: str,
-    transitions: int,
+    rounds: Sequence[Sequence[Batch]],
+    outside: Sequence[Outside] = (),
 ) -> PowerTuningOutput:
     """The chosen size with its averages, what the run cost, and a row for each size.
 
@@ -115,12 +92,14 @@ def output_of(
     Args:
         problem: The run.
         observations: All that was measured.
-        recommended: The chosen configuration.
+        recommendation: The search's answer.
         given: What the input says in its fields.
-        notes: What was done otherwise than its fields say.
         region: Whose state machine runs; its price of a transition is used.
-        transitions: State transitions of the run.
+        rounds: The batches of each round.
+        outside: Sizes that were asked for and are not part of the space.
     """
+    recommended = recommendation.recommended
+    transitions = transition_count(len(rounds), sum(map(len, rounds)))
     averages = {candidate: _averages(problem, observations, candidate) for candidate in problem.candidates}
     average_usd, average_ms = averages[recommended.candidate] or _estimates(recommended)
     try:
@@ -141,7 +120,11 @@ def output_of(
     )
     return PowerTuningOutput(
         given.strategy,
-        notes,
+        (
+            *input_notes(given),
+            *design_notes(problem, observations, recommendation),
+            *(outside_note(row.memory_mb, row.reason) for row in outside if problem.design is not None),
+        ),
         recommended.candidate.memory_mb,
         average_usd,
         average_ms,

@@ -224,13 +224,13 @@ class KnownRun:
     goal: LatencyGoal | None = None
     request: Mapping[str, Any] = field(default_factory=dict)
     """The execution's input as it was understood, under the input's own names."""
-    function: FunctionFacts | None = None
+    function: FunctionFacts | None = field(default=None, metadata=LEFT_OUT)
     started_at: str | None = None
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     left_undone: tuple[str, ...] = ()
     unmeasurable: tuple[Unmeasurable, ...] = ()
-    prices: Prices | None = None
+    prices: Prices | None = field(default=None, metadata=LEFT_OUT)
     traffic: ProductionTraffic | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     currency: Literal["USD", "CNY"] | None = field(default=None, metadata=LEFT_OUT)

@@ -7,9 +7,18 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.core.search.simulated import PRICES, problem_of
-from tuner.core.answer.power_tuning_output import output_of
+from tuner.core.answer.power_tuning_output import power_tuning_output
 from tuner.core.answer.report import PowerTuningOutput
-from tuner.core.model import Candidate, ConfigurationEstimate, Interval, Invocation, Observation
+from tuner.core.model import (
+    Batch,
+    Candidate,
+    ConfigurationEstimate,
+    Interval,
+    Invocation,
+    Observation,
+    Probability,
+    Recommendation,
+)
 from tuner.core.money.pricing import invocation_cost_usd
 from tuner.core.request.power_tuning import accept_allowed
 from tuner.core.request.tuning_request import PowerTuning
@@ -24,6 +33,8 @@ ESTIMATE = ConfigurationEstimate(
     environments=0,
     basis="model",
 )
+ANSWER = Recommendation("NO_GOAL", ESTIMATE, None, None, (ESTIMATE,), Probability(), 0.9, None, "It is measured.")
+BATCH = Batch(1, 0, SIZE, 2, 1, "The first.")
 
 
 def warm(duration_ms: float | None, billed_ms: int | None) -> Invocation:
@@ -35,7 +46,7 @@ def fields_of(invocations: list[Invocation], *, region: str = "us-east-1") -> Po
     """The output of a run that measured these at 512 MB."""
     observations = [Observation(1, 0, SIZE, tuple(invocations))] if invocations else []
     problem = problem_of((512, 1024), current_mb=512)
-    return output_of(problem, observations, ESTIMATE, WITH_STATS, (), region=region, transitions=22)
+    return power_tuning_output(problem, observations, ANSWER, WITH_STATS, region=region, rounds=[[BATCH] * 3] * 3)
 
 
 def test_where_the_size_was_not_measured_the_estimate_stands() -> None:
@@ -59,7 +70,7 @@ def test_only_warm_successes_with_a_duration_are_averaged() -> None:
 
 def test_what_a_run_cost_where_the_price_of_a_transition_is_not_known() -> None:
     """Null, and never a default."""
-    assert fields_of([]).state_machine.execution_cost == 0.00055
+    assert fields_of([]).state_machine.execution_cost == 0.0007
     assert fields_of([], region="xx-nowhere-1").state_machine.execution_cost is None
 
 
@@ -70,7 +81,7 @@ def test_rows_of_two_architectures_can_be_told_apart() -> None:
         Observation(1, number, Candidate(512, architecture), (warm(100.0, 100),))
         for number, architecture in enumerate(("x86_64", "arm64"))
     ]
-    fields = output_of(problem, observations, ESTIMATE, WITH_STATS, (), region="us-east-1", transitions=1)
+    fields = power_tuning_output(problem, observations, ANSWER, WITH_STATS, region="us-east-1", rounds=[])
     assert [(row.value, row.architecture) for row in fields.stats or ()] == [(512, "arm64"), (512, "x86_64")]
 
 
