@@ -89,11 +89,6 @@ class EmbeddedAws:
         return identity.state_machine_arn("restore")
 
     @property
-    def nightly_arn(self) -> str:
-        """The state machine that tunes the fleet."""
-        return identity.state_machine_arn("nightly")
-
-    @property
     def bucket_folder(self) -> Path:
         """The artifact bucket as a folder."""
         return self.home / "bucket"

@@ -30,7 +30,10 @@ metrics = Metrics()
 JsonObject = dict[str, Any]
 """What an entry point takes and gives; its keys are those of ``state_machine/``."""
 
-Handler = Callable[[JsonObject, LambdaContext], JsonObject]
+Context = LambdaContext
+"""What Lambda says of the call itself."""
+
+Handler = Callable[[JsonObject, Context], JsonObject]
 
 
 def entry(handler: Handler) -> Handler:

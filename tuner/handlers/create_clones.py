@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from tuner.handlers._entry import JsonObject, clones, entry, run_artifacts, target_reader
+from tuner.handlers._entry import Context, JsonObject, clones, entry, run_artifacts, target_reader
 from tuner.steps.create_clones import create_clones
 
 
 @entry
-def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, context: Context) -> JsonObject:
     """Take ``runId`` and ``round``; give ``ready``, or raise ``CloneNotReady`` to be called again."""
     ready = create_clones(
         run_artifacts(event["runId"]),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from tuner.handlers._entry import JsonObject, artifacts, entry
+from tuner.handlers._entry import Context, JsonObject, artifacts, entry
 from tuner.steps.write_digest import write_digest
 
 
 @entry
-def handler(event: JsonObject, _: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, _: Context) -> JsonObject:
     """Take ``executionName``, ``startedAt``, ``results`` and ``skipped``; give the digest's key and counts."""
     return write_digest(
         artifacts(),

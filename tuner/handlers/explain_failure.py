@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from tuner.core.errors import REPORT_LINE
-from tuner.handlers._entry import JsonObject, entry, logger, run_artifacts
+from tuner.handlers._entry import Context, JsonObject, entry, logger, run_artifacts
 from tuner.steps.explain_failure import explain_failure, record_failure
 
 
 @entry
-def handler(event: JsonObject, _: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, _: Context) -> JsonObject:
     """Take ``runId``, the caught ``failure``, and ``keep``: false where it is not why the run ended.
 
     Gives ``name`` and ``cause``: a sentence, and on a second line where the report of the run is.

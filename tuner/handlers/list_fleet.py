@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from tuner.aws.clients import client
-from tuner.handlers._entry import JsonObject, entry, logger
+from tuner.handlers._entry import Context, JsonObject, entry, logger
 from tuner.steps.list_fleet import list_fleet
 
 
 @entry
-def handler(event: JsonObject, _: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, _: Context) -> JsonObject:
     """Take ``executionName``; give ``functions`` to tune and those ``skipped``, with the reason."""
     fleet = list_fleet(client("resourcegroupstaggingapi"), execution_name=event["executionName"])
     logger.info("fleet listed", functions=len(fleet["functions"]), skipped=len(fleet["skipped"]))

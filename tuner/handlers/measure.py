@@ -6,12 +6,10 @@ import os
 import time
 from functools import cache
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from tuner.aws.clients import INVOKE_MARGIN_S, client, invoke_client
 from tuner.aws.invoker import Invoker
 from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
-from tuner.handlers._entry import JsonObject, count, entry, run_artifacts
+from tuner.handlers._entry import Context, JsonObject, count, entry, run_artifacts
 from tuner.steps.measure import measure
 
 
@@ -26,7 +24,7 @@ def _invoker(timeout_s: int) -> Invoker:
 
 
 @entry
-def handler(event: JsonObject, _: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, _: Context) -> JsonObject:
     """Take ``runId`` and ``batch``; give ``measured``, the count of invocations."""
     batch = event["batch"]
     measured = measure(

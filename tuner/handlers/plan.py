@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import platform
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from tuner.core.model import architecture_of
 from tuner.core.run.installation import Installation, Machine
 from tuner.handlers._entry import (
+    Context,
     JsonObject,
     count,
     entry,
@@ -24,7 +23,7 @@ from tuner.steps.plan import plan_run
 
 
 @entry
-def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, context: Context) -> JsonObject:
     """Take ``input``, ``runId``, ``executionArn`` and ``startedAt``; give its id and what the machine needs."""
     region, account = context.invoked_function_arn.split(":")[3:5]
     installation = Installation(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from tuner.handlers._entry import JsonObject, count, entry, now, run_artifacts
+from tuner.handlers._entry import Context, JsonObject, count, entry, now, run_artifacts
 from tuner.steps.known_end import told_end
 from tuner.steps.report import report
 
 
 @entry
-def handler(event: JsonObject, _: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, _: Context) -> JsonObject:
     """Take ``runId``, ``status`` (null in the run itself) and, from ``tune``, ``failure``; give its output."""
     status = event["status"]
     output = report(

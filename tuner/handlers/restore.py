@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from tuner.aws.clients import client
-from tuner.handlers._entry import JsonObject, clones, entry, now, run_artifacts, target_reader
+from tuner.handlers._entry import Context, JsonObject, clones, entry, now, run_artifacts, target_reader
 from tuner.steps.known_end import known_end
 from tuner.steps.restore import restore
 
 
 @entry
-def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, context: Context) -> JsonObject:
     """Take ``runId``, and from outside of the run the ``status`` with which it is said to have ended.
 
     Gives ``removed``, the count of temporary functions that were deleted, and the ``status`` that may be believed.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from tuner.handlers._entry import JsonObject, entry, logger, now, run_artifacts
+from tuner.handlers._entry import Context, JsonObject, entry, logger, now, run_artifacts
 from tuner.steps.suggest import suggest_round
 
 
 @entry
-def handler(event: JsonObject, _: LambdaContext) -> JsonObject:
+def handler(event: JsonObject, _: Context) -> JsonObject:
     """Take ``runId``; give ``done``, ``round``, ``count`` and ``batches``."""
     round_number, batches = suggest_round(run_artifacts(event["runId"]), now=now())
     rows = [

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from tuner.handlers._entry import JsonObject, artifacts, clones, count, entry, logger, now, restorer
+from tuner.handlers._entry import Context, JsonObject, artifacts, clones, count, entry, logger, now, restorer
 from tuner.steps.sweep import sweep
 
 
 @entry
-def handler(_event: JsonObject, _context: LambdaContext) -> JsonObject:
+def handler(_event: JsonObject, _context: Context) -> JsonObject:
     """Take nothing; give what was restarted, removed and kept, and what ``failed``, by name with its reason."""
     swept = sweep(clones(), artifacts(), restorer(), now=now().isoformat())
     logger.info("swept", **asdict(swept))

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from tests.integration.application.conftest import Application, wait_for
+from tuner.embedded.identity import state_machine_arn
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schema/report.schema.json").read_text())
 SMALL: dict[str, Any] = {"memory": [256, 512, 1024, 1769], "budget": {"maxInvocations": 16}}
@@ -245,7 +246,7 @@ def test_night_tunes_what_is_tagged_and_one_failure_is_nobody_elses(application:
     application.deploy("fails", tags=enabled)
     application.deploy("slow", tags={"lambda-tuner": "enabled"})
     answer = application.client("stepfunctions").start_execution(
-        stateMachineArn=application.aws.nightly_arn, name="test-night", input="{}"
+        stateMachineArn=state_machine_arn("nightly"), name="test-night", input="{}"
     )
     execution = wait_for(lambda: _if_ended(application, answer["executionArn"]), within_s=280)
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
