@@ -2,6 +2,7 @@
 # make demo      tunes a real function on this machine, without an AWS account; the report lands in out/demo/
 # make test      runs the tests             (ARGS="-k template -x" goes to pytest; ARGS="-m 'not slow'" leaves out the slow ones)
 # make check     runs every static check
+# make oldest    runs the quick tests with the oldest versions of the libraries that pyproject.toml allows
 # make faults    puts every fault into every place of a run: what is left, who cleaned up (ARGS="'well/step/*'" for some)
 # make mutants   plants bugs, and sees whether each makes what should notice it fail (ARGS="--room restore" for some)
 # make bench     measures what the README and docs/ state (ARGS="all --quick" sees whether it runs)
@@ -12,7 +13,7 @@
 ARGS ?=
 ARCHITECTURE ?= arm64
 .DEFAULT_GOAL := setup
-.PHONY: setup develop demo test check faults mutants bench package clean help
+.PHONY: setup develop demo test check oldest faults mutants bench package clean help
 
 setup:
 	@scripts/setup run
@@ -29,6 +30,9 @@ test: develop
 check: develop
 	@scripts/check
 
+oldest:
+	@scripts/test-oldest $(ARGS)
+
 faults: develop
 	@.venv/bin/python -m tests.faults $(ARGS)
 
@@ -42,7 +46,7 @@ package: develop
 	@ARCHITECTURE=$(ARCHITECTURE) scripts/package-sizes --build --architecture $(ARCHITECTURE)
 
 clean:
-	rm -rf build dist out .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .venv-sam .venv-lock
+	rm -rf build dist out .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .venv-sam .venv-oldest .venv-lock
 	find tuner tests bench examples packages scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 help:
