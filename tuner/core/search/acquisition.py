@@ -105,7 +105,7 @@ def choose_batches(
     chosen: list[Option] = []
     while len(chosen) < BATCHES_PER_ROUND:
         apart = [site for site in finalists if site not in {option.candidate for option in chosen}]
-        best = acquisition.best(apart, chosen, lambda site: affordable(site, chosen))
+        best = acquisition.best(apart, lambda site: affordable(site, chosen))
         if best is None or best.ratio < (FURTHER_RATIO if chosen else 1.0):
             break
         chosen.append(best)
@@ -140,10 +140,10 @@ class _Acquisition:
         ]
         return sorted(options, key=lambda option: (-option.ratio, option.candidate))
 
-    def best(self, sites: Sequence[int], chosen: Sequence[Option], affordable: Callable[[int], int]) -> Option | None:
+    def best(self, sites: Sequence[int], affordable: Callable[[int], int]) -> Option | None:
         """The option of most worth for its price, next to those already taken."""
         options = [
-            self._option(site, warm_count, spread, self._log_weights(site, warm_count, spread, len(chosen)))
+            self._option(site, warm_count, spread, self._log_weights(site, warm_count, spread))
             for site in sites
             for warm_count in WARM_COUNTS
             for spread in sorted(
@@ -155,9 +155,7 @@ class _Acquisition:
 
     def add(self, option: Option) -> None:
         """Let the options that follow count only for what they add."""
-        self._taken = self._log_weights(
-            option.candidate, option.warm_count, option.environment_count, self._taken_count
-        )
+        self._taken = self._log_weights(option.candidate, option.warm_count, option.environment_count)
         self._taken_count += 1
         self._taken_gain += option.gain
 
@@ -165,12 +163,10 @@ class _Acquisition:
         """How many invocations of a batch are lost to cold starts."""
         return max(0, environment_count - len(self._fit.known_environments[site])) if self._first_cold else 0
 
-    def _log_weights(self, site: int, warm_count: int, environment_count: int, number: int) -> FloatArray:
+    def _log_weights(self, site: int, warm_count: int, environment_count: int) -> FloatArray:
         # The outcomes of one round belong to the same worlds, each with its own scatter.
-        result: FloatArray = self._taken + outcome_log_likelihoods(
-            self._fit, site, warm_count, environment_count, self._many[number]
-        )
-        return result
+        outcomes = self._many[self._taken_count]
+        return self._taken + outcome_log_likelihoods(self._fit, site, warm_count, environment_count, outcomes)
 
     def _option(self, site: int, warm_count: int, environment_count: int, log_weights: FloatArray) -> Option:
         invocation_count = warm_count + self.cold_count(site, environment_count)

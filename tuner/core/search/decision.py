@@ -40,10 +40,8 @@ def decide(problem: SearchProblem, fit: Fit) -> Decision:
     by_cost = goal is not None or problem.strategy == "cost"
     within: dict[float, float | None] = dict.fromkeys(_RATIOS)
     if by_cost:
-        best_usd, cost_usd = (
-            cheapest_meeting_usd(prediction, goal, fit.allowed),
-            prediction.cost_per_million_usd[:, pick],
-        )
+        best_usd = cheapest_meeting_usd(prediction, goal, fit.allowed)
+        cost_usd = prediction.cost_per_million_usd[:, pick]
         within = {ratio: float((cost_usd <= best_usd * (1 + ratio)).mean()) for ratio in _RATIOS}
         within_tolerance = float((cost_usd <= best_usd * (1 + problem.tolerance)).mean())
     else:

@@ -235,24 +235,14 @@ def _by_acquisition(
     )
     if options is None:
         return RoundPlan(stop_reason=stopped_by_budget(remaining))
-    if options:
-        return RoundPlan(
-            tuple(
-                PlannedBatch(
-                    space.candidates[option.candidate],
-                    option.invocation_count,
-                    option.environment_count,
-                    _reason(fit, option),
-                )
-                for option in options
-            )
-        )
-    return None
+    return RoundPlan(tuple(_planned(fit, option) for option in options)) if options else None
 
 
-def _reason(fit: Fit, option: Option) -> str:
+def _planned(fit: Fit, option: Option) -> PlannedBatch:
     where = "the likely answer" if option.candidate == fit.pick else "a neighbour that decides about the answer"
-    return f"{where}: expected to lower the loss of the recommendation by {option.gain:.2%}"
+    reason = f"{where}: expected to lower the loss of the recommendation by {option.gain:.2%}"
+    candidate = fit.space.candidates[option.candidate]
+    return PlannedBatch(candidate, option.invocation_count, option.environment_count, reason)
 
 
 def _confirmation(

@@ -24,6 +24,7 @@ from tuner.core.search.decision import Decision, decide, keep_or_change
 from tuner.core.search.fit import Fit, RunFit
 from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
 from tuner.core.search.samples import is_single_payload
+from tuner.core.search.warm_start import counted
 
 _COLD_START_SPREAD = 0.12
 """Init durations of one function differ by 5 to 15 %; used where there are too few to tell."""
@@ -99,9 +100,9 @@ def _warm_start_notes(start: WarmStart) -> tuple[str, ...]:
         return ()
     if not start.used:
         return (start.reason,)
-    ago = "less than a day" if (start.age_days or 0) < 1 else _counted(round(start.age_days or 0), "day")
+    ago = "less than a day" if (start.age_days or 0) < 1 else counted(round(start.age_days or 0), "day")
     return (
-        f"The answer also rests on {_counted(start.samples, 'warm invocation')} of earlier runs, the last of them "
+        f"The answer also rests on {counted(start.samples, 'warm invocation')} of earlier runs, the last of them "
         f"{ago} ago. {start.reason}",
     )
 
@@ -205,14 +206,14 @@ def _notes(
         )
     else:
         notes.append(
-            f"{recommended.candidate} ran {_counted(recommended.samples, 'time')} warm on "
-            f"{_counted(recommended.environments, 'execution environment')}; "
-            f"the noise is pooled over {warm_count} warm invocations at {_counted(measured_sizes, 'size')}."
+            f"{recommended.candidate} ran {counted(recommended.samples, 'time')} warm on "
+            f"{counted(recommended.environments, 'execution environment')}; "
+            f"the noise is pooled over {warm_count} warm invocations at {counted(measured_sizes, 'size')}."
         )
     if 0 < recommended.environments < 3:
         notes.append(
             "Execution environments differ by 5 to 12 % from each other; this answer rests on "
-            f"{_counted(all_environments, 'environment')} over all sizes."
+            f"{counted(all_environments, 'environment')} over all sizes."
         )
     if problem.goal is not None:
         needed = samples_needed(problem.goal.percentile, problem.confidence)
@@ -233,7 +234,7 @@ def _notes(
     if not is_single_payload(problem):
         drawn = np.bincount(fit.samples.payload, minlength=len(problem.payload_weights))
         listed = ", ".join(
-            f"{share:.0%} of {'group' if grouped else 'payload'} {number} (measured {_counted(int(count), 'time')})"
+            f"{share:.0%} of {'group' if grouped else 'payload'} {number} (measured {counted(int(count), 'time')})"
             for number, (share, count) in enumerate(
                 zip(fit.prediction.draws.payload_share, drawn, strict=True), start=1
             )
@@ -243,7 +244,3 @@ def _notes(
         safer = problem.candidates[decision.safer]
         notes.append(f"{safer} would meet the goal with the asked confidence.")
     return tuple(notes)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -66,15 +66,18 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], context:
     space = space_of(problem)
     latest = context.earlier[0]
 
-    def refuted(reason: str, probability: float | None) -> Verified:
-        start = WarmStart(
+    def start(reason: str, probability: float | None, samples: int) -> WarmStart:
+        return WarmStart(
             from_run_id=latest.run_id,
             age_days=latest.age_days,
-            used=False,
+            used=samples > 0,
             reason=reason,
             unchanged_probability=probability,
+            samples=samples,
         )
-        return Verified(start, dropped, settled=True)
+
+    def refuted(reason: str, probability: float | None) -> Verified:
+        return Verified(start(reason, probability, 0), dropped, settled=True)
 
     earlier = read_samples(space, (), context.earlier, run_covariance(context.earlier))
     if earlier.warm_count == 0:
@@ -82,25 +85,18 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], context:
     contradiction = _contradiction(observations, context.earlier)
     if contradiction is not None:
         return refuted(f"{contradiction}: the function has changed since run {latest.run_id}.", 0.0)
-    if len(ruled_out(problem, with_earlier_outcomes(observations, context.earlier), context)) == len(
-        problem.candidates
-    ):
+    reasons = ruled_out(problem, with_earlier_outcomes(observations, context.earlier), context)
+    if len(reasons) == len(problem.candidates):
         return refuted(f"Together with run {latest.run_id} no size of this run could be recommended.", None)
     own = read_samples(space, observations)
     if own.warm_count == 0:
-        start = WarmStart(
-            from_run_id=latest.run_id,
-            age_days=latest.age_days,
-            used=True,
-            reason=f"Nothing speaks against run {latest.run_id} so far.",
-            unchanged_probability=1 - _changed_prior(latest),
-            samples=earlier.warm_count,
-        )
-        return Verified(start, context, settled=False)
+        reason = f"Nothing speaks against run {latest.run_id} so far."
+        return Verified(start(reason, 1 - _changed_prior(latest), earlier.warm_count), context, settled=False)
     unchanged, moved = _probabilities(problem, space, observations, context.earlier, earlier, own)
+    warm = counted(own.warm_count, "warm invocation")
     if unchanged < KEPT_PROBABILITY:
         return refuted(
-            f"This run's {_counted(own.warm_count)} speak against run {latest.run_id} "
+            f"This run's {warm} speak against run {latest.run_id} "
             f"(unchanged with a probability of {unchanged:.0%}), so it was not used.",
             unchanged,
         )
@@ -108,24 +104,17 @@ def verify(problem: SearchProblem, observations: Sequence[Observation], context:
     if not settled and own.warm_count >= min(CHECK_LIMIT, earlier.warm_count):
         # By now this run knows nearly as much as they do: little is lost without them.
         return refuted(
-            f"Whether run {latest.run_id} still holds could not be told from {_counted(own.warm_count)} "
+            f"Whether run {latest.run_id} still holds could not be told from {warm} "
             f"(unchanged with a probability of {unchanged:.0%}), so it was not used.",
             unchanged,
         )
-    start = WarmStart(
-        from_run_id=latest.run_id,
-        age_days=latest.age_days,
-        used=True,
-        reason=f"This run's {_counted(own.warm_count)} agree with run {latest.run_id} "
-        f"(unchanged with a probability of {unchanged:.0%}).",
-        unchanged_probability=unchanged,
-        samples=earlier.warm_count,
-    )
-    return Verified(start, context, settled)
+    reason = f"This run's {warm} agree with run {latest.run_id} (unchanged with a probability of {unchanged:.0%})."
+    return Verified(start(reason, unchanged, earlier.warm_count), context, settled)
 
 
-def _counted(count: int) -> str:
-    return f"{count} warm invocation{'' if count == 1 else 's'}"
+def counted(count: int, noun: str) -> str:
+    """The number with its noun: ``1 size``, ``2 sizes``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _changed_prior(latest: EarlierRun) -> float:
