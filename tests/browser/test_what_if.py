@@ -86,7 +86,7 @@ def expected_sentence(
         compared = f", {change} {'as' if change.startswith('about') else 'than'} now"
     thin = ""
     if row.samples < 4 and not own:
-        ran = f"ran only {formats.count(row['samples'], 'time')} warm" if row.samples else "was not run"
+        ran = f"ran only {formats.count(row.samples, 'time')} warm" if row.samples else "was not run"
         thin = f" Few data: {size} {ran}; a run with such a goal would measure more there."
     price = f"; a million invocations cost {formats.money(cost)}{compared}.{thin}"
     probability = formats.probability(decision.probability.goal_met or 0.0)

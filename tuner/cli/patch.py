@@ -12,11 +12,12 @@ from typing import Any
 
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, PatchRefused, print_json, show_failure
-from tuner.cli.reading import RunRow, find_run, latest_runs, read_report
+from tuner.cli.reading import find_run, latest_runs, read_report
 from tuner.cli.store import LATEST, ArtifactReader
 from tuner.cli.template_edit import MOST_CHARACTERS, Patched, Wanted, function_finder, patch_template
 from tuner.cli.text_files import UTF16_MARKS
 from tuner.core.answer.report import Answer, DryRun, Failure, RunReport
+from tuner.core.answer.run_row import RunRow
 from tuner.core.answer.verdicts import facts_of
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
@@ -104,7 +105,7 @@ def _latest_of(artifacts: ArtifactReader, where: str, file: Path, text: str, fun
 
 def _tried_in(artifacts: ArtifactReader, row: RunRow, file: Path) -> str | None:
     """The logical id that ``try`` was given, where its template is this one, or one below it such as a build's."""
-    if row.fields.get("where") != "local":
+    if row.where != "local":
         return None
     tried = _tried(artifacts, row.run_id)
     inside = Path(tried.get("template", "")).is_relative_to(file.resolve().parent)

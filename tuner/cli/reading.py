@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_OK, exit_code_of_run, print_json
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.cli.unreported import what_is_known
-from tuner.core.answer.codec import decode
+from tuner.core.answer.codec import decode, decode_row, encode_row
 from tuner.core.answer.report import SCHEMA_VERSION, RunReport
+from tuner.core.answer.run_row import UNKNOWN_TIME, RunRow
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
 from tuner.core.run.bucket_layout import INDEX, REPORT_FILES, index_key, run_key
@@ -26,51 +26,9 @@ _MOST_COMPLETIONS = 30
 _WINDOW = 200
 """Rows that are read besides those that are shown: a report may be written anew after the run has ended."""
 _READERS = 16
-_UNKNOWN = datetime.min.replace(tzinfo=UTC)
 _LONGEST_CELLS = (16, 64, 16, 18, 6)
 """Characters of time, function, result, memory sizes and saving; the function's name gives way on a narrow terminal."""
 _SHORTEST_FUNCTION = 10
-_FIELDS: Mapping[str, tuple[type, ...]] = {
-    "functionArn": (str,),
-    "where": (str,),
-    "startedAt": (str,),
-    "finishedAt": (str,),
-    "verdict": (str,),
-    "error": (str,),
-    "memoryMb": (int,),
-    "currentMemoryMb": (int,),
-    "savingRatio": (int, float),
-    "decision": (str,),
-}
-"""What the index may hold of a run; each may be absent or null."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One run of the index; ``fields`` holds only its id and an error where the row is damaged."""
-
-    run_id: str
-    fields: Mapping[str, Any]
-
-    @property
-    def ended(self) -> datetime:
-        """When the run ended; the beginning of time where the row does not say."""
-        try:
-            moment = datetime.fromisoformat(self.fields.get("finishedAt") or "")
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            return _UNKNOWN
-
-    @property
-    def function(self) -> str:
-        """The function's name, empty where the run ended before it was known."""
-        parts = (self.fields.get("functionArn") or "").split(":")
-        return parts[6] if len(parts) > 6 else parts[0]
-
-    @property
-    def result(self) -> str:
-        """The verdict, or the name of the error."""
-        return self.fields.get("verdict") or self.fields.get("error") or ""
 
 
 def run_ids(artifacts: ArtifactReader) -> list[str]:
@@ -136,15 +94,9 @@ def complete_run_ids(incomplete: str) -> list[tuple[str, str]]:
 def _run_row(artifacts: ArtifactReader, run_id: str) -> RunRow:
     """The run's row in the index; only its id where a field is not what it may be."""
     try:
-        row = artifacts.read_json(index_key(run_id))
+        return decode_row(artifacts.read_json(index_key(run_id)), run_id)
     except ValueError:
-        row = None
-    if not isinstance(row, dict) or not all(
-        row.get(name) is None or (isinstance(row[name], kinds) and not isinstance(row[name], bool))
-        for name, kinds in _FIELDS.items()
-    ):
-        row = {"error": "damaged"}
-    return RunRow(run_id, {**row, "runId": run_id})
+        return RunRow(run_id, error="damaged")
 
 
 def read_report(artifacts: ArtifactReader, run_id: str) -> RunReport:
@@ -217,7 +169,7 @@ def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output:
     """List the runs that ended last, latest first."""
     rows = latest_runs(artifacts, limit)
     if json_output:
-        print_json({"runs": [row.fields for row in rows]})
+        print_json({"runs": [encode_row(row) for row in rows]})
         return EXIT_OK
     if not rows:
         error_console().print(
@@ -248,14 +200,13 @@ def list_lines(rows: list[RunRow], width: int) -> list[str]:
 
 
 def _cells(row: RunRow) -> tuple[str, ...]:
-    fields, kept = row.fields, row.fields.get("decision") == "keep"
-    saving = None if kept else fields.get("savingRatio")
+    kept = row.decision == "keep"
     cells = (
-        row.ended.strftime("%Y-%m-%d %H:%M") if row.ended != _UNKNOWN else "",
+        row.ended.strftime("%Y-%m-%d %H:%M") if row.ended != UNKNOWN_TIME else "",
         row.function,
         row.result,
-        _memory_change(fields.get("currentMemoryMb"), fields.get("memoryMb"), kept=kept),
-        f"{saving:.0%}" if saving is not None else "",
+        _memory_change(row.current_memory_mb, row.memory_mb, kept=kept),
+        f"{row.saving_ratio:.0%}" if row.saving_ratio is not None and not kept else "",
         row.run_id,
     )
     return tuple(" ".join(visible(cell).split()) for cell in cells)

@@ -10,8 +10,9 @@ from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.answer.assemble import answered, estimated, failed, planned, restored_proof
-from tuner.core.answer.codec import decode, encode, execution_output
+from tuner.core.answer.codec import decode, encode, encode_row, execution_output
 from tuner.core.answer.report import Answer, Failure, KnownRun, RunReport
+from tuner.core.answer.run_row import row_of
 from tuner.core.codec import from_json
 from tuner.core.errors import REPORT_LINE
 from tuner.core.foreign_text import json_text, one_line
@@ -107,7 +108,7 @@ def report(
         artifacts.write_text("report.md", render_markdown(found))
         artifacts.write_text("report.html", render_html(found))
         artifacts.write_text("report.svg", render_svg(found))
-        artifacts.bucket.write_json(index_key(artifacts.run_id), _index_row(found))
+        artifacts.bucket.write_json(index_key(artifacts.run_id), encode_row(row_of(found)))
         _keep_latest(artifacts, found)
         return json_text(encode(found)).encode(), found
 
@@ -192,21 +193,3 @@ def _uninvoked(artifacts: RunArtifacts, observations: Sequence[Observation]) -> 
     found = None if restored is None else {*restored["removed"], *restored["remaining"]}
     made = [step.candidate for step in planned if found is None or step.name in found]
     return uninvoked_copies(made, observations)
-
-
-def _index_row(found: RunReport) -> dict[str, Any]:
-    answer = found if isinstance(found, Answer) else None
-    current = None if answer is None else answer.current
-    return {
-        "runId": found.run_id,
-        "functionArn": found.function_arn,
-        "where": found.where,
-        "startedAt": found.started_at,
-        "finishedAt": found.finished_at,
-        "verdict": None if isinstance(found, Failure) else found.verdict,
-        "error": found.error.name if isinstance(found, Failure) else None,
-        "memoryMb": None if answer is None else answer.recommended.candidate.memory_mb,
-        "currentMemoryMb": None if current is None else current.candidate.memory_mb,
-        "savingRatio": None if answer is None else answer.saving_ratio,
-        "decision": None if answer is None or answer.decision is None else answer.decision.action,
-    }

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import cattrs
 
 from tuner.core.answer.report import Answer, DryRun, Failure, PowerTuningOutput, RunReport
+from tuner.core.answer.run_row import RunRow
 from tuner.core.json_shape import camel_case
 from tuner.core.model import Drift
 
@@ -53,6 +54,22 @@ def decode(data: object) -> RunReport:
     if data.get("verdict") == "DRY_RUN":
         return _converter().structure(data, DryRun)
     return _converter().structure(data, Answer)
+
+
+def encode_row(row: RunRow) -> dict[str, Any]:
+    """Write a row of the list of runs."""
+    return dict(_converter().unstructure(row))
+
+
+def decode_row(data: object, run_id: str) -> RunRow:
+    """Read a run's row of the list of runs.
+
+    Raises:
+        ValueError: One of its fields is not what it may be.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError("it is not a JSON object")
+    return _converter().structure({**data, "runId": run_id}, RunRow)
 
 
 def execution_output(report: RunReport) -> dict[str, Any]:
