@@ -36,11 +36,28 @@ A verdict is not an error: an unreachable goal is the result ``GOAL_NOT_MET``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tuner.core.foreign_text import one_line
 
 REPORT_LINE = "\nReport: "
 """Stands between the cause of a failed execution and the address of its report."""
+_CAUSE_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFacts:
+    """Why a run failed: the name of one of the errors below, a sentence, and what to do next."""
+
+    name: str
+    message: str
+    hint: str = ""
+
+    @property
+    def cause(self) -> str:
+        """The sentence that the execution's ``Cause`` shows."""
+        text = f"{self.message} {self.hint}".strip()
+        return text if len(text) <= _CAUSE_CHARACTERS else text[: _CAUSE_CHARACTERS - 1] + "…"
 
 
 class TunerError(Exception):

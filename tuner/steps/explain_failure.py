@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core import errors
 from tuner.core.codec import to_json
+from tuner.core.errors import ErrorFacts
 from tuner.core.foreign_text import one_line
 from tuner.core.run.bucket_layout import FAILURE
-
-_CAUSE_CHARACTERS = 2_000
 
 _OURS = frozenset(
     name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.TunerError)
@@ -23,22 +21,7 @@ _ENDED = frozenset({"Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemor
 _LOGS_HINT = "Its log group holds the details; start again, or report it if it happens again."
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a run failed: an error name of ``tuner.core.errors``, a sentence, and what to do next."""
-
-    name: str
-    message: str
-    hint: str = ""
-
-    @property
-    def cause(self) -> str:
-        """The sentence that the execution's ``Cause`` shows."""
-        text = f"{self.message} {self.hint}".strip()
-        return text if len(text) <= _CAUSE_CHARACTERS else text[: _CAUSE_CHARACTERS - 1] + "…"
-
-
-def explain_failure(error: str, cause: str) -> Failure:
+def explain_failure(error: str, cause: str) -> ErrorFacts:
     """Word a caught error of the state machine.
 
     Args:
@@ -51,7 +34,7 @@ def explain_failure(error: str, cause: str) -> Failure:
         A failure whose name is always one of ``tuner.core.errors``.
     """
     if error == "States.Timeout":
-        return Failure(
+        return ErrorFacts(
             "RunTimedOut",
             "A step of the run took longer than it may.",
             "Start again; if it happens again, lower budget.maxMinutes or the function's time-out.",
@@ -62,16 +45,16 @@ def explain_failure(error: str, cause: str) -> Failure:
     message, _, hint = text.partition("\n") if name in _OURS else (text, "", "")
     message = one_line(message)
     if name in _THROTTLES:
-        return Failure("Throttled", message, hint or "AWS kept asking to slow down. Start again in a few minutes.")
+        return ErrorFacts("Throttled", message, hint or "AWS kept asking to slow down. Start again in a few minutes.")
     if name in _OURS:
-        return Failure(name, message, hint)
+        return ErrorFacts(name, message, hint)
     # Nothing that a user can act on by its name: it keeps its words, and gets a name of the tree.
     if name in _ENDED or "Task timed out" in message:
-        return Failure("ServiceError", f"A step of Lambda Tuner itself did not end: {message}", _LOGS_HINT)
-    return Failure("ServiceError", f"A step of Lambda Tuner itself failed with {name}: {message}", _LOGS_HINT)
+        return ErrorFacts("ServiceError", f"A step of Lambda Tuner itself did not end: {message}", _LOGS_HINT)
+    return ErrorFacts("ServiceError", f"A step of Lambda Tuner itself failed with {name}: {message}", _LOGS_HINT)
 
 
-def record_failure(artifacts: RunArtifacts, failure: Failure) -> None:
+def record_failure(artifacts: RunArtifacts, failure: ErrorFacts) -> None:
     """Keep the failure for the report; the first one is the reason, later ones follow from it."""
     if artifacts.find(FAILURE) is None:
         artifacts.write(FAILURE, to_json(failure))

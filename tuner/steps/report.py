@@ -14,7 +14,7 @@ from tuner.core.answer.codec import decode, encode, encode_row, execution_output
 from tuner.core.answer.report import Answer, Failure, KnownRun, RunReport
 from tuner.core.answer.run_row import row_of
 from tuner.core.codec import from_json
-from tuner.core.errors import REPORT_LINE
+from tuner.core.errors import REPORT_LINE, ErrorFacts
 from tuner.core.foreign_text import json_text, one_line
 from tuner.core.function.snap_start import uninvoked_copies
 from tuner.core.model import Candidate, Explanation, GoalAlternatives, Observation, Recommendation
@@ -44,28 +44,28 @@ from tuner.steps.progress import report_progress
 from tuner.steps.run import load_journals, load_plan, load_record, load_round, memory_cap_mb
 
 _ENDED_FROM_OUTSIDE = {
-    "ABORTED": {
-        "name": "RunAborted",
-        "message": "The execution was stopped before it had an answer.",
-        "hint": "What it had made was removed. Start again when you like.",
-    },
-    "TIMED_OUT": {
-        "name": "RunTimedOut",
-        "message": "The execution passed its time limit before it had an answer.",
-        "hint": "What it had made was removed. Lower budget.maxMinutes or budget.maxInvocations and start again.",
-    },
-    "UNKNOWN": {
-        "name": "ServiceError",
-        "message": "The run did not finish, and nothing says why.",
-        "hint": "What it had made was removed when its time was over; the execution's history in Step Functions "
-        "shows where it ended.",
-    },
-    "FAILED": {
-        "name": "ServiceError",
-        "message": "The execution failed, and the reason could not be written down.",
-        "hint": "The execution's history in Step Functions shows the state that failed.",
-    },
+    "ABORTED": ErrorFacts(
+        "RunAborted",
+        "The execution was stopped before it had an answer.",
+        "What it had made was removed. Start again when you like.",
+    ),
+    "TIMED_OUT": ErrorFacts(
+        "RunTimedOut",
+        "The execution passed its time limit before it had an answer.",
+        "What it had made was removed. Lower budget.maxMinutes or budget.maxInvocations and start again.",
+    ),
+    "UNKNOWN": ErrorFacts(
+        "ServiceError",
+        "The run did not finish, and nothing says why.",
+        "What it had made was removed when its time was over; the execution's history in Step Functions shows where "
+        "it ended.",
+    ),
 }
+_REASON_LOST = ErrorFacts(
+    "ServiceError",
+    "The execution failed, and the reason could not be written down.",
+    "The execution's history in Step Functions shows the state that failed.",
+)
 
 
 def report(
@@ -99,12 +99,14 @@ def report(
     """
 
     def write(body: bytes | None) -> tuple[bytes, RunReport]:
-        told: dict[str, Any] = {} if body is None else json.loads(body)
-        if status is None and "error" in told:
-            found = decode(told)
+        there = None if body is None else decode(json.loads(body))
+        found: RunReport
+        if status is None and isinstance(there, Failure):
+            found = there
         else:
-            ended = None if status == "UNKNOWN" and told and "error" not in told else status
-            found = _found(artifacts, finished_at, ended, _reason(ended, failure, told))
+            answered_before = there is not None and not isinstance(there, Failure)
+            ended = None if status == "UNKNOWN" and answered_before else status
+            found = _found(artifacts, finished_at, ended, _reason(ended, failure, there))
         artifacts.write_text("report.md", render_markdown(found))
         artifacts.write_text("report.html", render_html(found))
         artifacts.write_text("report.svg", render_svg(found))
@@ -121,12 +123,11 @@ def report(
     return execution_output(found)
 
 
-def _reason(status: str | None, failure: Mapping[str, Any] | None, told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _reason(status: str | None, failure: Mapping[str, Any] | None, there: RunReport | None) -> ErrorFacts | None:
     """Why an execution failed, where its own step could not write it down."""
     if failure is not None:
-        return {"name": failure["name"], "message": one_line(failure["cause"].partition(REPORT_LINE)[0]), "hint": ""}
-    error: Mapping[str, Any] | None = told.get("error") if status in ("FAILED", "UNKNOWN") else None
-    return error
+        return ErrorFacts(failure["name"], one_line(failure["cause"].partition(REPORT_LINE)[0]))
+    return there.error if isinstance(there, Failure) and status in ("FAILED", "UNKNOWN") else None
 
 
 def _keep_latest(artifacts: RunArtifacts, found: RunReport) -> None:
@@ -140,9 +141,7 @@ def _keep_latest(artifacts: RunArtifacts, found: RunReport) -> None:
         artifacts.bucket.delete(key)
 
 
-def _found(
-    artifacts: RunArtifacts, finished_at: str, status: str | None, reason: Mapping[str, Any] | None
-) -> RunReport:
+def _found(artifacts: RunArtifacts, finished_at: str, status: str | None, reason: ErrorFacts | None) -> RunReport:
     """Read what the run left, and put its report together."""
     console = artifacts.console_url("report.html")
     places = {kind: artifacts.place(name) for kind, name in REPORT_FILES.items()}
@@ -153,9 +152,10 @@ def _found(
         report=places if console is None else {**places, "console": console},
         restored=None if restored is None else restored_proof(from_json(Restored, restored)),
     )
-    error = artifacts.find(FAILURE) or reason
+    failure = artifacts.find(FAILURE)
+    error = reason if failure is None else from_json(ErrorFacts, failure)
     if error is None and status is not None:
-        error = _ENDED_FROM_OUTSIDE.get(status, _ENDED_FROM_OUTSIDE["FAILED"])
+        error = _ENDED_FROM_OUTSIDE.get(status, _REASON_LOST)
     if error is not None and artifacts.find(RECORD) is None:
         return failed(head, error)
     record = load_record(artifacts)

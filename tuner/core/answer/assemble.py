@@ -13,7 +13,6 @@ from tuner.core.answer.report import (
     Answer,
     ColdStartSummary,
     DryRun,
-    ErrorFacts,
     Failure,
     FunctionFacts,
     InvocationRow,
@@ -28,6 +27,7 @@ from tuner.core.answer.report import (
     UnitPrices,
     Unmeasurable,
 )
+from tuner.core.errors import ErrorFacts
 from tuner.core.function.snap_start import copies_of, restores_of, snapshot_fees_usd
 from tuner.core.function.traffic import Traffic, unlike_production
 from tuner.core.measurement.anchor import anchor_factor, anchored
@@ -105,9 +105,9 @@ def planned(
     )
 
 
-def failed(known: KnownRun, error: Mapping[str, Any]) -> Failure:
+def failed(known: KnownRun, error: ErrorFacts) -> Failure:
     """The report of a run that failed."""
-    return Failure(**_fields(known), error=ErrorFacts(error["name"], error["message"], error["hint"]))
+    return Failure(**_fields(known), error=error)
 
 
 def estimated(known: KnownRun, record: RunRecord, seen: Sequence[Observation]) -> DryRun:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tuner.core.answer.verdicts import Verdict
+from tuner.core.errors import ErrorFacts
 from tuner.core.function.snapshot import Check, ForeignChange
 from tuner.core.json_shape import FLAT, LEFT_OUT
 from tuner.core.model import (
@@ -192,15 +193,6 @@ class WorstCase:
     invocations: int
     cost_usd: float
     minutes: float
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorFacts:
-    """Why a run failed."""
-
-    name: str
-    message: str
-    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
