@@ -109,6 +109,14 @@ def execute(
         presentation: How the run is shown.
         bucket_folder: The bucket as a folder, on the embedded AWS.
     """
+    runs, run_id, end = run_to_its_end(account, function, request, presentation)
+    return show_end(runs, run_id, end, presentation, bucket_folder=bucket_folder)
+
+
+def run_to_its_end(
+    account: Account, function: str, request: Mapping[str, Any], presentation: Presentation
+) -> tuple[Runs, str, RunEnd]:
+    """Start a run and follow it; gives the account's runs, its id, and how it ended."""
     runs = Runs(account)
     run_id = new_run_id(function, datetime.now().astimezone())
     console = error_console(quiet=presentation.quiet)
@@ -126,7 +134,7 @@ def execute(
             end = follow(
                 runs, run_id, display, interrupts, poll_s=_POLL_S[account.where], show_states=presentation.show_states
             )
-    return show_end(runs, run_id, end, presentation, bucket_folder=bucket_folder)
+    return runs, run_id, end
 
 
 def show_end(

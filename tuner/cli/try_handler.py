@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuner.cli.account import embedded_account
+from tuner.cli.account import Account, embedded_account
 from tuner.cli.commands.try_handler import FunctionFlags
 from tuner.cli.console import confirm, error_console
 from tuner.cli.execute import Presentation, execute, prepare_out
@@ -205,12 +206,6 @@ def run_try(
 ) -> int:
     """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
     require_local()
-    if setup is not None and real_aws:
-        raise UsageProblem("--setup and --real-aws exclude each other: it prepares the embedded AWS.")
-    if setup is not None and not setup.is_file():
-        raise UsageProblem(f"--setup {setup} is not a file.", hint="Name a Python script: --setup seed.py.")
-    from tuner.core.function.target import ASSUMED_SIZE_TAG
-
     name = function_name_for(planned.code.name)
     request = build_request(name, asked, local=True)
     prepare_out(presentation.out)
@@ -219,7 +214,28 @@ def run_try(
     if planned.template is not None:
         tried = {"template": str(planned.template), "logicalId": planned.known.logical_id}
         presentation = replace(presentation, tried=tried)
-    console = error_console(quiet=presentation.quiet)
+    with deployed(planned, name, setup=setup, real_aws=real_aws, sandbox=sandbox, quiet=presentation.quiet) as account:
+        return execute(account, name, request, presentation, bucket_folder=bucket_of_store())
+
+
+@contextmanager
+def deployed(
+    planned: TriedFunction, name: str, *, setup: Path | None, real_aws: bool, sandbox: bool, quiet: bool
+) -> Iterator[Account]:
+    """Put the handler on the embedded AWS, prepare it, and see that it can be imported.
+
+    Raises:
+        UsageProblem: *setup* cannot be run.
+        SetupFailed: It failed; what it printed has been shown.
+        HandlerNotImported: The handler's module cannot be imported; its traceback has been shown.
+    """
+    if setup is not None and real_aws:
+        raise UsageProblem("--setup and --real-aws exclude each other: it prepares the embedded AWS.")
+    if setup is not None and not setup.is_file():
+        raise UsageProblem(f"--setup {setup} is not a file.", hint="Name a Python script: --setup seed.py.")
+    from tuner.core.function.target import ASSUMED_SIZE_TAG
+
+    console = error_console(quiet=quiet)
     for notice in planned.notices:
         console.print(visible(notice), markup=False, soft_wrap=True)
     console.print(
@@ -249,7 +265,7 @@ def run_try(
             soft_wrap=True,
         )
     # A running embedded AWS has nobody's credentials.
-    with local_aws(real_aws=real_aws, sandbox=sandbox, quiet=presentation.quiet, function=name) as aws:
+    with local_aws(real_aws=real_aws, sandbox=sandbox, quiet=quiet, function=name) as aws:
         with shown_packing(console, package) as progress:
             deploy_function(
                 aws,
@@ -267,8 +283,8 @@ def run_try(
                 ephemeral_storage_mb=planned.known.ephemeral_storage_mb,
                 progress=progress,
             )
-        _rehearse(aws, name, planned, setup, presentation, real_aws=real_aws, sandbox=sandbox)
-        return execute(embedded_account(aws), name, request, presentation, bucket_folder=bucket_of_store())
+        _rehearse(aws, name, planned, setup, real_aws=real_aws, sandbox=sandbox, quiet=quiet)
+        yield embedded_account(aws)
 
 
 def _rehearse(
@@ -276,10 +292,10 @@ def _rehearse(
     name: str,
     planned: TriedFunction,
     setup: Path | None,
-    presentation: Presentation,
     *,
     real_aws: bool,
     sandbox: bool,
+    quiet: bool,
 ) -> None:
     """Run the set-up script, then import the handler: what is missing shows before a run is started.
 
@@ -294,7 +310,7 @@ def _rehearse(
         rehearsal = Rehearsal(aws, name, planned.interpreter.path, folder, sandbox=sandbox, real_aws=real_aws)
         if setup is not None:
             code, output = rehearsal.run_script(setup)
-            _show_output(output, quiet=presentation.quiet and not code)
+            _show_output(output, quiet=quiet and not code)
             if code:
                 how = f"exit status {code}" if code > 0 else f"signal {-code}"
                 raise SetupFailed(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tuner.aws.artifacts import Artifacts
-from tuner.cli.account import deployed_account, embedded_account
+from tuner.cli.account import Account, deployed_account, embedded_account
 from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepare_out
 from tuner.cli.failures import UsageProblem
 from tuner.cli.flags import AccountFlags
@@ -34,13 +35,22 @@ def run_tune(
         raise UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
     request = build_request(function, asked, local=where.local)
     prepare_out(presentation.out)
-    if where.local:
-        with local_aws(function=_name_of(function), quiet=presentation.quiet) as aws:
-            offer_examples(aws, function)
-            return execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
-    account = deployed_account(where)
-    confirm_side_effects(function, request, account.name, yes=yes)
-    return execute(account, function, request, presentation)
+    with account_of(function, where, quiet=presentation.quiet) as account:
+        if not where.local:
+            confirm_side_effects(function, request, account.name, yes=yes)
+        folder = bucket_of_store() if where.local else None
+        return execute(account, function, request, presentation, bucket_folder=folder)
+
+
+@contextmanager
+def account_of(function: str, where: AccountFlags, *, quiet: bool) -> Iterator[Account]:
+    """The deployed application, or the embedded AWS, which has *function* if it is an example."""
+    if not where.local:
+        yield deployed_account(where)
+        return
+    with local_aws(function=_name_of(function), quiet=quiet) as aws:
+        offer_examples(aws, function)
+        yield embedded_account(aws)
 
 
 def subject_of(function: str) -> Subject:
