@@ -26,10 +26,6 @@ def to_json(value: object) -> Any:
 def from_json(kind: type[Value], data: object) -> Value:
     """Read a value of the core back.
 
-    Args:
-        kind: The dataclass (or ``tuple[...]`` of it) to build.
-        data: What ``to_json`` gave, after a trip through JSON.
-
     Raises:
         ValueError: *data* is not a *kind*; names the fields that are wrong.
     """

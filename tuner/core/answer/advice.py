@@ -24,12 +24,8 @@ _RESOURCE = re.compile(
 def advise(failure: Invocation, *, local: bool, at_import: bool = False) -> str:
     """What to do next about a failed invocation.
 
-    Only what is recognised is named; nothing of the function's own words is repeated.
-
-    Args:
-        failure: How it failed.
-        local: Whether it ran on this machine.
-        at_import: Whether it failed before it got an event.
+    Only what is recognised is named; nothing of the function's own words is repeated. *at_import*: it failed before it
+    got an event.
     """
     match failure.outcome:
         case "out_of_memory":

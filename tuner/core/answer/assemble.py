@@ -56,11 +56,8 @@ def planned(
 ) -> KnownRun:
     """Add what is known of a run that was planned, however it ends.
 
-    Args:
-        head: Its id and what else is known of every run.
-        record: The run's record.
-        seen: Every observation, as it was measured.
-        uninvoked: Clones that were made and not invoked, by their size: they may cost something too.
+    *seen* is as it was measured; *uninvoked* are the sizes of clones that were made and not invoked, which may cost
+    too.
     """
     target, problem = record.target, record.problem
     observations = anchored(seen, record.request.observed)
@@ -136,16 +133,8 @@ def answered(
 ) -> Answer:
     """The report of a run that ended with a recommendation.
 
-    Args:
-        known: What is known of the run however it ends.
-        record: The run's record.
-        seen: Every observation, as it was measured.
-        recommendation: The search's answer.
-        rounds: The batches of each round.
-        versions: Of what took part in the search.
-        explanation: Why the answer is what it is, where the search gave that.
-        alternatives: The answer under other limits of the goal, where there are any.
-        set_aside: Why what earlier runs measured was left aside.
+    *seen* is as it was measured; *rounds* are the batches of each; *set_aside* is why earlier measurements were left
+    aside.
     """
     observations = anchored(seen, record.request.observed)
     warnings = (*_measured_warnings(observations), _unlike_production(record, recommendation), set_aside)

@@ -26,9 +26,7 @@ class BestSoFar:
 def best_so_far(problem: SearchProblem, observations: Sequence[Observation]) -> BestSoFar | None:
     """Choose the cheapest size of those whose every invocation succeeded and met the goal.
 
-    Args:
-        problem: The run's goal and prices.
-        observations: What was measured so far, already scaled where there is an anchor.
+    Observations are scaled already where there is an anchor.
     """
     seen: dict[Candidate, list[Invocation]] = {}
     for observation in observations:

@@ -41,9 +41,6 @@ def encode(report: RunReport) -> dict[str, Any]:
 def decode(data: object) -> RunReport:
     """Read a report, or an execution's output, of this or an earlier version.
 
-    Args:
-        data: What ``encode`` gave, after a trip through JSON.
-
     Raises:
         ValueError: It is not one; names the field that is wrong.
     """

@@ -51,11 +51,8 @@ def read_night(
 ) -> Night:
     """Read what ``nightly.asl.json`` collects: how each run ended, and why functions were skipped.
 
-    Args:
-        execution_name: Of the nightly state machine.
-        started_at: When it began, ISO 8601.
-        results: Rows of its state TuneOne and of those that note a failure.
-        skipped: ``functionArn`` and ``reason``.
+    *started_at* is ISO 8601; *results* are rows of its state TuneOne and of those that note a failure;
+    *skipped* are ``functionArn`` and ``reason``.
     """
     return Night(
         execution_name,

@@ -56,9 +56,7 @@ def design_notes(
 def outside_note(memory_mb: int, reason: str) -> str:
     """Say of a size that was asked for that it was not invoked, and why.
 
-    Args:
-        memory_mb: The size.
-        reason: A clause, with or without its subject.
+    The reason is a clause, with or without its subject.
 
     Example:
         >>> outside_note(3008, "is above the largest size that can be measured here, 1,024 MB")
@@ -87,16 +85,8 @@ def power_tuning_output(
     Averages are of the warm, successful, measured invocations at a size, so
     that each can be recomputed from the observations. Only where the chosen
     size has none are they the model's estimates. Cost holds the request, which
-    its own leaves out.
-
-    Args:
-        problem: The run.
-        observations: All that was measured.
-        recommendation: The search's answer.
-        given: What the input says in its fields.
-        region: Whose state machine runs; its price of a transition is used.
-        rounds: The batches of each round.
-        outside: Sizes that were asked for and are not part of the space.
+    its own leaves out. *region* is whose price of a transition is used; *outside* are sizes that were asked for and are
+    not part of the space.
     """
     recommended = recommendation.recommended
     transitions = transition_count(len(rounds), sum(map(len, rounds)))

@@ -122,9 +122,6 @@ NOT_SET: Mapping[str, str] = {
 def check_service_model(botocore: str) -> None:
     """Refuse to copy with a service model that may not know a field of the tables: the copy would lack it in silence.
 
-    Args:
-        botocore: The version that calls AWS.
-
     Raises:
         ServiceError: It is older than the one that the tables were checked with.
 
@@ -266,9 +263,6 @@ _WAYS_OUT = (
 
 def way_out(refusal: str) -> str:
     """What to do where AWS refuses to create a copy, by what its sentence names.
-
-    Args:
-        refusal: AWS's own sentence.
 
     Example:
         >>> way_out("The runtime parameter of ruby2.7 is no longer supported for creating functions.")[:44]

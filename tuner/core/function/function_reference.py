@@ -42,9 +42,7 @@ class FunctionReference:
     def arn(self, *, region: str | None = None, account: str | None = None) -> str:
         """Write the full ARN, with the qualifier if there is one.
 
-        Args:
-            region: Taken where the reference names no Region.
-            account: Taken where the reference names no account.
+        *region* and *account* are taken where the reference names none.
 
         Raises:
             ValueError: Region or account are known from neither.
@@ -116,11 +114,7 @@ def parse_function_reference(
 
 
 def read_function_reference(text: str, *, field: str = "lambdaARN") -> tuple[FunctionReference | None, str]:
-    """Read a reference, or say in a clause what is wrong with it.
-
-    Returns:
-        The reference and ``""``, or ``None`` and the problem.
-    """
+    """Read a reference, and ``""``; or give ``None`` and a clause that says what is wrong with the text."""
 
     def problem(clause: str) -> tuple[None, str]:
         return None, f"{field} {clause}"

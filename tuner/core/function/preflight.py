@@ -38,11 +38,6 @@ class Inspection:
 def check_tunable(configuration: Mapping[str, Any], target: TargetFunction, inspection: Inspection) -> tuple[str, ...]:
     """Refuse a function that cannot be measured on copies.
 
-    Args:
-        configuration: ``GetFunctionConfiguration``'s answer for the version that is measured.
-        target: The same, read.
-        inspection: What was read besides.
-
     Returns:
         Warnings: what the measurement will not show, or will really do, one sentence each.
 
@@ -66,15 +61,9 @@ def check_tunable(configuration: Mapping[str, Any], target: TargetFunction, insp
 def _of_another_kind(configuration: Mapping[str, Any], target: TargetFunction) -> Iterator[tuple[str, str]]:
     standard = "Only functions on standard Lambda compute can be tuned."
     if target.name.startswith(CLONE_PREFIX):
-        yield (
-            "it is a temporary function of Lambda Tuner itself",
-            "Name the function that it was copied from.",
-        )
+        yield ("it is a temporary function of Lambda Tuner itself", "Name the function that it was copied from.")
     if configuration.get("CapacityProviderConfig"):
-        yield (
-            "it runs on Lambda Managed Instances, which are not billed by memory size and duration",
-            standard,
-        )
+        yield ("it runs on Lambda Managed Instances, which are not billed by memory size and duration", standard)
     if configuration.get("AcceleratorConfig"):
         yield "it uses a GPU", standard
     if configuration.get("DurableConfig"):

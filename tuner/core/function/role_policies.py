@@ -26,12 +26,7 @@ def bound_to_caller(policies: Sequence[RolePolicy], *, function_arn: str, copy_a
     """Name the policies that hold for the function and not for its copy, or the other way round.
 
     ``lambda:SourceFunctionArn`` is the ARN of the function whose code calls;
-    ``aws:userid`` ends with the session's name, which is the function's.
-
-    Args:
-        policies: Those of the role.
-        function_arn: Without version or alias.
-        copy_arn: The same of a copy.
+    ``aws:userid`` ends with the session's name, which is the function's. Both ARNs are without version or alias.
     """
     return tuple(
         policy.name

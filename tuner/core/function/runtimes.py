@@ -84,9 +84,7 @@ def create_blocked(runtime: str | None) -> str | None:
 def create_perhaps_blocked(runtime: str | None, *, today: str) -> str | None:
     """Say since when a runtime may be blocked, by a date that was still to come when the table was written.
 
-    Args:
-        runtime: Its identifier.
-        today: ISO 8601.
+    *today* is ISO 8601.
     """
     day = CREATE_BLOCKED_FROM.get(runtime or "")
     return day if day is not None and TABLE_AS_OF < day <= today[:10] else None

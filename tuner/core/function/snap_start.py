@@ -101,10 +101,7 @@ def snapshot_fees_usd(
 ) -> float:
     """Price SnapStart's cache and restores of what was observed; 0.0 where copies have no SnapStart.
 
-    Args:
-        problem: The run.
-        observations: All of the run.
-        uninvoked: Copies that were made, by their size, and never invoked.
+    *uninvoked* are the sizes of copies that were made and never invoked.
     """
     if problem.snapshot_prices is None:
         return 0.0
@@ -139,15 +136,7 @@ def most_fees_usd(problem: SearchProblem, prices: SnapshotPrices, cold_starts: i
 def snap_start_warnings(
     configuration: Mapping[str, Any], target: TargetFunction, problem: SearchProblem, *, asked: bool, cold_starts: int
 ) -> Iterator[str]:
-    """What a run on a function with SnapStart shows, and what it costs; nothing for a function without it.
-
-    Args:
-        configuration: ``GetFunctionConfiguration``'s answer for the version that is measured.
-        target: The same, read.
-        problem: The run.
-        asked: Whether copies have SnapStart.
-        cold_starts: How many were asked for, at each of two sizes.
-    """
+    """What a run on a function with SnapStart shows, and what it costs; nothing for a function without it."""
     if not has_snap_start(configuration):
         return
     try:

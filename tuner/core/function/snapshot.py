@@ -95,14 +95,8 @@ def fingerprint(readable: Mapping[str, Any]) -> dict[str, Any]:
 
     Environment variables are kept as a hash only; what AWS changes by itself
     is left out, but for the configuration's revision, which stands as a
-    section of its own and is never compared: AWS renews it too.
-
-    Args:
-        readable: Sections (``configuration``, ``aliases``, ``tags``, …) as AWS
-            returned them.
-
-    Returns:
-        The same sections, JSON-safe, without secrets.
+    section of its own and is never compared: AWS renews it too. Sections (``configuration``,
+    ``aliases``, ``tags``, …) come as AWS returned them, and are JSON-safe in the snapshot.
     """
     sections = {
         section: _comparable(value, _VOLATILE_KEYS - _VOLATILE_EXCEPT.get(section, frozenset()))
@@ -170,12 +164,7 @@ def foreign_changes(
 ) -> tuple[ForeignChange, ...]:
     """Word every difference as what it is: a change by somebody else.
 
-    Args:
-        before: The earlier snapshot.
-        after: The later one.
-        checks: ``compare``'s rows of the two.
-        since: When the earlier snapshot was taken, ISO 8601.
-        until: When the later one was.
+    *checks* are ``compare``'s rows; the snapshots were taken at *since* and *until*, ISO 8601.
     """
     was, now = _modified_at(before), _modified_at(after)
     modified_at = now if now != was else None

@@ -48,13 +48,7 @@ class TargetFunction:
 def read_target(
     configuration: Mapping[str, Any], *, qualifier: str | None, reserved_concurrency: int | None
 ) -> TargetFunction:
-    """Read ``GetFunctionConfiguration``'s answer.
-
-    Args:
-        configuration: The answer, for the version that will be measured.
-        qualifier: The version or alias the user named, if any.
-        reserved_concurrency: From ``GetFunctionConcurrency``; ``None``: none reserved.
-    """
+    """Read ``GetFunctionConfiguration``'s answer, for the version that the user named with *qualifier*, if any."""
     arn = str(configuration["FunctionArn"])
     parts = arn.split(":")
     return TargetFunction(

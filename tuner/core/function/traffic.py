@@ -48,10 +48,6 @@ class Traffic:
 def unlike_production(traffic: Traffic, measured_p50_ms: float | None) -> str | None:
     """Say that the payload is evidently not what production sees; ``None`` where it may be.
 
-    Args:
-        traffic: Production's metrics.
-        measured_p50_ms: The median that the run found at today's size.
-
     Example:
         >>> unlike_production(Traffic(100, p50_ms=100.0), 150.0) is None
         True

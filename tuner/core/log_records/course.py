@@ -112,9 +112,7 @@ class Course:
     def take(self, *, waiting: int = 0) -> Iterator[Record]:
         """Hand over the records that are certain, in their order.
 
-        Args:
-            waiting: How many of the latest to keep back, since what follows in
-                the log may speak against them.
+        The *waiting* latest ones are kept back, since what follows in the log may speak against them.
         """
         while len(self._found) > waiting:
             found = self._found.popleft()

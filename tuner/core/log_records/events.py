@@ -40,10 +40,7 @@ def iter_messages(pieces: Iterable[str]) -> Iterator[str]:
     JSON Lines), Logs Insights and subscriptions, also pretty and one document
     after the other; an Invoke answer's ``LogResult``; and tables, as CSV or
     Markdown. Anything else is taken as raw lines. A message may have several
-    lines.
-
-    Args:
-        pieces: The text, cut anywhere.
+    lines. The pieces may be cut anywhere.
 
     Example:
         >>> list(iter_messages(["2026-11-23T10:00:00 REPORT Req", "uestId: a"]))

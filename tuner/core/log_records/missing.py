@@ -30,11 +30,7 @@ KNOWN_FORMS = (
 
 
 class Witness:
-    """Lets a text through and keeps what explains why no record may be found in it.
-
-    Args:
-        pieces: The text, cut anywhere.
-    """
+    """Lets a text through and keeps what explains why no record may be found in it."""
 
     def __init__(self, pieces: Iterable[str]) -> None:
         self._pieces = pieces

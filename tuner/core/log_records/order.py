@@ -37,10 +37,7 @@ def in_time_order(events: Iterable[Event]) -> Iterator[str]:
     nothing about a record; any other log passes through as it comes. Within
     one millisecond Logs Insights gives END and REPORT in either order, and
     turning a log around leaves it open: there, events of one time are sorted
-    as START, the function's own, END, REPORT.
-
-    Args:
-        events: Time and message. Events without a time keep their place.
+    as START, the function's own, END, REPORT. Events without a time keep their place.
     """
     rest = iter(events)
     head = list(islice(rest, HEAD_EVENTS))

@@ -104,10 +104,7 @@ def read_records(pieces: Iterable[str]) -> Iterator[Record]:
     What ``parse_log`` gives for the messages that ``iter_messages`` finds, but
     of a log of any length: a record is handed over when some thousands of
     later ones have been seen, and what would speak against it after that is
-    not waited for.
-
-    Args:
-        pieces: The text, cut anywhere.
+    not waited for. The pieces may be cut anywhere.
     """
     course = Course()
     lines: list[str] = []

@@ -129,10 +129,7 @@ def read_text_phase_report(line: str) -> InitReport | RestoreReport | None:
 
 
 def _text_fields(line: str, position: int) -> tuple[dict[str, str], str]:
-    """Read fields one after the other until something that is none: text that was glued to the line.
-
-    Returns:
-        The fields, and the text after them.
+    """Read fields one after the other until something that is none; returns them, and the text glued to the line.
 
     Raises:
         RefusedRecord: What ends them is a field after all, but a cut or impossible

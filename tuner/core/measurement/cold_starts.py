@@ -29,12 +29,7 @@ def cold_start_batches(
 ) -> tuple[Batch, ...]:
     """Ask for the next copies at the given sizes, until as many environments as asked have been started at each.
 
-    Args:
-        asked: Cold starts at each size.
-        candidates: The sizes.
-        observations: Of the whole run; first invocations that the search saw count too.
-        round_number: The round that the batches belong to.
-        parallel: So many invocations go to one copy at once.
+    First invocations that the search saw count too. *parallel* is how many go to one copy at once.
 
     Returns:
         One batch a copy, 20 at most; none where nothing is left to do.

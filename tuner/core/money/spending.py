@@ -14,12 +14,8 @@ def spent_usd(
 ) -> float:
     """Price what a run has invoked so far, in US dollars, with SnapStart's fees where its copies have it.
 
-    It is what was spent at most: see ``billed_at_most_ms``.
-
-    Args:
-        problem: The run.
-        observations: All of the run.
-        uninvoked: Copies that were made, by their size, and never invoked.
+    It is what was spent at most: see ``billed_at_most_ms``. *uninvoked* are the sizes of copies that were made and
+    never invoked.
     """
     return snapshot_fees_usd(problem, observations, uninvoked) + sum(
         candidate_cost_usd(problem, observation.candidate, billed_at_most_ms(problem, invocation))

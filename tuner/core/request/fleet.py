@@ -37,17 +37,11 @@ class Skipped:
 def read_member(function_arn: str, tags: Mapping[str, str], *, night: str) -> FleetMember | Skipped:
     """Read what a function's tags ask for.
 
-    Args:
-        function_arn: Its ARN.
-        tags: Its tags; ``lambda-tuner`` is among them.
-        night: Names this night, so that the execution's name is unique.
+    *night* makes the execution's name unique.
     """
     payload = tags.get(PAYLOAD_TAG, "").strip()
     if not payload:
-        return Skipped(
-            function_arn,
-            f"it has no tag {PAYLOAD_TAG}: nobody said with which event it may be invoked",
-        )
+        return Skipped(function_arn, f"it has no tag {PAYLOAD_TAG}: nobody said with which event it may be invoked")
     if not re.fullmatch(r"s3://[^/\s]+/\S+", payload):
         return Skipped(function_arn, f"its tag {PAYLOAD_TAG} is {payload}: write it as s3://bucket/key")
     request: dict[str, Any] = {"lambdaARN": function_arn, "payloadS3": payload}

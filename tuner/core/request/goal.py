@@ -12,9 +12,7 @@ _GOAL = re.compile(r"p(?P<percentile>\d{1,2}(?:\.\d+)?)\s*(?:=|<=|≤|<)\s*(?P<l
 def parse_goal(text: str, *, field: str = "goal") -> dict[str, float]:
     """Read ``p95=300ms`` or ``p99.9=1.5s`` into the input's ``goal``.
 
-    Args:
-        text: The goal.
-        field: How messages call it.
+    *field* is how messages call it.
 
     Raises:
         InvalidRequest: It is not a goal; shows what one looks like.

@@ -9,11 +9,8 @@ def next_payload(weights: Sequence[float], counts: Sequence[int]) -> int:
     """Choose the payload that is furthest behind its share.
 
     Drawn so, every prefix of a batch is as close to the weights as whole
-    invocations allow, and no payload is left out by chance.
-
-    Args:
-        weights: Positive weights, one a payload.
-        counts: How often each has been invoked already.
+    invocations allow, and no payload is left out by chance. Weights are positive, *counts* is how often each has been
+    invoked.
 
     Returns:
         The index of the next payload; where several are equal, the one that

@@ -86,8 +86,7 @@ def whole_numbers(given: Any) -> Any:
 def translate(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None, Mapping[str, str]]:
     """Translate an input in its dialect into ours.
 
-    Args:
-        given: The input, without fields that are ``null``.
+    The input comes without fields that are ``null``.
 
     Returns:
         The input in our language; the fields of its own that remain, ``None``
@@ -115,10 +114,7 @@ def translate(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] 
 def read_own(own: dict[str, Any], values: Mapping[str, Any], problems: Problems) -> PowerTuning:
     """Read what has no counterpart of ours, and refuse what cannot be done.
 
-    Args:
-        own: The fields, by their names.
-        values: The rest of the request, as far as it can be read, by the request's attributes.
-        problems: Takes what is wrong.
+    *values* is the rest of the request, as far as it can be read, by its attributes.
     """
     for name in own.keys() & _OUR_NAMES.keys():
         problems.add(_OUR_NAMES[name], f"and {name} are both given: they are two names of one field, give one of them")
@@ -215,13 +211,7 @@ def read_events(payload: Any) -> Any:
 
 
 def uninvoked(payloads: Sequence[WeightedPayload], num: int, *, field: str = "payload") -> list[str]:
-    """Why *num* invocations at each size do not reach each event of a mix.
-
-    Args:
-        payloads: The events with their weights.
-        num: Invocations at each memory size; each event must get one of them.
-        field: How messages call the events.
-    """
+    """Why *num* invocations at each size do not reach each event of a mix."""
     if num < len(payloads):
         return [
             f"{field} has {len(payloads)} events and num is {num}: each must be invoked at least once at each size, "

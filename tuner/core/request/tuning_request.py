@@ -11,14 +11,7 @@ from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any
 
 from tuner.core.function.concurrency import MOST_ENVIRONMENTS_AT_ONCE
-from tuner.core.model import (
-    DEFAULT_CONFIDENCE,
-    DEFAULT_TOLERANCE,
-    Architecture,
-    LatencyGoal,
-    Strategy,
-    TuningBudget,
-)
+from tuner.core.model import DEFAULT_CONFIDENCE, DEFAULT_TOLERANCE, Architecture, LatencyGoal, Strategy, TuningBudget
 from tuner.core.request.fields import EVERY_COMMAND, IN_AN_ACCOUNT, Asked, Flag, fields_of
 from tuner.core.request.reading import shown_json
 
@@ -73,8 +66,7 @@ class PowerTuning:
     ] = None
     strategy: Annotated[Strategy, Asked("What to look for without a goal.")] = "cost"
     balanced_weight: Annotated[
-        float,
-        Asked('The weight of cost in `"balanced"`: 0 is the fastest, 1 the cheapest.', at_least=0, at_most=1),
+        float, Asked('The weight of cost in `"balanced"`: 0 is the fastest, 1 the cheapest.', at_least=0, at_most=1)
     ] = 0.5
     discard_top_bottom: Annotated[
         float | None,
@@ -294,9 +286,7 @@ class TuningRequest:
     def to_input(self, *, with_payload: bool = False) -> dict[str, Any]:
         """Write the request under the execution input's own names, for people to read.
 
-        Args:
-            with_payload: Payloads may hold what must not be shown; they are
-                left out unless asked for.
+        Payloads may hold what must not be shown: they are left out unless asked for.
         """
         own = {} if self.power_tuning is None else _shown(self.power_tuning)
         if own.get("strategy") != "balanced":

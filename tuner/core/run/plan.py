@@ -67,9 +67,6 @@ class Plan:
 def read_tags(text: str) -> dict[str, str]:
     """Read the tags that the deployer wants on temporary functions.
 
-    Args:
-        text: The template's parameter ``CloneTags``, which checks its form.
-
     Example:
         >>> read_tags("env=prod,team=a=b")
         {'env': 'prod', 'team': 'a=b'}
@@ -79,12 +76,7 @@ def read_tags(text: str) -> dict[str, str]:
 
 
 def is_clone(function: Mapping[str, Any], log_group: str) -> bool:
-    """Tell one stack's temporary functions from everything else, another stack's too, by where they log.
-
-    Args:
-        function: A row of ``ListFunctions``.
-        log_group: The stack's group for them.
-    """
+    """Tell one stack's temporary functions from everything else, another stack's too, by where they log."""
     logs_to = (function.get("LoggingConfig") or {}).get("LogGroup")
     return str(function["FunctionName"]).startswith(CLONE_PREFIX) and logs_to == log_group
 

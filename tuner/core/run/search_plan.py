@@ -44,14 +44,7 @@ def plan_search(
 ) -> SearchPlan:
     """Turn a request into a search problem.
 
-    Args:
-        request: What the user asked for.
-        target: The function.
-        installation: Where the run takes place: what can be measured there, and at which prices.
-        payload_weights: Of the events, in their order.
-        monthly_invocations: Of production, where the request does not say.
-        max_parallel: Most environments of one clone at once.
-        seed_text: The same text gives the same random numbers.
+    *monthly_invocations* counts where the request does not say; the same *seed_text* gives the same random numbers.
 
     Raises:
         InvalidRequest: There is nothing to measure, or the budget cannot give an answer.
@@ -119,11 +112,7 @@ def plan_search(
 
 
 def _fixed_design(
-    request: TuningRequest,
-    architectures: Sequence[Architecture],
-    candidates: Sequence[Candidate],
-    *,
-    cap_mb: int,
+    request: TuningRequest, architectures: Sequence[Architecture], candidates: Sequence[Candidate], *, cap_mb: int
 ) -> FixedDesign | None:
     """The sizes that were listed and can be measured here, where the request fixes the invocations."""
     if request.num is None or isinstance(request.memory, MemoryRange):

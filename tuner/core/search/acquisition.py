@@ -268,11 +268,8 @@ def _value_of_information(table: _LossTable, log_weights: FloatArray) -> float:
 
     Each outcome re-weights all draws by its likelihood. To choose and to judge
     with the same draws flatters every batch, since there are only some
-    hundred; to choose with one half and judge with the other slights it.
-
-    Args:
-        table: What depends on the pick, in two halves of the draws.
-        log_weights: Outcomes × draws, up to a constant per row.
+    hundred; to choose with one half and judge with the other slights it. *log_weights* are outcomes × draws, up to a
+    constant per row.
     """
     weight = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
     parts = [weight[:, half] for half in table.halves]

@@ -39,11 +39,7 @@ _SITES = 6
 
 
 def explain(run_fit: RunFit) -> Explanation | None:
-    """Explain the answer of a run, by the draws that it was chosen from.
-
-    Returns:
-        None where nothing was measured that could be explained.
-    """
+    """Explain the answer of a run by the draws that it was chosen from; None where nothing could be recommended."""
     if not run_fit.has_answer:
         return None
     problem, fit = run_fit.problem, run_fit.fit

@@ -140,11 +140,6 @@ class RunFit:
 def fit_run(problem: SearchProblem, observations: Sequence[Observation], context: RunContext = RunContext()) -> RunFit:  # noqa: B008 - frozen
     """Verify the earlier runs and fit the posterior, with as many draws as an answer takes.
 
-    Args:
-        problem: The run.
-        observations: All that was measured.
-        context: What the run knows besides its measurements.
-
     Raises:
         InvalidRequest: A duration that no clock can have measured.
     """

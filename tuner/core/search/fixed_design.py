@@ -30,12 +30,6 @@ def plan_design(
     gets no further ones; a batch that ended early, with an error that is not
     the size's, is filled up. Where the budget does not cover the rest at its
     worst, every size gets as much of it as the others.
-
-    Args:
-        problem: The run, with the design to carry out.
-        observations: All that was measured so far.
-        elapsed_minutes: Since the run began.
-        context: What the run knows besides its measurements.
     """
     design = problem.design
     assert design is not None

@@ -33,10 +33,6 @@ _COLD_START_SPREAD = 0.12
 def recommend(run_fit: RunFit, *, stop_reason: str) -> Recommendation:
     """The answer of a run: pick, verdict, and an estimate for every candidate.
 
-    Args:
-        run_fit: From :func:`fit_run`.
-        stop_reason: The sentence of the suggestion that ended the search.
-
     Raises:
         NothingMeasured: No warm sample, or no candidate that could be recommended; names every reason.
         RunInterrupted: The same, because the user ended the run early.
@@ -64,11 +60,7 @@ def recommend(run_fit: RunFit, *, stop_reason: str) -> Recommendation:
         stopped_because=stop_reason,
         notes=(
             *_notes(
-                problem,
-                fit,
-                decision,
-                recommended,
-                grouped=run_fit.asked.payload_weights != problem.payload_weights,
+                problem, fit, decision, recommended, grouped=run_fit.asked.payload_weights != problem.payload_weights
             ),
             *_bounded_notes(run_fit.asked, problem),
             *_warm_start_notes(warm_start),

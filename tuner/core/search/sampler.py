@@ -28,14 +28,9 @@ class LeastLossSampler(BaseSampler):
     them is running any more.
 
     Optuna cannot say "no more": ask :meth:`stop_reason` first. Whoever asks
-    all the same gets one more invocation at today's size.
-
-    Args:
-        problem: The run; with a fixed design, the design is what is asked for.
-        context: What the run knows besides its measurements.
-        elapsed_minutes: Since the run began; counts against its budget.
-        run: Whose trials are looked at and asked for, where several runs share the study.
-        duration_factor: What measured durations are multiplied by before they are looked at.
+    all the same gets one more invocation at today's size. With a fixed design in the problem, the design is asked for.
+    *run* is whose trials are looked at where several share the study; *duration_factor* multiplies measured durations
+    before they are looked at.
     """
 
     def __init__(

@@ -195,11 +195,8 @@ def run_covariance(earlier: Sequence[EarlierRun], own_spread: float | None = Non
     """Covariance of how far each run's durations lie from this run's, in log; the first row is this run's, 0.
 
     This run's own deviation is common to all differences, so that many earlier
-    runs together do not pretend to know today's level.
-
-    Args:
-        earlier: The latest first.
-        own_spread: Of this run's own deviation; by the age of the latest where absent.
+    runs together do not pretend to know today's level. Earlier runs come the latest first; without *own_spread*, the
+    age of that one decides.
     """
     size = len(earlier) + 1
     result = np.zeros((size, size))

@@ -143,10 +143,6 @@ def tell_measured(study: optuna.Study, observations: Sequence[Observation]) -> N
     Trials of other runs, which may go on at the same time, are left alone.
     What the study has lost, because it was set aside meanwhile, is put back.
 
-    Args:
-        study: With the run's sampler.
-        observations: Everything that was measured in the run so far.
-
     Raises:
         InvalidRequest: An observation holds a duration that no clock can have measured.
     """

@@ -53,13 +53,7 @@ class Verified:
 
 
 def verify(problem: SearchProblem, observations: Sequence[Observation], context: RunContext) -> Verified:
-    """Decide whether the earlier runs may be used; pure, so that every step of a run decides the same.
-
-    Args:
-        problem: The run.
-        observations: Of this run.
-        context: With the earlier runs, if there are any.
-    """
+    """Decide whether the earlier runs may be used; pure, so that every step of a run decides the same."""
     dropped = replace(context, earlier=())
     if not context.earlier:
         return Verified(WarmStart(used=False, reason="There is no earlier run to start from."), dropped, settled=True)
@@ -189,14 +183,6 @@ def sizes_to_check(
 
     At the likely answer, where it matters, and at one other size, where a
     curve of another shape shows. More at both while it is undecided.
-
-    Args:
-        problem: The run.
-        observations: Of this run.
-        samples: Of this run and the earlier ones.
-        pick: Index of the likely answer.
-        allowed: Which candidates may be asked for.
-        verified: What is known so far.
     """
     own = samples.own_warm_counts
     tried = invocation_count(observations)
