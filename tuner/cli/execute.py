@@ -13,14 +13,7 @@ from tuner.cli.account import Account
 from tuner.cli.check import CHECKED, Checked, Finding, checked_run, exit_code_of, tell_github
 from tuner.cli.console import confirm, error_console, result_console
 from tuner.cli.display import Display
-from tuner.cli.failures import (
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    UsageProblem,
-    exit_code_of_run,
-    print_json,
-    show_failure,
-)
+from tuner.cli.failures import EXIT_INTERRUPTED, EXIT_OK, UsageProblem, exit_code_of_run, print_json, show_failure
 from tuner.cli.follow import RunEnd, caught_interrupts, follow
 from tuner.cli.reading import decoded_report
 from tuner.cli.runs import Runs, new_run_id
@@ -172,9 +165,7 @@ def show_end(
         aside.print(f"Report: {place}", markup=False, soft_wrap=True)
     if files and presentation.out is None and bucket_folder is None:
         aside.print(
-            f"Copy it here: lambda-tuner report {run_id} --out DIR {runs.account.flags}",
-            markup=False,
-            soft_wrap=True,
+            f"Copy it here: lambda-tuner report {run_id} --out DIR {runs.account.flags}", markup=False, soft_wrap=True
         )
     if presentation.judge is not None:
         if presentation.out is not None and checked.markdown is not None:

@@ -179,10 +179,7 @@ def explained(error: Exception) -> tuple[str, str]:
             )
         if name == "NoRegionError":
             return "No AWS Region is set.", "Name one with --region, or set AWS_REGION."
-        return (
-            f"The call to AWS failed: {text}.",
-            "Check the network and the Region; --debug shows more.",
-        )
+        return (f"The call to AWS failed: {text}.", "Check the network and the Region; --debug shows more.")
     return (
         f"This should not have happened: {text or name}.",
         "Please report it with the traceback that the same command shows with --debug.",

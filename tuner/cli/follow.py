@@ -185,8 +185,7 @@ class _Observer:
                 ) from error
             if isinstance(error, PermissionDenied) or self.failed_in_a_row >= _MOST_FAILED_QUESTIONS:
                 raise type(error)(
-                    error.message,
-                    hint=f"The run {self.run_id} goes on without this command. {error.hint}".strip(),
+                    error.message, hint=f"The run {self.run_id} goes on without this command. {error.hint}".strip()
                 ) from error
             if self.failed_in_a_row == 1:
                 self.sink.say(f"{error.message} Asking again.")

@@ -406,14 +406,7 @@ def _check_unshared(template: _Template, nodes: Sequence[Any], what: str, *, for
 
 
 def _change_value(
-    template: _Template,
-    place: str,
-    pair: tuple[Any, Any],
-    name: str,
-    value: str,
-    notes: list[str],
-    *,
-    force: bool,
+    template: _Template, place: str, pair: tuple[Any, Any], name: str, value: str, notes: list[str], *, force: bool
 ) -> _Edit | None:
     key, node = pair[0], _value_node(pair[1], name)
     if _is_literal(node, name):

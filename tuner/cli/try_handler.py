@@ -14,13 +14,7 @@ from tuner.cli.commands.try_handler import FunctionFlags
 from tuner.cli.console import confirm, error_console
 from tuner.cli.execute import Presentation, execute, prepare_out
 from tuner.cli.failures import HandlerNotImported, SetupFailed, UsageProblem
-from tuner.cli.handler_code import (
-    HandlerCode,
-    choose_interpreter,
-    file_of_handler,
-    function_name_for,
-    locate_handler,
-)
+from tuner.cli.handler_code import HandlerCode, choose_interpreter, file_of_handler, function_name_for, locate_handler
 from tuner.cli.local import bucket_of_store, local_aws, require_local
 from tuner.cli.options import build_request, parse_environment
 from tuner.cli.packing_display import shown_packing

@@ -12,31 +12,8 @@ from typing import Any
 from tuner.core.answer.report import Answer
 from tuner.core.model import ConfigurationEstimate, CurvePoint
 from tuner.report import document as doc
-from tuner.report import formats
-from tuner.report.drawing import (
-    ACCENT,
-    CURVE,
-    GOAL_LINE,
-    INK,
-    LIMIT,
-    LINE,
-    MUTED,
-    PAPER,
-    POINT,
-    SHADE,
-    Frame,
-    Layer,
-    Spec,
-    axis_title,
-    chart,
-    halo_text,
-    layer,
-    memory_axis,
-    position,
-    quantitative,
-    scale_over,
-    text_at,
-)
+from tuner.report import drawing, formats
+from tuner.report.drawing import Frame, Layer, Spec, layer, memory_axis, quantitative
 from tuner.report.labels import Align, Box, Plan, Spot, text_width
 
 MOST_DOTS = 2000
@@ -64,19 +41,19 @@ def tradeoff_spec(answer: Answer, frame: Frame) -> Spec | None:
     shown = [*measured, *modelled, *(point for point in points if point["role"] and not point["measured"])]
     x_values = [bound for point in shown for bound in _bounds(point, "ms")] + ([goal.limit_ms] if goal else [])
     y_values = [bound for point in shown for bound in _bounds(point, "cost")]
-    x_scale, x_axis = scale_over(x_values, frame.width / 90)
-    y_scale, y_axis = scale_over(y_values, frame.height / 70, logarithmic=False)
+    x_scale, x_axis = drawing.scale_over(x_values, frame.width / 90)
+    y_scale, y_axis = drawing.scale_over(y_values, frame.height / 70, logarithmic=False)
     currency = doc.currency_of(answer)
     sign = formats.CURRENCY_SIGNS.get(currency, currency)
-    x_axis |= axis_title(f"{key} of the warm duration, ms", "end")
-    y_axis |= axis_title(f"{sign} per million invocations", "top")
+    x_axis |= drawing.axis_title(f"{key} of the warm duration, ms", "end")
+    y_axis |= drawing.axis_title(f"{sign} per million invocations", "top")
     x, y = quantitative("ms", x_scale, x_axis), quantitative("cost", y_scale, y_axis)
     layers: list[Layer] = []
     if goal:
         limit = {"datum": goal.limit_ms, "type": "quantitative", "scale": x_scale}
         beyond = {"x": limit, "x2": {"datum": x_scale["domain"][1]}}
-        layers.append(layer([{}], {"type": "rect", "color": SHADE, "opacity": 0.7}, beyond, name="shade"))
-        layers.append(layer([{}], GOAL_LINE, {"x": limit}, name="limit"))
+        layers.append(layer([{}], {"type": "rect", "color": drawing.SHADE, "opacity": 0.7}, beyond, name="shade"))
+        layers.append(layer([{}], drawing.GOAL_LINE, {"x": limit}, name="limit"))
     highest_usd = y_scale["domain"][1]
     layers.append(_path_layer([point for point in points if point["cost"] <= highest_usd], x, y))
     layers.append(_points_layer(modelled, x, y, size=26, filled=False))
@@ -84,7 +61,7 @@ def tradeoff_spec(answer: Answer, frame: Frame) -> Spec | None:
     layers.append(_points_layer([p for p in measured if not p["role"]], x, y, size=64, filled=True))
     layers.extend(_role_layers([p for p in shown if p["role"]], x, y))
     layers.extend(_name_layers(shown, x, y, goal.limit_ms if goal else None, frame))
-    return chart(layers, frame)
+    return drawing.chart(layers, frame)
 
 
 def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
@@ -116,25 +93,25 @@ def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
     y_values += [row["percentile"] for row in band if row["percentile"]] + [dot["ms"] for dot in dots]
     y_values += [goal.limit_ms] if goal else []
     x, _ = memory_axis([row["mb"] for row in band] + [row["mb"] for row in infeasible])
-    y_scale, y_axis = scale_over(y_values, frame.height / 60)
-    y = quantitative("ms", y_scale, {**y_axis, **axis_title("warm duration, ms", "top")})
+    y_scale, y_axis = drawing.scale_over(y_values, frame.height / 60)
+    y = quantitative("ms", y_scale, {**y_axis, **drawing.axis_title("warm duration, ms", "top")})
 
     def across(mb: float) -> float:
-        return position(mb, x["scale"]) * frame.width
+        return drawing.position(mb, x["scale"]) * frame.width
 
     def down(ms: float) -> float:
-        return (1 - position(ms, y_scale)) * frame.height
+        return (1 - drawing.position(ms, y_scale)) * frame.height
 
     detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(answer)) > 1 else {}
-    area = {"type": "area", "color": CURVE, "opacity": 0.16, "interpolate": "monotone"}
+    area = {"type": "area", "color": drawing.CURVE, "opacity": 0.16, "interpolate": "monotone"}
     percentiles = [row for row in band if row["percentile"]]
     layers = [
         layer(band, area, {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **detail}),
-        layer(band, _curved(CURVE, 1.6), {"x": x, "y": {**y, "field": "mean"}, **detail}),
-        layer(percentiles, _curved(CURVE, 1) | _DOTTED, {"x": x, "y": {**y, "field": "percentile"}, **detail}),
+        layer(band, _curved(drawing.CURVE, 1.6), {"x": x, "y": {**y, "field": "mean"}, **detail}),
+        layer(percentiles, _curved(drawing.CURVE, 1) | _DOTTED, {"x": x, "y": {**y, "field": "percentile"}, **detail}),
     ]
     if goal:
-        layers.append(layer([{"ms": goal.limit_ms}], GOAL_LINE, {"y": y}))
+        layers.append(layer([{"ms": goal.limit_ms}], drawing.GOAL_LINE, {"y": y}))
     layers.extend(_dot_layers(dots, x, y))
     plan = Plan(frame.width, frame.height)
     layers.extend(_size_markers(answer, x, plan))
@@ -148,19 +125,21 @@ def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
         text = f"goal {formats.limit(goal.limit_ms)}"
         ends: tuple[tuple[Align, float], ...] = (("right", frame.width - 2.0), ("left", 2.0))
         spots = [Spot(at_x, limit_y + side * 10, align) for align, at_x in ends for side in (-1, 1)]
-        layers += text_at(plan.choose(spots, text_width(text, 12)), text, LIMIT, {})
+        layers += drawing.text_at(plan.choose(spots, text_width(text, 12)), text, drawing.LIMIT, {})
         plan.lines = [*plan.lines, Box(0, limit_y - 2, frame.width, limit_y + 2)]
     if infeasible:
         # At the bottom: such sizes are mostly the small ones, whose curve and whose names are at the top.
         bottom = [{**row, "ms": y_scale["domain"][0], "text": "×"} for row in infeasible]
-        layers.append(halo_text(bottom, {"x": x, "y": y}, LIMIT, {"fontSize": 20, "fontWeight": 700, "dy": -6}))
-    spec = chart(layers, frame)
+        layers.append(
+            drawing.halo_text(bottom, {"x": x, "y": y}, drawing.LIMIT, {"fontSize": 20, "fontWeight": 700, "dy": -6})
+        )
+    spec = drawing.chart(layers, frame)
     if detail:
         lowest = -math.inf
         heights = {row["architecture"]: down(row["mean"]) for row in band}
         for architecture, end_y in sorted(heights.items(), key=lambda end: end[1]):
             lowest = max(end_y, lowest + 14)
-            spec["layer"] += text_at(Spot(frame.width + 4, lowest, "left"), architecture, CURVE, {})
+            spec["layer"] += drawing.text_at(Spot(frame.width + 4, lowest, "left"), architecture, drawing.CURVE, {})
         spec["padding"]["right"] = 56
     return spec
 
@@ -215,8 +194,8 @@ def crossing_spec(answer: Answer, frame: Frame) -> Spec | None:
     sign = formats.CURRENCY_SIGNS.get(currency, currency)
     sides = []
     for field, colour, title, orient in (
-        ("ms", INK, "mean duration, ms", "left"),
-        ("cost", ACCENT, f"{sign} per million", "right"),
+        ("ms", drawing.INK, "mean duration, ms", "left"),
+        ("cost", drawing.ACCENT, f"{sign} per million", "right"),
     ):
         highest = max(row[field] for row in rows)
         place = "top" if orient == "left" else "topright"
@@ -227,14 +206,14 @@ def crossing_spec(answer: Answer, frame: Frame) -> Spec | None:
             "labelColor": colour,
             "titleColor": colour,
             "format": ",~f" if highest >= 10 else ",~r",
-            **axis_title(title, place),
+            **drawing.axis_title(title, place),
         }
         at = {"x": x, "y": quantitative(field, {"domain": [0, highest * 1.08], "nice": False}, axis)}
-        dot = {"type": "point", "filled": True, "fill": colour, "size": 34, "opacity": 1, "stroke": PAPER}
+        dot = {"type": "point", "filled": True, "fill": colour, "size": 34, "opacity": 1, "stroke": drawing.PAPER}
         marked = [row for row in rows if row["measured"]] if few else []
         sides.append({"layer": [layer(rows, _curved(colour, 1.8), at), layer(marked, dot, at)]})
     markers: Layer = {"layer": _size_markers(answer, x, Plan(frame.width, frame.height))}
-    spec = chart([markers, *sides] if markers["layer"] else sides, frame)
+    spec = drawing.chart([markers, *sides] if markers["layer"] else sides, frame)
     spec["resolve"] = {"scale": {"y": "independent"}}
     return spec
 
@@ -307,7 +286,7 @@ def _thinned(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _path_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer:
     """A faint thread through the sizes in the order of their memory."""
     order = {"order": {"field": "mb", "type": "quantitative"}, "detail": {"field": "architecture", "type": "nominal"}}
-    return layer(points, {"type": "line", "color": LINE, "strokeWidth": 1.5}, {"x": x, "y": y, **order})
+    return layer(points, {"type": "line", "color": drawing.LINE, "strokeWidth": 1.5}, {"x": x, "y": y, **order})
 
 
 def _curved(colour: str, width: float) -> Layer:
@@ -318,15 +297,17 @@ _DOTTED = {"strokeDash": [2, 3]}
 
 
 def _points_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer, *, size: int, filled: bool) -> Layer:
-    fill, stroke = (INK, PAPER) if filled else (PAPER, MUTED)
-    return layer(points, {**POINT, "fill": fill, "stroke": stroke, "size": size}, {"x": x, "y": y, "shape": _SHAPE})
+    fill, stroke = (drawing.INK, drawing.PAPER) if filled else (drawing.PAPER, drawing.MUTED)
+    return layer(
+        points, {**drawing.POINT, "fill": fill, "stroke": stroke, "size": size}, {"x": x, "y": y, "shape": _SHAPE}
+    )
 
 
 _SHAPE = {"field": "symbol", "type": "nominal", "legend": None, "scale": None}
 
 
 def _interval_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:
-    mark = {"type": "rule", "color": MUTED, "strokeWidth": 1}
+    mark = {"type": "rule", "color": drawing.MUTED, "strokeWidth": 1}
     return [
         layer(points, mark, {"x": {**x, "field": "msLow"}, "x2": {"field": "msHigh"}, "y": y}),
         layer(points, mark, {"x": x, "y": {**y, "field": "costLow"}, "y2": {"field": "costHigh"}}),
@@ -337,9 +318,9 @@ def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[L
     layers: list[Layer] = []
     for point in points:
         main = point["role"] in PICKS
-        colour = ACCENT if main else INK
-        fill, stroke = (colour, PAPER) if point["measured"] else (PAPER, colour)
-        mark = {**POINT, "fill": fill, "stroke": stroke, "strokeWidth": 2, "size": 230 if main else 120}
+        colour = drawing.ACCENT if main else drawing.INK
+        fill, stroke = (colour, drawing.PAPER) if point["measured"] else (drawing.PAPER, colour)
+        mark = {**drawing.POINT, "fill": fill, "stroke": stroke, "strokeWidth": 2, "size": 230 if main else 120}
         layers.append(layer([point], mark, {"x": x, "y": y, "shape": _SHAPE}))
     return layers
 
@@ -350,10 +331,10 @@ def _name_layers(
     """Names of the goal and of the points: those with a role always, measured ones where there is room."""
 
     def across(ms: float) -> float:
-        return position(ms, x["scale"]) * frame.width
+        return drawing.position(ms, x["scale"]) * frame.width
 
     def down(cost: float) -> float:
-        return (1 - position(cost, y["scale"])) * frame.height
+        return (1 - drawing.position(cost, y["scale"])) * frame.height
 
     points: list[Box] = []
     for point in shown:
@@ -371,7 +352,7 @@ def _name_layers(
             Spot(at_x + 7 * side, at_y, "left" if side > 0 else "right") for at_y, side in _ends_of_the_goal(frame)
         )
         spot = plan.choose(spots, text_width(text, 12, bold=True))
-        layers += text_at(spot, text, LIMIT, {"fontWeight": 600}, name="limit_name")
+        layers += drawing.text_at(spot, text, drawing.LIMIT, {"fontWeight": 600}, name="limit_name")
         plan.lines = [Box(at_x - 3, 0, at_x + 3, frame.height)]
     several = len({point["architecture"] for point in shown}) > 1
     roles = [point for point in shown if point["role"]]
@@ -389,9 +370,9 @@ def _name_layers(
                 text = text if point["role"] in PICKS else f"{point['mb']:,}{architecture} {point['role']}"
         size = 11.5 if not main else 12 if frame.width < _NARROW else 13
         spot = plan.beside(across(point["ms"]), down(point["cost"]), text_width(text, size, bold=main), must=main)
-        colour = ACCENT if point["role"] in PICKS else INK if main else MUTED
+        colour = drawing.ACCENT if point["role"] in PICKS else drawing.INK if main else drawing.MUTED
         type_ = {"fontSize": size, "fontWeight": 600 if main else 400}
-        layers += text_at(spot, text, colour, type_, name=f"{'named' if main else 'label'}_{len(layers)}")
+        layers += drawing.text_at(spot, text, colour, type_, name=f"{'named' if main else 'label'}_{len(layers)}")
     return layers
 
 
@@ -405,8 +386,8 @@ def _dot_layers(dots: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Laye
     cold = [dot for dot in dots if dot["cold"]]
     if len(dots) > MOST_DOTS:
         return [_quantile_layer(warm, x, y)]
-    diamond = {**POINT, "shape": "diamond", "fill": PAPER, "stroke": MUTED, "size": 34}
-    circle = {"type": "circle", "color": INK, "size": 16, "opacity": 0.6}
+    diamond = {**drawing.POINT, "shape": "diamond", "fill": drawing.PAPER, "stroke": drawing.MUTED, "size": 34}
+    circle = {"type": "circle", "color": drawing.INK, "size": 16, "opacity": 0.6}
     return [
         layer(cold, diamond, {"x": x, "y": y}, name="cold_dots"),
         layer(warm, circle, {"x": x, "y": y}, name="warm_dots"),
@@ -423,24 +404,24 @@ def _quantile_layer(warm: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer
         durations.sort()
         last = len(durations) - 1
         values.append({"mb": size, "low": durations[round(last * 0.05)], "high": durations[round(last * 0.95)]})
-    mark = {"type": "rule", "color": INK, "strokeWidth": 1.5, "opacity": 0.6}
+    mark = {"type": "rule", "color": drawing.INK, "strokeWidth": 1.5, "opacity": 0.6}
     return layer(values, mark, {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}})
 
 
 def _size_markers(answer: Answer, x: Layer, plan: Plan) -> list[Layer]:
     """Thin upright lines at today's and the recommended size, with their names; the plan learns of both."""
     recommended = answer.recommended.candidate
-    named = [(recommended, doc.pick_word(answer), ACCENT)]
+    named = [(recommended, doc.pick_word(answer), drawing.ACCENT)]
     if answer.current and answer.current.candidate != recommended:
-        named.append((answer.current.candidate, doc.current_word(answer), MUTED))
+        named.append((answer.current.candidate, doc.current_word(answer), drawing.MUTED))
     low, high = x["scale"]["domain"]
     named = [row for row in named if low <= row[0].memory_mb <= high]
-    places = [position(row[0].memory_mb, x["scale"]) * plan.width for row in named]
+    places = [drawing.position(row[0].memory_mb, x["scale"]) * plan.width for row in named]
     plan.lines = [Box(at_x - 2, 0, at_x + 2, plan.height) for at_x in places]
     layers: list[Layer] = []
     for (candidate, word, colour), at_x in zip(named, places, strict=True):
         mark = {"type": "rule", "color": colour, "strokeWidth": 1, "opacity": 0.7}
         rule = layer([{"mb": candidate.memory_mb}], mark, {"x": x})
         spots = (Spot(at_x + 6 * side, at_y, "left" if side > 0 else "right") for at_y in (8, 24) for side in (1, -1))
-        layers += [rule, *text_at(plan.choose(spots, text_width(word, 12)), word, colour, {})]
+        layers += [rule, *drawing.text_at(plan.choose(spots, text_width(word, 12)), word, colour, {})]
     return layers

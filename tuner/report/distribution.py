@@ -9,28 +9,9 @@ from tuner.core.answer.report import Answer
 from tuner.core.measurement.latency import percentile, percentile_interval
 from tuner.core.model import ConfigurationEstimate, Interval
 from tuner.report import document as doc
-from tuner.report import formats
+from tuner.report import drawing, formats
 from tuner.report.charts import MOST_DOTS, drawn_dots
-from tuner.report.drawing import (
-    ACCENT,
-    CURVE,
-    GOAL_LINE,
-    INK,
-    MUTED,
-    PAPER,
-    POINT,
-    Frame,
-    Layer,
-    Spec,
-    axis_title,
-    chart,
-    halo_text,
-    layer,
-    position,
-    quantitative,
-    scale_over,
-    text_at,
-)
+from tuner.report.drawing import Frame, Layer, Spec, layer, quantitative
 from tuner.report.labels import Box, Plan, Spot, text_width
 from tuner.report.tables import Cell, duration_cell
 
@@ -99,8 +80,8 @@ def distribution_spec(answer: Answer, frame: Frame) -> Spec | None:
     values += [mark[bound] for mark in marks for bound in ("low", "high")]
     if goal and min(values) / 1.6 < goal.limit_ms < max(values) * 1.6:
         values.append(goal.limit_ms)
-    x_scale, x_axis = scale_over(values, frame.width / 90)
-    x = quantitative("ms", x_scale, {**x_axis, **axis_title("duration, ms; initialisation not counted", "end")})
+    x_scale, x_axis = drawing.scale_over(values, frame.width / 90)
+    x = quantitative("ms", x_scale, {**x_axis, **drawing.axis_title("duration, ms; initialisation not counted", "end")})
     low, high = x_scale["domain"]
     layers: list[Layer] = []
     row_height = _NAME_HEIGHT + _PERCENTILE_HEIGHT * len(keys) + _DOTS_HEIGHT
@@ -108,20 +89,20 @@ def distribution_spec(answer: Answer, frame: Frame) -> Spec | None:
     many = sum(len(dots) for _, _, dots in rows) > MOST_DOTS
     plan = Plan(frame.width, height)
     if goal and low <= goal.limit_ms <= high:
-        goal_x = position(goal.limit_ms, x_scale) * frame.width
+        goal_x = drawing.position(goal.limit_ms, x_scale) * frame.width
         plan.lines = [Box(goal_x - 2, 0, goal_x + 2, height)]
         for top in range(0, height, row_height):  # beside a size's name there is no line
             ends = {"y": {"value": top + _NAME_HEIGHT - 12}, "y2": {"value": top + row_height}}
-            layers.append(layer([{"ms": goal.limit_ms}], GOAL_LINE, {"x": x, **ends}))
+            layers.append(layer([{"ms": goal.limit_ms}], drawing.GOAL_LINE, {"x": x, **ends}))
     for row, (_, name, dots) in enumerate(rows):
         top = row * row_height
-        colour = ACCENT if row == len(rows) - 1 else INK
-        layers.append(halo_text([{"text": name}], {"x": {"value": 0}, "y": {"value": top + 10}}, colour, _NAME))
+        colour = drawing.ACCENT if row == len(rows) - 1 else drawing.INK
+        layers.append(drawing.halo_text([{"text": name}], {"x": {"value": 0}, "y": {"value": top + 10}}, colour, _NAME))
         own = [mark for mark in marks if mark["row"] == row]
         layers.extend(_percentile_layers(own, x, top + _NAME_HEIGHT, plan))
         level = top + _NAME_HEIGHT + _PERCENTILE_HEIGHT * len(keys) + 10
         layers.extend(_dot_layers(dots, x, row, level=level, height=height, many=many))
-    return chart(layers, Frame(frame.width, height))
+    return drawing.chart(layers, Frame(frame.width, height))
 
 
 _NAME = {"align": "left", "fontSize": 13, "fontWeight": 600}
@@ -183,15 +164,15 @@ def _percentile_layers(marks: list[dict[str, Any]], x: Layer, top: float, plan: 
     for number, mark in enumerate(marks):
         level = top + _PERCENTILE_HEIGHT * number
         y = {"value": level}
-        band = {"type": "rule", "color": CURVE, "strokeWidth": 4, "opacity": 0.35}
-        tick = {"type": "tick", "color": CURVE, "thickness": 2, "size": 10, "orient": "vertical", "opacity": 1}
+        band = {"type": "rule", "color": drawing.CURVE, "strokeWidth": 4, "opacity": 0.35}
+        tick = {"type": "tick", "color": drawing.CURVE, "thickness": 2, "size": 10, "orient": "vertical", "opacity": 1}
         layers.append(layer([mark], band, {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}))
         layers.append(layer([mark], tick, {"x": {**x, "field": "estimate"}, "y": y}))
-        low, high = (position(mark[bound], x["scale"]) * plan.width for bound in ("low", "high"))
+        low, high = (drawing.position(mark[bound], x["scale"]) * plan.width for bound in ("low", "high"))
         beyond = (Spot(high + far, level, "left") for far in (20, 32, 44))  # of the goal's line
         spots = (Spot(high + 8, level, "left"), Spot(low - 8, level, "right"), *beyond)
         spot = plan.choose(spots, text_width(mark["key"], 11.5))
-        layers += text_at(spot, mark["key"], CURVE, {"fontSize": 11.5})
+        layers += drawing.text_at(spot, mark["key"], drawing.CURVE, {"fontSize": 11.5})
     return layers
 
 
@@ -202,12 +183,12 @@ def _dot_layers(
     warm = sorted(dot["ms"] for dot in dots if not dot["cold"])
     if many and warm:
         span = [{"low": percentile(warm, 5), "high": percentile(warm, 95)}]
-        line = {"type": "rule", "color": INK, "strokeWidth": 4, "opacity": 0.6}
+        line = {"type": "rule", "color": drawing.INK, "strokeWidth": 4, "opacity": 0.6}
         return [layer(span, line, {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": {"value": level}})]
     layers: list[Layer] = []
     for cold, mark in (
-        (True, {**POINT, "shape": "diamond", "fill": PAPER, "stroke": MUTED, "size": 44}),
-        (False, {"type": "circle", "color": INK, "size": 34, "opacity": 0.6}),
+        (True, {**drawing.POINT, "shape": "diamond", "fill": drawing.PAPER, "stroke": drawing.MUTED, "size": 44}),
+        (False, {"type": "circle", "color": drawing.INK, "size": 34, "opacity": 0.6}),
     ):
         placed = [
             {"ms": dot["ms"], "down": level + 10 * _JITTER[number % len(_JITTER)]}

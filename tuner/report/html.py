@@ -21,13 +21,7 @@ from tuner.core.foreign_text import visible
 from tuner.core.model import Drift
 from tuner.report import change, charts, distribution, drawing, evidence, formats, tables, what_if
 from tuner.report import document as doc
-from tuner.report.sentences import (
-    drift_sentence,
-    goal_text,
-    restored_sentence,
-    traffic_sentence,
-    verdict_message,
-)
+from tuner.report.sentences import drift_sentence, goal_text, restored_sentence, traffic_sentence, verdict_message
 
 MOST_OBSERVATION_ROWS = 2000
 _IN_TABLE = "The same numbers are in the table of measured sizes below."
@@ -186,12 +180,7 @@ def _pictures(answer: Answer | None, key: str) -> dict[str, Picture | None]:
 
 
 def _picture(
-    name: str,
-    spec: _SpecOf,
-    answer: Answer,
-    wide: drawing.Frame,
-    about: str,
-    titles: Mapping[str, Sequence[str]],
+    name: str, spec: _SpecOf, answer: Answer, wide: drawing.Frame, about: str, titles: Mapping[str, Sequence[str]]
 ) -> Picture | None:
     """Draw a chart in both widths; None where there is nothing to draw or it cannot be drawn.
 

@@ -187,12 +187,7 @@ def _comparison(report: Answer) -> list[str]:
         body = [[row.label, escape(str(row.recommended))] for row in rows]
         return [_folded("In numbers", _table(["", then], body, "lr"))]
     body = [[row.label, escape(str(row.current)), escape(str(row.recommended)), row.difference] for row in rows]
-    head = [
-        "",
-        f"{doc.current_word(report)}: {now}",
-        then,
-        "difference",
-    ]
+    head = ["", f"{doc.current_word(report)}: {now}", then, "difference"]
     return [_folded("Side by side", _table(head, body, "lrrl"))]
 
 

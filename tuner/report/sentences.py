@@ -562,10 +562,7 @@ def _goal_not_met(report: Answer, goal: LatencyGoal) -> Message:
         _probability(doc.no_size_probability(report)),
         ".",
     )
-    support = (
-        *_current_misses(report),
-        *_in_exchange(report),
-    )
+    support = (*_current_misses(report), *_in_exchange(report))
     return _message(
         report,
         headline,

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from tuner.cli import flags
 from tuner.cli.failures import CHECK_CODES_HELP, EXIT_CODES_HELP
-from tuner.cli.flags import (
-    GOAL,
-    AccountFlags,
-    ConfigFlags,
-    FunctionArgument,
-    JsonFlag,
-    NoMemoryFlag,
-    OutFlag,
-    QuietFlag,
-    YesFlag,
-    command,
-    flag,
-)
+from tuner.cli.flags import GOAL, command, flag
 from tuner.cli.options import request_flags
 
 
 def check(
-    function: FunctionArgument,
+    function: flags.FunctionArgument,
     asked: Annotated[dict[str, Any], request_flags("check")],
-    files: ConfigFlags,
-    where: AccountFlags,
+    files: flags.ConfigFlags,
+    where: flags.AccountFlags,
     max_cost_per_million: Annotated[
         float | None,
         flag(
@@ -35,11 +24,11 @@ def check(
             form="5",
         ),
     ] = None,
-    memory: NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
-    yes: YesFlag = False,
-    out: OutFlag = None,
-    quiet: QuietFlag = False,
-    json_output: JsonFlag = False,
+    memory: flags.NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
+    yes: flags.YesFlag = False,
+    out: flags.OutFlag = None,
+    quiet: flags.QuietFlag = False,
+    json_output: flags.JsonFlag = False,
 ) -> int:
     """Tune a deployed function; the exit code says whether today's size is still the right one."""
     from tuner.cli.check import judge_with

@@ -9,19 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from tuner.cli import flags
 from tuner.cli.failures import EXIT_CODES_HELP
-from tuner.cli.flags import (
-    FUNCTION,
-    HOW,
-    ConfigFlags,
-    JsonFlag,
-    NoSandboxFlag,
-    OutFlag,
-    QuietFlag,
-    YesFlag,
-    command,
-    flag,
-)
+from tuner.cli.flags import FUNCTION, HOW, command, flag
 from tuner.cli.options import request_flags
 
 
@@ -71,7 +61,7 @@ class FunctionFlags:
 def try_handler(
     asked: Annotated[dict[str, Any], request_flags("try")],
     function: FunctionFlags,
-    files: ConfigFlags,
+    files: flags.ConfigFlags,
     handler: Annotated[
         str | None, typer.Argument(metavar="path/to/app.py:handler", help="The handler: a file and a function in it.")
     ] = None,
@@ -87,11 +77,11 @@ def try_handler(
     real_aws: Annotated[
         bool, flag("--real-aws", "Let the handler reach your own AWS account, not the embedded one.", HOW)
     ] = False,
-    no_sandbox: NoSandboxFlag = False,
-    yes: YesFlag = False,
-    out: OutFlag = None,
-    quiet: QuietFlag = False,
-    json_output: JsonFlag = False,
+    no_sandbox: flags.NoSandboxFlag = False,
+    yes: flags.YesFlag = False,
+    out: flags.OutFlag = None,
+    quiet: flags.QuietFlag = False,
+    json_output: flags.JsonFlag = False,
 ) -> int:
     """Tune a Python handler from its source, on this machine: no AWS account needed."""
     from tuner.cli.execute import Presentation

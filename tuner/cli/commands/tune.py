@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from tuner.cli import flags
 from tuner.cli.failures import EXIT_CODES_HELP
-from tuner.cli.flags import (
-    AccountFlags,
-    ConfigFlags,
-    FunctionArgument,
-    JsonFlag,
-    NoMemoryFlag,
-    OutFlag,
-    QuietFlag,
-    YesFlag,
-    command,
-)
+from tuner.cli.flags import command
 from tuner.cli.options import request_flags
 
 
 def tune(
-    function: FunctionArgument,
+    function: flags.FunctionArgument,
     asked: Annotated[dict[str, Any], request_flags("tune")],
-    files: ConfigFlags,
-    where: AccountFlags,
-    memory: NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
-    yes: YesFlag = False,
-    out: OutFlag = None,
-    quiet: QuietFlag = False,
-    json_output: JsonFlag = False,
+    files: flags.ConfigFlags,
+    where: flags.AccountFlags,
+    memory: flags.NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
+    yes: flags.YesFlag = False,
+    out: flags.OutFlag = None,
+    quiet: flags.QuietFlag = False,
+    json_output: flags.JsonFlag = False,
 ) -> int:
     """Tune a deployed function: find the cheapest memory size that meets the goal."""
     from tuner.cli.execute import Presentation

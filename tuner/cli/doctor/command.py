@@ -15,21 +15,14 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 
 from tuner import __version__
 from tuner.aws.failures import aws_call
+from tuner.cli import failures
 from tuner.cli.account import Account, account_names, embedded_account, find_stack
 from tuner.cli.console import error_console, is_interactive, result_console
 from tuner.cli.doctor import checks, permissions
 from tuner.cli.doctor.checks import Check
 from tuner.cli.doctor.comparison import compare, probe_price, reference
 from tuner.cli.doctor.probe import Probed, outputs_of, probe_left_out, run_probe
-from tuner.cli.failures import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    CredentialsRefused,
-    UsageProblem,
-    explained,
-    print_json,
-)
+from tuner.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, CredentialsRefused, explained
 from tuner.cli.flags import AccountFlags
 from tuner.cli.follow import caught_interrupts
 from tuner.cli.local import local_aws
@@ -132,7 +125,7 @@ def run_doctor(where: AccountFlags, *, probe: bool, yes: bool, json_output: bool
         json_output: Write one JSON document instead of lines.
     """
     if where.local and where.named:
-        raise UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
+        raise failures.UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
     doctor = Doctor(json_output)
     if where.local:
         with local_aws(function="the doctor's own") as aws:
@@ -145,7 +138,7 @@ def run_doctor(where: AccountFlags, *, probe: bool, yes: bool, json_output: bool
 def _end(doctor: Doctor) -> int:
     count = Counter(check.status for check in doctor.found)
     if doctor.json_output:
-        print_json(doctor.document())
+        failures.print_json(doctor.document())
     else:
         error_console().print(
             f"{count['ok']} checks passed, {count['failed']} failed, {count['not checked']} were not made."
