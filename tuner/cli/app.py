@@ -25,7 +25,7 @@ _MODULES = {
     "uninstall": "uninstall",
     "local": "local",
 }
-"""The module of each subcommand, in the order of the help."""
+"""The module of each subcommand, and the command's name in it; in the order of the help."""
 
 
 class Subcommands(Mapping[str, Any]):
@@ -33,7 +33,8 @@ class Subcommands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         """Import one."""
-        return typer.main.get_command(import_module(f"tuner.cli.commands.{_MODULES[name]}").app)
+        module = _MODULES[name]
+        return typer.main.get_command(getattr(import_module(f"tuner.cli.commands.{module}"), module))
 
     def __iter__(self) -> Iterator[str]:
         """Their names."""

@@ -15,9 +15,12 @@ from tuner.cli.failures import expected_errors
 GOAL, PLACE, HOW, OUTPUT, FUNCTION = "Goal", "Where", "Execution", "Output", "The function"
 
 
-def flag(name: str, help: str = "", panel: str | None = None, *, form: str = "", **more: Any) -> Any:  # noqa: A002
-    """An option of the command: its names, its sentence, the panel of the help, and a word for what follows it."""
-    return typer.Option(*name.split(), metavar=form, help=help, rich_help_panel=panel, **more)
+def flag(usage: str, help: str = "", panel: str | None = None, **more: Any) -> Any:  # noqa: A002
+    """An option of the command: its names and what follows them (``--region NAME``), its sentence, the help's panel."""
+    names = [word for word in usage.split() if word.startswith("-")]
+    return typer.Option(
+        *names, metavar=usage.removeprefix(" ".join(names)).strip(), help=help, rich_help_panel=panel, **more
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +58,37 @@ def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def command(name: str, function: Callable[..., int], *, epilog: str, of: typer.Typer | None = None) -> typer.Typer:
+def command(name: str, *, epilog: str, of: typer.Typer | None = None) -> Callable[[Callable[..., int]], typer.Typer]:
     """Make a function a command: its groups become flags, its errors sentences, its result the exit code.
 
-    Args:
-        name: What is typed.
-        function: What it does.
-        epilog: Examples and exit codes, for the end of its help.
-        of: The application that it is added to; ``None``: one of its own.
+    The *epilog* has examples and exit codes; the command is added to *of*, else to an application of its own.
     """
-    hints = get_type_hints(function, include_extras=True)
-    parameters: list[inspect.Parameter] = []
-    groups: dict[str, Group] = {}
-    for each in inspect.signature(function).parameters.values():
-        group = _group_of(hints[each.name])
-        if group is None:
-            parameters.append(parameter(each.name, hints[each.name], each.default))
-        else:
-            groups[each.name] = group
-            parameters += group.parameters
 
-    @expected_errors
-    def run(**typed: Any) -> None:
-        for name, group in groups.items():
-            typed[name] = group.build({each.name: typed.pop(each.name) for each in group.parameters})
-        raise typer.Exit(function(**typed))
+    def made(function: Callable[..., int]) -> typer.Typer:
+        hints = get_type_hints(function, include_extras=True)
+        parameters: list[inspect.Parameter] = []
+        groups: dict[str, Group] = {}
+        for each in inspect.signature(function).parameters.values():
+            group = _group_of(hints[each.name])
+            if group is None:
+                parameters.append(parameter(each.name, hints[each.name], each.default))
+            else:
+                groups[each.name] = group
+                parameters += group.parameters
 
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    app = of or typer.Typer(rich_markup_mode="rich", add_completion=False)
-    app.command(name, help=function.__doc__, epilog=epilog)(run)
-    return app
+        @expected_errors
+        def run(**typed: Any) -> None:
+            for name, group in groups.items():
+                typed[name] = group.build({each.name: typed.pop(each.name) for each in group.parameters})
+            raise typer.Exit(function(**typed))
+
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        app = of or typer.Typer(rich_markup_mode="rich", add_completion=False)
+        app.command(name, help=function.__doc__, epilog=epilog)(run)
+        return app
+
+    return made
 
 
 def _refuse_memory(typed: str | None) -> None:
@@ -116,9 +119,7 @@ YesFlag = Annotated[bool, flag("--yes -y", "Do not ask for confirmation.", HOW)]
 NoSandboxFlag = Annotated[bool, flag("--no-sandbox", "Let the handler write anywhere on this machine.", HOW)]
 OutFlag = Annotated[
     Path | None,
-    flag(
-        "--out", "Folder for report.html, report.md, report.json and report.svg.", OUTPUT, form="DIR", file_okay=False
-    ),
+    flag("--out DIR", "Folder for report.html, report.md, report.json and report.svg.", OUTPUT, file_okay=False),
 ]
 QuietFlag = Annotated[bool, flag("--quiet -q", "Print only the verdict, in one sentence, and errors.", OUTPUT)]
 JsonFlag = Annotated[bool, flag("--json", "Print the result as JSON, and nothing else, to standard output.", OUTPUT)]
@@ -131,10 +132,9 @@ class ConfigFlags:
     config: Annotated[
         Path | None,
         flag(
-            "--config",
+            "--config FILE",
             "Settings of your functions. Default: the nearest lambda-tuner.toml, from this folder upward.",
             HOW,
-            form="FILE",
         ),
     ] = None
     no_config: Annotated[bool, flag("--no-config", "Read no lambda-tuner.toml.", HOW)] = False
@@ -144,14 +144,12 @@ class ConfigFlags:
 class AccountFlags:
     """The flags that say where, as they were typed."""
 
-    region: Annotated[str | None, flag("--region", "AWS Region.", PLACE, form="NAME")] = None
-    profile: Annotated[str | None, flag("--profile", "Profile of the AWS configuration.", PLACE, form="NAME")] = None
-    stack: Annotated[
-        str | None, flag("--stack", "CloudFormation stack of the application.", PLACE, form="lambda-tuner")
-    ] = None
+    region: Annotated[str | None, flag("--region NAME", "AWS Region.", PLACE)] = None
+    profile: Annotated[str | None, flag("--profile NAME", "Profile of the AWS configuration.", PLACE)] = None
+    stack: Annotated[str | None, flag("--stack lambda-tuner", "CloudFormation stack of the application.", PLACE)] = None
     state_machine: Annotated[
         str | None,
-        flag("--state-machine", "The state machine <stack>-tune, instead of --region and --stack.", PLACE, form="ARN"),
+        flag("--state-machine ARN", "The state machine <stack>-tune, instead of --region and --stack.", PLACE),
     ] = None
     local: Annotated[bool, flag("--local", "Use the embedded AWS: the running one, or a temporary one.", PLACE)] = False
 

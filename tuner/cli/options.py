@@ -138,7 +138,7 @@ def request_flags(command: str) -> Group:
         attribute = f"request_{path.replace('.', '_')}"
         is_switch = each.kind is bool and "/" not in known.name
         kind: Any = bool if is_switch else Optional[type_of(path)]  # noqa: UP045 - it is made here
-        option = flag(known.name, known.help or each.meaning, known.panel, form=known.form)
+        option = flag(f"{known.name} {known.form}", known.help or each.meaning, known.panel)
         parameters.append(parameter(attribute, Annotated[kind, option], False if is_switch else None))
         paths[attribute] = path, is_switch, not each.default
 

@@ -199,6 +199,8 @@ def run_try(
     yes: bool,
 ) -> int:
     """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
+    if setup is not None and real_aws:
+        raise UsageProblem("--setup and --real-aws exclude each other: it prepares the embedded AWS.")
     require_local()
     name = function_name_for(planned.code.name)
     request = build_request(name, asked, local=True)
@@ -223,8 +225,6 @@ def deployed(
         SetupFailed: It failed; what it printed has been shown.
         HandlerNotImported: The handler's module cannot be imported; its traceback has been shown.
     """
-    if setup is not None and real_aws:
-        raise UsageProblem("--setup and --real-aws exclude each other: it prepares the embedded AWS.")
     if setup is not None and not setup.is_file():
         raise UsageProblem(f"--setup {setup} is not a file.", hint="Name a Python script: --setup seed.py.")
     from tuner.core.function.target import ASSUMED_SIZE_TAG

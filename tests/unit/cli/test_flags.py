@@ -32,7 +32,7 @@ def typed(name: str, *words: str) -> dict[str, Any]:
         return 0
 
     run.__annotations__["asked"] = Annotated[dict[str, Any], request_flags(name)]
-    app = command("run", run, epilog="")
+    app = command("run", epilog="")(run)
     result = RUNNER.invoke(app, list(words))
     assert result.exit_code == 0, result.output
     return found[0]
@@ -79,7 +79,7 @@ def test_a_group_arrives_as_its_value_and_a_result_as_the_exit_code() -> None:
         return count
 
     run.__annotations__["where"] = Annotated[Place, Without(("local",))]
-    app = command("run", run, epilog="")
+    app = command("run", epilog="")(run)
     assert RUNNER.invoke(app, ["--region", "eu-west-1", "--count", "3"]).exit_code == 3
     assert places == [Place("eu-west-1")]
     assert RUNNER.invoke(app, ["--local"]).exit_code == 2
@@ -91,6 +91,6 @@ def test_an_expected_error_ends_the_command_with_its_code() -> None:
     def run() -> int:
         raise InvalidRequest(["goal is odd"])
 
-    app = command("run", run, epilog="")
+    app = command("run", epilog="")(run)
     result = RUNNER.invoke(app, [])
     assert (result.exit_code, "goal is odd" in result.output) == (2, True)

@@ -10,6 +10,11 @@ from tuner.cli.flags import GOAL, command, flag
 from tuner.cli.options import request_flags
 
 
+@command(
+    "check",
+    epilog="Example: lambda-tuner check thumbnails --goal p95=300ms --max-cost-per-million 5 --yes --out report\n\n"
+    f"{EXIT_CODES_HELP}\n\n{CHECK_CODES_HELP}",
+)
 def check(
     function: flags.FunctionArgument,
     asked: Annotated[dict[str, Any], request_flags("check")],
@@ -17,12 +22,7 @@ def check(
     where: flags.AccountFlags,
     max_cost_per_million: Annotated[
         float | None,
-        flag(
-            "--max-cost-per-million",
-            "Maximum cost of a million invocations at today's size, in US dollars.",
-            GOAL,
-            form="5",
-        ),
+        flag("--max-cost-per-million 5", "Maximum cost of a million invocations at today's size, in US dollars.", GOAL),
     ] = None,
     memory: flags.NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
     yes: flags.YesFlag = False,
@@ -40,11 +40,3 @@ def check(
     limit_usd = settings.max_cost_per_million_usd if max_cost_per_million is None else max_cost_per_million
     shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(limit_usd))
     return run_tune(function, settings.under(asked), where, shown, yes=yes)
-
-
-app = command(
-    "check",
-    check,
-    epilog="Example: lambda-tuner check thumbnails --goal p95=300ms --max-cost-per-million 5 --yes --out report\n\n"
-    f"{EXIT_CODES_HELP}\n\n{CHECK_CODES_HELP}",
-)

@@ -21,18 +21,22 @@ def _complete_example(incomplete: str) -> list[tuple[str, str]]:
     return [(each.name, each.summary) for each in examples() if each.name.startswith(incomplete)]
 
 
+@command(
+    "demo",
+    epilog="Example: lambda-tuner demo\n\nExample: lambda-tuner demo --example io-wait --out out/io-wait\n\n"
+    "Exit codes: 0 whatever the verdict · 2 usage · 4 the run failed or could not start · 130 Ctrl-C.",
+)
 def demo(
     asked: Annotated[dict[str, Any], request_flags("demo")],
     example: Annotated[
         str,
         flag(
-            "--example",
+            "--example NAME",
             "One of image-resize, io-wait, json-transform, compression, memory-hungry, two-threads.",
-            form="NAME",
             autocompletion=_complete_example,
         ),
     ] = "image-resize",
-    out: Annotated[Path, flag("--out", "Where the report goes.", form="DIR", file_okay=False)] = Path("out/demo"),
+    out: Annotated[Path, flag("--out DIR", "Where the report goes.", file_okay=False)] = Path("out/demo"),
     no_sandbox: NoSandboxFlag = False,
     quiet: QuietFlag = False,
     json_output: JsonFlag = False,
@@ -82,11 +86,3 @@ def introduce(example: Example, memory_mb: int, console: Console) -> None:
         "The question: which memory size is the cheapest that meets it?",
         markup=False,
     )
-
-
-app = command(
-    "demo",
-    demo,
-    epilog="Example: lambda-tuner demo\n\nExample: lambda-tuner demo --example io-wait --out out/io-wait\n\n"
-    "Exit codes: 0 whatever the verdict · 2 usage · 4 the run failed or could not start · 130 Ctrl-C.",
-)

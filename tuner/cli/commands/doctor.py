@@ -7,6 +7,11 @@ from typing import Annotated
 from tuner.cli.flags import HOW, OUTPUT, AccountFlags, Without, YesFlag, command, flag
 
 
+@command(
+    "doctor",
+    epilog="Example: lambda-tuner doctor --region eu-central-1\n\nExample: lambda-tuner doctor --local\n\n"
+    "Exit codes: 0 no check failed · 2 usage · 4 a check failed · 130 Ctrl-C; what the probe made was removed.",
+)
 def doctor(
     where: Annotated[AccountFlags, Without(("state_machine",))],
     probe: Annotated[
@@ -26,11 +31,3 @@ def doctor(
     from tuner.cli.doctor.command import run_doctor
 
     return run_doctor(where, probe=probe, yes=yes, json_output=json_output)
-
-
-app = command(
-    "doctor",
-    doctor,
-    epilog="Example: lambda-tuner doctor --region eu-central-1\n\nExample: lambda-tuner doctor --local\n\n"
-    "Exit codes: 0 no check failed · 2 usage · 4 a check failed · 130 Ctrl-C; what the probe made was removed.",
-)

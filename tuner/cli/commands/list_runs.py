@@ -7,9 +7,14 @@ from typing import Annotated
 from tuner.cli.flags import JsonFlag, ReadAccountFlags, command, flag
 
 
+@command(
+    "list",
+    epilog="Example: lambda-tuner list\n\nExample: lambda-tuner list --region eu-central-1 --json\n\n"
+    "Without a flag of an AWS account it lists the runs made on this machine.",
+)
 def list_runs(
     where: ReadAccountFlags,
-    limit: Annotated[int, flag("--limit", "Maximum number of runs to show.", form="20", min=1)] = 20,
+    limit: Annotated[int, flag("--limit 20", "Maximum number of runs to show.", min=1)] = 20,
     json_output: JsonFlag = False,
 ) -> int:
     """List the latest runs, newest first."""
@@ -18,11 +23,3 @@ def list_runs(
 
     artifacts, place = artifacts_of(where)
     return reading.list_runs(artifacts, place, limit=limit, json_output=json_output)
-
-
-app = command(
-    "list",
-    list_runs,
-    epilog="Example: lambda-tuner list\n\nExample: lambda-tuner list --region eu-central-1 --json\n\n"
-    "Without a flag of an AWS account it lists the runs made on this machine.",
-)

@@ -9,9 +9,23 @@ import typer
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, print_json
 from tuner.cli.flags import JsonFlag, NoSandboxFlag, command, flag
 
+local = typer.Typer(
+    name="local",
+    help="An AWS of its own on this machine, kept running: for the AWS CLI, boto3 and --local.",
+    epilog='Example: eval "$(lambda-tuner local start)" && aws lambda list-functions',
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+)
 
+
+@command(
+    "start",
+    epilog='Example: eval "$(lambda-tuner local start)" && aws s3 ls\n\nStop it with: lambda-tuner local stop',
+    of=local,
+)
 def start(
-    port: Annotated[int, flag("--port", "Port to listen on.", form="4599", min=1, max=65535)] = 4599,
+    port: Annotated[int, flag("--port 4599", "Port to listen on.", min=1, max=65535)] = 4599,
     no_sandbox: NoSandboxFlag = False,
 ) -> int:
     """Start the embedded AWS, return when it is ready, and print the `export` lines that its clients need."""
@@ -52,6 +66,7 @@ def start(
     return EXIT_OK
 
 
+@command("status", epilog="Example: lambda-tuner local status --json", of=local)
 def status(json_output: JsonFlag = False) -> int:
     """Say whether the embedded AWS is running, and where; the exit code is 4 if it is not."""
     from tuner.cli.local import require_local
@@ -81,6 +96,7 @@ def status(json_output: JsonFlag = False) -> int:
     return EXIT_OK if running else EXIT_FAILED
 
 
+@command("stop", epilog="Example: lambda-tuner local stop", of=local)
 def stop() -> int:
     """Stop the embedded AWS; its artifact bucket stays."""
     from tuner.cli.local import require_local
@@ -92,21 +108,3 @@ def stop() -> int:
     home = store_home()
     typer.echo("Stopped." if home.is_dir() and account.stop(home) else "The embedded AWS was not running.")
     return EXIT_OK
-
-
-app = typer.Typer(
-    name="local",
-    help="An AWS of its own on this machine, kept running: for the AWS CLI, boto3 and --local.",
-    epilog='Example: eval "$(lambda-tuner local start)" && aws lambda list-functions',
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    add_completion=False,
-)
-command(
-    "start",
-    start,
-    epilog='Example: eval "$(lambda-tuner local start)" && aws s3 ls\n\nStop it with: lambda-tuner local stop',
-    of=app,
-)
-command("status", status, epilog="Example: lambda-tuner local status --json", of=app)
-command("stop", stop, epilog="Example: lambda-tuner local stop", of=app)

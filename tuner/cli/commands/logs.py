@@ -9,6 +9,11 @@ import typer
 from tuner.cli.flags import OUTPUT, command, flag
 
 
+@command(
+    "logs",
+    epilog="Example: aws logs tail /aws/lambda/thumbnails --since 1d | lambda-tuner logs - --summary\n\n"
+    "Exit codes: 0 records were found · 2 the file cannot be read · 4 there is no record in it.",
+)
 def logs(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="A log of Lambda; - is standard input.")],
     summary: Annotated[bool, flag("--summary", "Print a table by memory size instead of JSON lines.", OUTPUT)] = False,
@@ -17,11 +22,3 @@ def logs(
     from tuner.cli.logs import run_logs
 
     return run_logs(file, summary=summary)
-
-
-app = command(
-    "logs",
-    logs,
-    epilog="Example: aws logs tail /aws/lambda/thumbnails --since 1d | lambda-tuner logs - --summary\n\n"
-    "Exit codes: 0 records were found · 2 the file cannot be read · 4 there is no record in it.",
-)

@@ -7,6 +7,11 @@ from typing import Annotated
 from tuner.cli.flags import OUTPUT, ReadAccountFlags, RunIdArgument, command, flag
 
 
+@command(
+    "open",
+    epilog="Example: lambda-tuner open latest\n\nExample: lambda-tuner open 20261103 --region eu-central-1 --print-path"
+    "\n\nWithout a flag of an AWS account it opens the runs made on this machine.",
+)
 def open_run(
     run_id: RunIdArgument,
     where: ReadAccountFlags,
@@ -18,11 +23,3 @@ def open_run(
 
     artifacts, place = artifacts_of(where)
     return open_report(artifacts, run_id, place, print_path=print_path)
-
-
-app = command(
-    "open",
-    open_run,
-    epilog="Example: lambda-tuner open latest\n\nExample: lambda-tuner open 20261103 --region eu-central-1 --print-path"
-    "\n\nWithout a flag of an AWS account it opens the runs made on this machine.",
-)

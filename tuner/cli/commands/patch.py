@@ -8,15 +8,20 @@ from typing import Annotated
 from tuner.cli.flags import JsonFlag, ReadAccountFlags, RunIdArgument, command, flag
 
 
+@command(
+    "patch",
+    epilog="Example: lambda-tuner patch latest --file template.yaml\n\n"
+    "Example: lambda-tuner patch 20261103 --file template.json --function Thumbnails --dry-run\n\n"
+    "Exit codes: 0 changed, or it says so already · 2 not changed: not sure what, or no such run or file · "
+    "3, 4, 5 not changed: the run's verdict.",
+)
 def patch(
     run_id: RunIdArgument,
     where: ReadAccountFlags,
-    file: Annotated[Path, flag("--file", "The SAM or CloudFormation template, YAML or JSON.", form="FILE")],
+    file: Annotated[Path, flag("--file FILE", "The SAM or CloudFormation template, YAML or JSON.")],
     function: Annotated[
         str | None,
-        flag(
-            "--function", "The function's logical id, name or handler. Default: found by the run's function.", form="ID"
-        ),
+        flag("--function ID", "The function's logical id, name or handler. Default: found by the run's function."),
     ] = None,
     force: Annotated[
         bool, flag("--force", "Write even if the goal is not met, others share the value, or a reference is replaced.")
@@ -32,13 +37,3 @@ def patch(
     return run_patch(
         artifacts, run_id, place, file, function=function, force=force, dry_run=dry_run, json_output=json_output
     )
-
-
-app = command(
-    "patch",
-    patch,
-    epilog="Example: lambda-tuner patch latest --file template.yaml\n\n"
-    "Example: lambda-tuner patch 20261103 --file template.json --function Thumbnails --dry-run\n\n"
-    "Exit codes: 0 changed, or it says so already · 2 not changed: not sure what, or no such run or file · "
-    "3, 4, 5 not changed: the run's verdict.",
-)

@@ -8,16 +8,20 @@ from tuner.cli.failures import EXIT_CODES_HELP
 from tuner.cli.flags import OUTPUT, JsonFlag, OutFlag, ReadAccountFlags, RunIdArgument, command, flag
 
 
+@command(
+    "report",
+    epilog="Example: lambda-tuner report latest --out out/latest\n\n"
+    "Without a flag of an AWS account it reads the runs made on this machine.\n\n" + EXIT_CODES_HELP,
+)
 def report(
     run_id: RunIdArgument,
     where: ReadAccountFlags,
     link_hours: Annotated[
         float | None,
         flag(
-            "--link",
+            "--link HOURS",
             "Print a link to report.html instead. Anyone who has it can open it, for this many hours.",
             OUTPUT,
-            form="HOURS",
         ),
     ] = None,
     out: OutFlag = None,
@@ -37,11 +41,3 @@ def report(
     artifacts, place = artifacts_of(where)
     prepare_out(out)
     return show_report(artifacts, run_id, place, out=out, json_output=json_output)
-
-
-app = command(
-    "report",
-    report,
-    epilog="Example: lambda-tuner report latest --out out/latest\n\n"
-    "Without a flag of an AWS account it reads the runs made on this machine.\n\n" + EXIT_CODES_HELP,
-)

@@ -22,42 +22,42 @@ class FunctionFlags:
     memory_mb: Annotated[
         int | None,
         flag(
-            "--memory",
-            "Today's memory size in MB, to compare with. Default: the template's, else 128.",
-            FUNCTION,
-            form="128",
+            "--memory 128", "Today's memory size in MB, to compare with. Default: the template's, else 128.", FUNCTION
         ),
     ] = None
-    timeout_s: Annotated[int | None, flag("--timeout", "Time-out in seconds.", FUNCTION, form="30")] = None
+    timeout_s: Annotated[int | None, flag("--timeout 30", "Time-out in seconds.", FUNCTION)] = None
     python: Annotated[
         str | None,
         flag(
-            "--python",
+            "--python PATH",
             "The Python with the handler's dependencies. Default: the active virtual environment's, else python3.",
             FUNCTION,
-            form="PATH",
         ),
     ] = None
     code_root: Annotated[
         Path | None,
         flag(
-            "--code-root",
+            "--code-root DIR",
             "Where the code begins: Lambda's task root. Default: the template's, else found by the imports.",
             FUNCTION,
-            form="DIR",
         ),
     ] = None
     env: Annotated[
-        list[str] | None, flag("--env", "An environment variable; may be repeated.", FUNCTION, form="NAME=value")
+        list[str] | None, flag("--env NAME=value", "An environment variable; may be repeated.", FUNCTION)
     ] = None
-    env_file: Annotated[Path | None, flag("--env-file", "A file with lines NAME=value.", FUNCTION, form="FILE")] = None
+    env_file: Annotated[Path | None, flag("--env-file FILE", "A file with lines NAME=value.", FUNCTION)] = None
     template: Annotated[
-        Path | None,
-        flag("--template", "A SAM or CloudFormation template that describes the function.", FUNCTION, form="FILE"),
+        Path | None, flag("--template FILE", "A SAM or CloudFormation template that describes the function.", FUNCTION)
     ] = None
-    logical_id: Annotated[str | None, flag("--function", "Which function of the template.", FUNCTION, form="ID")] = None
+    logical_id: Annotated[str | None, flag("--function ID", "Which function of the template.", FUNCTION)] = None
 
 
+@command(
+    "try",
+    epilog="Example: lambda-tuner try src/app.py:handler --payload event.json --goal p95=300ms\n\n"
+    "Example: lambda-tuner try --template template.yaml --function Thumbnails --env TABLE_NAME=test\n\n"
+    + EXIT_CODES_HELP,
+)
 def try_handler(
     asked: Annotated[dict[str, Any], request_flags("try")],
     function: FunctionFlags,
@@ -68,10 +68,9 @@ def try_handler(
     setup: Annotated[
         Path | None,
         flag(
-            "--setup",
+            "--setup seed.py",
             "A Python script that prepares the embedded AWS (tables, buckets, queues) before the first invocation.",
             FUNCTION,
-            form="seed.py",
         ),
     ] = None,
     real_aws: Annotated[
@@ -95,12 +94,3 @@ def try_handler(
     return run_try(
         planned, settings.under(asked), shown, setup=setup, real_aws=real_aws, sandbox=not no_sandbox, yes=yes
     )
-
-
-app = command(
-    "try",
-    try_handler,
-    epilog="Example: lambda-tuner try src/app.py:handler --payload event.json --goal p95=300ms\n\n"
-    "Example: lambda-tuner try --template template.yaml --function Thumbnails --env TABLE_NAME=test\n\n"
-    + EXIT_CODES_HELP,
-)

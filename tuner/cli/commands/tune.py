@@ -10,6 +10,12 @@ from tuner.cli.flags import command
 from tuner.cli.options import request_flags
 
 
+@command(
+    "tune",
+    epilog="Example: lambda-tuner tune thumbnails --goal p95=300ms --payload event.json\n\n"
+    "Example: lambda-tuner tune thumbnails:live --sizes 128-3008:64 --max-cost 0.20 --region eu-central-1 --yes --json"
+    "\n\n" + EXIT_CODES_HELP,
+)
 def tune(
     function: flags.FunctionArgument,
     asked: Annotated[dict[str, Any], request_flags("tune")],
@@ -29,12 +35,3 @@ def tune(
     settings = read_settings(subject_of(function), files, quiet=quiet)
     shown = Presentation(out=out, json_output=json_output, quiet=quiet)
     return run_tune(function, settings.under(asked), where, shown, yes=yes)
-
-
-app = command(
-    "tune",
-    tune,
-    epilog="Example: lambda-tuner tune thumbnails --goal p95=300ms --payload event.json\n\n"
-    "Example: lambda-tuner tune thumbnails:live --sizes 128-3008:64 --max-cost 0.20 --region eu-central-1 --yes --json"
-    "\n\n" + EXIT_CODES_HELP,
-)

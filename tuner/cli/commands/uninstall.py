@@ -8,6 +8,11 @@ from tuner.cli.failures import EXIT_OK
 from tuner.cli.flags import AccountFlags, Without, YesFlag, command
 
 
+@command(
+    "uninstall",
+    epilog="Example: lambda-tuner uninstall --region eu-central-1\n\n"
+    "Exit codes: 0 nothing is left · 2 not confirmed · 4 something could not be removed.",
+)
 def uninstall(where: Annotated[AccountFlags, Without(("state_machine", "local"))], yes: YesFlag = False) -> int:
     """Remove Lambda Tuner from an AWS account: empties its bucket, deletes its stack, shows that nothing is left."""
     from tuner.cli.account import account_names
@@ -28,11 +33,3 @@ def uninstall(where: Annotated[AccountFlags, Without(("state_machine", "local"))
     if not yes:
         confirm("", "Remove it?", if_not="Nothing was removed.")
     return remove(account, remains)
-
-
-app = command(
-    "uninstall",
-    uninstall,
-    epilog="Example: lambda-tuner uninstall --region eu-central-1\n\n"
-    "Exit codes: 0 nothing is left · 2 not confirmed · 4 something could not be removed.",
-)
