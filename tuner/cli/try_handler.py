@@ -199,9 +199,9 @@ def run_try(
     yes: bool,
 ) -> int:
     """Deploy the handler on the embedded AWS, tune it there, and give the exit code."""
+    require_local()
     if setup is not None and real_aws:
         raise UsageProblem("--setup and --real-aws exclude each other: it prepares the embedded AWS.")
-    require_local()
     name = function_name_for(planned.code.name)
     request = build_request(name, asked, local=True)
     prepare_out(presentation.out)
