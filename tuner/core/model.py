@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -146,6 +146,11 @@ class Observation:
     candidate: Candidate
     invocations: tuple[Invocation, ...]
     purpose: Purpose = "search"
+
+
+def invocations_of(observations: Iterable[Observation], at: Candidate | None = None) -> list[Invocation]:
+    """The invocations of some observations, or only those *at* one candidate."""
+    return [each for seen in observations if at in (None, seen.candidate) for each in seen.invocations]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from tuner.core.errors import NothingMeasured
 from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.cold_starts import FIRST_TRIAL, cold_start_batches
 from tuner.core.measurement.drift import DRIFT_INVOCATIONS, estimate_drift
-from tuner.core.model import Batch, Candidate, Observation, RunContext
+from tuner.core.model import Batch, Candidate, Observation, RunContext, invocations_of
 from tuner.core.money.pricing import copy_cost_usd, worst_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.bucket_layout import SEARCH, STOP
@@ -105,10 +105,5 @@ def _cold_starts(
 
 def _runs(candidate: Candidate, observations: Sequence[Observation]) -> bool:
     """Whether an invocation at this size has succeeded, and none has failed."""
-    outcomes = {
-        invocation.outcome
-        for observation in observations
-        if observation.candidate == candidate
-        for invocation in observation.invocations
-    }
+    outcomes = {invocation.outcome for invocation in invocations_of(observations, candidate)}
     return "ok" in outcomes and outcomes <= {"ok", "unmeasured"}

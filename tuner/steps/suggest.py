@@ -11,7 +11,7 @@ from tuner.core.codec import to_json
 from tuner.core.errors import PayloadFailed, RunInterrupted, TooManyUnmeasured
 from tuner.core.measurement.anchor import anchor_factor
 from tuner.core.measurement.traceback_frames import own_frames
-from tuner.core.model import Batch, Candidate, Invocation, Observation, RunContext, Suggestion
+from tuner.core.model import Batch, Candidate, Invocation, Observation, RunContext, Suggestion, invocations_of
 from tuner.core.run.bucket_layout import ROUNDS, SEARCH, STOP
 from tuner.core.run.journal import Journal, observations_of
 from tuner.core.run.record import RunRecord
@@ -106,7 +106,7 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
         if record.assumed_size:
             hint += " If it needs more memory, name the size that it has today: --memory 512."
         raise PayloadFailed(_failure_sentence(record, failure, at), hint=hint)
-    invocations = [invocation for observation in observations for invocation in observation.invocations]
+    invocations = invocations_of(observations)
     unmeasured = [invocation for invocation in invocations if invocation.outcome == "unmeasured"]
     if len(unmeasured) >= _UNMEASURED_COUNT and len(unmeasured) > _UNMEASURED_SHARE * len(invocations):
         why = next((f" The last one: {each.error_message}" for each in unmeasured[::-1] if each.error_message), "")

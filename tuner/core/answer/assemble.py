@@ -44,6 +44,7 @@ from tuner.core.model import (
     Observation,
     Recommendation,
     SearchProblem,
+    invocations_of,
 )
 from tuner.core.money.pricing import price_rows
 from tuner.core.money.spending import spent_usd
@@ -67,16 +68,7 @@ def planned(
         where=record.where,
         goal=problem.goal,
         request=record.request.to_input(),
-        function=FunctionFacts(
-            target.name,
-            target.arn,
-            target.runtime,
-            target.handler,
-            target.architecture,
-            target.memory_mb,
-            target.timeout_s,
-            target.code_sha256,
-        ),
+        function=FunctionFacts(**_fields(FunctionFacts, target)),
         started_at=record.started_at,
         assumptions=_assumptions(record),
         warnings=tuple(record.warnings),
@@ -85,7 +77,7 @@ def planned(
         prices=_prices(problem, record.request.prices_region or target.region),
         traffic=_traffic(record.traffic),
         versions=dict(record.versions),
-        invocations=sum(len(observation.invocations) for observation in observations),
+        invocations=len(invocations_of(observations)),
         spent_usd=spent_usd(problem, observations, uninvoked),
         snap_start=_snap_start(problem, observations, uninvoked),
         observations=tuple(
@@ -104,7 +96,7 @@ def planned(
 
 def failed(known: KnownRun, error: ErrorFacts) -> Failure:
     """The report of a run that failed."""
-    return Failure(**_fields(known), error=error)
+    return Failure(**_fields(KnownRun, known), error=error)
 
 
 def estimated(known: KnownRun, record: RunRecord, seen: Sequence[Observation]) -> DryRun:
@@ -113,7 +105,7 @@ def estimated(known: KnownRun, record: RunRecord, seen: Sequence[Observation]) -
     # The request's own bounds: what cold starts take is in them.
     whole = replace(record.problem, budget=record.request.budget)
     return DryRun(
-        **_fields(replace(known, warnings=(*known.warnings, *_measured_warnings(observations)))),
+        **_fields(KnownRun, replace(known, warnings=(*known.warnings, *_measured_warnings(observations)))),
         estimate=worst_case(whole, observations, cold_starts=record.request.cold_starts),
         stopped_because="It is a dry run: one invocation and an estimate.",
     )
@@ -152,7 +144,7 @@ def answered(
         versions={**known.versions, **versions},
     )
     return Answer(
-        **_fields(known),
+        **_fields(KnownRun, known),
         verdict=recommendation.verdict,
         recommended=recommendation.recommended,
         current=None if current is None else replace(current, assumed=record.assumed_size),
@@ -189,8 +181,9 @@ def restored_proof(restored: Restored) -> RestoredProof:
     )
 
 
-def _fields(known: KnownRun) -> dict[str, Any]:
-    return {field.name: getattr(known, field.name) for field in dataclasses.fields(KnownRun)}
+def _fields(kind: type[KnownRun | FunctionFacts], value: object) -> dict[str, Any]:
+    """What the value has under the names of the fields of *kind*."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
 
 
 def _assumptions(record: RunRecord) -> tuple[str, ...]:
@@ -279,13 +272,7 @@ def _cold_starts(observations: Sequence[Observation], recommendation: Recommenda
     sizes = [row.candidate for row in (recommendation.current, recommendation.recommended) if row is not None]
     rows = []
     for candidate in dict.fromkeys(sizes):
-        cold = [
-            invocation
-            for observation in observations
-            if observation.candidate == candidate
-            for invocation in observation.invocations
-            if invocation.cold and invocation.outcome == "ok"
-        ]
+        cold = [each for each in invocations_of(observations, candidate) if each.cold and each.outcome == "ok"]
         init_ms = _median_and_most([row.init_ms for row in cold if row.init_ms is not None])
         duration_ms = _median_and_most([row.duration_ms for row in cold if row.duration_ms is not None])
         rows.append(ColdStartSummary(candidate, len(cold), init_ms, duration_ms))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuner.core.measurement.disturbance import is_left_out
-from tuner.core.model import Candidate, Invocation, Observation, SearchProblem
+from tuner.core.model import Candidate, Observation, SearchProblem, invocations_of
 from tuner.core.money.pricing import cost_per_million_usd
 
 
@@ -28,12 +28,10 @@ def best_so_far(problem: SearchProblem, observations: Sequence[Observation]) -> 
 
     Observations are scaled already where there is an anchor.
     """
-    seen: dict[Candidate, list[Invocation]] = {}
-    for observation in observations:
-        seen.setdefault(observation.candidate, []).extend(observation.invocations)
     too_disturbed = is_left_out(observations)
     found = []
-    for candidate, invocations in seen.items():
+    for candidate in dict.fromkeys(observation.candidate for observation in observations):
+        invocations = invocations_of(observations, candidate)
         warm = [
             (each.duration_ms, each.billed_ms)
             for each in invocations

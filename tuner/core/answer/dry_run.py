@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tuner.core.answer.report import WorstCase
 from tuner.core.function.snap_start import most_fees_usd
-from tuner.core.model import Candidate, Observation, SearchProblem
+from tuner.core.model import Candidate, Observation, SearchProblem, invocations_of
 from tuner.core.money.pricing import candidate_cost_usd
 
 _ROUND_OVERHEAD_S = 8.0
@@ -26,10 +26,7 @@ def worst_case(problem: SearchProblem, observations: Sequence[Observation], *, c
     """
     # The one invocation was at today's size, or at one that a fixed design names.
     seen_mb = observations[0].candidate.memory_mb if observations else problem.current.memory_mb
-    seen_ms = max(
-        (invocation.duration_ms or 0.0 for observation in observations for invocation in observation.invocations),
-        default=problem.timeout_ms,
-    )
+    seen_ms = max((each.duration_ms or 0.0 for each in invocations_of(observations)), default=problem.timeout_ms)
     count = problem.budget.max_invocations
 
     def worst_ms(candidate: Candidate) -> float:

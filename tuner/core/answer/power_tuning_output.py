@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
 from tuner.core.answer.report import PowerTuningOutput, RunCost, SizeAverages
 from tuner.core.errors import PriceUnknown
-from tuner.core.model import Batch, Candidate, ConfigurationEstimate, Observation, Recommendation, SearchProblem
+from tuner.core.model import (
+    Batch,
+    Candidate,
+    ConfigurationEstimate,
+    Observation,
+    Recommendation,
+    SearchProblem,
+    invocations_of,
+)
 from tuner.core.money.pricing import candidate_cost_usd, transition_price_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.request.tuning_request import PowerTuning
@@ -39,14 +46,11 @@ def design_notes(
     """Which sizes of a fixed design were not invoked as often as asked, and why, each as a sentence."""
     if problem.design is None:
         return []
-    counts = Counter[Candidate]()
-    for observation in observations:
-        counts[observation.candidate] += len(observation.invocations)
     asked = problem.design.invocation_count
     reasons = {row.candidate: row.infeasible_reason for row in recommendation.configurations}
     notes = []
     for candidate in problem.design.candidates:
-        made, reason = counts[candidate], reasons.get(candidate)
+        made, reason = len(invocations_of(observations, candidate)), reasons.get(candidate)
         if made < asked:
             why = f": {reason}" if reason else ", because the run ended before"
             notes.append(f"{candidate} was invoked {made} of {asked} times{why}.")
@@ -127,14 +131,11 @@ def _averages(
     problem: SearchProblem, observations: Sequence[Observation], candidate: Candidate
 ) -> tuple[float, float] | None:
     """Mean cost and mean duration of the warm invocations at a candidate; ``None`` where there is none."""
-    warm = [
-        (invocation.duration_ms, invocation.billed_ms)
-        for observation in observations
-        if observation.candidate == candidate
-        for invocation in observation.invocations
-        if invocation.outcome == "ok" and not invocation.cold
+    measured = [
+        (each.duration_ms, each.billed_ms)
+        for each in invocations_of(observations, candidate)
+        if each.outcome == "ok" and not each.cold and each.duration_ms is not None
     ]
-    measured = [(duration_ms, billed_ms) for duration_ms, billed_ms in warm if duration_ms is not None]
     if not measured:
         return None
     average_usd = fmean(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tuner.core.model import Invocation, Observation
+from tuner.core.model import Invocation, Observation, invocations_of
 
 LEFT_OUT_RATIO = 0.2
 """An invocation that may be off by more than this share of its duration says more about the machine."""
@@ -25,7 +25,7 @@ def error_ratio(invocation: Invocation) -> float:
 
 def is_left_out(observations: Sequence[Observation]) -> Callable[[Invocation], bool]:
     """Tell which invocations of a run are left out: none, where nothing warm would be left to answer from."""
-    usable = [i for o in observations for i in o.invocations if i.outcome == "ok" and i.duration_ms is not None]
+    usable = [i for i in invocations_of(observations) if i.outcome == "ok" and i.duration_ms is not None]
     if all(i.cold or error_ratio(i) > LEFT_OUT_RATIO for i in usable):
         return lambda _: False
     return lambda invocation: error_ratio(invocation) > LEFT_OUT_RATIO
@@ -33,14 +33,14 @@ def is_left_out(observations: Sequence[Observation]) -> Callable[[Invocation], b
 
 def is_disturbed(observations: Sequence[Observation]) -> bool:
     """Whether other work disturbed so much of a run that no later one may start from it."""
-    invocations = [invocation for observation in observations for invocation in observation.invocations]
+    invocations = invocations_of(observations)
     disturbed = sum(invocation.core_wait_ms is not None for invocation in invocations)
     return disturbed > DISTURBED_RUN_SHARE * len(invocations)
 
 
 def disturbance_sentence(observations: Sequence[Observation]) -> str | None:
     """What a reader should know of it; None where nothing was disturbed."""
-    invocations = [invocation for observation in observations for invocation in observation.invocations]
+    invocations = invocations_of(observations)
     disturbed = [invocation for invocation in invocations if invocation.core_wait_ms is not None]
     if not disturbed:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuner.core.foreign_text import one_line
-from tuner.core.model import Candidate, Observation
+from tuner.core.model import Candidate, Observation, invocations_of
 
 _CHANCE = 0.01
 """So improbable must a difference be, over all sizes together, if all failed alike."""
@@ -66,8 +66,7 @@ def error_sentences(observations: Sequence[Observation]) -> tuple[str, ...]:
         return ()
     kinds = Counter(
         f"{invocation.error_type or 'an error'}: {invocation.error_message or 'no message'}"
-        for observation in observations
-        for invocation in observation.invocations
+        for invocation in invocations_of(observations)
         if invocation.outcome == "function_error"
     )
     commonest = one_line(kinds.most_common(1)[0][0], limit=_MESSAGE_CHARACTERS)

@@ -195,8 +195,7 @@ class _LossTable:
             return loss
         met, unreachable = means[..., self.action_count : -1], means[..., -1:]
         undecided = (met < self.confidence) & (unreachable < self.confidence)
-        result: FloatArray = loss + UNDECIDED_LOSS * undecided
-        return result
+        return np.asarray(loss + UNDECIDED_LOSS * undecided)
 
 
 def _loss_table(fit: Fit, generator: np.random.Generator) -> _LossTable:

@@ -79,9 +79,7 @@ def _by_importance(problem: SearchProblem, observations: Sequence[Observation], 
     """The candidates to look at, the most important first, some of them several times."""
     yield problem.current
     yield from problem.must_measure
-    made = Counter[Candidate]()
-    for observation in observations:
-        made[observation.candidate] += len(observation.invocations)
+    made = Counter(observation.candidate for observation in observations for _ in observation.invocations)
     measured = [each for each in problem.candidates if made[each]]
     most = sorted(measured, key=lambda each: -made[each])
     yield from most if len(most) <= limit // 2 else _evenly(measured, limit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +22,7 @@ from tuner.core.model import (
 )
 from tuner.core.search.acquisition import outcome_log_likelihoods, simulate_outcomes
 from tuner.core.search.decision import Decision, decide
-from tuner.core.search.fit import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Fit, RunFit, fit_posterior
+from tuner.core.search.fit import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Fit, RunFit, fit_posterior, generator_of
 from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
 from tuner.core.search.space import FloatArray
 
@@ -134,7 +133,7 @@ def _more(problem: SearchProblem, fit: Fit) -> tuple[MoreInvocations, ...]:
     They are spread over the sizes that may be the answer. Each world answers
     with the durations that it would show; its answer re-weights all draws.
     """
-    generator = np.random.default_rng([problem.seed, len(fit.samples.log_ms), zlib.crc32(b"more invocations")])
+    generator = generator_of(problem, fit.samples, "more invocations")
     order = np.argsort(fit.expected_loss, kind="stable")
     sites: list[int] = []
     for index in order[fit.allowed[order]]:

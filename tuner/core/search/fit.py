@@ -11,7 +11,7 @@ import numpy as np
 from tuner.core.model import Candidate, LatencyGoal, Observation, RunContext, SearchProblem
 from tuner.core.search.bounded import bounded
 from tuner.core.search.feasibility import ruled_out
-from tuner.core.search.loss import choose_cheapest_meeting, losses, strategy_losses, strategy_objective
+from tuner.core.search.loss import choose_cheapest_meeting, losses, strategy_losses
 from tuner.core.search.posterior import Posterior
 from tuner.core.search.prediction import Prediction, cold_starts_of, predict
 from tuner.core.search.samples import Samples, read_samples, run_covariance, with_earlier_outcomes
@@ -88,9 +88,11 @@ def fit_posterior(
 def chosen_under(problem: SearchProblem, fit: Fit, prediction: Prediction) -> Fit:
     """Choose under *problem*'s goal or strategy from a prediction on the fit's draws; some candidate is allowed."""
     space, allowed, goal = fit.space, fit.allowed, problem.goal
-    by_strategy = goal is None and problem.strategy != "cost"
-    loss = strategy_losses(problem, prediction, allowed) if by_strategy else losses(prediction, goal, allowed)
-    expected = strategy_objective(problem, prediction, allowed) if by_strategy else loss.mean(axis=0)
+    if goal is None and problem.strategy != "cost":
+        loss, expected = strategy_losses(problem, prediction, allowed)
+    else:
+        loss = losses(prediction, goal, allowed)
+        expected = loss.mean(axis=0)
     met = unreachable = None
     if goal is not None and prediction.percentile_ms is not None:
         met = (prediction.percentile_ms <= goal.limit_ms).astype(np.float64)

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from tuner.core.model import Candidate, FixedDesign, Observation, RunContext, SearchProblem
-from tuner.core.search.budget import remaining_budget
 from tuner.core.search.feasibility import ruled_out
-from tuner.core.search.planning import PlannedBatch, RoundPlan, stopped_by_budget
+from tuner.core.search.planning import PlannedBatch, RoundPlan, remaining_budget, stopped_by_budget
 
 BATCH_LIMIT = 1000
 """Most invocations of one batch; the study's distribution ends there."""
@@ -37,9 +36,7 @@ def plan_design(
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
     remaining = remaining_budget(problem, observations, elapsed_minutes)
     reasons = ruled_out(problem, observations, context)
-    made = Counter[Candidate]()
-    for observation in observations:
-        made[observation.candidate] += len(observation.invocations)
+    made = Counter(observation.candidate for observation in observations for _ in observation.invocations)
     due = {
         candidate: min(design.invocation_count - made[candidate], BATCH_LIMIT)
         for candidate in design.candidates

@@ -113,14 +113,21 @@ EXTRA_COST_WEIGHT = 0.25
 """… and extra cost among sizes that are as fast so much. The ratio is that of an unreachable goal's losses."""
 
 
-def strategy_objective(problem: SearchProblem, prediction: Prediction, allowed: BoolArray) -> FloatArray:
-    """Candidates: what the pick is the least of, on the estimates; infinite where it may not be picked."""
-    duration_ms = np.median(mean_of(prediction.draws, prediction.cold), axis=0)
-    cost = np.median(prediction.cost_per_million_usd, axis=0)
+def strategy_losses(
+    problem: SearchProblem, prediction: Prediction, allowed: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """What recommending each candidate would lose under ``speed`` or ``balanced``; infinite where it may not be picked.
+
+    Draws × candidates; and, of the estimates, what the pick is the least of, one a candidate.
+    """
+    duration_ms, cost = mean_of(prediction.draws, prediction.cold), prediction.cost_per_million_usd
+    typical_ms, typical_cost = np.median(duration_ms, axis=0), np.median(cost, axis=0)
     if problem.strategy == "speed":
-        return speed_objective(duration_ms, cost, allowed, problem.tolerance)
-    losses = balanced_losses(duration_ms[None], cost[None], allowed, problem.balanced_weight)
-    return np.asarray(losses[0])
+        objective = speed_objective(typical_ms, typical_cost, allowed, problem.tolerance)
+        return speed_losses(duration_ms, cost, allowed, problem.tolerance), objective
+    weight = problem.balanced_weight
+    [objective] = balanced_losses(typical_ms[None], typical_cost[None], allowed, weight)
+    return balanced_losses(duration_ms, cost, allowed, weight), objective
 
 
 def speed_objective(duration_ms: FloatArray, cost: FloatArray, allowed: BoolArray, tolerance: float) -> FloatArray:
@@ -141,14 +148,6 @@ def speed_objective(duration_ms: FloatArray, cost: FloatArray, allowed: BoolArra
     as_fast = allowed & (duration_ms <= fastest * (1 + tolerance))
     cheapest = np.where(as_fast, cost, np.inf).min()
     return np.asarray(np.where(as_fast, cost / cheapest - 1, np.inf))
-
-
-def strategy_losses(problem: SearchProblem, prediction: Prediction, allowed: BoolArray) -> FloatArray:
-    """Draws × candidates: what recommending each candidate would lose under ``speed`` or ``balanced``."""
-    duration_ms, cost = mean_of(prediction.draws, prediction.cold), prediction.cost_per_million_usd
-    if problem.strategy == "speed":
-        return speed_losses(duration_ms, cost, allowed, problem.tolerance)
-    return balanced_losses(duration_ms, cost, allowed, problem.balanced_weight)
 
 
 def speed_losses(duration_ms: FloatArray, cost: FloatArray, allowed: BoolArray, tolerance: float) -> FloatArray:

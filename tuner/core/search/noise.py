@@ -19,14 +19,12 @@ _CDF = np.array([0.5 * (1 + math.erf(x / math.sqrt(2))) for x in _GRID])
 
 def normal_cdf(x: FloatArray) -> FloatArray:
     """Standard normal distribution function, by table (numpy has none)."""
-    result: FloatArray = np.interp(x, _GRID, _CDF)
-    return result
+    return np.asarray(np.interp(x, _GRID, _CDF))
 
 
 def normal_quantile(share: FloatArray) -> FloatArray:
     """Inverse of :func:`normal_cdf`, by the same table."""
-    result: FloatArray = np.interp(share, _CDF, _GRID)
-    return result
+    return np.asarray(np.interp(share, _CDF, _GRID))
 
 
 def log_quantile(
@@ -55,11 +53,9 @@ def log_quantile(
         below = (1 - tail_share) * core + tail_share * tail < target
         low = np.where(below, middle, low)
         high = np.where(below, high, middle)
-    result: FloatArray = (low + high) / 2
-    return result
+    return np.asarray((low + high) / 2)
 
 
 def log_mean(spread: FloatArray, tail_share: FloatArray, tail_excess: FloatArray) -> FloatArray:
     """Logarithm of the mean over the core's median; *tail_excess* is the tail's mean factor minus 1."""
-    result: FloatArray = spread**2 / 2 + np.log1p(tail_share * tail_excess)
-    return result
+    return np.asarray(spread**2 / 2 + np.log1p(tail_share * tail_excess))

@@ -120,20 +120,17 @@ class Draws:
     @property
     def typical_log_ms(self) -> FloatArray:
         """Draws × candidates: the payloads' medians, averaged by their share."""
-        result: FloatArray = np.einsum("spj,p->sj", self.log_median, self.payload_share)
-        return result
+        return np.asarray(np.einsum("spj,p->sj", self.log_median, self.payload_share))
 
     @property
     def tail_excess(self) -> FloatArray:
         """Draws: the tail's mean factor minus 1."""
-        result: FloatArray = np.exp(self.tail_log_factors).mean(axis=1) - 1
-        return result
+        return np.asarray(np.exp(self.tail_log_factors).mean(axis=1) - 1)
 
     @property
     def spread(self) -> FloatArray:
         """Spread of a single invocation in production, over many environments."""
-        result: FloatArray = np.sqrt(self.noise**2 + self.environment_spread**2)
-        return result
+        return np.asarray(np.sqrt(self.noise**2 + self.environment_spread**2))
 
 
 class Posterior:
@@ -434,8 +431,7 @@ def _log_outlier_density(excess: float, spread: FloatArray) -> FloatArray:
     """Density of an outlier's excess: its own, uniform in log, and the core's noise on top."""
     low, high = priors.OUTLIER_RANGE
     inside = normal_cdf((excess - low) / spread) - normal_cdf((excess - high) / spread)
-    result: FloatArray = np.log(np.maximum(inside, 1e-12) / (high - low))
-    return result
+    return np.asarray(np.log(np.maximum(inside, 1e-12) / (high - low)))
 
 
 def _log_share_likelihood(prior: tuple[float, float], count: int, of: int) -> float:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.model import Interval, Observation, SearchProblem
+from tuner.core.model import Interval, Observation, SearchProblem, invocations_of
 from tuner.core.search import priors
 from tuner.core.search.noise import log_mean, log_quantile, normal_cdf, normal_quantile
 from tuner.core.search.posterior import Draws
@@ -37,12 +37,7 @@ def cold_starts_of(problem: SearchProblem, observations: Sequence[Observation]) 
     """The production's cold share with the init that was measured; warm only where the share is unknown."""
     if not problem.cold_start_share:
         return WARM_ONLY
-    inits_ms = [
-        invocation.init_ms
-        for observation in observations
-        for invocation in observation.invocations
-        if invocation.init_ms is not None
-    ]
+    inits_ms = [each.init_ms for each in invocations_of(observations) if each.init_ms is not None]
     return ColdStarts(problem.cold_start_share, float(np.mean(inits_ms)) if inits_ms else 0.0)
 
 
@@ -125,8 +120,7 @@ def _mixture_quantile(
             below += share[:, None] * normal_cdf((middle - median) / width)
         low = np.where(below < target, middle, low)
         high = np.where(below < target, high, middle)
-    result: FloatArray = (low + high) / 2
-    return result
+    return np.asarray((low + high) / 2)
 
 
 def intervals_of(values: FloatArray) -> list[Interval]:
@@ -137,5 +131,4 @@ def intervals_of(values: FloatArray) -> list[Interval]:
 
 def slowest_ms(draws: Draws, pick: int) -> FloatArray:
     """Draws: what an invocation of the slowest payload and tail that were ever assumed takes at a candidate."""
-    result: FloatArray = np.exp(draws.log_median[:, :, pick].max(axis=1) + 2 * draws.spread) * priors.TAIL_FACTORS[-1]
-    return result
+    return np.asarray(np.exp(draws.log_median[:, :, pick].max(axis=1) + 2 * draws.spread) * priors.TAIL_FACTORS[-1])

@@ -10,7 +10,6 @@ import numpy as np
 from tuner.core.errors import NothingMeasured, RunInterrupted
 from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import (
-    Candidate,
     ConfigurationEstimate,
     Interval,
     Invocation,
@@ -19,6 +18,7 @@ from tuner.core.model import (
     RunContext,
     SearchProblem,
     WarmStart,
+    invocations_of,
 )
 from tuner.core.search.decision import Decision, decide, keep_or_change
 from tuner.core.search.fit import Fit, RunFit
@@ -106,9 +106,7 @@ def _raise_without_answer(observations: Sequence[Observation], fit: Fit, context
         if observation.candidate in told:
             continue
         told.add(observation.candidate)
-        outcomes = sorted(
-            {_in_words(i) for o in observations if o.candidate == observation.candidate for i in o.invocations}
-        )
+        outcomes = sorted({_in_words(each) for each in invocations_of(observations, observation.candidate)})
         problems.append(f"{observation.candidate}: {', '.join(outcomes) or 'not measured'}")
     listed = "; ".join(problems) or "no invocation was made"
     if context.stop_requested:
@@ -147,12 +145,9 @@ def _estimates(
     samples = fit.samples.own_warm_counts
     environments = fit.samples.own_environment_counts
     earlier_samples = fit.samples.warm_counts - samples
-    by_candidate: dict[Candidate, list[Invocation]] = {}
-    for observation in observations:
-        by_candidate.setdefault(observation.candidate, []).extend(observation.invocations)
     estimates = []
     for index, candidate in enumerate(problem.candidates):
-        invocations = by_candidate.get(candidate, [])
+        invocations = invocations_of(observations, candidate)
         peaks_mb = [i.max_memory_used_mb for i in invocations if i.max_memory_used_mb is not None]
         estimates.append(
             ConfigurationEstimate(

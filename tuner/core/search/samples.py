@@ -16,7 +16,7 @@ import numpy as np
 
 from tuner.core.errors import InvalidRequest
 from tuner.core.measurement.disturbance import error_ratio, is_left_out
-from tuner.core.model import EarlierRun, Invocation, Observation, SearchProblem
+from tuner.core.model import EarlierRun, Invocation, Observation, SearchProblem, invocations_of
 from tuner.core.search import priors
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space
 
@@ -160,16 +160,10 @@ def payload_failure(observations: Sequence[Observation]) -> Invocation | None:
     The caller raises ``PayloadFailed`` with it: a payload at which the
     function fails at its current size says nothing about memory sizes.
     """
-    first = [observation for observation in observations if observation.round == 1]
-    invocations = [invocation for observation in first for invocation in observation.invocations]
+    invocations = invocations_of(observation for observation in observations if observation.round == 1)
     if any(invocation.outcome in ("ok", "unmeasured") for invocation in invocations):
         return None
     return invocations[0] if invocations else None
-
-
-def invocation_count(observations: Sequence[Observation]) -> int:
-    """All invocations, whatever became of them."""
-    return sum(len(observation.invocations) for observation in observations)
 
 
 def round_number(observations: Sequence[Observation]) -> int:
@@ -222,7 +216,7 @@ def recent(runs: Sequence[EarlierRun]) -> tuple[EarlierRun, ...]:
     chosen: list[EarlierRun] = []
     count = 0
     for run in sorted(runs, key=lambda run: (run.age_days, run.run_id)):
-        count += sum(len(observation.invocations) for observation in run.observations)
+        count += len(invocations_of(run.observations))
         if run.age_days > MAX_AGE_DAYS or len(chosen) == MAX_RUNS or (chosen and count > MAX_INVOCATIONS):
             break
         chosen.append(run)

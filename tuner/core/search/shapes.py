@@ -74,8 +74,7 @@ def log_shapes(log_memory: FloatArray, count: int = SHAPE_COUNT) -> FloatArray:
     floor, exponent, saturation_mb = _parameters(count)
     scaled = np.minimum(log_memory[None, :], np.log(saturation_mb)[:, None]) - math.log(_ANCHOR_MB)
     falling = np.exp(-exponent[:, None] * scaled)
-    result: FloatArray = np.log(floor[:, None] + (1 - floor[:, None]) * falling)
-    return result
+    return np.asarray(np.log(floor[:, None] + (1 - floor[:, None]) * falling))
 
 
 def utilisation(log_memory: FloatArray, count: int = SHAPE_COUNT) -> FloatArray:
@@ -87,8 +86,7 @@ def utilisation(log_memory: FloatArray, count: int = SHAPE_COUNT) -> FloatArray:
     floor, exponent, saturation_mb = _parameters(count)
     bound = np.minimum(log_memory[None, :], np.log(saturation_mb)[:, None])
     falling = (1 - floor)[:, None] * np.exp(-exponent[:, None] * (bound - math.log(_ANCHOR_MB)))
-    result: FloatArray = falling * np.exp(bound) / ONE_VCPU_MB / (floor[:, None] + falling)
-    return result
+    return np.asarray(falling * np.exp(bound) / ONE_VCPU_MB / (floor[:, None] + falling))
 
 
 def shape_log_weights(space: Space, samples: Samples, count: int) -> FloatArray | None:
@@ -122,5 +120,4 @@ def shape_log_weights(space: Space, samples: Samples, count: int) -> FloatArray 
         - size * math.log(priors.CPU_WIDE_FACTOR)
         - 0.5 * square / priors.CPU_WIDE_FACTOR**2
     )
-    result: FloatArray = np.logaddexp(near, far)
-    return result
+    return np.asarray(np.logaddexp(near, far))

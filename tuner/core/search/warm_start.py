@@ -21,11 +21,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tuner.core.model import Candidate, EarlierRun, Observation, RunContext, SearchProblem, WarmStart
+from tuner.core.model import Candidate, EarlierRun, Observation, RunContext, SearchProblem, WarmStart, invocations_of
 from tuner.core.search import priors
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.posterior import Posterior
-from tuner.core.search.samples import Samples, invocation_count, read_samples, run_covariance, with_earlier_outcomes
+from tuner.core.search.samples import Samples, read_samples, run_covariance, with_earlier_outcomes
 from tuner.core.search.space import BoolArray, Space, space_of
 
 NOTICED = math.log(1.5)
@@ -185,7 +185,7 @@ def sizes_to_check(
     curve of another shape shows. More at both while it is undecided.
     """
     own = samples.own_warm_counts
-    tried = invocation_count(observations)
+    tried = len(invocations_of(observations))
     begun = own.sum() >= LEAST_CHECKS and (own > 0).sum() > 1
     if tried >= 2 * CHECK_LIMIT or (begun and verified.settled):
         return []

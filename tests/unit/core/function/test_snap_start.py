@@ -21,7 +21,7 @@ from tuner.core.model import (
     TuningBudget,
 )
 from tuner.core.money.spending import spent_usd
-from tuner.core.search.budget import remaining_budget
+from tuner.core.search.planning import remaining_budget
 
 SIZES = tuple(Candidate(size_mb, "arm64") for size_mb in (512, 1024, 2048, 4096))
 PRICES = SnapshotPrices(copy_usd_per_gb=0.016, restore_usd_per_gb=0.00014)

@@ -11,7 +11,7 @@ from tests.unit.report.documents import changed, goal_met
 from tuner.core.model import Invocation, Observation
 from tuner.core.money.pricing import candidate_cost_usd
 from tuner.core.money.spending import spent_usd
-from tuner.core.search.budget import remaining_budget
+from tuner.core.search.planning import remaining_budget
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
 
