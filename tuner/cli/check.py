@@ -79,7 +79,7 @@ def tell_github(checked: Checked, *, title: str) -> None:
     """Show a check where GitHub Actions shows one; nothing happens elsewhere."""
     problem = None if checked.markdown is None else append_summary(checked.markdown.decode())
     if problem:
-        error_console().print(problem, markup=False, soft_wrap=True)
+        error_console().print(problem)
     if is_github():
         annotate(checked.annotations, title=title, stream=sys.stderr)
 

@@ -13,14 +13,14 @@ from tuner.cli.github import Commandless, is_github
 
 def result_console(*, least_width: int = 0) -> Console:
     """The console of standard output; a table that must not be cut asks for a width, and the terminal wraps."""
-    console = Console(highlight=False, file=_safe(sys.stdout))
+    console = Console(highlight=False, markup=False, file=_safe(sys.stdout))
     console.width = max(console.width, least_width)
     return console
 
 
 def error_console(*, quiet: bool = False) -> Console:
-    """The console of standard error: progress, questions and errors; *quiet* for one that shows nothing."""
-    return Console(stderr=True, highlight=False, quiet=quiet, file=_safe(sys.stderr))
+    """The console of standard error: text as it is, which the terminal wraps; *quiet* for one that shows nothing."""
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True, quiet=quiet, file=_safe(sys.stderr))
 
 
 def _safe(stream: IO[str]) -> IO[str] | None:
@@ -50,6 +50,6 @@ def confirm(sentence: str, question: str, *, if_not: str = "Nothing was started.
     import typer
 
     if sentence:
-        error_console().print(sentence, markup=False)
+        error_console().print(sentence, soft_wrap=False)
     if not typer.confirm(question, err=True):
         raise NotConfirmed(if_not)

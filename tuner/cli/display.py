@@ -94,11 +94,11 @@ class Display:
         """Explain a state when it is first entered; the loop enters some many times."""
         self._states_shown[state] = count = self._states_shown.get(state, 0) + 1
         if state in STATE_MEANINGS and count == 1:
-            self._console.print(f"  [bold]{escape(state):<14}[/bold] {escape(STATE_MEANINGS[state])}")
+            self._console.print(f"  [bold]{escape(state):<14}[/bold] {escape(STATE_MEANINGS[state])}", markup=True)
 
     def say(self, text: str) -> None:
         """Show a sentence that stays above the moving line."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=False)
 
 
 def progress_line(progress: Mapping[str, Any]) -> str:

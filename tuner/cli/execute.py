@@ -119,9 +119,7 @@ def run_to_its_end(
             runs.artifacts.write_json(run_key(run_id, COMMAND), started)
         runs.start(run_id, request)
         console.print(
-            f"Started run {run_id}: an execution of the state machine {account.stack}-tune in {account.name}.",
-            markup=False,
-            soft_wrap=True,
+            f"Started run {run_id}: an execution of the state machine {account.stack}-tune in {account.name}."
         )
         with Display(console) as display:
             end = follow(
@@ -157,16 +155,14 @@ def show_end(
         if report.request.get("includeLogTail"):
             show_log_tail(report)
         for finding in findings:
-            result_console().print(finding.sentence, style="bold yellow", markup=False, soft_wrap=True)
+            result_console().print(finding.sentence, style="bold yellow", soft_wrap=True)
         if presentation.judge is not None and code == EXIT_OK:
             aside.print(f"Checked. {CHECKED}", style="green")
     elif files:
         place = files.get("console") or files.get("html") or files["json"]
-        aside.print(f"Report: {place}", markup=False, soft_wrap=True)
+        aside.print(f"Report: {place}")
     if files and presentation.out is None and bucket_folder is None:
-        aside.print(
-            f"Copy it here: lambda-tuner report {run_id} --out DIR {runs.account.flags}", markup=False, soft_wrap=True
-        )
+        aside.print(f"Copy it here: lambda-tuner report {run_id} --out DIR {runs.account.flags}")
     if presentation.judge is not None:
         if presentation.out is not None and checked.markdown is not None:
             (presentation.out / _MARKDOWN).write_bytes(checked.markdown)
@@ -227,7 +223,7 @@ def show_log_tail(report: RunReport | None) -> None:
         console = error_console()
         console.print("The end of its log:", style="bold")
         for line in tails[-1]:
-            console.print(f"  {visible(line)}", markup=False, soft_wrap=True)
+            console.print(f"  {visible(line)}")
 
 
 def show_result(report: RunReport, *, quiet: bool = False) -> None:

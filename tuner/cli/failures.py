@@ -108,10 +108,10 @@ def show_error(name: str, message: str, hint: str) -> None:
 
     console = error_console()
     label = "Error" if name in _LABELLED_ERROR else name
-    console.print(visible(label), style="bold red", markup=False, end=": ")
-    console.print(visible(message), markup=False, soft_wrap=True)
+    console.print(visible(label), style="bold red", end=": ")
+    console.print(visible(message))
     if hint:
-        console.print(visible(hint), markup=False, soft_wrap=True)
+        console.print(visible(hint))
 
 
 def show_failure(run_id: str | None, name: str, message: str, hint: str, *, json_output: bool) -> int:

@@ -48,10 +48,9 @@ def show_link(account: Account, wanted: str, *, hours: float, json_output: bool)
     if json_output:
         print_json({"runId": run_id, "link": link, "holdsHours": hours})
     else:
-        result_console().print(link, markup=False, soft_wrap=True)
+        result_console().print(link, soft_wrap=True)
     error_console().print(
         f"Whoever has this link can read the report, without an account. It holds for {hours:g} "
-        f"hour{'' if hours == 1 else 's'}, or until the credentials that signed it expire, if that is sooner.",
-        soft_wrap=True,
+        f"hour{'' if hours == 1 else 's'}, or until the credentials that signed it expire, if that is sooner."
     )
     return EXIT_OK

@@ -69,24 +69,18 @@ def local_aws(
     make_private(home)
     lock = home / f"run-{hashlib.sha256(function.encode()).hexdigest()[:16]}.lock"
     if is_held(lock):
-        error_console().print(
-            f"Another command on this machine is tuning {visible(function)}; waiting until it ends.",
-            markup=False,
-            soft_wrap=True,
-        )
+        error_console().print(f"Another command on this machine is tuning {visible(function)}; waiting until it ends.")
     with one_at_a_time(lock):
         running = status(home) if sandbox and not real_aws else None
         if running is not None:
-            console.print(f"Using the embedded AWS at {running.endpoint_url}.", markup=False)
+            console.print(f"Using the embedded AWS at {running.endpoint_url}.")
             warn_of(running)
             yield running
             return
         started_s = time.monotonic()
-        console.print("Starting the embedded AWS on this machine (loopback only, no account needed)…", markup=False)
+        console.print("Starting the embedded AWS on this machine (loopback only, no account needed)…")
         with embedded_aws(home=home, sandbox=sandbox, real_aws=real_aws) as aws:
-            console.print(
-                f"Ready after {time.monotonic() - started_s:.1f} s, with Lambda Tuner deployed in it.", markup=False
-            )
+            console.print(f"Ready after {time.monotonic() - started_s:.1f} s, with Lambda Tuner deployed in it.")
             warn_of(aws)
             yield aws
 
@@ -100,7 +94,7 @@ def warn_of(aws: EmbeddedAws) -> None:
             "stop it with `lambda-tuner local stop`, and the next start will have this version."
         )
     for warning in filter(None, warnings):
-        error_console().print(warning, markup=False, soft_wrap=True)
+        error_console().print(warning)
 
 
 def bucket_of_store() -> Path:

@@ -66,9 +66,7 @@ def run_logs(source: str, *, summary: bool) -> int:
         if left_out > 0:
             error_console().print(
                 f"{left_out:,} more of what looks like a REPORT record {'was' if left_out == 1 else 'were'} left out: "
-                "cut, repeated, or written by the function.",
-                markup=False,
-                soft_wrap=True,
+                "cut, repeated, or written by the function."
             )
         return EXIT_OK
     if not octets.count:
@@ -221,7 +219,6 @@ def _print_summary(records: Iterable[Record]) -> int:
         needed = ", ".join(f"p{percent} {samples_needed(percent, _CONFIDENCE)}" for percent in _PERCENTILES)
         console.print(
             f"— too few invocations to carry the percentile with {_CONFIDENCE:.0%} confidence (it takes: {needed}).",
-            markup=False,
             soft_wrap=True,
         )
     return sum(len(row.durations_ms) for row in rows.values())

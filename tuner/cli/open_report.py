@@ -31,7 +31,7 @@ def open_report(artifacts: ArtifactReader, wanted: str, where: str, *, print_pat
             console.print("There is no browser to open it in; this is where the report is:")
         sys.stdout.write(f"{page}\n")
         return EXIT_OK
-    console.print(f"Opened {page}", markup=False, soft_wrap=True)
+    console.print(f"Opened {page}")
     return EXIT_OK
 
 

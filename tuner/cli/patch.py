@@ -247,12 +247,10 @@ def _show(
     styles = {"+": "green", "-": "red", "@": "cyan"}
     for line in diff:
         style = "bold" if line.startswith(("+++", "---")) else styles.get(line[0], "")
-        console.print(
-            visible(line).rstrip("\n\N{REPLACEMENT CHARACTER}"), style=style or None, markup=False, soft_wrap=True
-        )
+        console.print(visible(line).rstrip("\n\N{REPLACEMENT CHARACTER}"), style=style or None, soft_wrap=True)
     errors = error_console()
     for note in (*notes, ending):
-        errors.print(visible(note), markup=False, soft_wrap=True)
+        errors.print(visible(note))
 
 
 def _diff(file: Path, before: str, after: str) -> list[str]:

@@ -172,13 +172,11 @@ def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output:
         print_json({"runs": [encode_row(row) for row in rows]})
         return EXIT_OK
     if not rows:
-        error_console().print(
-            f"There is no run in {where} yet. `lambda-tuner demo` makes one.", markup=False, soft_wrap=True
-        )
+        error_console().print(f"There is no run in {where} yet. `lambda-tuner demo` makes one.")
         return EXIT_OK
     console = result_console()
     for line in list_lines(rows, console.width):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     return EXIT_OK
 
 

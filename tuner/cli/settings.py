@@ -118,7 +118,7 @@ def read_settings(subject: Subject, files: ConfigFlags, *, quiet: bool) -> Setti
     if problems:
         raise UsageProblem(f"{path}: {'; '.join(problems)}.", hint=_HINT)
     said = f"Settings: {_listed(used[::-1])}" if used else "No settings for this function"
-    error_console(quiet=quiet).print(visible(f"{said} in {path}."), markup=False, soft_wrap=True)
+    error_console(quiet=quiet).print(visible(f"{said} in {path}."))
     return Settings(fields)
 
 

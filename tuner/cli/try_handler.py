@@ -231,14 +231,12 @@ def deployed(
 
     console = error_console(quiet=quiet)
     for notice in planned.notices:
-        console.print(visible(notice), markup=False, soft_wrap=True)
+        console.print(visible(notice))
     console.print(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
         f"{'Assumed memory' if planned.size_assumed else 'Memory'} size today: {planned.memory_mb:,} MB"
-        f"{' (--memory names another)' if planned.size_assumed else ''}. Time-out: {planned.timeout_s} s.",
-        markup=False,
-        soft_wrap=True,
+        f"{' (--memory names another)' if planned.size_assumed else ''}. Time-out: {planned.timeout_s} s."
     )
     from tuner.embedded.account import deploy_function
     from tuner.embedded.code_store import LARGEST_UNPACKED_BYTES
@@ -254,9 +252,7 @@ def deployed(
         console.print(
             f"Left out, because .gitignore lists it: {visible(', '.join(package.ignored[:5]))}"
             f"{f' and {len(package.ignored) - 5} more' if len(package.ignored) > 5 else ''}. If the handler needs it: "
-            f"--code-root {planned.code.code_dir}.",
-            markup=False,
-            soft_wrap=True,
+            f"--code-root {planned.code.code_dir}."
         )
     # A running embedded AWS has nobody's credentials.
     with local_aws(real_aws=real_aws, sandbox=sandbox, quiet=quiet, function=name) as aws:
@@ -324,6 +320,4 @@ def _rehearse(
 
 
 def _show_output(output: str, *, quiet: bool = False) -> None:
-    error_console(quiet=quiet).print(
-        visible(output).rstrip(), markup=False, highlight=False, soft_wrap=True, end="\n" if output else ""
-    )
+    error_console(quiet=quiet).print(visible(output).rstrip(), end="\n" if output else "")

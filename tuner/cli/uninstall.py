@@ -133,31 +133,30 @@ def uninstall(
     for name in _temporary_functions(account):
         with aws_call("lambda:DeleteFunction", name):
             account.client("lambda").delete_function(FunctionName=name)
-        console.print(f"Deleted the temporary function {name}.", markup=False)
+        console.print(f"Deleted the temporary function {name}.")
     if remains.buckets:
         count = empty_bucket(account)
-        console.print(f"Emptied {account.bucket} ({count:,} objects).", markup=False)
+        console.print(f"Emptied {account.bucket} ({count:,} objects).")
     if remains.stack:
         _delete_stack(account, sleep, poll_s)
-        console.print(f"Deleted the stack {account.stack}.", markup=False)
+        console.print(f"Deleted the stack {account.stack}.")
     if _bucket_exists(account):
         empty_bucket(account)  # log deliveries may have come in meanwhile
         with aws_call("s3:DeleteBucket", account.bucket):
             account.client("s3").delete_bucket(Bucket=account.bucket)
-        console.print(f"Deleted the bucket {account.bucket}.", markup=False)
+        console.print(f"Deleted the bucket {account.bucket}.")
     after = find_remains(account)
     for group in after.log_groups:
         with aws_call("logs:DeleteLogGroup", group):
             account.client("logs").delete_log_group(logGroupName=group)
-        console.print(f"Deleted the log group {group}.", markup=False)
+        console.print(f"Deleted the log group {group}.")
     left = find_remains(account).lines
     if left:
-        console.print("Still there: " + "; ".join(left), markup=False)
+        console.print("Still there: " + "; ".join(left))
         return EXIT_FAILED
     result_console().print(
         f"Nothing of Lambda Tuner is left in {account.name}: no stack {account.stack}, no bucket {account.bucket}, "
         "no function of ours or temporary one, no state machine, no log group.",
-        markup=False,
         soft_wrap=True,
     )
     return EXIT_OK

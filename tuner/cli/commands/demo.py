@@ -65,11 +65,9 @@ def demo(
         request = build_request(function, asked, local=True)
         request |= {"goal": dict(chosen.goal), "payload": chosen.event}
         code = execute(embedded_account(aws), function, request, presentation, bucket_folder=bucket_of_store())
-    console.print(f"What this example shows: {chosen.lesson}.", markup=False, soft_wrap=True)
+    console.print(f"What this example shows: {chosen.lesson}.")
     console.print(
-        "Next, your own handler: lambda-tuner try path/to/app.py:handler --payload event.json --goal p95=300ms",
-        markup=False,
-        soft_wrap=True,
+        "Next, your own handler: lambda-tuner try path/to/app.py:handler --payload event.json --goal p95=300ms"
     )
     # A verdict is what the demo is to show: that this machine is too slow for the example's goal is no failure of it.
     return EXIT_OK if code in VERDICT_CODES else code
@@ -78,11 +76,12 @@ def demo(
 def introduce(example: Example, memory_mb: int, console: Console) -> None:
     """Say what the demo is about, for somebody who knows nothing of it."""
     percentile, limit_ms = example.goal["percentile"], example.goal["limitMs"]
-    console.print(f"[bold]Demo: {example.name}[/bold], a Lambda function that {example.summary}.")
     console.print(
+        f"[bold]Demo: {example.name}[/bold], a Lambda function that {example.summary}.\n"
         f"Today it has {memory_mb:,} MB of memory. More memory also buys more CPU, and costs more per millisecond.\n"
         f"The goal: {percentile:g} of 100 invocations take at most {limit_ms:g} ms "
         f"(p{percentile:g} ≤ {limit_ms:g} ms).\n"
         "The question: which memory size is the cheapest that meets it?",
-        markup=False,
+        markup=True,
+        soft_wrap=False,
     )

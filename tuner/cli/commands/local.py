@@ -39,29 +39,25 @@ def start(
     home, console = store_home(), error_console()
     aws = account.start(home, port, sandbox=not no_sandbox)
     if aws.already_running:
-        console.print(f"The embedded AWS is already running: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
+        console.print(f"The embedded AWS is already running: {aws.endpoint_url} (pid {aws.pid}).")
     else:
         from tuner.cli.examples import deploy_examples
 
         deploy_examples(aws)
-        console.print(f"The embedded AWS is ready: {aws.endpoint_url} (pid {aws.pid}).", markup=False)
+        console.print(f"The embedded AWS is ready: {aws.endpoint_url} (pid {aws.pid}).")
         console.print(
             f"Lambda Tuner is deployed in it, and the examples as functions example-….\n"
             f"The artifact bucket is kept in {bucket_folder(home)} and comes back at the next start; "
-            "executions, logs and metrics do not.",
-            markup=False,
-            soft_wrap=True,
+            "executions, logs and metrics do not."
         )
     warn_of(aws)
-    console.print(f"A role for functions of your own: {account.function_role(aws)}", markup=False, soft_wrap=True)
-    console.print("The AWS CLI and boto3 reach it with these variables:", markup=False)
+    console.print(f"A role for functions of your own: {account.function_role(aws)}")
+    console.print("The AWS CLI and boto3 reach it with these variables:")
     for line in account.export_lines(aws):
         typer.echo(line)
     console.print(
         f"For example: aws stepfunctions start-execution --state-machine-arn {aws.tune_arn} --name my-first-run "
-        '--input \'{"lambdaARN": "example-io-wait"}\'',
-        markup=False,
-        soft_wrap=True,
+        '--input \'{"lambdaARN": "example-io-wait"}\''
     )
     return EXIT_OK
 

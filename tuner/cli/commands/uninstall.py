@@ -24,12 +24,12 @@ def uninstall(where: Annotated[AccountFlags, Without(("state_machine", "local"))
     remains = find_remains(account)
     if not remains.lines:
         nothing = f"There is nothing of Lambda Tuner (stack {account.stack}) in {account.name}."
-        result_console().print(nothing, markup=False)
+        result_console().print(nothing)
         return EXIT_OK
     console = error_console()
-    console.print(f"In {account.name} this removes, with every report in the bucket:", markup=False)
+    console.print(f"In {account.name} this removes, with every report in the bucket:")
     for line in remains.lines:
-        console.print(f"  {line}", markup=False)
+        console.print(f"  {line}")
     if not yes:
         confirm("", "Remove it?", if_not="Nothing was removed.")
     return remove(account, remains)

@@ -56,11 +56,11 @@ class Doctor:
             mark, style = _MARKS[check.status]
             console = result_console()
             console.print(mark, style=style, end=" ")
-            console.print(f"{check.name}: ", style="bold", markup=False, end="")
+            console.print(f"{check.name}: ", style="bold", end="")
             prefix = "not checked. " if check.status == "not checked" else ""
-            console.print(prefix + check.sentence, markup=False, soft_wrap=True)
+            console.print(prefix + check.sentence, soft_wrap=True)
             if check.way_out:
-                console.print(f"  {check.way_out}", markup=False, soft_wrap=True)
+                console.print(f"  {check.way_out}", soft_wrap=True)
 
     def attempt(self, name: str, look: Callable[[], Check]) -> None:
         """Add what *look* finds; a question that AWS does not answer leaves the check open."""
@@ -142,8 +142,7 @@ def _end(doctor: Doctor) -> int:
     else:
         error_console().print(
             f"{count['ok']} checks passed, {count['failed']} failed, {count['not checked']} were not made."
-            + (" In a bug report, please include the output of --json." if count["failed"] else ""),
-            markup=False,
+            + (" In a bug report, please include the output of --json." if count["failed"] else "")
         )
     if doctor.probed is not None and doctor.probed.interrupted:
         return EXIT_INTERRUPTED
@@ -265,8 +264,7 @@ def _probe(doctor: Doctor, account: Account, stack: Mapping[str, Any], *, probe:
         )
     else:
         with caught_interrupts() as interrupts:
-            say = functools.partial(error_console().print, markup=False, soft_wrap=True)
-            doctor.probed = run_probe(account, stack, interrupts, say)
+            doctor.probed = run_probe(account, stack, interrupts, error_console().print)
         doctor.add(*doctor.probed.checks, *compare(doctor.probed.runs, reference()))
 
 
@@ -277,8 +275,7 @@ def _agreed(account: Account, price: str) -> bool:
 
     error_console().print(
         f"The probe makes a function {account.stack}-probe in {account.name}, tunes it with two real executions, and "
-        f"removes everything. It takes a minute or two and {price}.",
-        markup=False,
+        f"removes everything. It takes a minute or two and {price}."
     )
     return typer.confirm("Run it?", err=True)
 
