@@ -28,10 +28,7 @@ class Finding:
 
 
 def judge_with(max_cost_per_million_usd: float | None) -> Callable[[RunReport], list[Finding]]:
-    """Make the judge of a run.
-
-    Args:
-        max_cost_per_million_usd: What a million invocations may cost today, ``None``: no limit.
+    """Make the judge of a run; a million invocations may cost so much today, ``None``: no limit.
 
     Raises:
         UsageProblem: The limit is not above 0.

@@ -34,13 +34,9 @@ def is_interactive() -> bool:
 
 
 def confirm(sentence: str, question: str, *, if_not: str = "Nothing was started.", or_else: str = "") -> None:
-    """Say what would happen, and ask.
+    """Say what would happen (nothing, if it has been said), and ask.
 
-    Args:
-        sentence: What would happen; empty, if it has been said.
-        question: Asked after it.
-        if_not: What is so if the user does not agree.
-        or_else: What else can be done where there is no terminal; follows "agree with --yes".
+    *if_not* is what is so if the user does not agree; *or_else* follows "agree with --yes" where there is no terminal.
 
     Raises:
         NotConfirmed: The user said no, or there is no terminal to ask on.

@@ -93,15 +93,7 @@ def execute(
     *,
     bucket_folder: Path | None = None,
 ) -> int:
-    """Run to the end and give the command's exit code.
-
-    Args:
-        account: Where the run happens.
-        function: The function as the user named it.
-        request: The execution's input.
-        presentation: How the run is shown.
-        bucket_folder: The bucket as a folder, on the embedded AWS.
-    """
+    """Run to the end and give the command's exit code; on the embedded AWS its bucket is a folder as well."""
     runs, run_id, end = run_to_its_end(account, function, request, presentation)
     return show_end(runs, run_id, end, presentation, bucket_folder=bucket_folder)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tuner.core.errors import REPORT_LINE, PermissionDenied, TunerError
 
 if TYPE_CHECKING:
-    from tuner.cli.runs import ExecutionStatus
+    from tuner.cli.runs import ExecutionStatus, Runs
 
 _RESTORE_WAIT_S = 300
 _MOST_FAILED_QUESTIONS = 20
@@ -21,34 +21,6 @@ _MOST_FAILED_QUESTIONS = 20
 
 class EmbeddedAwsEnded(TunerError):
     """The embedded AWS ended before the run did."""
-
-
-class FollowedRuns(Protocol):
-    """What following needs of a run: ``tuner.cli.runs.Runs``, and the tests' own."""
-
-    def status(self, run_id: str) -> ExecutionStatus:
-        """Ask how the execution stands."""
-
-    def account_has_ended(self) -> bool:
-        """Whether no execution of the account can go on."""
-
-    def progress(self, run_id: str) -> dict[str, Any] | None:
-        """What the run wrote about itself last."""
-
-    def entered_states(self, run_id: str, after: int) -> tuple[list[str], int]:
-        """Names of the states entered since event *after*, in order, and the newest event."""
-
-    def ask_to_end(self, run_id: str) -> None:
-        """Ask the run to end at its next step."""
-
-    def stop(self, run_id: str) -> None:
-        """Stop the execution where it is."""
-
-    def start_restore(self, run_id: str) -> str:
-        """Start the state machine that removes what the run made."""
-
-    def restore_status(self, restore_execution_arn: str) -> ExecutionStatus:
-        """Ask how an execution of ``restore`` stands."""
 
 
 class ProgressSink(Protocol):
@@ -108,7 +80,7 @@ class RunEnd:
 
 
 def follow(
-    runs: FollowedRuns,
+    runs: Runs,
     run_id: str,
     sink: ProgressSink,
     interrupts: Interrupts,
@@ -122,15 +94,6 @@ def follow(
     The first Ctrl-C asks the run to end by itself; the second stops the
     execution and starts ``restore``; the third leaves at once, with what the
     run made left to the sweeper, and says so.
-
-    Args:
-        runs: The run's account.
-        run_id: The execution's name.
-        sink: Where progress is shown.
-        interrupts: Counts Ctrl-C.
-        poll_s: Seconds between two questions.
-        show_states: Whether to show each state that the execution enters.
-        clock: Seconds, for the bound on waiting for ``restore``.
     """
     answered = 0
     observer = _Observer(runs, run_id, sink, show_states=show_states)
@@ -158,7 +121,7 @@ def follow(
 class _Observer:
     """Asks about a run; an answer that fails to come ends neither the run nor, at once, the following."""
 
-    runs: FollowedRuns
+    runs: Runs
     run_id: str
     sink: ProgressSink
     show_states: bool
@@ -209,7 +172,7 @@ class _Observer:
 
 
 def _stop_and_restore(
-    runs: FollowedRuns,
+    runs: Runs,
     run_id: str,
     sink: ProgressSink,
     interrupts: Interrupts,

@@ -32,14 +32,7 @@ _TABLE_WIDTH = 100
 
 
 def run_logs(source: str, *, summary: bool) -> int:
-    """Read a log and print what its records say.
-
-    Args:
-        source: A file, or ``-`` for standard input.
-        summary: A table by memory size instead of one JSON object a record.
-
-    Returns:
-        The exit code: 4 where there is no record.
+    """Read a log (``-``: standard input) and print what its records say; the exit code is 4 where there is none.
 
     Raises:
         UsageProblem: There is no such file, or it cannot be read; or it is

@@ -155,12 +155,7 @@ def request_flags(command: str) -> Group:
 def build_request(function: str, typed: Mapping[str, Any], *, local: bool) -> dict[str, Any]:
     """Turn the flags into the execution's input, checked as the first step of the run will check it.
 
-    What was not asked for is left out.
-
-    Args:
-        function: Its name or ARN.
-        typed: What was typed, by the path of the field: ``{"goal": "p95=300ms", "budget.maxCostUsd": 0.5}``.
-        local: Whether the run is on the embedded AWS.
+    What was typed comes by the path of its field: ``{"goal": "p95=300ms", "budget.maxCostUsd": 0.5}``.
 
     Raises:
         InvalidRequest: Lists every problem at once.

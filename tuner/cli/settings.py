@@ -79,10 +79,7 @@ class Settings:
 def read_settings(subject: Subject, files: ConfigFlags, *, quiet: bool) -> Settings:
     """Find the file, read what it says for a function, and say which tables were used.
 
-    Args:
-        subject: The function.
-        files: The file, or that none is read; neither: the first ``lambda-tuner.toml`` from the working folder upward.
-        quiet: Do not say what was used.
+    Where *files* names none, it is the first ``lambda-tuner.toml`` from the working folder upward.
 
     Raises:
         UsageProblem: The file cannot be read, the file is not TOML, or two tables

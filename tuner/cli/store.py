@@ -7,7 +7,10 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from tuner.aws.artifacts import Artifacts
 
 LATEST = "latest"
 
@@ -24,25 +27,6 @@ def store_home() -> Path:
 def bucket_folder(home: Path) -> Path:
     """The artifact bucket of the embedded AWS, as a folder."""
     return home / "bucket"
-
-
-class ArtifactReader(Protocol):
-    """What reading runs needs: the deployed bucket (``Artifacts``) or a folder."""
-
-    def read(self, key: str) -> bytes | None:
-        """The object's bytes; ``None`` where there is no such object."""
-
-    def read_json(self, key: str) -> Any | None:
-        """The object as JSON; ``None`` where there is no such object."""
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that begins so, in order."""
-
-    def latest_keys(self, prefix: str, count: int) -> list[str]:
-        """The *count* keys that begin so and were written last, latest first."""
-
-    def uri(self, key: str) -> str:
-        """Where a reader finds the object."""
 
 
 class FolderArtifacts:
@@ -79,3 +63,7 @@ class FolderArtifacts:
     def uri(self, key: str) -> str:
         """The object's file."""
         return str(self.folder / key)
+
+
+ArtifactReader: TypeAlias = "Artifacts | FolderArtifacts"
+"""Where runs are read: the deployed bucket, or a folder."""

@@ -115,11 +115,7 @@ class _Template:
 def patch_template(text: str, wanted: Wanted, *, force: bool = False) -> Patched:
     """Write the wanted size, and the architecture where it changes, into a template's text.
 
-    Args:
-        text: YAML or JSON, with its own line ends.
-        wanted: What it shall say, of which function.
-        force: Change also what other functions share, and put a number where
-            there is a reference that cannot be followed.
+    With *force* also what other functions share, and a number where there is a reference that cannot be followed.
 
     Raises:
         PatchRefused: It is no template, the function is not in it or not

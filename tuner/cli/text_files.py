@@ -15,10 +15,7 @@ UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def read_text(path: Path, flag: str, *, reads_utf16: bool = True) -> str:
     """Read a file as text: UTF-8, also with a byte order mark, or UTF-16 with one, as PowerShell writes it.
 
-    Args:
-        path: The file.
-        flag: Names it in an error: ``--payload``.
-        reads_utf16: False where AWS's own tools take UTF-8 alone.
+    *flag* names it in an error: ``--payload``. AWS's own tools take UTF-8 alone: no *reads_utf16* for their files.
 
     Raises:
         UsageProblem: It cannot be read, or is in another encoding.

@@ -12,9 +12,6 @@ _ENVIRONMENT_FLAG = "--env"
 def typed_command(arguments: Sequence[str] | None = None) -> str:
     """The command line, ready for a shell, without the values of ``--env``: a report is passed on.
 
-    Args:
-        arguments: What follows the command's name; by default those of this process.
-
     Example:
         >>> typed_command(["try", "my app.py:handler", "--env", "TOKEN=secret", "--env=KEY=x"])
         "lambda-tuner try 'my app.py:handler' --env TOKEN=... --env=KEY=..."

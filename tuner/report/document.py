@@ -35,12 +35,7 @@ Role = Literal["current", "recommended", "safer"]
 
 
 def is_modelled(row: ConfigurationEstimate | Alternative, key: str) -> bool:
-    """Whether a duration comes from the model because the samples at a size cannot carry it.
-
-    Args:
-        row: The memory size.
-        key: ``mean`` or a percentile such as ``p95``.
-    """
+    """Whether a duration (``mean``, ``p95``) comes from the model because the samples at a size cannot carry it."""
     return row.samples == 0 if key == "mean" else row.samples < samples_to_see(key)
 
 

@@ -59,10 +59,7 @@ WIDE, HALF, PHONE = Frame(840, 360), Frame(410, 290), Frame(292, 260)
 def draw_svg(spec: Spec, *, identifier: str, name: str) -> str:
     """Draw a specification as an SVG element that scales with the page.
 
-    Args:
-        spec: A Vega-Lite specification.
-        identifier: Prefix that keeps this picture's ids apart from those of others in the page.
-        name: What the picture shows, for those who do not see it.
+    Its ids begin with *identifier*, which no other picture of the page has; *name* is for those who do not see it.
     """
     import vl_convert  # 90 MB and half a second: only where a picture is drawn
 
@@ -180,12 +177,8 @@ def halo_text(
 ) -> Layer:
     """Text that stays readable where it crosses a line: once as a halo, once as itself.
 
-    Args:
-        values: The texts, in field ``text``, with what *encoding* places them by.
-        encoding: Where they stand.
-        colour: Of the text.
-        placing: Alignment, offsets and type of the mark.
-        name: What the drawn elements' class begins with, for the page's script; letters and underscores.
+    The *values* have it in field ``text``, with what *encoding* places them by. The class of what is drawn begins with
+    *name*, for the page's script: letters and underscores.
     """
     base = {"type": "text", "baseline": "middle", "fontSize": 12, **placing}
     halo: Layer = {"mark": {**base, "color": PAPER, "stroke": PAPER, "strokeWidth": 4, "strokeJoin": "round"}}
@@ -214,13 +207,8 @@ def text_at(spot: Spot | None, text: str, colour: str, type_: Mapping[str, Any],
 def with_titles(svg: str, name: str, titles: Sequence[str]) -> str:
     """Give each mark of a named layer a title, which browsers show where it is pointed at.
 
-    Args:
-        svg: A drawn picture.
-        name: The layer's name.
-        titles: One for each of its data, in order; text of users is escaped.
-
-    Returns:
-        The picture; unchanged where the layer has another number of marks.
+    There is a title for each of its data, in order; text of users is escaped. Where the layer has another number of
+    marks, the picture is unchanged.
     """
     found = re.search(rf'<g class="[^"]*\b{re.escape(name)}_marks"[^>]*>(.*?)</g>', svg, re.DOTALL)
     marks = re.findall(r"<path[^>]*/>", found[1]) if found else []

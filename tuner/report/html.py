@@ -52,12 +52,7 @@ def render_html(report: RunReport) -> str:
     without characters that cannot be seen, and a content security policy in the page forbids requests and every script
     but the page's own, by its hash. With scripts blocked nothing is missing:
     what the slider looks up stands in a table.
-
-    Args:
-        report: How the run ended.
-
-    Returns:
-        The page, under 1.5 MB whatever the run did.
+    The page has under 1.5 MB whatever the run did.
     """
     return visible(environment().get_template("report.html.jinja").render(**_context(report)))
 
@@ -185,14 +180,7 @@ def _picture(
     """Draw a chart in both widths; None where there is nothing to draw or it cannot be drawn.
 
     A report without a picture is better than none: its tables hold the same numbers.
-
-    Args:
-        name: Keeps the ids of this picture apart from those of others.
-        spec: Builds the specification.
-        answer: What it shows.
-        wide: The larger of its two sizes.
-        about: What it shows, for those who do not see it.
-        titles: For each named layer of dots what a dot says where it is pointed at; a phone has no pointer.
+    The *titles* are what the dots of a layer say where they are pointed at; a phone has no pointer.
     """
     drawn = spec(answer, wide)
     on_phone = spec(answer, drawing.PHONE)

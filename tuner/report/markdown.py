@@ -31,10 +31,6 @@ def render_markdown(report: RunReport, *, checked: Sequence[str] = ()) -> str:
 
     Names and error texts come from users' functions: whatever Markdown or HTML
     could read in them is escaped.
-
-    Args:
-        report: How the run ended.
-        checked: What ``check`` found, a sentence each; empty where the run was not checked.
     """
     message = verdict_message(report)
     here = " (on this machine)" if report.where == "local" else ""

@@ -28,12 +28,7 @@ def render_svg(report: RunReport) -> str:
 
     It is light, has its own background and needs no style sheet: a wiki shows
     it as it is. The function's name and error texts are escaped.
-
-    Args:
-        report: How the run ended.
-
-    Returns:
-        The file; the sentence alone where nothing was measured that a picture could show.
+    Where nothing was measured that a picture could show, it is the sentence alone.
     """
     chart = _drawn(report)
     message = verdict_message(report)

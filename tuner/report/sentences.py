@@ -276,12 +276,7 @@ def _cost_comparison(report: Answer) -> Sentence:
 
 
 def _duration_comparison(report: Answer, ending: str = "") -> Sentence:
-    """The recommended size's duration, and how it compares with today's: a saving has its price in latency.
-
-    Args:
-        report: The run's answer.
-        ending: What closes the comparison, where there is one.
-    """
+    """The recommended size's duration, and how it compares with today's: a saving has its price in latency."""
     phrase = percentile_phrase(report, "recommended", strong=True)
     compared = _against_today(report)
     return (*phrase, ", ", *compared, ending) if compared else phrase

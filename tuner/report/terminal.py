@@ -31,10 +31,6 @@ def render_terminal(report: RunReport, console: Console) -> None:
     Fits 80 columns; colours and their absence (``NO_COLOR``, no terminal) are
     the console's own decision. Names and error texts are printed as text:
     neither console markup nor escape sequences in them have any effect.
-
-    Args:
-        report: How the run ended.
-        console: Where to print.
     """
     message = verdict_message(report)
     style = STYLES[message.tone]
@@ -183,13 +179,7 @@ def bar(ratio: float, width: int = BAR_WIDTH) -> str:
 
 
 def strip(duration_ms: Interval | None, limit_ms: float | None, largest_ms: float, width: int = STRIP_WIDTH) -> str:
-    """A duration with its interval on a line that begins at 0, and the goal's limit on it.
-
-    Args:
-        duration_ms: ``None``: only the limit.
-        limit_ms: The goal's limit; ``None``: there is no goal.
-        largest_ms: What the line's end stands for; what lies beyond it is an arrow there.
-        width: Characters.
+    """A duration with its interval on a line from 0 to *largest_ms*, an arrow where it is beyond, and the goal's limit.
 
     Example:
         >>> strip(Interval(50, 30, 70), 90, 100, 10)

@@ -181,11 +181,7 @@ def filled(answer: Answer, sentence: tuple[Piece, ...], step: GoalStep) -> tuple
 def sentence_of(answer: Answer, choice: Alternative, key: str, *, own: bool = False) -> tuple[Piece, ...]:
     """What a choice says, with slots for what differs from limit to limit.
 
-    Args:
-        answer: The run's.
-        choice: What would be recommended.
-        key: The goal's percentile, ``p95``.
-        own: Whether the limit is that of the run's goal: nobody is told that such a run would measure more.
+    Under the run's *own* goal it does not say that a run with such a goal would measure more.
     """
     size = doc.size_text(answer, choice.candidate)
     match choice.verdict:

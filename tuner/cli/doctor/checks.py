@@ -99,12 +99,7 @@ def packaged_definition(machine: str, account: Account) -> Any:
 
 
 def check_machines(deployed: Mapping[str, Any], account: Account) -> Check:
-    """Whether each state machine is, state by state, the one of this package.
-
-    Args:
-        deployed: Definitions by the machine's name without the stack's; one that is missing is not there.
-        account: Whose names the definitions hold.
-    """
+    """Whether each state machine, by its name without the stack's, is, state by state, the one of this package."""
     changed = []
     for machine in STATE_MACHINE_NAMES:
         expected, found = packaged_definition(machine, account), deployed.get(machine)
@@ -153,11 +148,7 @@ def check_code_storage(settings: Mapping[str, Any]) -> Check:
 
 
 def check_sdk(inside: Mapping[str, str] | None) -> Check:
-    """Whether the SDK inside the functions knows every field of a function that this version knows.
-
-    Args:
-        inside: ``versions`` of a run's report; ``None`` if there is no report.
-    """
+    """Whether the SDK in the functions, by a report's ``versions``, knows each field that this version knows."""
     name = "SDK in the functions"
     if inside is None:
         return Check(name, "not checked", "No run of this stack has reported it yet.", "Let the doctor run its probe.")

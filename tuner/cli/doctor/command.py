@@ -116,14 +116,7 @@ def masked(text: str) -> str:
 
 
 def run_doctor(where: AccountFlags, *, probe: bool, yes: bool, json_output: bool) -> int:
-    """Make every check that can be made; 0 unless one failed.
-
-    Args:
-        where: The account, or the embedded AWS.
-        probe: Whether to tune a function of the doctor's own as well.
-        yes: Whether its price is agreed to.
-        json_output: Write one JSON document instead of lines.
-    """
+    """Make every check that can be made, with *probe* also that by a function of its own; 0 unless one failed."""
     if where.local and where.named:
         raise failures.UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
     doctor = Doctor(json_output)

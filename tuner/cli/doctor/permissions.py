@@ -139,11 +139,7 @@ def packaged_template() -> dict[str, Any]:
 
 
 def check_policies(deployed: Mapping[str, Mapping[str, Any] | None]) -> Check:
-    """Whether each role has the policy of this package's template.
-
-    Args:
-        deployed: The policy of each role, by the role's logical id; ``None``, or missing, if it has none.
-    """
+    """Whether each role, by its logical id, has the policy of this package's template; ``None``: it has none."""
     lacking = []
     for role, wanted in packaged_actions().items():
         policy = deployed.get(role) or {"Statement": []}

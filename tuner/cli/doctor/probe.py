@@ -124,14 +124,7 @@ def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_probe(account: Account, stack: Mapping[str, Any], interrupts: Interrupts, say: Callable[[str], None]) -> Probed:
-    """Make the probe, tune it, and remove everything, however that ends.
-
-    Args:
-        account: Where.
-        stack: As CloudFormation describes it.
-        interrupts: Counts Ctrl-C; the first ends the probing, and removing always follows.
-        say: Shows a sentence.
-    """
+    """Make the probe, tune it, and remove everything, however that ends; the first Ctrl-C ends the tuning."""
     probed, runs = Probed(), Runs(account)
     run_ids: list[str] = []
     with _removed(account, runs, run_ids, probed):
