@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from string import Formatter
 from typing import assert_never
 
 from tuner.core.answer.report import Answer, DryRun, Failure, InvocationRow, KnownRun, RunReport
@@ -75,6 +76,15 @@ def plain(sentence: Sentence) -> str:
         'Use 512 MB.'
     """
     return "".join(piece if isinstance(piece, str) else piece.text for piece in sentence)
+
+
+def _worded(template: str, **pieces: str | Figure | Sentence) -> Sentence:
+    """A sentence in which each ``{name}`` of the template is one of the pieces."""
+    words: list[str | Figure] = []
+    for text, name, _, _ in Formatter().parse(template):
+        piece = pieces[name] if name else ""
+        words += [text, *(piece if isinstance(piece, tuple) else (piece,))]
+    return tuple(word for word in words if word)
 
 
 def verdict_message(report: RunReport) -> Message:
@@ -264,14 +274,12 @@ def _cost_comparison(report: Answer) -> Sentence:
     saving = report.saving_ratio
     if saving is None or not _can_compare(report):
         return ("a million invocations cost ", _cost(report, "recommended", strong=True))
-    return (
-        "a million invocations cost ",
-        _cost(report, "recommended", strong=True),
-        " instead of ",
-        _cost(report, "current"),
-        ", ",
-        Figure(formats.change(saving), "savingRatio", saving, strong=True),
-        tables.saving_bounds(report),
+    return _worded(
+        "a million invocations cost {then} instead of {now}, {saving}{bounds}",
+        then=_cost(report, "recommended", strong=True),
+        now=_cost(report, "current"),
+        saving=Figure(formats.change(saving), "savingRatio", saving, strong=True),
+        bounds=tables.saving_bounds(report),
     )
 
 
@@ -447,26 +455,18 @@ def _safer(report: Answer) -> tuple[Sentence, ...]:
     if report.safer is None:
         return ()
     probability = report.safer.goal_probability
-    reaches = (
-        (
-            " meets the goal with a probability of ",
-            Figure(formats.probability(probability), "safer.goalProbability", probability),
-        )
-        if probability is not None
-        else (" reaches the confidence asked for",)
+    reaches: Sentence = ("reaches the confidence asked for",)
+    if probability is not None:
+        met = Figure(formats.probability(probability), "safer.goalProbability", probability)
+        reaches = ("meets the goal with a probability of ", met)
+    sentence = _worded(
+        "On the safe side: {size} {reaches}, a {duration} and {cost} per million invocations.",
+        size=_size(report, "safer"),
+        reaches=reaches,
+        duration=percentile_phrase(report, "safer"),
+        cost=_cost(report, "safer"),
     )
-    return (
-        (
-            "On the safe side: ",
-            _size(report, "safer"),
-            *reaches,
-            ", a ",
-            *percentile_phrase(report, "safer"),
-            " and ",
-            _cost(report, "safer"),
-            " per million invocations.",
-        ),
-    )
+    return (sentence,)
 
 
 def _stopped(report: Answer) -> tuple[Sentence, ...]:
@@ -477,21 +477,18 @@ def _stopped(report: Answer) -> tuple[Sentence, ...]:
 def _local(report: Answer) -> tuple[Sentence, ...]:
     if report.where != "local":
         return ()
-    factor = report.anchor_factor
-    if factor:
-        return (
-            (
-                "Measured on this machine, not in AWS; every duration was multiplied by ",
-                Figure(formats.significant(factor), "anchorFactor", factor),
-                ", so that it agrees with the one that you know from AWS.",
-            ),
+    if factor := report.anchor_factor:
+        sentence = _worded(
+            "Measured on this machine, not in AWS; every duration was multiplied by {factor}, so that it agrees with "
+            "the one that you know from AWS.",
+            factor=Figure(formats.significant(factor), "anchorFactor", factor),
         )
-    return (
-        (
+    else:
+        sentence = (
             "Measured on this machine, not in AWS. How sizes compare carries over; the milliseconds, the cost and "
             "whether the goal is met are this machine's.",
-        ),
-    )
+        )
+    return (sentence,)
 
 
 def _rests_on(report: Answer) -> tuple[Sentence, ...]:
@@ -506,19 +503,16 @@ def _rests_on(report: Answer) -> tuple[Sentence, ...]:
 def _goal_met(report: Answer, goal: LatencyGoal) -> Message:
     only = len(doc.configurations_of(report)) == 1
     keep = ", the only size that was allowed" if only else ", the cheapest size that meets the goal"
-    headline: Sentence = (
-        *_change_opening(report, keep),
-        ": a ",
-        *_duration_comparison(report, ","),
-        " meets the goal of ",
-        _limit(goal),
-        f"{_here(report)}, and ",
-        *_cost_comparison(report),
-        ".",
-        *_goal_is_met(report, "recommended"),
+    headline = _worded(
+        "{change}: a {duration} meets the goal of {limit}{here}, and {cost}.{met}",
+        change=_change_opening(report, keep),
+        duration=_duration_comparison(report, ","),
+        limit=_limit(goal),
+        here=_here(report),
+        cost=_cost_comparison(report),
+        met=_goal_is_met(report, "recommended"),
     )
-    support = (*_current_misses(report),)
-    return _message(report, headline, support)
+    return _message(report, headline, _current_misses(report))
 
 
 def _goal_not_met(report: Answer, goal: LatencyGoal) -> Message:
@@ -537,25 +531,22 @@ def _goal_not_met(report: Answer, goal: LatencyGoal) -> Message:
         for row in rows
         if row.infeasible_reason is None and (other := row.duration_ms.get(key))
     )
-    best: Sentence = (
-        f"the {'fastest is' if fastest else 'cheapest of the fastest is'} ",
-        _size(report, "recommended"),
-        " with a ",
-    )
+    pick = "fastest" if fastest else "cheapest of the fastest"
+    best: Sentence = (f"the {pick} is ", _size(report, "recommended"), " with a ")
     if len(sizes) == 1:
         opening = f"The only size that was allowed, {formats.megabytes(sizes[0])}, does not meet "
         best = ("it has a ",)
-    headline: Sentence = (
-        opening,
-        f"p{goal.percentile:g} ≤ ",
-        _limit(goal),
-        f"{_here(report)}: ",
-        *best,
-        *percentile_phrase(report, "recommended", strong=True),
-        *excess,
-        ". The probability that no size meets the goal is ",
-        _probability(doc.no_size_probability(report)),
-        ".",
+    headline = _worded(
+        "{opening}p{percentile} ≤ {limit}{here}: {best}{duration}{excess}. "
+        "The probability that no size meets the goal is {none_meets}.",
+        opening=opening,
+        percentile=f"{goal.percentile:g}",
+        limit=_limit(goal),
+        here=_here(report),
+        best=best,
+        duration=percentile_phrase(report, "recommended", strong=True),
+        excess=excess,
+        none_meets=_probability(doc.no_size_probability(report)),
     )
     support = (*_current_misses(report), *_in_exchange(report))
     return _message(
@@ -569,43 +560,26 @@ def _goal_not_met(report: Answer, goal: LatencyGoal) -> Message:
 
 def _uncertain(report: Answer, goal: LatencyGoal) -> Message:
     met, none_meets = doc.goal_probability(report, "recommended"), doc.no_size_probability(report)
-    opening: Sentence = (
-        f"{formats.count(report.invocations, 'invocation')} could not tell for sure: ",
-        _size(report, "recommended"),
-        " is the best guess, with a ",
-    )
+    opening: Sentence = ()
     if met is not None and none_meets is not None and none_meets[1] > met[1]:
-        opening = (
-            f"{'Probably' if none_meets[1] > 0.5 else 'Perhaps'} no size meets p{goal.percentile:g} ≤ ",
-            _limit(goal),
-            " (probability ",
-            _probability(none_meets),
-            f"), but {formats.count(report.invocations, 'invocation')} could not tell for sure: ",
-            _size(report, "recommended"),
-            " is the best guess, with a ",
-        )
-    headline: Sentence = (
-        *opening,
-        *percentile_phrase(report, "recommended", strong=True),
-        " against the goal of ",
-        _limit(goal),
-        f"{_here(report)}. The probability that it meets the goal is ",
-        _probability(met),
-        f"{_asked(report)}.",
+        word = "Probably" if none_meets[1] > 0.5 else "Perhaps"
+        less = f"{word} no size meets p{goal.percentile:g} ≤ "
+        opening = (less, _limit(goal), " (probability ", _probability(none_meets), "), but ")
+    headline = _worded(
+        "{opening}{count} could not tell for sure: {size} is the best guess, with a {duration} against the goal of "
+        "{limit}{here}. The probability that it meets the goal is {met}{asked}.",
+        opening=opening,
+        count=formats.count(report.invocations, "invocation"),
+        size=_size(report, "recommended"),
+        duration=percentile_phrase(report, "recommended", strong=True),
+        limit=_limit(goal),
+        here=_here(report),
+        met=_probability(met),
+        asked=_asked(report),
     )
-    return _message(
-        report,
-        headline,
-        (
-            *_only_assumed(report, met),
-            *_safer(report),
-            *_stopped(report),
-            *_more_invocations(report),
-            *_current_misses(report),
-            *_in_exchange(report),
-        ),
-        _to_know_more(report),
-    )
+    support = (*_only_assumed(report, met), *_safer(report), *_stopped(report), *_more_invocations(report))
+    support += (*_current_misses(report), *_in_exchange(report))
+    return _message(report, headline, support, _to_know_more(report))
 
 
 def _only_assumed(report: Answer, met: tuple[str, float] | None) -> tuple[Sentence, ...]:
@@ -613,12 +587,8 @@ def _only_assumed(report: Answer, met: tuple[str, float] | None) -> tuple[Senten
     asked = report.request.get("confidence")
     if met is None or asked is None or met[1] < asked:
         return ()
-    return (
-        (
-            f"That would be enough, but it rests on an assumed tail: too few invocations were made to see "
-            f"{doc.latency_key(report)} in them.",
-        ),
-    )
+    few = f"too few invocations were made to see {doc.latency_key(report)} in them"
+    return ((f"That would be enough, but it rests on an assumed tail: {few}.",),)
 
 
 def _to_know_more(report: Answer) -> str:
@@ -645,16 +615,13 @@ def _no_goal(report: Answer) -> Message:
     only = len(doc.configurations_of(report)) == 1
     strategy = _STRATEGIES[doc.strategy_of(report)]
     best = "the only size that was allowed" if only else strategy.best
-    keep = f", {best}"
-    changed = not doc.same(report.current, report.recommended)
-    headline: Sentence = (
-        *_change_opening(report, keep),
-        f", {best}{_here(report)}: " if changed else f"{_here(report)}: ",
-        *_cost_comparison(report),
-        ", and it has a ",
-        *_duration_comparison(report),
-        "; no latency goal was asked for.",
-        *_best_without_goal(report),
+    headline = _worded(
+        "{change}{here}: {cost}, and it has a {duration}; no latency goal was asked for.{sure}",
+        change=(*_change_opening(report, ""), f", {best}"),
+        here=_here(report),
+        cost=_cost_comparison(report),
+        duration=_duration_comparison(report),
+        sure=_best_without_goal(report),
     )
     return _message(report, headline, label=strategy.label)
 
