@@ -194,39 +194,31 @@ def _temporary_functions(account: Account) -> list[str]:
 
 
 def _stop_runs(account: Account) -> int:
-    machines, stopped = account.client("stepfunctions"), 0
-    for page in _pages(
-        account, "stepfunctions", "list_executions", "states:ListExecutions",
-        stateMachineArn=account.tune_arn, statusFilter="RUNNING",
-    ):  # fmt: skip
-        for row in page["executions"]:
-            with aws_call("states:StopExecution", row["executionArn"]):
-                machines.stop_execution(
-                    executionArn=row["executionArn"], error="RunAborted", cause="Lambda Tuner is being uninstalled."
-                )
-            with aws_call("states:StartExecution", account.restore_arn):
-                machines.start_execution(
-                    stateMachineArn=account.restore_arn,
-                    name=f"uninstall-{hashlib.sha256(row['name'].encode()).hexdigest()[:32]}",
-                    input=json.dumps({"runId": row["name"], "status": "ABORTED"}),
-                )
-            stopped += 1
-    return stopped
+    machines, running = account.client("stepfunctions"), _running(account, account.tune_arn)
+    for row in running:
+        with aws_call("states:StopExecution", row["executionArn"]):
+            machines.stop_execution(
+                executionArn=row["executionArn"], error="RunAborted", cause="Lambda Tuner is being uninstalled."
+            )
+        with aws_call("states:StartExecution", account.restore_arn):
+            machines.start_execution(
+                stateMachineArn=account.restore_arn,
+                name=f"uninstall-{hashlib.sha256(row['name'].encode()).hexdigest()[:32]}",
+                input=json.dumps({"runId": row["name"], "status": "ABORTED"}),
+            )
+    return len(running)
+
+
+def _running(account: Account, state_machine_arn: str) -> list[dict[str, Any]]:
+    of = {"stateMachineArn": state_machine_arn, "statusFilter": "RUNNING"}
+    pages = _pages(account, "stepfunctions", "list_executions", "states:ListExecutions", **of)
+    return [row for page in pages for row in page["executions"]]
 
 
 def _wait_for_restores(account: Account, sleep: Callable[[float], None], poll_s: float) -> None:
     waited_s = 0.0
     while waited_s < _RUN_WAIT_S:
-        running = [
-            row
-            for arn in (account.tune_arn, account.restore_arn)
-            for page in _pages(
-                account, "stepfunctions", "list_executions", "states:ListExecutions",
-                stateMachineArn=arn, statusFilter="RUNNING",
-            )
-            for row in page["executions"]
-        ]  # fmt: skip
-        if not running:
+        if not (_running(account, account.tune_arn) or _running(account, account.restore_arn)):
             return
         sleep(poll_s)
         waited_s += poll_s

@@ -13,7 +13,7 @@ from tuner.core.foreign_text import visible
 from tuner.core.model import ConfigurationEstimate
 from tuner.report import change, evidence, formats, tables
 from tuner.report import document as doc
-from tuner.report.sentences import Sentence, goal_text, restored_sentence, verdict_message
+from tuner.report.sentences import Figure, Sentence, goal_text, restored_sentence, verdict_message
 
 MOST_CHARACTERS = 60_000
 """GitHub takes comments of up to 65,536 characters."""
@@ -81,20 +81,16 @@ def _address(text: str) -> str:
 
 
 def _marked(sentence: Sentence) -> str:
-    pieces = []
-    for piece in sentence:
-        if isinstance(piece, str):
-            pieces.append(escape(_short(piece)))
-        else:
-            text = escape(_short(piece.text))
-            pieces.append(f"**{text}**" if piece.strong else text)
-    return "".join(_keep_edges(piece, text) for piece, text in zip(sentence, pieces, strict=True))
+    return "".join(map(_marked_piece, sentence))
 
 
-def _keep_edges(piece: object, text: str) -> str:
+def _marked_piece(piece: str | Figure) -> str:
     """Escaping trims white space at the ends; between two pieces it means something."""
-    if not isinstance(piece, str) or not piece.strip():
-        return text if not isinstance(piece, str) else piece
+    text = escape(_short(piece if isinstance(piece, str) else piece.text))
+    if not isinstance(piece, str):
+        return f"**{text}**" if piece.strong else text
+    if not piece.strip():
+        return piece
     return (" " if piece[0].isspace() else "") + text + (" " if piece[-1].isspace() else "")
 
 
@@ -169,7 +165,7 @@ def _chart(report: Answer) -> list[str]:
     if any(doc.is_modelled(row, key) for row, _ in rows):
         about += f" ({key} modelled where the samples are few)"
     body = "\n".join(lines)
-    return [f"<details><summary>{escape(about)}</summary>\n\n```text\n{body}\n```\n\n</details>"]
+    return [_folded(escape(about), f"```text\n{body}\n```")]
 
 
 def _comparison(report: Answer) -> list[str]:
@@ -231,7 +227,7 @@ def _measured(report: Answer) -> list[str]:
     more = "" if len(rows) == len(shown) else f"\n\n{len(rows) - len(shown)} more sizes are in report.json."
     text = _table(head, body, "rrrrrrrl") + more
     summary = f"{formats.count(len(rows), 'measured size')} ({goal_text(report)}, intervals hold with 90%)"
-    return [f"<details><summary>{escape(summary)}</summary>\n\n{text}\n\n</details>"]
+    return [_folded(escape(summary), text)]
 
 
 def _evidence(report: RunReport) -> list[str]:
@@ -268,20 +264,14 @@ def _evidence(report: RunReport) -> list[str]:
     if request:
         text = json.dumps(request, ensure_ascii=False)
         if len(text) <= MOST_REQUEST_CHARACTERS:
-            lines += [
-                "The request without its payload, to do it again:",
-                "",
-                "```json",
-                text.replace("```", "'''"),
-                "```",
-                "",
-            ]
+            body = text.replace("```", "'''")
+            lines += ["The request without its payload, to do it again:", "", "```json", body, "```", ""]
     run = f"Run `{_code(report.run_id)}`"
     console = report.report.get("console", "")
     if console.startswith("https://"):
         lines += [f"[This report in the S3 console](<{_address(console)}>), for those who may read the bucket.", ""]
     lines.append(", ".join([run, *(f"{escape(name)} {escape(value)}" for name, value in report.versions.items())]))
-    return ["<details><summary>How we know</summary>\n\n" + "\n".join(lines) + "\n\n</details>"]
+    return [_folded("How we know", "\n".join(lines))]
 
 
 def _cut(text: str) -> str:

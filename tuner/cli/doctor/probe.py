@@ -291,22 +291,16 @@ def _removed(account: Account, runs: Runs, run_ids: list[str], probed: Probed) -
                 problems.append(f"Still there: {', '.join(left)}.")
         except TunerError as error:
             problems.append(error.message)
-        probed.checks.append(
-            Check(
-                "Removal",
-                "failed",
-                " ".join(problems),
-                f"Run the doctor again, or: aws lambda delete-function --function-name {name}. "
-                "The sweeper removes copies within the hour.",
-            )
-            if problems
-            else Check(
-                "Removal",
-                "ok",
-                f"Looked up: no function {name}, no copy of it, no object of its runs. Their executions stay in the "
-                f"history of {account.stack}-tune for 90 days, their log lines for 3.",
-            )
+        gone = (
+            f"Looked up: no function {name}, no copy of it, no object of its runs. Their executions stay in the "
+            f"history of {account.stack}-tune for 90 days, their log lines for 3."
         )
+        way_out = (
+            f"Run the doctor again, or: aws lambda delete-function --function-name {name}. "
+            "The sweeper removes copies within the hour."
+        )
+        failed = Check("Removal", "failed", " ".join(problems), way_out)
+        probed.checks.append(failed if problems else Check("Removal", "ok", gone))
 
 
 def _end(runs: Runs, run_id: str) -> None:
