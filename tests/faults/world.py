@@ -442,8 +442,6 @@ class World:
     def _run_handler(self, name: str, function: Any, event: bytes, request_id: str) -> Any:
         from moto.awslambda.exceptions import LambdaClientError
 
-        from tuner.embedded.functions import Invocation
-
         with self._counting:
             self.visits[name] = visit = self.visits.get(name, 0) + 1
         caller = Caller(name, visit, function.role)
@@ -452,7 +450,7 @@ class World:
             if name.removeprefix("lambda-tuner-") in self.broken:
                 raise Killed("Runtime.ExitError", "Error: Runtime exited with error: signal: killed")
             result = self.around_visit(caller, lambda: self._handle(name, function, event, request_id))
-            return Invocation(request_id, json.dumps(result).encode(), None, "")
+            return _answer(request_id, json.dumps(result).encode(), None, "")
         except LambdaClientError:
             raise
         except Killed as killed:
@@ -462,7 +460,7 @@ class World:
             body = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": []}
         finally:
             CALLER.reset(token)
-        return Invocation(request_id, json.dumps(body).encode(), "Unhandled", "")
+        return _answer(request_id, json.dumps(body).encode(), "Unhandled", "")
 
     def _entered(self, execution: str, state: str) -> None:
         if (self.stop_at or self.expire_at) and "-tune:" in execution:
@@ -489,12 +487,11 @@ class World:
 
     def _run_target(self, function: Any, request_id: str) -> Any:
         """Report what a function that is half bound by CPU would take at this size; run nothing."""
-        from tuner.embedded.functions import Invocation
         from tuner.embedded.moto_account import write_log
 
         name, memory_mb = function.function_name, int(function.memory_size)
         if name == PROCESSOR:
-            return Invocation(request_id, b"{}", None, "")
+            return _answer(request_id, b"{}", None, "")
         with self._counting:
             self.invoked[name] = count = self.invoked.get(name, 0) + 1
         # No two numbers of a record are alike, so that none can stand for another.
@@ -525,7 +522,7 @@ class World:
             json.dumps({"errorType": "KeyError", "errorMessage": "'order'"}).encode() if self.target_fails else None
         )
         tail = "" if self.tail_is_cut else "".join(lines)
-        return Invocation(request_id, failed or b"{}", "Unhandled" if failed else None, tail)
+        return _answer(request_id, failed or b"{}", "Unhandled" if failed else None, tail)
 
     def own_functions(self) -> list[dict[str, Any]]:
         """The stack's own functions, as Lambda lists them."""
@@ -731,6 +728,17 @@ class _PoolOfCaller(ThreadPoolExecutor):
             return function(*values, **options)
 
         return super().submit(run)
+
+
+def _answer(request_id: str, payload: bytes, function_error: str | None, log_tail: str) -> Any:
+    """What Lambda's Invoke answers of an invocation; its figures are in the log alone."""
+    from tuner.embedded.host.model import InvocationResult
+
+    status = "success" if function_error is None else "error"
+    return InvocationResult(
+        request_id, status, 0.0, 0, 0, 0,
+        payload=payload, function_error=function_error, cold=False, environment_id="", log_stream="", log_tail=log_tail,
+    )  # fmt: skip
 
 
 def _one_try() -> Any:

@@ -105,10 +105,7 @@ class Artifacts:
     def write_unchanged(self, key: str, body: bytes, entity_tag: str | None) -> None:
         """Write an object only where it still is what was read.
 
-        Args:
-            key: The object's key.
-            body: Its new content.
-            entity_tag: As ``read_tagged`` gave it; ``None``: there was none.
+        *entity_tag* is as ``read_tagged`` gave it; ``None``: there was none.
 
         Raises:
             ChangedMeanwhile: Somebody else wrote it since.
@@ -128,10 +125,8 @@ class Artifacts:
     def rewrite(self, key: str, change: Callable[[bytes | None], tuple[bytes, Value]]) -> Value:
         """Change an object that others may change too: what they wrote meanwhile is read, and changed in its turn.
 
-        Args:
-            key: The object's key.
-            change: Gives the new content for what is there (``None``: nothing), and what it stands for, which is
-                returned. May be called several times.
+        *change* gives the new content for what is there (``None``: nothing), and what it stands for, which is
+        returned. It may be called several times.
 
         Raises:
             ChangedMeanwhile: Others kept changing it.

@@ -53,15 +53,12 @@ def client(service: str, *, read_timeout_s: int = 20, attempts: int = 4) -> Any:
 
 @cache
 def invoke_client(timeout_s: int) -> Any:
-    """A Lambda client for ``Invoke`` alone.
+    """A Lambda client for ``Invoke`` alone, of functions whose own time-out is *timeout_s*.
 
     botocore would call the function again after a time-out or an error, with
     its side effects and its price, and hide the latency: here it may not. The
     connection is kept alive however long the function runs, and no call is
     traced: what Lambda samples would run with more work than what it does not.
-
-    Args:
-        timeout_s: The invoked function's own time-out.
     """
     client = boto3.client(
         "lambda",

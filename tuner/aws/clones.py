@@ -71,13 +71,8 @@ class Clones:
     ) -> bool:
         """Create the temporary function, or find that it is there already.
 
-        Args:
-            name: Begins with ``CLONE_PREFIX``.
-            candidate: Memory size and architecture it gets.
-            configuration: The target's, as AWS returned it.
-            code: ``S3Bucket`` and ``S3Key``, or ``ImageUri``.
-            tags: Which run it belongs to and until when; none of the target's. The deployer's are added.
-            snap_start: Publish it with SnapStart: it is invoked by its version, when that is active.
+        *code* is ``S3Bucket`` and ``S3Key``, or ``ImageUri``; *tags* say which run it belongs to and until when, and
+        the deployer's are added. With *snap_start* it is published, and invoked by its version when that is active.
 
         Returns:
             Whether it can be invoked at once.

@@ -55,9 +55,7 @@ def handed_out(location: str) -> _Source:
 def kept_by_its_owner(s3: Any, place: Mapping[str, str]) -> _Source:
     """The package of a function whose code Lambda does not store: an object in a bucket of the function's owner.
 
-    Args:
-        s3: An S3 client.
-        place: ``GetFunction``'s ``ResolvedS3Object``.
+    *place* is ``GetFunction``'s ``ResolvedS3Object``.
     """
     name = f"s3://{place['S3Bucket']}/{place['S3Key']}"
     version = {"VersionId": place["S3ObjectVersion"]} if place.get("S3ObjectVersion") else {}
@@ -87,11 +85,7 @@ def kept_by_its_owner(s3: Any, place: Mapping[str, str]) -> _Source:
 def copy_package(s3: Any, bucket: str, source: _Source, code_sha256: str) -> None:
     """Stream a package into our bucket, checking its hash.
 
-    Args:
-        s3: An S3 client.
-        bucket: The artifact bucket.
-        source: Where it comes from.
-        code_sha256: What the package must hash to, as ``GetFunctionConfiguration`` gives it.
+    *code_sha256* is what the package must hash to, as ``GetFunctionConfiguration`` gives it.
 
     Raises:
         CloneFailed: The bytes are not those of the function's version.

@@ -55,9 +55,7 @@ def aws_call(action: str, resource: str) -> Iterator[None]:
 
     Errors that a caller wants to tell apart are caught inside the block.
 
-    Args:
-        action: The IAM action, such as ``lambda:GetFunctionConfiguration``.
-        resource: What it is called on, as a user would name it.
+    *action* is the IAM action, such as ``lambda:GetFunctionConfiguration``; *resource* is named as a user would.
 
     Raises:
         PermissionDenied: AWS refused; names action, resource and role.

@@ -125,11 +125,7 @@ class Invoker:
         have run: it counts, as unmeasured, and so does one whose record can
         neither be found nor be asked for.
 
-        Args:
-            name: The clone.
-            payload: The event, as JSON text.
-            version: Of the clone, where it was published.
-            new: Whether it has not been invoked before.
+        *payload* is JSON text; *new*: the clone has not been invoked before.
 
         Returns:
             The measure, and the function's answer as JSON text (empty where
@@ -152,12 +148,12 @@ class Invoker:
                 if refused is not None:
                     raise refused from error
                 if error_code(error) in RESTORE_FAILED:
-                    return _not_restored(error_code(error), error_text(error)), b""
+                    return _without_record(error_text(error), error_type=error_code(error)), b""
                 if error_code(error) in {"ServiceException", "500", "502", "503", "504"}:
-                    return _unmeasured(error_text(error)), b""
+                    return _without_record(error_text(error)), b""
                 raise
             except BotoCoreError as error:
-                return _unmeasured(f"no answer: {error}"), b""
+                return _without_record(f"no answer: {error}"), b""
         request_id = str(answer["ResponseMetadata"]["RequestId"])
         tail = base64.b64decode(answer.get("LogResult") or "").decode("utf-8", "replace")
         record = find_report(tail, request_id)
@@ -175,14 +171,9 @@ class Invoker:
         return invocation, body
 
     def run_processor(self, arn: str, payload: bytes) -> bytes:
-        """Run the function that a request has run before or after each invocation.
+        """Run the function that a request has run before or after each invocation; event and answer are JSON text.
 
-        Args:
-            arn: The function, also with a version or alias.
-            payload: Its event, as JSON text.
-
-        Returns:
-            Its answer, as JSON text; empty where it has none.
+        The answer is empty where the function has none.
 
         Raises:
             ProcessorFailed: It failed, is not there, or did not answer in time.
@@ -242,12 +233,8 @@ class Invoker:
         book belongs to one of these calls; which one does not matter where they
         were alike. It may still be running, and is then waited for.
 
-        Args:
-            name: The clone.
-            since_ms: When the first of the calls was made.
-            booked: Request ids whose calls are known.
-            count: How many answers were lost.
-            patience_s: How long an invocation that has begun may still take.
+        *since_ms* is when the first of the *count* calls was made, *booked* are the request ids whose calls are known,
+        and *patience_s* is how long an invocation that has begun may still take.
 
         Returns:
             One measure for each invocation that was found, *count* at most;
@@ -403,22 +390,13 @@ def _outcome(record: ReportRecord | None, error_type: str | None, error_message:
     return "ok"
 
 
-def _not_restored(error_type: str, why: str) -> Invocation:
+def _without_record(why: str, *, error_type: str | None = None) -> Invocation:
+    """A call without answer, unmeasured; with *error_type* one that failed while it was restored."""
     return Invocation(
         request_id="",
-        outcome="function_error",
-        cold=True,
+        outcome="unmeasured" if error_type is None else "function_error",
+        cold=error_type is not None,
         error_type=error_type,
-        error_message=one_line(why, limit=_MESSAGE_CHARACTERS),
-        source="none",
-    )
-
-
-def _unmeasured(why: str) -> Invocation:
-    return Invocation(
-        request_id="",
-        outcome="unmeasured",
-        cold=False,
         error_message=one_line(why, limit=_MESSAGE_CHARACTERS),
         source="none",
     )

@@ -9,13 +9,7 @@ from tuner.aws.failures import aws_call
 
 
 def tagged_functions(tagging: Any, key: str, value: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Every function of this account and Region that bears a tag, with all its tags.
-
-    Args:
-        tagging: A client of the Resource Groups Tagging API.
-        key: The tag's key.
-        value: The tag's value.
-    """
+    """Every function of this account and Region that bears a tag, with all its tags."""
     with aws_call("tag:GetResources", "lambda:function"):
         pages = tagging.get_paginator("get_resources").paginate(
             ResourceTypeFilters=["lambda:function"], TagFilters=[{"Key": key, "Values": [value]}]

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tuner.aws.failures import aws_call, error_code
-from tuner.aws.role_policies import RolePolicyReader
+from tuner.aws.role_policies import read_role_policies
 from tuner.core.errors import FunctionNotFound, PermissionDenied, ServiceError
 from tuner.core.function.role_policies import RolePolicy
 from tuner.core.function.snapshot import (
@@ -36,9 +36,7 @@ _POLICY_COUNT = 20
 class TargetReader:
     """Everything that can be read of a function.
 
-    Args:
-        clients: Gives the boto3 client of a service by its name, the same one
-            each time; asked only for what is used.
+    *clients* gives the boto3 client of a service, the same one each time, and is asked only for what is used.
     """
 
     def __init__(self, clients: Callable[[str], Any]) -> None:
@@ -111,47 +109,25 @@ class TargetReader:
         configuration = self.configuration(name, None)
         arn = str(configuration["FunctionArn"])
         log_group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
-        one, pages, section = partial(self._one, name), partial(self._pages, name), self._section
+        one, pages, section = self._one, self._pages, self._section
+
+        def ask(read: Callable[[str, str, str], Any], operation: str, field: str) -> Any | None:
+            return section(iam_action(operation), name, partial(read, name, operation, field))
+
         sections: dict[str, Any] = {
             CONFIGURATION: configuration,
-            "versions": section(
-                "lambda:ListVersionsByFunction", name, lambda: pages("list_versions_by_function", "Versions")
-            ),
-            "aliases": section("lambda:ListAliases", name, lambda: pages("list_aliases", "Aliases")),
+            "versions": ask(pages, "list_versions_by_function", "Versions"),
+            "aliases": ask(pages, "list_aliases", "Aliases"),
             "tags": section("lambda:ListTags", arn, lambda: self._lambda.list_tags(Resource=arn).get("Tags")),
-            "reserved concurrency": section(
-                "lambda:GetFunctionConcurrency",
-                name,
-                lambda: one("get_function_concurrency", "ReservedConcurrentExecutions"),
+            "reserved concurrency": ask(one, "get_function_concurrency", "ReservedConcurrentExecutions"),
+            PROVISIONED_CONCURRENCY: ask(
+                pages, "list_provisioned_concurrency_configs", "ProvisionedConcurrencyConfigs"
             ),
-            PROVISIONED_CONCURRENCY: section(
-                "lambda:ListProvisionedConcurrencyConfigs",
-                name,
-                lambda: pages("list_provisioned_concurrency_configs", "ProvisionedConcurrencyConfigs"),
-            ),
-            "asynchronous invocation": section(
-                "lambda:ListFunctionEventInvokeConfigs",
-                name,
-                lambda: pages("list_function_event_invoke_configs", "FunctionEventInvokeConfigs"),
-            ),
-            "function URLs": section(
-                "lambda:ListFunctionUrlConfigs", name, lambda: pages("list_function_url_configs", "FunctionUrlConfigs")
-            ),
-            "event source mappings": section(
-                "lambda:ListEventSourceMappings",
-                name,
-                lambda: pages("list_event_source_mappings", "EventSourceMappings"),
-            ),
-            "code signing": section(
-                "lambda:GetFunctionCodeSigningConfig",
-                name,
-                lambda: one("get_function_code_signing_config", "CodeSigningConfigArn"),
-            ),
-            "recursion": section(
-                "lambda:GetFunctionRecursionConfig",
-                name,
-                lambda: one("get_function_recursion_config", "RecursiveLoop"),
-            ),
+            "asynchronous invocation": ask(pages, "list_function_event_invoke_configs", "FunctionEventInvokeConfigs"),
+            "function URLs": ask(pages, "list_function_url_configs", "FunctionUrlConfigs"),
+            "event source mappings": ask(pages, "list_event_source_mappings", "EventSourceMappings"),
+            "code signing": ask(one, "get_function_code_signing_config", "CodeSigningConfigArn"),
+            "recursion": ask(one, "get_function_recursion_config", "RecursiveLoop"),
             RUNTIME_MANAGEMENT: section(
                 "lambda:GetRuntimeManagementConfig", name, partial(self._runtime_management, name, qualifier)
             ),
@@ -182,7 +158,7 @@ class TargetReader:
 
     def role_policies(self, role_arn: str) -> tuple[RolePolicy, ...] | None:
         """The policies of the function's role; ``None`` where they could not be read."""
-        return RolePolicyReader(self._clients).read(role_arn)
+        return read_role_policies(self._clients("iam"), role_arn)
 
     def _section(self, action: str, name: str, read: Callable[[], Any]) -> Any | None:
         try:
@@ -218,6 +194,11 @@ class TargetReader:
     def _layer_version(self, arn: str) -> bool:
         self._lambda.get_layer_version_by_arn(Arn=arn)
         return True
+
+
+def iam_action(operation: str) -> str:
+    """The IAM action of an operation of Lambda's client: ``get_policy`` is ``lambda:GetPolicy``."""
+    return "lambda:" + "".join(word.capitalize() for word in operation.split("_"))
 
 
 def _qualified(qualifier: str | None) -> dict[str, str]:

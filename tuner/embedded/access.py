@@ -67,10 +67,8 @@ def key_id_of(environ: dict[str, Any]) -> str | None:
 class Gate:
     """Tells callers by their keys, and what they may ask.
 
-    Args:
-        user: Opens everything.
-        functions: What functions have in their environment.
-        is_issued: Whether the account itself gave a key away, as STS does for an assumed role.
+    *functions* is the key in functions' environment; *is_issued* tells whether the account itself gave a key away, as
+    STS does for an assumed role.
     """
 
     def __init__(self, user: AccessKey, functions: AccessKey, is_issued: Callable[[str], bool]) -> None:
@@ -126,9 +124,7 @@ _OF_A_BUCKET = frozenset({"inventory", "logging", "notification", "replication"}
 def refusal_of_function(environ: dict[str, Any], service: str) -> Refusal | None:
     """Say why a function may not make a call; ``None``: it may.
 
-    Args:
-        environ: The request; its body can be read again afterwards.
-        service: moto's module that would answer it.
+    *service* is moto's module that would answer; the request's body can be read again afterwards.
     """
     if service == "s3":
         allowed = _is_on_foreign_bucket(environ)

@@ -107,14 +107,9 @@ def embedded_aws(
 ) -> Iterator[EmbeddedAws]:
     """Run an embedded AWS for the time of a ``with`` block, as a process of its own.
 
-    Args:
-        home: Keeps the artifact bucket (``<home>/bucket``); may be shared with another server.
-        port: On 127.0.0.1; 0 takes a free one.
-        on_ready: Called once when it answers.
-        application: Folder of another ``template.yaml`` than ours.
-        parameters: Values of the template's parameters.
-        sandbox: Keep functions from this machine, as far as the system can.
-        real_aws: Hand this process's environment to the server, and its AWS to functions.
+    *home* keeps the artifact bucket, and may be shared with another server. *port* 0 takes a free one on 127.0.0.1.
+    *application* is the folder of another ``template.yaml`` than ours. With *real_aws* the server gets this process's
+    environment, and functions its AWS.
 
     Raises:
         EmbeddedAwsFailed: It did not become ready; the message ends with its log's last lines.
@@ -321,27 +316,13 @@ def deploy_function(
     ephemeral_storage_mb: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> str:
-    """Put a folder of code on the embedded account as a function, anew or in place of what has its name.
+    """Put a folder of code on the embedded account as a function, anew or in place of what has its name; its ARN.
 
-    Args:
-        aws: The running account.
-        name: Of the function, at most 64 characters.
-        code_dir: Becomes the function's root, without caches, version control and virtual environments; or its files.
-        handler: ``module.function``.
-        memory_mb: At most what this machine can grant (``identity.memory_cap_mb``).
-        timeout_s: Whole seconds, at most 900.
-        environment: Variables of the function.
-        interpreter: Program that runs it; by default the Python that runs us.
-        layers: Layer version ARNs of this account, or folders that become such.
-        runtime: By default that of the Python that runs us.
-        tags: Of the function.
-        log_format: ``Text`` or ``JSON``.
-        architecture: Whose prices count; by default this machine's.
-        ephemeral_storage_mb: Of ``/tmp``; by default Lambda's 512 MB.
-        progress: Is called with the bytes of each file that was packed.
-
-    Returns:
-        The function's ARN.
+    *code_dir* becomes the function's root, without caches, version control and virtual environments. *memory_mb* is at
+    most what this machine can grant (``identity.memory_cap_mb``), *timeout_s* whole seconds, at most 900. *layers* are
+    layer version ARNs of this account, or folders that become such. By default runtime and interpreter are the Python
+    that runs us, and *architecture*, whose prices count, is this machine's. *progress* gets the bytes of each file
+    that was packed.
 
     Raises:
         CodeNotPacked: The folder is missing or larger than 250 MB.

@@ -35,13 +35,8 @@ def deploy_template(
 ) -> None:
     """Transform the SAM template of *root* and create its stack.
 
-    Args:
-        clients: Makes boto3 clients of the embedded account.
-        root: Holds ``template.yaml`` and what it points to.
-        parameters: Values of the template's parameters; those it does not declare are left out.
-        own_code: Archive that every function of the template gets as its code;
-            without it each ``CodeUri`` is packed from its folder.
-        stack: Name of the stack.
+    *root* holds ``template.yaml`` and what it points to; parameters that it does not declare are left out. With
+    *own_code* every function gets this archive as its code; without it each ``CodeUri`` is packed from its folder.
 
     Raises:
         DeploymentFailed: The template cannot be read, transformed or created; says where.

@@ -9,26 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tuner.core.run.plan import CLONE_PREFIX, CPU_TIME_TAG
 from tuner.embedded.code_store import CodeStore
-from tuner.embedded.host.model import FunctionSpec
+from tuner.embedded.host.model import FunctionSpec, InvocationResult
 from tuner.embedded.identity import is_own_function
 from tuner.embedded.runtimes import runtime_named
 from tuner.embedded.runtimes.python import PYTHON
 
 if TYPE_CHECKING:
     from tuner.embedded.host import ExecutionHost
-
-LOG_TAIL_BYTES = 4096
-"""``LogResult`` holds the last 4 KB of the log ("Invoke", Lambda API reference)."""
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """One finished invocation in the words of Lambda's Invoke API."""
-
-    request_id: str
-    payload: bytes
-    function_error: str | None
-    log_tail: str
 
 
 @dataclass(eq=False)
@@ -50,32 +37,21 @@ class FunctionRunner:
 
     def invoke(
         self, function: Any, event: bytes, client_context: str | None, trace_id: str | None = None
-    ) -> Invocation:
+    ) -> InvocationResult:
         """Run one version of a function and wait for its end.
 
-        Args:
-            function: moto's record of the function version.
-            event: The payload, JSON.
-            client_context: The header's value as it came, base64.
-            trace_id: The value of X-Ray's header, if the invocation is to have a certain one.
+        *function* is moto's record of it, *event* is JSON, *client_context* the header's value as it came (base64),
+        and *trace_id* that of X-Ray's header.
         """
         spec = self._spec_of(function)
         host = self.measured if spec.cpu_limited else self.own
         result = host.invoke(spec, event, client_context=client_context, trace_id=trace_id)
         if spec.name.startswith(CLONE_PREFIX):
             self._streams_of_clones.setdefault(spec.arn, set()).add((spec.log_group, result.log_stream))
-        tail = result.log_tail.encode()[-LOG_TAIL_BYTES:].decode(errors="ignore")
-        return Invocation(result.request_id, result.payload, result.function_error, tail)
+        return result
 
     def take_snapshot(self, function: Any) -> str | None:
-        """Make the init of a version with SnapStart.
-
-        Args:
-            function: moto's record of the version.
-
-        Returns:
-            Why it failed, or ``None``.
-        """
+        """Make the init of a version with SnapStart (moto's record); why it failed, or ``None``."""
         spec = self._spec_of(function)
         return (self.measured if spec.cpu_limited else self.own).take_snapshot(spec)
 

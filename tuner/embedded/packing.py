@@ -104,10 +104,8 @@ def pack_folder(folder: Path) -> bytes:
 def pack(files: Mapping[str, Path], comment: str = "", progress: Callable[[int], None] = lambda _: None) -> bytes:
     """Pack files so that the same content gives the same bytes: no times, sorted names.
 
-    Args:
-        files: By their names in the archive.
-        comment: Of the archive: the same files with another are another package.
-        progress: Is called after each file with the bytes that it had.
+    *files* are named as in the archive; with another *comment* they are another package. *progress* gets the bytes of
+    each.
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -42,13 +42,8 @@ class ImportFailure:
 class Rehearsal:
     """Runs programs in the place of a function of the embedded account.
 
-    Args:
-        aws: The running account, which has the function.
-        name: The function's.
-        interpreter: The program that runs it.
-        folder: Empty, for the time of the rehearsal.
-        sandbox: Keep the programs from this machine, as far as the system can.
-        real_aws: Whether they reach the user's own AWS, as the function will.
+    *folder* is empty, for the time of the rehearsal. With *real_aws* the programs reach the user's own AWS, as the
+    function will.
     """
 
     def __init__(
@@ -97,11 +92,7 @@ class Rehearsal:
         return ImportFailure(error_type, message, printed)
 
     def run_script(self, script: Path) -> tuple[int, str]:
-        """Run a program of the user's in its own folder, with the function's code on its path.
-
-        Returns:
-            Its exit status, and what it printed.
-        """
+        """Run a user's program, with the function's code on its path; its exit status, and what it printed."""
         script = script.resolve()
         name = self._runtime.path_variable
         paths = [str(self._spec.code_dir), self._spec.environment.get(name, "")]

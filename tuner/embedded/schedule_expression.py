@@ -36,12 +36,8 @@ def is_due(
     Several occurrences in one span (a laptop that slept) count as one: a
     nightly run that was missed five times is wanted once.
 
-    Args:
-        expression: ``rate(5 minutes)``, ``cron(0 3 * * ? *)`` or ``at(2026-01-31T08:00:00)``.
-        after: Excluded; with its time zone.
-        until: Included; with its time zone.
-        created_at: From here ``rate`` counts.
-        timezone: For ``cron`` and ``at``; a name of the time zone database.
+    *after* is excluded, *until* included. ``rate`` counts from *created_at*; *timezone*, a name of the time zone
+    database, is for ``cron`` and ``at``.
 
     Raises:
         InvalidSchedule: The expression is none of the three forms.

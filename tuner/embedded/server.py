@@ -301,26 +301,23 @@ def _with_own_pages(moto: DomainDispatcherApplication, gate: Gate, code: CodeSto
     What a web page sends is refused: whoever may create and invoke functions
     here may run any code, and a page that the user looks at can reach loopback.
     """
+    from werkzeug.wrappers import Response
+
     from tuner.embedded.access import UNKNOWN_CALLER, refusal_of_function
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
         if not is_from_a_program(environ):
-            start_response("403 Forbidden", [("Content-Type", "text/plain")])
-            return [b"The embedded AWS answers programs on this machine, not web pages.\n"]
+            page = Response("The embedded AWS answers programs on this machine, not web pages.\n", 403)
+            return page(environ, start_response)
         if path == STATUS_PATH:
             about = {"pid": os.getpid(), "home": str(home.resolve()), "version": __version__}
-            body = json.dumps(about).encode()
-            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-            return [body]
+            return Response(json.dumps(about), mimetype="application/json")(environ, start_response)
         if path.startswith(_CODE_PATH):
             archive = code.archive(Path(path).stem)
-            if archive.is_file() and Path(path).stem.isalnum():
-                body = archive.read_bytes()
-                start_response("200 OK", [("Content-Type", "application/zip"), ("Content-Length", str(len(body)))])
-                return [body]
-            start_response("404 Not Found", [("Content-Length", "0")])
-            return [b""]
+            is_there = archive.is_file() and Path(path).stem.isalnum()
+            page = Response(archive.read_bytes(), mimetype="application/zip") if is_there else Response(status=404)
+            return page(environ, start_response)
         caller = gate.caller(environ)
         if caller is None:
             return _refuse(environ, start_response, UNKNOWN_CALLER)
@@ -334,8 +331,10 @@ def _with_own_pages(moto: DomainDispatcherApplication, gate: Gate, code: CodeSto
     return application
 
 
-def _refuse(environ: Mapping[str, Any], start_response: Any, refusal: Refusal) -> list[bytes]:
+def _refuse(environ: dict[str, Any], start_response: Any, refusal: Refusal) -> Iterable[bytes]:
     """Refuse as the services do, which speak JSON or XML; botocore reads the one that its request was made in."""
+    from werkzeug.wrappers import Response
+
     is_json = "HTTP_X_AMZ_TARGET" in environ or "json" in str(environ.get("CONTENT_TYPE", ""))
     if is_json or str(environ.get("PATH_INFO", "")).startswith("/20"):  # REST APIs' dates: /2015-03-31/functions
         kind, body = "application/json", json.dumps({"__type": refusal.code, "message": refusal.message})
@@ -343,10 +342,7 @@ def _refuse(environ: Mapping[str, Any], start_response: Any, refusal: Refusal) -
         error = f"<Error><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
         is_s3 = "/s3/" in str(environ.get("HTTP_AUTHORIZATION", ""))
         kind, body = "text/xml", error if is_s3 else f"<ErrorResponse>{error}</ErrorResponse>"
-    content = body.encode()
-    headers = [("Content-Type", kind), ("Content-Length", str(len(content))), ("x-amzn-errortype", refusal.code)]
-    start_response("403 Forbidden", headers)
-    return [content]
+    return Response(body, 403, {"Content-Type": kind, "x-amzn-errortype": refusal.code})(environ, start_response)
 
 
 def is_from_a_program(environ: Mapping[str, Any]) -> bool:

@@ -15,9 +15,7 @@ def function_properties(template: Mapping[str, Any], logical_id: str) -> dict[st
     A parameter has its default. What only AWS knows stays as it is written: a
     mapping such as ``{"Ref": "Table"}``.
 
-    Args:
-        template: Of SAM or CloudFormation, its short forms (``!Ref``) written out.
-        logical_id: A resource of the template.
+    The short forms (``!Ref``) of *template*, of SAM or CloudFormation, are written out.
 
     Raises:
         DeploymentFailed: SAM cannot read the template; says why.

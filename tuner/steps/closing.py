@@ -34,13 +34,6 @@ def closing_batches(
 ) -> tuple[Batch, ...]:
     """Ask for the next batches after the search, within what it left of the budget.
 
-    Args:
-        artifacts: The run's objects; ``search.json`` is there.
-        record: The run.
-        observations: Everything measured so far, whatever for.
-        round_number: The round that the batches belong to.
-        elapsed_minutes: Since the run began.
-
     Returns:
         The batches; none: there is nothing left to do, no budget for it, or
         the user asked the run to end.

@@ -36,12 +36,7 @@ def create_clones(
 
     Safe to repeat: what is there already is not made again.
 
-    Args:
-        artifacts: The run's objects.
-        reader: Reads the function.
-        clones: Makes its copies.
-        round_number: The round.
-        remaining_s: How much time this call has left: no copy is begun whose worst case would pass it.
+    *remaining_s* tells how much time this call has left: no copy is begun whose worst case would pass it.
 
     Returns:
         How many are ready.

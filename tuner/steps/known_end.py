@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -20,19 +20,12 @@ _BEFORE_A_RUN = frozenset({COMMAND, GIVEN_PAYLOAD, STOP})
 """What whoever starts a run may write where there is none."""
 
 
-class Executions(Protocol):
-    """The part of Step Functions' client that is used here."""
-
-    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
-        """As Step Functions does."""
-
-
 def told_end(status: Any) -> str:
     """Read how a run is said to have ended; what is no such status says nothing."""
     return str(status) if status in _ENDS else UNKNOWN
 
 
-def known_end(artifacts: RunArtifacts, executions: Executions, *, execution_arn: str, told: Any) -> str:
+def known_end(artifacts: RunArtifacts, stepfunctions: Any, *, execution_arn: str, told: Any) -> str:
     """Check that there was such a run, and how it ended.
 
     Step Functions is asked, as its answer may be a moment old and names can be
@@ -40,11 +33,7 @@ def known_end(artifacts: RunArtifacts, executions: Executions, *, execution_arn:
     one that it does not know has no end that anybody could tell. Where it
     cannot be asked, *told* stands: the run is undone all the same.
 
-    Args:
-        artifacts: The run's objects.
-        executions: Step Functions' client.
-        execution_arn: The execution of ``tune`` that has the run's id as its name.
-        told: How the run ended, as ``restore`` was told.
+    *execution_arn* is the execution of ``tune`` that has the run's id as its name.
 
     Returns:
         ``FAILED``, ``ABORTED``, ``TIMED_OUT`` or ``UNKNOWN``.
@@ -56,7 +45,7 @@ def known_end(artifacts: RunArtifacts, executions: Executions, *, execution_arn:
     try:
         with aws_call("states:DescribeExecution", execution_arn):
             try:
-                status = executions.describe_execution(executionArn=execution_arn)["status"]
+                status = stepfunctions.describe_execution(executionArn=execution_arn)["status"]
             except ClientError as error:
                 if error_code(error) not in {"ExecutionDoesNotExist", "InvalidArn"}:
                     raise

@@ -56,14 +56,8 @@ def measure(
     Safe to repeat: what the journal holds is not invoked again, and an
     invocation that was started but not written counts as unmeasured.
 
-    Args:
-        artifacts: The run's objects.
-        invoker_for: Gives an invoker that waits as long as a function with
-            this time-out (in seconds) may take.
-        round_number: The round.
-        trial: The batch, by the number of its trial.
-        sleep: Waits for that many seconds.
-        clock: Seconds, for the time that this task may take.
+    *invoker_for* gives an invoker that waits as long as a function with this time-out (in seconds) may take; *clock*
+    counts the seconds of this task.
 
     Returns:
         How many invocations the batch holds now.
@@ -187,10 +181,7 @@ class _Caller:
     def wave(self, indices: Sequence[int], *, booked: Collection[str], new: bool) -> list[_Call]:
         """Call the clone once for each payload, all at once.
 
-        Args:
-            indices: The payloads.
-            booked: Request ids of the invocations that are known.
-            new: Whether the clone has never been invoked.
+        *booked* holds the request ids of the invocations that are known; *new*: the clone has never been invoked.
         """
         since_ms, began_s = self.invoker.now_ms(), self._elapsed_s
         if len(indices) == 1:

@@ -18,10 +18,7 @@ from tuner.core.run.run_id import is_run_id
 def mark_open(artifacts: RunArtifacts, *, expires_at: str, function_name: str | None = None) -> None:
     """Say that a run may have made something, and has not told its end; before it makes anything.
 
-    Args:
-        artifacts: The run's objects.
-        expires_at: ISO 8601, UTC: after this moment somebody else ends the run.
-        function_name: What it tunes, as soon as that is known.
+    *expires_at* (ISO 8601, UTC) is when somebody else ends the run.
     """
     artifacts.bucket.write_json(
         open_mark_key(artifacts.run_id), {"function_name": function_name, "expires_at": expires_at}
@@ -40,12 +37,7 @@ def is_open(artifacts: RunArtifacts) -> bool:
 
 
 def overdue_runs(artifacts: Artifacts, *, now: str) -> Iterator[tuple[str, str | None]]:
-    """Every run that is past its time, with its function where that was known.
-
-    Args:
-        artifacts: The artifact bucket.
-        now: The time, ISO 8601 in UTC.
-    """
+    """Every run that is past its time at *now* (ISO 8601, UTC), with its function where that was known."""
     for key in artifacts.keys(OPEN_MARKS):
         mark = artifacts.read_json(key)
         run_id = key.removeprefix(OPEN_MARKS).removesuffix(".json")
@@ -56,17 +48,7 @@ def overdue_runs(artifacts: Artifacts, *, now: str) -> Iterator[tuple[str, str |
 def restore_overdue(
     artifacts: Artifacts, function_name: str, start_restore: Callable[[str], None], *, now: str
 ) -> tuple[str, ...]:
-    """Start ``restore`` for every run of a function that is past its time.
-
-    Args:
-        artifacts: The artifact bucket.
-        function_name: The function that is about to be tuned.
-        start_restore: Starts ``restore`` for a run id.
-        now: The time, ISO 8601 in UTC.
-
-    Returns:
-        The ids of those runs.
-    """
+    """Start ``restore`` for every run of a function that is past its time, and give their ids."""
     overdue = tuple(run_id for run_id, name in overdue_runs(artifacts, now=now) if name == function_name)
     for run_id in overdue:
         start_restore(run_id)

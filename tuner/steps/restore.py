@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S
@@ -32,7 +32,7 @@ from tuner.core.function.snapshot import (
     foreign_changes,
 )
 from tuner.core.run.bucket_layout import PLAN, RESTORED
-from tuner.core.run.plan import CreateFunction, Plan, Step, clone_prefix
+from tuner.core.run.plan import Plan, clone_prefix
 from tuner.core.run.restored import Restored
 from tuner.steps.run import load_plan
 
@@ -53,12 +53,8 @@ def restore(
     function that cannot be read any more does not keep the run from being
     undone: what was not compared is named.
 
-    Args:
-        artifacts: The run's objects.
-        reader: Reads the target.
-        clones: Deletes temporary functions.
-        now: The time, ISO 8601.
-        remaining_s: How much time this call has left: in the end it compares and writes the proof.
+    *now* is ISO 8601; *remaining_s* tells how much time this call has left: in the end it compares and writes the
+    proof.
 
     Raises:
         Throttled: AWS asked to slow down; call again.
@@ -77,7 +73,7 @@ def restore(
         if (removed or gone or problems) and remaining_s() < CALL_WORST_S:
             problems[step.name] = CloneNotReady("there was no time for it yet; the next call goes on")
             continue
-        problem, was_there = _undo(step, clones)
+        problem, was_there = _remove(clones, step.name)
         if problem is not None:
             problems[step.name] = problem
         else:
@@ -101,15 +97,6 @@ def _keep(artifacts: RunArtifacts, restored: Restored, gone: Set[str]) -> Restor
         return json.dumps(to_json(merged), allow_nan=False).encode(), merged
 
     return artifacts.bucket.rewrite(artifacts.key(RESTORED), merge)
-
-
-def _undo(step: Step, clones: Clones) -> tuple[TunerError | None, bool]:
-    """Undo one step of the plan; why what it made may still be there, and whether it was there before."""
-    match step:
-        case CreateFunction(name=name):
-            return _remove(clones, name)
-        case _:
-            assert_never(step)
 
 
 def _remove(clones: Clones, name: str) -> tuple[TunerError | None, bool]:

@@ -36,11 +36,8 @@ def sweep(clones: Clones, artifacts: Artifacts, start_restore: Callable[[str], N
 
     One function's refusal is not another's: it is named, and the rest is swept.
 
-    Args:
-        clones: Lists temporary functions and reads their tags.
-        artifacts: Holds the marks of runs whose end nobody told; such a run may have left no function.
-        start_restore: Starts ``restore`` for a run id.
-        now: The time, ISO 8601 in UTC.
+    *now* is ISO 8601 in UTC. The bucket holds the marks of runs whose end nobody told: such a run may have left no
+    function.
 
     Raises:
         PermissionDenied: The temporary functions may not be listed.

@@ -150,13 +150,8 @@ class ExecutionHost:
     ) -> InvocationResult:
         """Run the function once, on the warm environment used last or on a new one.
 
-        Args:
-            spec: The version of the function.
-            event: JSON, handed on as it is.
-            client_context: JSON of the mobile SDKs' client context, in base64
-                as Invoke's header has it, or plain.
-            trace_id: X-Ray's header for the handler; by default a trace of its
-                own that is not sampled.
+        *client_context* is JSON in base64, as Invoke's header has it, or plain; *trace_id* is X-Ray's header, by
+        default a trace of its own that is not sampled.
 
         Returns:
             The result; whatever the function does is in it, never raised.

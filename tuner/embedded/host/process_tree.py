@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
 
 import psutil
 
@@ -33,50 +32,13 @@ _KILL_LOOK_S = 0.001
 _CHILDREN_KNOWN_FOR_S = 1.0
 
 
-class ProcessTree(Protocol):
-    """A worker, leader of its own session and process group, and what it started."""
-
-    def cpu_s(self) -> float:
-        """CPU seconds of the whole tree; children that have ended keep their last known value."""
-
-    def threads(self) -> tuple[int, int]:
-        """How many threads there are, and how many of them are running or ready to run."""
-
-    def stop(self) -> None:
-        """Stop every process, and return when the worker has stopped (or ended)."""
-
-    def resume(self) -> None:
-        """Let every process go on."""
-
-    def memory_bytes(self) -> int:
-        """Memory in use now; shared pages are counted once where there are several processes."""
-
-    def peak_memory_bytes(self) -> int:
-        """The most memory that was in use since the worker began, as far as it was seen."""
-
-    def run_delay_s(self) -> float | None:
-        """Seconds that the threads, each for itself, were ready to run but had no core; ``None`` where unknown."""
-
-    def kill(self) -> None:
-        """End every process, those that have left the process group too; returns when the worker is reaped."""
-
-
-def process_tree(worker: subprocess.Popen[bytes], mark: str) -> ProcessTree:
-    """The tree of *worker* in the best way that this system offers.
-
-    *mark* is an environment variable, ``NAME=text``, that no other worker has:
-    it tells which daemons came from this one.
-    """
-    return LinuxProcessTree(worker, mark) if sys.platform == "linux" else PortableProcessTree(worker, mark)
-
-
 def _signal_quietly(pid: int, number: int, *, group: bool = False) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         (os.killpg if group else os.kill)(pid, number)
 
 
 class _SignalledTree:
-    """What both ways share: signals to the process group and to children that have left it."""
+    """A worker, leader of its own session and process group, and what it started: what both ways share of it."""
 
     def __init__(self, worker: subprocess.Popen[bytes], mark: str) -> None:
         self.worker = worker
@@ -103,7 +65,7 @@ class _SignalledTree:
         self.signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End every process; a stopped one dies too."""
+        """End every process, also stopped ones and those that left the group; returns when the worker is reaped."""
         if self.worker.poll() is None:  # else the number may be another process's by now
             # The worker goes last: it is stopped, and the parent of every daemon, so none gets out of sight.
             _signal_quietly(self.pid, signal.SIGSTOP)
@@ -210,7 +172,7 @@ class LinuxProcessTree(_SignalledTree):
             return running_s + max(ended_s, self._reaped_s)
 
     def threads(self) -> tuple[int, int]:
-        """Threads of the tree, and those in state R."""
+        """How many threads there are, and how many of them are running or ready to run (state R)."""
         thread_count = running_count = 0
         for pid in (self.pid, *self.children()):
             state, count = self._state(pid)
@@ -279,7 +241,7 @@ class LinuxProcessTree(_SignalledTree):
         return self.peak_bytes
 
     def run_delay_s(self) -> float | None:
-        """Sum of the threads' run delay, that of ended ones as far as it was seen.
+        """Seconds that the threads, each for itself, had no core, as far as it was seen; ``None`` where unknown.
 
         It is the second field of ``schedstat``: nanoseconds on a run queue
         (Linux, Documentation/scheduler/sched-stats.rst). A wait is added when
@@ -375,6 +337,18 @@ class PortableProcessTree(_SignalledTree):
     def run_delay_s(self) -> float | None:
         """Not told by this system."""
         return None
+
+
+ProcessTree = LinuxProcessTree | PortableProcessTree
+
+
+def process_tree(worker: subprocess.Popen[bytes], mark: str) -> ProcessTree:
+    """The tree of *worker* in the best way that this system offers.
+
+    *mark* is an environment variable, ``NAME=text``, that no other worker has:
+    it tells which daemons came from this one.
+    """
+    return LinuxProcessTree(worker, mark) if sys.platform == "linux" else PortableProcessTree(worker, mark)
 
 
 _STILL = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}

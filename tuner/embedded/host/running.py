@@ -55,15 +55,8 @@ def run(
 ) -> Ran:
     """Deliver the event and watch over the worker until it responds, or the platform has to end it.
 
-    Args:
-        worker: Is awake, and asks for an event.
-        api: Its Runtime API.
-        spec: The function's version.
-        event: JSON.
-        request_id: Of the invocation.
-        headers: Of the event, without what depends on the time.
-        core_count: This machine's; a function that has as many vCPU is not slowed down.
-        spent_s: How much of the invocation's time has gone into a repeated init.
+    *worker* is awake and asks for an event; a function that has as many vCPU as *core_count* is not slowed down;
+    *spent_s* of the invocation's time has gone into a repeated init.
     """
     tree = worker.tree
     is_limited = spec.cpu_limited and spec.cpu_share < core_count

@@ -48,13 +48,7 @@ class HostSettings:
 class Worker:
     """One process of a function, started at once, with its output going to the log.
 
-    Args:
-        spec: The function's version.
-        settings: Of the host.
-        interpreter: Runs it.
-        folder: The environment's own, made anew.
-        runtime_api: The address that it asks for events.
-        log: Takes what it prints.
+    *folder* is the environment's own, made anew.
 
     Raises:
         ServiceError: It could not be started.

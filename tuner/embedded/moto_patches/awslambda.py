@@ -26,7 +26,7 @@ from tuner.embedded.identity import STEERING_PREFIX
 from tuner.embedded.runtimes import languages, runtime_named
 
 if TYPE_CHECKING:
-    from tuner.embedded.functions import Invocation
+    from tuner.embedded.host.model import InvocationResult
 from tuner.embedded.moto_patches.common import replaces
 from tuner.embedded.moto_patches.hooks import Hooks
 
@@ -537,7 +537,7 @@ def _invoke_unattended(hooks: Hooks, function: Any, body: bytes, context: str | 
 
 def _invoke_when_possible(
     hooks: Hooks, function: Any, payload: bytes, context: str | None, trace_id: str | None
-) -> Invocation:
+) -> InvocationResult:
     """Invoke for a caller who does not wait for the answer: throttled, Lambda's own queue asks again."""
     while True:
         with contextlib.suppress(Throttled):

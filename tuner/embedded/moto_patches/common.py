@@ -11,11 +11,7 @@ from typing import Any
 
 
 def replaces(owner: Any) -> Callable[[Callable[..., Any]], None]:
-    """Put the decorated function in the place of the one of its name, which it gets as its first argument.
-
-    Args:
-        owner: One of moto's classes or modules.
-    """
+    """Put the decorated function in place of *owner*'s of that name, which it gets as its first argument."""
 
     def put(replacement: Callable[..., Any]) -> None:
         name = replacement.__name__

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuner.embedded.functions import Invocation
+    from tuner.embedded.host.model import InvocationResult
 
 
 @dataclass(frozen=True)
 class Hooks:
     """What moto calls where it would have called Docker, or nobody."""
 
-    invoke: Callable[[Any, bytes, str | None, str | None], Invocation]
+    invoke: Callable[[Any, bytes, str | None, str | None], InvocationResult]
     """Run a function version (moto's record, payload, client context, X-Ray's header)."""
     retire: Callable[[str], None]
     """End the execution environments of a function's ARN."""
