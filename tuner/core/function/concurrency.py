@@ -48,9 +48,6 @@ class Reserve:
         Args:
             unreserved: The account's concurrency that no function has reserved; ``None`` where it is not known.
 
-        Returns:
-            A warning, one sentence.
-
         Raises:
             InvalidRequest: It would leave others less than AWS keeps for them; says what would fit.
         """

@@ -81,12 +81,7 @@ def parse_function_reference(
 ) -> FunctionReference:
     """Read a name, a partial ARN or an ARN, with or without a version or alias.
 
-    Args:
-        text: ``name``, ``name:qualifier``, ``123456789012:function:name``, or
-            an ARN of any partition; each may end in a version or alias.
-        own_region: The Region that the caller works in, where it is known.
-        own_account: The account that the caller works in, where it is known.
-        field: How messages call the text.
+    *own_region* and *own_account* are the caller's, where they are known; *field* is how messages call the text.
 
     Raises:
         InvalidRequest: The text names no Lambda function; the sentence says why.

@@ -20,14 +20,8 @@ def with_processors(
     """Write the processors of a request as ARNs, and refuse those that are not allowed.
 
     An input is not a permission: who starts a run could otherwise have any
-    function invoked in the application's name.
-
-    Args:
-        request: As the user wrote it: names, or ARNs.
-        allowed: ARNs of the template's parameter ``ProcessorFunctions``.
-        timeout_s: The time-out of the function under test.
-        region: Where the run works.
-        account: Whose it is.
+    function invoked in the application's name. *allowed* are ARNs of the template's parameter ``ProcessorFunctions``;
+    *timeout_s* is the function's under test.
 
     Raises:
         InvalidRequest: One is not allowed, or all together would take too long.

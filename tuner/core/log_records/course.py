@@ -48,10 +48,8 @@ class _Found:
 class Course:
     """Collects records in their order and drops those that cannot be the platform's own.
 
-    Args:
-        request_id: Look at the invocations of this request alone.
-        has_ends: Whether the log is known to show END lines; else the first
-            one that is seen tells it.
+    With *request_id*, the invocations of this request alone count. *has_ends*: the log is known to show END lines; else
+    the first one that is seen tells it.
     """
 
     def __init__(self, request_id: str | None = None, *, has_ends: bool = False) -> None:

@@ -9,19 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuner.core.log_records.course import Course
-from tuner.core.log_records.records import (
-    MAX_MEMORY_MB,
-    MAX_MS,
-    MAX_THREADS,
-    InitReport,
-    RefusedRecord,
-    ReportRecord,
-    RestoreReport,
-    checked,
-    milliseconds,
-    optional_milliseconds,
-    whole_number,
-)
+from tuner.core.log_records.records import MAX_MS, InitReport, RefusedRecord, RestoreReport, milliseconds, report_record
 
 
 def _plain_number(text: str) -> float:
@@ -31,6 +19,21 @@ def _plain_number(text: str) -> float:
 
 DECODER = json.JSONDecoder(parse_float=_plain_number)
 """Reads JSON as Lambda writes it; a number in another style becomes NaN."""
+_REPORTS = ("platform.report", "platform.initReport", "platform.restoreReport")
+_NAMES = {
+    "Duration": "durationMs",
+    "Billed Duration": "billedDurationMs",
+    "Memory Size": "memorySizeMB",
+    "Max Memory Used": "maxMemoryUsedMB",
+    "Init Duration": "initDurationMs",
+    "Restore Duration": "restoreDurationMs",
+    "Billed Restore Duration": "billedRestoreDurationMs",
+    "CPU Time": "cpuTimeMs",
+    "Max Threads": "maxThreads",
+    "Core Wait": "coreWaitMs",
+    "Core Wait Error": "coreWaitErrorMs",
+}
+"""Of a text record's numbers in a JSON record."""
 _JSON_BEGINS = re.compile(r"\s*[\[{]")
 _GLUED = re.compile(r'(?:\[\s*)?\{\s*"(?:time|type|record)"\s*:')
 _MEMBER_BEFORE = re.compile(r'(?:"\s*:|,|\[)\s*\Z')
@@ -98,11 +101,7 @@ def _read_platform_event(kind: str, item: Mapping[str, Any], record: Mapping[str
     if kind == "platform.start" and isinstance(request_id, str):
         course.mark(request_id, began=True, is_json=True)
         return
-    if not isinstance(metrics, dict) or kind not in (
-        "platform.report",
-        "platform.initReport",
-        "platform.restoreReport",
-    ):
+    if not isinstance(metrics, dict) or kind not in _REPORTS:
         return
     duration = _json_number(metrics, "durationMs")
     if duration is None:
@@ -114,28 +113,11 @@ def _read_platform_event(kind: str, item: Mapping[str, Any], record: Mapping[str
     elif kind == "platform.restoreReport":
         course.other(RestoreReport(milliseconds(duration), status, error_type))
     elif isinstance(request_id, str) and request_id and course.wants(request_id):
-        course.report(
-            checked(
-                ReportRecord(
-                    request_id=request_id,
-                    duration_ms=milliseconds(duration),
-                    billed_ms=whole_number(_json_number(metrics, "billedDurationMs"), MAX_MS),
-                    memory_size_mb=whole_number(_json_number(metrics, "memorySizeMB"), MAX_MEMORY_MB),
-                    max_memory_used_mb=whole_number(_json_number(metrics, "maxMemoryUsedMB"), MAX_MEMORY_MB),
-                    init_ms=optional_milliseconds(_json_number(metrics, "initDurationMs")),
-                    restore_ms=optional_milliseconds(_json_number(metrics, "restoreDurationMs")),
-                    billed_restore_ms=whole_number(_json_number(metrics, "billedRestoreDurationMs"), MAX_MS),
-                    status=status,
-                    error_type=error_type,
-                    xray_trace_id=_trace_id(record.get("tracing")),
-                    cpu_ms=optional_milliseconds(_json_number(metrics, "cpuTimeMs")),
-                    thread_count=whole_number(_json_number(metrics, "maxThreads"), MAX_THREADS),
-                    core_wait_ms=optional_milliseconds(_json_number(metrics, "coreWaitMs")),
-                    core_wait_error_ms=optional_milliseconds(_json_number(metrics, "coreWaitErrorMs")),
-                )
-            ),
-            is_json=True,
-        )
+        read = {label: _json_number(metrics, name) for label, name in _NAMES.items()}
+        numbers = {label: number for label, number in read.items() if number is not None}
+        trace_id = _trace_id(record.get("tracing"))
+        report = report_record(request_id, numbers, status=status, error_type=error_type, xray_trace_id=trace_id)
+        course.report(report, is_json=True)
 
 
 def _json_number(metrics: Mapping[str, Any], name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_MS = 6_000_000
@@ -103,29 +104,53 @@ def milliseconds(number: float) -> float:
     return float(number)
 
 
-def optional_milliseconds(given: str | float | None) -> float | None:
-    """Take a duration, or its absence."""
-    return None if given is None else milliseconds(float(given))
-
-
-def whole_number(given: str | float | None, highest: int) -> int | None:
-    """Take an integer, which some writers write as 12.0."""
-    if given is None:
-        return None
-    number = float(given)
-    if not 0 <= number <= highest or not number.is_integer():
-        raise RefusedRecord
-    return int(number)
-
-
-def checked(record: ReportRecord) -> ReportRecord:
-    """Refuse a record whose numbers exclude each other.
+def report_record(
+    request_id: str,
+    numbers: Mapping[str, float],
+    *,
+    status: str | None,
+    error_type: str | None,
+    xray_trace_id: str | None,
+) -> ReportRecord:
+    """Make a record of the numbers under their labels in a text record, ``Duration`` among them.
 
     How billed and duration relate is not among what is checked: billed was
     rounded to 100 ms once, may contain init or restore, and is less than the
     duration at time-outs of the old style.
+
+    Raises:
+        RefusedRecord: A number that no function can have, or two that exclude each other.
     """
-    used, size = record.max_memory_used_mb, record.memory_size_mb
-    if size is not None and (size == 0 or (used is not None and used > 2 * size)):
+
+    def duration_ms(label: str) -> float | None:
+        return None if label not in numbers else milliseconds(numbers[label])
+
+    def whole(label: str, highest: int) -> int | None:
+        """Some writers write an integer as 12.0."""
+        number = numbers.get(label)
+        if number is None:
+            return None
+        if not 0 <= number <= highest or not float(number).is_integer():
+            raise RefusedRecord
+        return int(number)
+
+    used_mb, size_mb = whole("Max Memory Used", MAX_MEMORY_MB), whole("Memory Size", MAX_MEMORY_MB)
+    if size_mb is not None and (size_mb == 0 or (used_mb is not None and used_mb > 2 * size_mb)):
         raise RefusedRecord
-    return record
+    return ReportRecord(
+        request_id=request_id,
+        duration_ms=milliseconds(numbers["Duration"]),
+        billed_ms=whole("Billed Duration", MAX_MS),
+        memory_size_mb=size_mb,
+        max_memory_used_mb=used_mb,
+        init_ms=duration_ms("Init Duration"),
+        restore_ms=duration_ms("Restore Duration"),
+        billed_restore_ms=whole("Billed Restore Duration", MAX_MS),
+        status=status,
+        error_type=error_type,
+        xray_trace_id=xray_trace_id,
+        cpu_ms=duration_ms("CPU Time"),
+        thread_count=whole("Max Threads", MAX_THREADS),
+        core_wait_ms=duration_ms("Core Wait"),
+        core_wait_error_ms=duration_ms("Core Wait Error"),
+    )

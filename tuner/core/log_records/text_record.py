@@ -6,17 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tuner.core.log_records.records import (
-    MAX_MEMORY_MB,
-    MAX_MS,
-    MAX_THREADS,
     InitReport,
     RefusedRecord,
     ReportRecord,
     RestoreReport,
-    checked,
     milliseconds,
-    optional_milliseconds,
-    whole_number,
+    report_record,
 )
 
 MAX_RECORD_LINES = 14
@@ -82,27 +77,15 @@ def read_text_report(lines: Sequence[str], position: int, request_id: str | None
                 break
             _merge(fields, more)
             spread = True
-        duration = fields.get("Duration")
-        if duration is None:
+        if "Duration" not in fields:
             return None
-        return checked(
-            ReportRecord(
-                request_id=head[1],
-                duration_ms=milliseconds(float(duration)),
-                billed_ms=whole_number(fields.get("Billed Duration"), MAX_MS),
-                memory_size_mb=whole_number(fields.get("Memory Size"), MAX_MEMORY_MB),
-                max_memory_used_mb=whole_number(fields.get("Max Memory Used"), MAX_MEMORY_MB),
-                init_ms=optional_milliseconds(fields.get("Init Duration")),
-                restore_ms=optional_milliseconds(fields.get("Restore Duration")),
-                billed_restore_ms=whole_number(fields.get("Billed Restore Duration"), MAX_MS),
-                status=fields.get("Status"),
-                error_type=fields.get("Error Type"),
-                xray_trace_id=fields.get("XRAY TraceId"),
-                cpu_ms=optional_milliseconds(fields.get("CPU Time")),
-                thread_count=whole_number(fields.get(_THREADS), MAX_THREADS),
-                core_wait_ms=optional_milliseconds(fields.get("Core Wait")),
-                core_wait_error_ms=optional_milliseconds(fields.get("Core Wait Error")),
-            )
+        numbers = {label: float(fields[label]) for label in (*_MILLISECONDS, *_MEGABYTES, _THREADS) if label in fields}
+        return report_record(
+            head[1],
+            numbers,
+            status=fields.get("Status"),
+            error_type=fields.get("Error Type"),
+            xray_trace_id=fields.get("XRAY TraceId"),
         )
     except RefusedRecord:
         return None

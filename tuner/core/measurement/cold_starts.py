@@ -30,9 +30,6 @@ def cold_start_batches(
     """Ask for the next copies at the given sizes, until as many environments as asked have been started at each.
 
     First invocations that the search saw count too. *parallel* is how many go to one copy at once.
-
-    Returns:
-        One batch a copy, 20 at most; none where nothing is left to do.
     """
     batches: list[Batch] = []
     made = sum(observation.purpose == "cold_start" for observation in observations)

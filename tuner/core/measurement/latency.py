@@ -21,10 +21,6 @@ def percentile(samples_ms: Sequence[float], percent: float) -> float:
     of spreadsheets: rank ``(n - 1) · percent / 100``, counted from 0. It never
     passes the largest sample.
 
-    Args:
-        samples_ms: Durations in any order.
-        percent: 0 to 100.
-
     Raises:
         NothingMeasured: There is no sample.
         ValueError: A sample is NaN, infinite or negative, or *percent* out of bounds.
@@ -105,9 +101,7 @@ def samples_needed(percent: float, confidence: float) -> int:
 def t_quantile(probability: float, degrees: int) -> float:
     """Invert Student's t distribution, by bisection to 12 digits.
 
-    Args:
-        probability: From 0.5 up, below 1.
-        degrees: Degrees of freedom, 1 or more.
+    The probability is from 0.5 up, below 1; there is 1 degree of freedom or more.
 
     Raises:
         ValueError: An argument is out of bounds.

@@ -83,11 +83,7 @@ def _index() -> dict[tuple[str, str, str, str], tuple[UnitPrice, ...]]:
 def price_rows(service: str, item: str, region: str, architecture: str = "any") -> tuple[UnitPrice, ...]:
     """Find the rows of one price, its tiers ascending; empty where it is not known.
 
-    Args:
-        service: ``AWSLambda``, ``AmazonStates`` or ``AmazonCloudWatch``.
-        item: As in the table, such as ``snapstart-cache``.
-        region: A Region's code; ``all`` holds the free tiers.
-        architecture: Items that cost the same on both are under ``any``.
+    Items that cost the same on both architectures are under ``any``; Region ``all`` holds the free tiers.
     """
     index = _index()
     return index.get((service, item, region, architecture)) or index.get((service, item, region, "any"), ())
@@ -201,11 +197,7 @@ def invocation_cost_usd(
 ) -> float:
     """Price one invocation: compute, its request, and ephemeral storage above 512 MB.
 
-    Args:
-        memory_mb: Configured memory; what was used of it does not matter.
-        billed_ms: Billed duration, which already holds what is billed of init or restore.
-        prices: Prices of the function's Region and architecture.
-        ephemeral_storage_mb: Configured size of ``/tmp``.
+    *billed_ms* holds what is billed of init or restore already; what was used of the memory does not matter.
 
     Raises:
         ValueError: A duration or size that is not a number of at least 0.
@@ -265,12 +257,6 @@ def cost_per_million_usd(
     Lambda bills every started millisecond of *configured* memory, so the mean
     is taken over billed durations and never over measured ones: an invocation
     of 1.2 ms is billed as 2 ms, two thirds more.
-
-    Args:
-        memory_mb: Configured memory, 128 to 10,240.
-        billed_ms: Billed duration of each sampled invocation.
-        prices: Prices of the function's Region and architecture.
-        ephemeral_storage_mb: Configured size of ``/tmp``; 512 MB are free.
 
     Returns:
         Compute charge plus request charge plus ephemeral storage. Free tier,

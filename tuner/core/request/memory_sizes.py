@@ -56,14 +56,8 @@ def memory_space(
     single-threaded function stops getting faster) and the round numbers that
     a pick may be rounded to. An explicit list is the user's word and is taken
     as it is. Both hold today's size, also where it lies beyond the range,
-    because every answer is a comparison with it.
-
-    Args:
-        spec: A range, a list of sizes, ``"ALL"``, or ``None`` for the default
-            range; in the request's form or as validated.
-        current_mb: Today's memory size of the function.
-        cap_mb: Largest size that can be measured here; ``None``: no cap of its own.
-        cap_reason: Why there is a cap, as a clause that follows "3,072 MB".
+    because every answer is a comparison with it. *cap_mb* is the largest size that can be measured here; *cap_reason*
+    is a clause that follows "3,072 MB".
 
     Raises:
         InvalidRequest: Sizes that Lambda does not have, or none left under the cap.

@@ -27,13 +27,8 @@ _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 def parse_request(raw: Any, *, local: bool = False, called: Called = str) -> TuningRequest:
     """Validate an execution's input.
 
-    Args:
-        raw: The input, decoded from JSON.
-        local: Whether the run is on the embedded AWS, which takes a few fields more.
-        called: What messages call a field, if the user did not write its name.
-
-    Returns:
-        The request with its defaults filled in.
+    *local*: the run is on the embedded AWS, which takes a few fields more. *called* is what messages call a field, if
+    the user did not write its name.
 
     Raises:
         InvalidRequest: With every problem: unknown fields, wrong types, values

@@ -61,12 +61,8 @@ def read_fields(
 ) -> dict[str, Any]:
     """Read the fields of an object; ``null`` counts as left out.
 
-    Args:
-        kind: The value that the object becomes.
-        given: The object.
-        problems: Takes what is wrong.
-        within: The object's own path and a full stop, if it is inside another one.
-        names: Every name that the object may have, if others read some of them.
+    *within* is the object's own path and a full stop, if it is inside another one; *names* are all that it may have, if
+    others read some of them.
 
     Returns:
         What was given and is right, by the attributes of *kind*.

@@ -327,9 +327,7 @@ def is_weighted_mix(payload: Any) -> bool:
 def check_payloads(payload: Any, *, field: str = "payload") -> tuple[tuple[WeightedPayload, ...], list[str]]:
     """Read one event, or a weighted mix of events.
 
-    Args:
-        payload: Any JSON value, from the input or from the object that ``payloadS3`` names.
-        field: How messages call it.
+    *field* is how messages call it.
 
     Returns:
         The events with their weights and no problem; or none and every problem: an

@@ -84,15 +84,8 @@ def choose_batches(
     All sites are looked at with one warm invocation first, the best of them
     again with more simulated and more invocations. A further batch counts only
     for what it adds to those before it, and must be worth FURTHER_RATIO of its
-    price: it is asked for without knowing their outcome.
-
-    Args:
-        fit: What is known now.
-        max_parallel: Over how many environments a batch may be spread.
-        first_cold: Whether the first invocation on a new environment is a cold start, and no warm sample.
-        affordable: How many invocations at a candidate fit the budget after some batches.
-        generator: Source of the simulated outcomes.
-        monthly_invocations: The function's traffic; None where it is not known.
+    price: it is asked for without knowing their outcome. *affordable* tells how many invocations at a candidate fit the
+    budget after some batches; where *first_cold*, the first invocation on a new environment is no warm sample.
 
     Returns:
         Empty where none is worth its price, None where none is affordable.

@@ -86,11 +86,7 @@ def limits_to_try(percentile_ms: FloatArray, own_ms: float | None) -> list[float
     """Limits that people may ask for, ascending, from below the fastest size to above the slowest.
 
     Numbers of two or three significant digits, as close to each other as
-    :data:`MOST_STEPS` allows; the run's own limit is one of them.
-
-    Args:
-        percentile_ms: Draws × usable candidates, in milliseconds.
-        own_ms: The limit of the run's goal; None where it had none.
+    :data:`MOST_STEPS` allows; the run's own limit is one of them. *percentile_ms* is draws × usable candidates.
 
     Example:
         >>> limits_to_try(np.array([[100.0, 110.0]]), 105.5)[:3]

@@ -76,12 +76,8 @@ def choose_cheapest_meeting(expected_loss: FloatArray, is_round: BoolArray, roun
 
     Not the cheapest whose probability passes a threshold: that was measured to
     double the 90th percentile of extra cost with no fewer misses. Of two that
-    are equal, the smaller.
-
-    Args:
-        expected_loss: One a candidate; infinite where it is not allowed.
-        is_round: Which candidates are sizes that people type.
-        rounding_loss: What rounding may lose.
+    are equal, the smaller. *expected_loss* is one a candidate, infinite where it is not allowed; *rounding_loss* is
+    what rounding may lose.
 
     Example:
         >>> choose_cheapest_meeting(np.array([0.3, 0.1, 0.102]), np.array([True, False, True]), 0.0025)
@@ -133,11 +129,7 @@ def strategy_losses(
 def speed_objective(duration_ms: FloatArray, cost: FloatArray, allowed: BoolArray, tolerance: float) -> FloatArray:
     """Extra cost over the cheapest among those that are as fast as the fastest; infinite for all others.
 
-    Args:
-        duration_ms: One estimate a candidate.
-        cost: One estimate a candidate.
-        allowed: Which candidates may be recommended.
-        tolerance: So much slower is as fast.
+    Durations and costs are one estimate a candidate; *tolerance*: so much slower is as fast.
 
     Example:
         >>> speed_objective(np.array([200.0, 104.0, 100.0]), np.array([1.0, 2.0, 3.0]),
@@ -153,11 +145,8 @@ def speed_objective(duration_ms: FloatArray, cost: FloatArray, allowed: BoolArra
 def speed_losses(duration_ms: FloatArray, cost: FloatArray, allowed: BoolArray, tolerance: float) -> FloatArray:
     """How much slower than the fastest beyond the tolerance, and how much more expensive than the cheapest within it.
 
-    Args:
-        duration_ms: Draws × candidates, the mean duration.
-        cost: Draws × candidates.
-        allowed: Which candidates may be recommended; the others lose infinitely.
-        tolerance: So much slower is as fast.
+    Durations and costs are draws × candidates; *tolerance*: so much slower is as fast. What is not *allowed* loses
+    infinitely.
 
     Example:
         >>> speed_losses(np.array([[200.0, 101.0, 100.0]]), np.array([[1.0, 2.0, 4.0]]),
@@ -177,13 +166,8 @@ def balanced_losses(duration_ms: FloatArray, cost: FloatArray, allowed: BoolArra
 
     Each is taken as a share of the largest among the allowed candidates, as
     AWS Lambda Power Tuning does (``findBalanced`` in its analyzer): 0 is the
-    fastest, 1 the cheapest.
-
-    Args:
-        duration_ms: Draws × candidates, the mean duration.
-        cost: Draws × candidates.
-        allowed: Which candidates may be recommended; the others lose infinitely.
-        weight: Of the cost; the rest is the duration's.
+    fastest, 1 the cheapest. Durations and costs are draws × candidates; *weight* is the cost's. What is not *allowed*
+    loses infinitely.
 
     Example:
         >>> balanced_losses(np.array([[200.0, 100.0, 90.0]]), np.array([[1.0, 1.0, 2.0]]),

@@ -92,13 +92,7 @@ def read_samples(
 
     An invocation that names no environment is taken to share one with the
     others of its candidate: this is how one after the other land. No two runs
-    share an environment.
-
-    Args:
-        space: The candidates.
-        observations: Of this run.
-        earlier: Of earlier runs; what lies outside the space is left out.
-        run_covariance: Of this run and the earlier ones; given where there are earlier ones.
+    share an environment. What earlier runs measured outside of the space is left out.
 
     Raises:
         InvalidRequest: A duration is negative, infinite or not a number; it is named.
