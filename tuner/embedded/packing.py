@@ -47,25 +47,17 @@ class Package:
 
 
 def collect_package(
-    folder: Path,
-    *,
-    limit_bytes: int | None = None,
-    needed: Collection[Path] = (),
-    heeds_gitignore: bool = False,
+    folder: Path, *, limit_bytes: int | None = None, needed: Collection[Path] = (), heeds_gitignore: bool = False
 ) -> Package:
     """Choose a folder's files, without version control, caches, virtual environments and secrets.
 
     A virtual environment is a folder with a ``pyvenv.cfg`` (Python's
     ``site``), or conda's with a ``conda-meta``, whatever its name.
 
-    Args:
-        folder: What becomes the function's root.
-        limit_bytes: Refuse more than this, unpacked.
-        needed: Files that stay, whatever ``.gitignore`` says and in whatever folder of dependencies they are.
-        heeds_gitignore: Leave out what ``.gitignore`` files of the folder, and
-            of those above it in its repository, list. Folders into which
-            packages were installed stay, and so does all of a folder that is
-            itself listed: it was built to be deployed.
+    *limit_bytes* is of the code unpacked. The *needed* files stay, whatever ``.gitignore`` says. With
+    *heeds_gitignore* what the ``.gitignore`` files of the folder, and of those above it in its repository, list is
+    left out; folders into which packages were installed stay, and so does all of a folder that is itself listed: it
+    was built to be deployed.
 
     Raises:
         CodeNotPacked: The folder is missing or too large.

@@ -103,12 +103,7 @@ class Rehearsal:
         return code or 0, output
 
     def _run(
-        self,
-        command: Sequence[str],
-        spec: FunctionSpec,
-        *,
-        visible: Sequence[str] = (),
-        limit_s: float | None = None,
+        self, command: Sequence[str], spec: FunctionSpec, *, visible: Sequence[str] = (), limit_s: float | None = None
     ) -> tuple[int | None, str]:
         """Run a program to its end, or until *limit_s* is over (``None``), and end all that it started."""
         stream = uuid.uuid4().hex

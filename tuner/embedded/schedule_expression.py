@@ -23,14 +23,7 @@ class InvalidSchedule(TunerError):
     """A schedule expression that EventBridge would refuse."""
 
 
-def is_due(
-    expression: str,
-    *,
-    after: datetime,
-    until: datetime,
-    created_at: datetime,
-    timezone: str = "UTC",
-) -> bool:
+def is_due(expression: str, *, after: datetime, until: datetime, created_at: datetime, timezone: str = "UTC") -> bool:
     """Tell whether a schedule has an occurrence in the time after *after* and up to *until*.
 
     Several occurrences in one span (a laptop that slept) count as one: a

@@ -136,10 +136,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     os.environ["MOTO_PORT"] = str(server.port)
     clients = client_factory(endpoint_url, key)
     make_host = functools.partial(
-        ExecutionHost,
-        endpoint_url=endpoint_url,
-        log_sink=moto_account.write_log,
-        cores=identity.core_count(),
+        ExecutionHost, endpoint_url=endpoint_url, log_sink=moto_account.write_log, cores=identity.core_count()
     )
     own = make_host(
         work_dir=work_dir / "own", access_key=key, most_idle_count=most_idle_own_environments(PHYSICAL_MEMORY_BYTES)
@@ -155,10 +152,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
     )
     delivery = EventDelivery(clients)
     clock = ScheduleClock(
-        moto_account.scheduled_targets,
-        delivery,
-        started_at=datetime.now(tz=UTC),
-        finished=moto_account.delete_schedule,
+        moto_account.scheduled_targets, delivery, started_at=datetime.now(tz=UTC), finished=moto_account.delete_schedule
     )
 
     def place_of(key: str) -> BucketFolder:

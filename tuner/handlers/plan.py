@@ -46,11 +46,7 @@ def handler(event: JsonObject, context: Context) -> JsonObject:
         start_restore=restorer(),
     )
     count("RunsPlanned", 1)
-    return {
-        "runId": record.run_id,
-        "dryRun": record.request.dry_run,
-        "parallelBatches": record.parallel_batches,
-    }
+    return {"runId": record.run_id, "dryRun": record.request.dry_run, "parallelBatches": record.parallel_batches}
 
 
 def _machine() -> Machine:

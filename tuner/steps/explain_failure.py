@@ -24,11 +24,8 @@ _LOGS_HINT = "Its log group holds the details; start again, or report it if it h
 def explain_failure(error: str, cause: str) -> ErrorFacts:
     """Word a caught error of the state machine.
 
-    Args:
-        error: The error's name, as Step Functions caught it.
-        cause: Its cause: for a handler's exception a JSON text with
-            ``errorType`` and ``errorMessage`` (our errors put the hint after
-            the first line, the others are one text), else a sentence or nothing.
+    *cause* is for a handler's exception a JSON text with ``errorType`` and ``errorMessage`` (our errors put the hint
+    after the first line, the others are one text), else a sentence or nothing.
 
     Returns:
         A failure whose name is always one of ``tuner.core.errors``.

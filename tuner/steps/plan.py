@@ -79,9 +79,7 @@ def plan_run(
     reference = parse_function_reference(request.lambda_arn, own_region=region, own_account=account)
     configuration = reader.configuration(reference.name, reference.qualifier)
     target = read_target(
-        configuration,
-        qualifier=reference.qualifier,
-        reserved_concurrency=reader.reserved_concurrency(reference.name),
+        configuration, qualifier=reference.qualifier, reserved_concurrency=reader.reserved_concurrency(reference.name)
     )
     snapshot = reader.snapshot(reference.name, reference.qualifier)
     inspection = Inspection(
@@ -95,11 +93,7 @@ def plan_run(
     if request.snap_start:
         check_snap_start(configuration, target)
     request = with_processors(
-        request,
-        allowed=installation.processor_functions,
-        timeout_s=target.timeout_s,
-        region=region,
-        account=account,
+        request, allowed=installation.processor_functions, timeout_s=target.timeout_s, region=region, account=account
     )
     payloads = _payloads(artifacts, request)
     traffic, why_unknown = read_traffic(traffic_reader, reference, now=now)

@@ -69,11 +69,7 @@ _REASON_LOST = ErrorFacts(
 
 
 def report(
-    artifacts: RunArtifacts,
-    *,
-    finished_at: str,
-    status: str | None = None,
-    failure: Mapping[str, Any] | None = None,
+    artifacts: RunArtifacts, *, finished_at: str, status: str | None = None, failure: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Write ``report.html``, ``.md``, ``.svg`` and ``.json`` of a run, whatever became of it.
 

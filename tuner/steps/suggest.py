@@ -76,10 +76,7 @@ def _pending(artifacts: RunArtifacts, journals: Sequence[Journal]) -> tuple[Batc
 
 
 def _suggestion(
-    artifacts: RunArtifacts,
-    record: RunRecord,
-    observations: Sequence[Observation],
-    elapsed_minutes: float,
+    artifacts: RunArtifacts, record: RunRecord, observations: Sequence[Observation], elapsed_minutes: float
 ) -> Suggestion:
     stop_requested = artifacts.find(STOP) is not None
     if stop_requested and not any(i.outcome == "ok" for o in observations for i in o.invocations):

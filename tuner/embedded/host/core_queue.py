@@ -73,11 +73,7 @@ class CoreQueue:
 
     @contextlib.contextmanager
     def hold(
-        self,
-        core_count: float,
-        *,
-        used_cpu_s: Callable[[], float] = lambda: 0.0,
-        limit_s: float = float("inf"),
+        self, core_count: float, *, used_cpu_s: Callable[[], float] = lambda: 0.0, limit_s: float = float("inf")
     ) -> Iterator[CoreTicket]:
         """Hold *core_count* cores, all of the machine's at most, once they are free and it is our turn.
 

@@ -64,12 +64,7 @@ class CpuShare:
     """
 
     def __init__(
-        self,
-        tree: ProcessTree,
-        share: float,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        phase_s: float = 0.0,
+        self, tree: ProcessTree, share: float, clock: Callable[[], float] = time.monotonic, *, phase_s: float = 0.0
     ) -> None:
         self._tree = tree
         self._clock = clock
