@@ -230,9 +230,8 @@ def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_
     """Save the report's files where that was asked for, and say where each is.
 
     Returns:
-        Paths on this machine, or ``s3://`` addresses, under the names that the
-        report's own ``report`` field has, without those that the run did not write;
-        of a run in an account also the page's address in the S3 console.
+        Paths on this machine, or ``s3://`` addresses, under the names that the report's own ``report`` field has,
+        without those that the run did not write; of a run in an account also the page's address in the S3 console.
     """
     places: dict[str, str] = {}
     for kind, name in REPORT_FILES.items():

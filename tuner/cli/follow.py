@@ -91,9 +91,8 @@ def follow(
 ) -> RunEnd:
     """Follow an execution until it has ended.
 
-    The first Ctrl-C asks the run to end by itself; the second stops the
-    execution and starts ``restore``; the third leaves at once, with what the
-    run made left to the sweeper, and says so.
+    The first Ctrl-C asks the run to end by itself; the second stops the execution and starts ``restore``; the third
+    leaves at once, with what the run made left to the sweeper, and says so.
     """
     answered = 0
     observer = _Observer(runs, run_id, sink, show_states=show_states)

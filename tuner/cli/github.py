@@ -1,8 +1,7 @@
 """GitHub Actions: a check as annotations and in the job's summary, and no command from a user's text.
 
-The runner reads commands from what a step prints: a line that begins with two
-colons, and the older form ``##[`` anywhere in a line (``ActionCommand.cs`` of
-actions/runner, seen 2026-11-28).
+The runner reads commands from what a step prints: a line that begins with two colons, and the older form ``##[``
+anywhere in a line (``ActionCommand.cs`` of actions/runner, seen 2026-11-28).
 """
 
 from __future__ import annotations

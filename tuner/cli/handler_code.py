@@ -42,10 +42,9 @@ class HandlerCode:
 def locate_handler(target: str, interpreter: str, code_root: Path | None = None) -> HandlerCode:
     """Find the code of ``path/to/app.py:handler``, or of a handler in Lambda's form: ``path/to/app.handler``.
 
-    Lambda imports the handler's module with the function's root first on the
-    path. So the code begins at the folder of the file, or above it: where the
-    fewest imports are missing that would be found from another of these
-    folders; the nearest where that is equal.
+    Lambda imports the handler's module with the function's root first on the path. So the code begins at the folder of
+    the file, or above it: where the fewest imports are missing that would be found from another of these folders; the
+    nearest where that is equal.
 
     Args:
         target: The handler; Lambda's form is relative to *code_root*, else to the current folder.
@@ -53,8 +52,7 @@ def locate_handler(target: str, interpreter: str, code_root: Path | None = None)
         code_root: Where the code begins, if that is known.
 
     Raises:
-        UsageProblem: No such file, not Python, no such function in it, a
-            syntax error, or not below *code_root*.
+        UsageProblem: No such file, not Python, no such function in it, a syntax error, or not below *code_root*.
     """
     path, function, root, runtime = _file_of(target, code_root)
     resolved = path.parent.resolve() / path.name  # a link to a file is packed as a file where it is

@@ -35,8 +35,8 @@ def run_logs(source: str, *, summary: bool) -> int:
     """Read a log (``-``: standard input) and print what its records say; the exit code is 4 where there is none.
 
     Raises:
-        UsageProblem: There is no such file, or it cannot be read; or it is
-            compressed and damaged: what stands before the damage was printed.
+        UsageProblem: There is no such file, or it cannot be read; or it is compressed and damaged: what stands before
+            the damage was printed.
     """
     with _opened(source) as stream:
         octets = _Octets(stream)

@@ -82,9 +82,8 @@ def read_settings(subject: Subject, files: ConfigFlags, *, quiet: bool) -> Setti
     Where *files* names none, it is the first ``lambda-tuner.toml`` from the working folder upward.
 
     Raises:
-        UsageProblem: The file cannot be read, the file is not TOML, or two tables
-            are the function's; or lists every unknown key and every value that
-            cannot be, with file and table.
+        UsageProblem: The file cannot be read, the file is not TOML, or two tables are the function's; or lists every
+            unknown key and every value that cannot be, with file and table.
     """
     if files.no_config:
         if files.config is not None:

@@ -1,10 +1,9 @@
 """Change one function's size in the text of a SAM or CloudFormation template, and not one character more.
 
-The text is read by PyYAML for the places of its values (JSON is a kind of
-YAML); only the span of a value is replaced, or one line put in. What comes out
-is read again and compared node by node with what went in: where anything else
-differs, there is no change. Comments, quotes, line ends and order are kept
-because nothing ever writes the template anew.
+The text is read by PyYAML for the places of its values (JSON is a kind of YAML); only the span of a value is replaced,
+or one line put in. What comes out is read again and compared node by node with what went in: where anything else
+differs, there is no change. Comments, quotes, line ends and order are kept because nothing ever writes the template
+anew.
 """
 
 from __future__ import annotations
@@ -36,12 +35,10 @@ _GENERATED_ENDING = re.compile(r"[A-Za-z0-9]{8,13}")
 class Wanted:
     """What a template shall say, and of which function.
 
-    ``named`` is what the user typed to name it (a logical id, a name or a
-    handler); without it the function is looked for by the run's own ``name``,
-    and by the ``logical_id`` that a run of a template's function was given.
-    The run's ``handler`` decides nothing, since many functions share one; it
-    only says which function may be meant if none is found.
-    ``architecture`` is ``None`` where it stays as it is.
+    ``named`` is what the user typed to name it (a logical id, a name or a handler); without it the function is looked
+    for by the run's own ``name``, and by the ``logical_id`` that a run of a template's function was given. The run's
+    ``handler`` decides nothing, since many functions share one; it only says which function may be meant if none is
+    found. ``architecture`` is ``None`` where it stays as it is.
     """
 
     memory_mb: int
@@ -118,8 +115,8 @@ def patch_template(text: str, wanted: Wanted, *, force: bool = False) -> Patched
     With *force* also what other functions share, and a number where there is a reference that cannot be followed.
 
     Raises:
-        PatchRefused: It is no template, the function is not in it or not
-            clearly one, or the change would reach further than this function.
+        PatchRefused: It is no template, the function is not in it or not clearly one, or the change would reach further
+            than this function.
     """
     template = _read(text)
     logical_id, notes = _find_function(template, wanted)
@@ -462,8 +459,8 @@ def _follow(template: _Template, node: Any, name: str, value: str) -> tuple[Any 
     """Where a reference leads.
 
     Returns:
-        The value that may be changed with its place and a sentence, or
-        ``None``, ``""`` and the reason why there is none.
+        The value that may be changed with its place and a sentence, or ``None``, ``""`` and the reason why there is
+        none.
     """
     parameter = _referred(node)
     if parameter is not None:

@@ -51,8 +51,8 @@ def read_template_function(template: Path, logical_id: str | None, *, needs_code
         needs_code: Refuse a function whose code is not a folder here; else its ``code_dir`` is ``None``.
 
     Raises:
-        UsageProblem: The file cannot be read, has no such function, or the
-            function is in no language that runs here, or is a container image.
+        UsageProblem: The file cannot be read, has no such function, or the function is in no language that runs here,
+            or is a container image.
         DeploymentFailed: SAM cannot read it.
     """
     from tuner.embedded.template_values import function_properties
@@ -149,9 +149,8 @@ def _mapping(template: Path, holder: Mapping[str, Any], name: str, shown: str = 
 def _loader() -> Any:
     """A loader that keeps dates, numbers and names as the texts that they are for CloudFormation.
 
-    YAML 1.1 makes a date of 2012-10-17, 83 of 0123, and True of a variable
-    that is called ON. Only the values true, yes, on and their like stay truth
-    values: CloudFormation hands them on as "true".
+    YAML 1.1 makes a date of 2012-10-17, 83 of 0123, and True of a variable that is called ON. Only the values true,
+    yes, on and their like stay truth values: CloudFormation hands them on as "true".
     """
     import yaml
     from cfn_tools.yaml_loader import CfnYamlLoader

@@ -21,8 +21,7 @@ class Snippet:
 def snippets(report: KnownRun) -> list[Snippet]:
     """How to make the recommended change; empty if there is none or the verdict does not carry it.
 
-    A changed architecture is written out too; the code must then be built for
-    it, which the renderers say.
+    A changed architecture is written out too; the code must then be built for it, which the renderers say.
     """
     if not isinstance(report, Answer) or not is_worth_making(report) or doc.keeps_another(report):
         return []

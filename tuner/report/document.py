@@ -1,7 +1,6 @@
 """What every renderer asks of a report: derived once from the fields of ``tuner.core.answer.report``.
 
-The paths that some of it gives are places in report.json, as
-``docs/schema/report.schema.json`` describes them.
+The paths that some of it gives are places in report.json, as ``docs/schema/report.schema.json`` describes them.
 """
 
 from __future__ import annotations

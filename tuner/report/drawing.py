@@ -1,9 +1,8 @@
 """What every picture is made of: colours, scales, axes, text with a halo, and the drawing itself.
 
-The pictures are Vega-Lite specifications that vl-convert draws to SVG. They
-are drawn here and not in the page, so that the page needs no library and the
-same picture can stand in a wiki. Colours are CSS variables: the page's light
-and dark colours apply to them.
+The pictures are Vega-Lite specifications that vl-convert draws to SVG. They are drawn here and not in the page, so that
+the page needs no library and the same picture can stand in a wiki. Colours are CSS variables: the page's light and dark
+colours apply to them.
 """
 
 from __future__ import annotations

@@ -46,13 +46,11 @@ class Picture:
 def render_html(report: RunReport) -> str:
     """The report as one self-contained HTML page.
 
-    Every figure that stands for a field of the document is a ``<data>``
-    element with the field's exact value and its path in ``data-path``. Names,
-    error texts and all else that came from a user's function is escaped,
-    without characters that cannot be seen, and a content security policy in the page forbids requests and every script
-    but the page's own, by its hash. With scripts blocked nothing is missing:
-    what the slider looks up stands in a table.
-    The page has under 1.5 MB whatever the run did.
+    Every figure that stands for a field of the document is a ``<data>`` element with the field's exact value and its
+    path in ``data-path``. Names, error texts and all else that came from a user's function is escaped, without
+    characters that cannot be seen, and a content security policy in the page forbids requests and every script but the
+    page's own, by its hash. With scripts blocked nothing is missing: what the slider looks up stands in a table. The
+    page has under 1.5 MB whatever the run did.
     """
     return visible(environment().get_template("report.html.jinja").render(**_context(report)))
 

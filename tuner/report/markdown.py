@@ -29,8 +29,7 @@ SIGNS: dict[Tone, str] = {"good": "✅", "caution": "⚠️", "bad": "❌", "neu
 def render_markdown(report: RunReport, *, checked: Sequence[str] = ()) -> str:
     """The report as GitHub-flavoured Markdown, under 60 KB whatever the run did.
 
-    Names and error texts come from users' functions: whatever Markdown or HTML
-    could read in them is escaped.
+    Names and error texts come from users' functions: whatever Markdown or HTML could read in them is escaped.
     """
     message = verdict_message(report)
     here = " (on this machine)" if report.where == "local" else ""

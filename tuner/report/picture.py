@@ -26,9 +26,8 @@ _EXPLANATION = "Each point is a memory size: further left is faster, lower is ch
 def render_svg(report: RunReport) -> str:
     """The verdict's sentence over the picture of cost against latency, as an SVG file of its own.
 
-    It is light, has its own background and needs no style sheet: a wiki shows
-    it as it is. The function's name and error texts are escaped.
-    Where nothing was measured that a picture could show, it is the sentence alone.
+    It is light, has its own background and needs no style sheet: a wiki shows it as it is. The function's name and
+    error texts are escaped. Where nothing was measured that a picture could show, it is the sentence alone.
     """
     chart = _drawn(report)
     message = verdict_message(report)

@@ -1,8 +1,7 @@
 """The verdict in words: one honest sentence for each way in which a run can end.
 
-A sentence is a tuple of strings and :class:`Figure` values, so that each
-renderer can mark the figures its own way and a test can compare every one of
-them with the field of the document that it came from.
+A sentence is a tuple of strings and :class:`Figure` values, so that each renderer can mark the figures its own way and
+a test can compare every one of them with the field of the document that it came from.
 """
 
 from __future__ import annotations

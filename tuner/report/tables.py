@@ -16,8 +16,7 @@ NO_CLEAR_DIFFERENCE = "no clear difference"
 class Cell:
     """One figure of a table with the field it came from.
 
-    ``text`` is the estimate, ``bounds`` its interval, ``note`` a word that
-    must be read with it ("modelled").
+    ``text`` is the estimate, ``bounds`` its interval, ``note`` a word that must be read with it ("modelled").
     """
 
     text: str

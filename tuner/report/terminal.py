@@ -1,7 +1,6 @@
 """The summary on a terminal: the verdict, a small table, where the files are.
 
-The only module of the report that needs rich; the deployed report function
-does not import it.
+The only module of the report that needs rich; the deployed report function does not import it.
 """
 
 from __future__ import annotations
@@ -28,9 +27,8 @@ MOST_OF_LIMIT = 2.5
 def render_terminal(report: RunReport, console: Console) -> None:
     """Print the summary of a run.
 
-    Fits 80 columns; colours and their absence (``NO_COLOR``, no terminal) are
-    the console's own decision. Names and error texts are printed as text:
-    neither console markup nor escape sequences in them have any effect.
+    Fits 80 columns; colours and their absence (``NO_COLOR``, no terminal) are the console's own decision. Names and
+    error texts are printed as text: neither console markup nor escape sequences in them have any effect.
     """
     message = verdict_message(report)
     style = STYLES[message.tone]

@@ -1,8 +1,7 @@
 """The slider "what if the goal were different?": sentences and figures that the page only looks up.
 
-Everything shown comes from ``goalAlternatives`` of report.json, which the
-search itself made. The page's script computes nothing but where a line lies
-in the picture.
+Everything shown comes from ``goalAlternatives`` of report.json, which the search itself made. The page's script
+computes nothing but where a line lies in the picture.
 """
 
 from __future__ import annotations
@@ -58,9 +57,8 @@ class Row:
 class WhatIf:
     """All that the slider and its table show.
 
-    ``start`` is the index of the limit that the slider begins at: the run's
-    goal, or the highest limit where there was none. ``data`` is for the
-    page's script: numbers and our own words, no text of users.
+    ``start`` is the index of the limit that the slider begins at: the run's goal, or the highest limit where there was
+    none. ``data`` is for the page's script: numbers and our own words, no text of users.
     """
 
     rows: tuple[Row, ...]
