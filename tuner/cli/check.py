@@ -27,26 +27,21 @@ class Finding:
     sentence: str
 
 
-def judge_with(max_cost_per_million_usd: float | None) -> Callable[[RunReport], list[Finding]]:
+def judge_with(limit_usd: float | None) -> Callable[[RunReport], list[Finding]]:
     """Make the judge of a run; a million invocations may cost so much today, ``None``: no limit.
 
     Raises:
         UsageProblem: The limit is not above 0.
     """
-    if max_cost_per_million_usd is not None and not 0 < max_cost_per_million_usd < float("inf"):
-        raise UsageProblem(f"--max-cost-per-million is {max_cost_per_million_usd:g}: it must be above 0.")
+    if limit_usd is not None and not 0 < limit_usd < float("inf"):
+        raise UsageProblem(f"--max-cost-per-million is {limit_usd:g}: it must be above 0.")
 
     def judge(report: RunReport) -> list[Finding]:
         """Everything that is wrong with today's configuration, the worst first."""
         answer = doc.answer_of(report)
         if answer is None:
             return []
-        found = [
-            _misses_goal(answer),
-            _passes_limit(answer, max_cost_per_million_usd),
-            _cheaper_exists(answer),
-            _fails(answer),
-        ]
+        found = (_misses_goal(answer), _passes_limit(answer, limit_usd), _cheaper_exists(answer), _fails(answer))
         return [finding for finding in found if finding is not None]
 
     return judge

@@ -202,10 +202,8 @@ def _write_problem(folder: Path) -> str | None:
 
 def check_fields(code: int, findings: list[Finding]) -> dict[str, Any]:
     """What ``check --json`` adds to the execution's output."""
-    return {
-        "exitCode": code,
-        "findings": [{"exitCode": finding.code, "message": finding.sentence} for finding in findings],
-    }
+    found = [{"exitCode": finding.code, "message": finding.sentence} for finding in findings]
+    return {"exitCode": code, "findings": found}
 
 
 def show_log_tail(report: RunReport | None) -> None:

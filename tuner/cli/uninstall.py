@@ -80,21 +80,18 @@ def is_probe(stack: str, function: Mapping[str, Any]) -> bool:
 
 def find_remains(account: Account) -> Remains:
     """Look up everything whose name says that it is this stack's; names that only begin alike are other people's."""
-    own = {f"{account.stack}-{name}" for name in FUNCTION_NAMES}
+    stack = account.stack
+    own = {f"{stack}-{name}" for name in FUNCTION_NAMES}
     functions = [
         row["FunctionName"]
         for page in _pages(account, "lambda", "list_functions", "lambda:ListFunctions")
         for row in page["Functions"]
-        if row["FunctionName"] in own or is_clone(row, f"/{account.stack}/clones") or is_probe(account.stack, row)
+        if row["FunctionName"] in own or is_clone(row, f"/{stack}/clones") or is_probe(stack, row)
     ]
-    expected = log_group_names(account.stack)
+    expected = log_group_names(stack)
     groups = [
         row["logGroupName"]
-        for prefix in (
-            f"/aws/lambda/{account.stack}-",
-            f"/aws/vendedlogs/states/{account.stack}-",
-            f"/{account.stack}/",
-        )
+        for prefix in (f"/aws/lambda/{stack}-", f"/aws/vendedlogs/states/{stack}-", f"/{stack}/")
         for page in _pages(account, "logs", "describe_log_groups", "logs:DescribeLogGroups", logGroupNamePrefix=prefix)
         for row in page["logGroups"]
         if row["logGroupName"] in expected
@@ -103,10 +100,10 @@ def find_remains(account: Account) -> Remains:
         row["name"]
         for page in _pages(account, "stepfunctions", "list_state_machines", "states:ListStateMachines")
         for row in page["stateMachines"]
-        if row["name"] in {f"{account.stack}-{name}" for name in STATE_MACHINE_NAMES}
+        if row["name"] in {f"{stack}-{name}" for name in STATE_MACHINE_NAMES}
     ]
     return Remains(
-        stack=account.stack if find_stack(account) else None,
+        stack=stack if find_stack(account) else None,
         buckets=(account.bucket,) if _bucket_exists(account) else (),
         functions=tuple(functions),
         log_groups=tuple(dict.fromkeys(groups)),

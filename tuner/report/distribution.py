@@ -152,10 +152,8 @@ def _in_samples(warm_ms: list[float], key: str) -> Cell:
     percent = float(key[1:])
     estimate_ms = percentile(warm_ms, percent)
     bounds = percentile_interval(warm_ms, percent, doc.SEEN_WITH)
-    if bounds is None:
-        return Cell(formats.milliseconds(estimate_ms))
-    interval = Interval(estimate_ms, *bounds)
-    return Cell(formats.milliseconds(estimate_ms), formats.milliseconds_range(interval))
+    shown = formats.milliseconds_range(Interval(estimate_ms, *bounds)) if bounds else ""
+    return Cell(formats.milliseconds(estimate_ms), shown)
 
 
 def _percentile_layers(marks: list[dict[str, Any]], x: Layer, top: float, plan: Plan) -> list[Layer]:

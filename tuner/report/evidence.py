@@ -96,11 +96,8 @@ def memory_headroom(report: Answer) -> list[MemoryRow]:
     """Today's and the recommended size with the most memory that was used there; empty where none is known."""
     rows = []
     same = doc.same(report.current, report.recommended)
-    roles: tuple[tuple[doc.Role, str], ...] = (
-        ("current", doc.current_word(report)),
-        ("recommended", doc.pick_word(report)),
-    )
-    for role, word in roles:
+    words: dict[doc.Role, str] = {"current": doc.current_word(report), "recommended": doc.pick_word(report)}
+    for role, word in words.items():
         configuration = doc.named(report, role)
         if configuration is None or (same and role == "current"):
             continue

@@ -232,11 +232,8 @@ def _measured(report: Answer) -> list[str]:
 def _evidence(report: RunReport) -> list[str]:
     """How we know: what was assumed, left undone, spent, restored."""
     lines: list[str] = []
-    for title, items in (
-        ("Warnings", report.warnings),
-        ("Assumed", report.assumptions),
-        ("Not done", report.left_undone),
-    ):
+    said = {"Warnings": report.warnings, "Assumed": report.assumptions, "Not done": report.left_undone}
+    for title, items in said.items():
         if items:
             lines += [f"**{title}**", "", *(f"- {escape(_short(item))}" for item in items[:MOST_ITEMS]), ""]
     for entry in report.unmeasurable[:MOST_ITEMS]:

@@ -117,12 +117,8 @@ def what_if(answer: Answer) -> WhatIf | None:
                 for step in steps
             ],
             "choices": [
-                [
-                    choice.duration_ms.estimate,
-                    choice.cost_per_million_usd.estimate,
-                    doc.size_text(answer, choice.candidate),
-                ]
-                for choice in choices
+                [each.duration_ms.estimate, each.cost_per_million_usd.estimate, doc.size_text(answer, each.candidate)]
+                for each in choices
             ],
             "rows": [row.last for row in rows],
             "charts": [chart for frame in (WIDE, PHONE) if (chart := _chart(answer, frame)) is not None],
