@@ -27,8 +27,6 @@ STATE_MEANINGS = {
     "RestoreAfterFailure": "removes the copies",
     "ReportFailure": "writes down what is known",
 }
-
-
 _PHASES = {
     "Plan": "reading the function",
     "Suggest": "choosing memory sizes",

@@ -88,7 +88,9 @@ class Runs:
 
     def status(self, run_id: str) -> ExecutionStatus:
         """Ask how the execution stands."""
-        arn = self.execution_arn(run_id)
+        return self._status_of(self.execution_arn(run_id))
+
+    def _status_of(self, arn: str) -> ExecutionStatus:
         with aws_call("states:DescribeExecution", arn):
             answer = self._machines.describe_execution(executionArn=arn)
         return ExecutionStatus(
@@ -171,9 +173,7 @@ class Runs:
 
     def restore_status(self, restore_execution_arn: str) -> ExecutionStatus:
         """Ask how an execution of ``restore`` stands."""
-        with aws_call("states:DescribeExecution", restore_execution_arn):
-            answer = self._machines.describe_execution(executionArn=restore_execution_arn)
-        return ExecutionStatus(state=answer["status"], error_name=answer.get("error"), cause=answer.get("cause"))
+        return self._status_of(restore_execution_arn)
 
     def _run(self, run_id: str) -> RunArtifacts:
         return RunArtifacts(self.artifacts, run_id)

@@ -190,13 +190,13 @@ def _change(report: Answer) -> list[str]:
     found = change.snippets(report)
     if not found:
         return []
-    lines = ["<details><summary>The change</summary>", ""]
+    lines = []
     if change.architecture_changes(report):
         lines += ["The architecture changes: the code and its layers must be built for it.", ""]
     for snippet in found:
         lines += [f"{snippet.tool}:", "", "```", snippet.text, "```", ""]
-    lines += ["Into a SAM or CloudFormation template:", "", "```", change.patch_command(report), "```", ""]
-    return ["\n".join([*lines, "</details>"])]
+    lines += ["Into a SAM or CloudFormation template:", "", "```", change.patch_command(report), "```"]
+    return [_folded("The change", "\n".join(lines))]
 
 
 def _measured(report: Answer) -> list[str]:

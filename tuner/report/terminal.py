@@ -44,11 +44,8 @@ def render_terminal(report: RunReport, console: Console) -> None:
         console.print(Text.assemble(("Next: ", "bold"), visible(message.next_step)))
     answer = doc.answer_of(report)
     measured = answer and _measured(answer)
-    if (
-        answer
-        and measured
-        and console.measure(measured, options=console.options.update(width=1000)).maximum > console.width
-    ):
+    unlimited = console.options.update(width=1000)
+    if answer and measured and console.measure(measured, options=unlimited).maximum > console.width:
         measured = _measured(answer, bars=False)
     for table in (answer and _comparison(answer), measured):
         if table is not None:
@@ -141,7 +138,7 @@ def _measured(answer: Answer, *, bars: bool = True) -> Table | None:
     table = _new_table()
     table.add_column("memory", justify="right", no_wrap=True)
     table.add_column(key, justify="right", no_wrap=True)
-    table.add_column(_strip_title(limit_ms), no_wrap=True)
+    table.add_column("" if limit_ms is None else "┊ goal", no_wrap=True)
     table.add_column("$/million" if currency == "USD" else "cost/million", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("n", justify="right")
@@ -196,10 +193,6 @@ def strip(duration_ms: Interval | None, limit_ms: float | None, largest_ms: floa
     if duration_ms:
         cells[place(duration_ms.estimate)] = "●" if duration_ms.estimate <= largest_ms else "▸"
     return "".join(cells)
-
-
-def _strip_title(limit_ms: float | None) -> str:
-    return "" if limit_ms is None else "┊ goal"
 
 
 def _notes(report: RunReport) -> list[Text]:
