@@ -158,8 +158,8 @@ class Case:
                         math.ceil(duration_ms),
                         200.0 if cold else None,
                         80,
-                        f"{name}#{host + 1}",
-                        payload,
+                        environment=f"{name}#{host + 1}",
+                        payload_index=payload,
                     )
                 )
             observation = Observation(batch.round, batch.trial, batch.candidate, tuple(invocations))
