@@ -84,7 +84,7 @@ def try_handler(
         goal: ``"p95=300ms"``, or as in docs/request.md.
         payload: The event, or several with weights, as in docs/request.md.
         memory_mb: Today's memory size in MB; ``None``: the template's, else 128.
-        timeout_s: The time-out in seconds; ``None``: the template's, else 30.
+        timeout_s: The timeout in seconds; ``None``: the template's, else 30.
         python: The interpreter with the handler's dependencies.
         code_root: Lambda's task root; ``None``: found by the template and the imports.
         environment: The function's variables.

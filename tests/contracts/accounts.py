@@ -67,7 +67,7 @@ class AccountContract:
         assert clones.tags(arn) is None
 
     def test_what_is_there_is_not_made_again(self, account: Account) -> None:
-        """A repeated creation finds the copy, and leaves it as it is."""
+        """A repeated creation finds the clone, and leaves it as it is."""
         account.create()
         assert not account.create()
         assert account.clones.state(account.name, account.sha256) == "active"

@@ -187,7 +187,7 @@ def arm(world: World, cell: Cell) -> Callable[[], bool]:
             world.around_call = around_call
         case "step":
             world.around_visit = around_visit
-            if cell.kind == "time-out":
+            if cell.kind == "timeout":
                 kinds.arm_time_out(world, function, cell.visit)
         case "state":
             world.state_entered = state_entered

@@ -19,7 +19,7 @@ CLEANERS: tuple[Cleaner, ...] = ("the run", "restore", "the sweeper")
 """From the earliest to the latest; ``restore`` by the event of a failed run, or by the function's next run."""
 
 SWEPT_STORIES = {"swept", "unrestored", "orphaned"}
-"""No event is delivered, ``restore`` is down, or nobody knows whose a copy is: the story is about the sweeper."""
+"""No event is delivered, ``restore`` is down, or nobody knows whose a clone is: the story is about the sweeper."""
 STOPPED_STORIES = {"stopped", "followed"}
 """The execution is stopped: nothing of it goes on. In ``followed`` no event tells of any end: the next run looks."""
 PASSING = {"throttled", "answer lost once", "error after", "error before"}

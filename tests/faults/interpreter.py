@@ -22,7 +22,7 @@ def watch_interpreter(
     Args:
         entered: Called in the interpreter's thread with an execution's ARN and
             the name of the state that it has just entered.
-        time_out_s: Gives the time-out to apply, from a state's name and its
+        time_out_s: Gives the timeout to apply, from a state's name and its
             own ``TimeoutSeconds``.
         pause: Waits for that many seconds between retries and in Wait states.
     """

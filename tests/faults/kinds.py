@@ -91,7 +91,7 @@ def refusal_once(status: int, code: str, message: str = "made to fail") -> Calla
 
 
 def never_ready(world: World, caller: Caller, call: Any, go: Go) -> Any:
-    """The copy is not ready, however long one waits."""
+    """The clone is not ready, however long one waits."""
     whose = call.url
     world.around_call = lambda caller, number, call, go: (
         _answer(call, *_NOT_READY) if call.operation == "Invoke" and call.url == whose else go()
@@ -122,7 +122,7 @@ _NO_SUCH_KEY = (
 
 _CREATE = "lambda:CreateFunction"
 _DELETE, _RESERVE = "lambda:DeleteFunction", "lambda:PutFunctionConcurrency"
-# What AWS answers while something of a copy is not ready yet, with its status in boto3's model of Invoke (1.44.5): the
+# What AWS answers while something of a clone is not ready yet, with its status in boto3's model of Invoke (1.44.5): the
 # kind, at which calls, and what it does. Each passes when it is waited for.
 PASSING_CALL_FAULTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "being made": (_DELETE, refusal_once(409, "ResourceConflictException")),
@@ -150,7 +150,7 @@ CALL_FAULTS = {
     "throttled": throttled,
     "error after": error_after,
     "answer lost once": error_after_once,
-    "time-out": timed_out,
+    "timeout": timed_out,
     "crash": crashed,
     "aborted": aborted,
     **{kind: fault for kind, (_, fault) in {**PASSING_CALL_FAULTS, **LASTING_CALL_FAULTS}.items()},
@@ -163,7 +163,7 @@ _READS = re.compile(r":(Get|List|Head|Describe|Filter)")
 
 
 _AT_FIRST_ALONE = ("KMSAccessDeniedException", "ResourceNotFoundException")
-"""Passing only at a copy's first invocation: its key's grant, or its name, is not known everywhere yet."""
+"""Passing only at a clone's first invocation: its key's grant, or its name, is not known everywhere yet."""
 
 
 def call_faults(what: str, *, is_first: bool) -> list[str]:
@@ -229,7 +229,7 @@ STEP_FAULTS = {
     "throttled": step_throttled,
     "error after": step_error_after,
     "result lost": step_lost,
-    "time-out": step_timed_out,
+    "timeout": step_timed_out,
     "crash": step_crashed,
     "out of order": step_out_of_order,
 }

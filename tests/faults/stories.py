@@ -174,10 +174,10 @@ STORIES = (
     Story("stopped", _stopped, "the execution is stopped while it measures", ends="ABORTED"),
     Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes", ends="ABORTED"),
     Story("expiring", _expiring, "the copied code expires between two rounds"),
-    Story("reserving", _reserving, "its copies reserve concurrency, and several are made in a round"),
+    Story("reserving", _reserving, "its clones reserve concurrency, and several are made in a round"),
     Story("long", _long, "a batch goes on in a second task, as one has no time for all of it", _slow),
     Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes", ends="ABORTED"),
-    Story("snapshots", _snapshotting, "its copies are versions with SnapStart, waited for", _with_snapshots),
+    Story("snapshots", _snapshotting, "its clones are versions with SnapStart, waited for", _with_snapshots),
     Story(
         "around", _around, "an event in S3, processors, policies, a layer, and records in the log alone", _surrounded
     ),

@@ -28,7 +28,7 @@ ENDED_FROM_OUTSIDE = {"ABORTED": "RunAborted", "TIMED_OUT": "RunTimedOut"}
 USD_PER_GB_SECOND = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 USD_PER_REQUEST = 0.20 / 1e6
 _INIT_LIMIT_MS = 10_000
-"""What an init can be billed for, before the time-out begins."""
+"""What an init can be billed for, before the timeout begins."""
 """AWS Lambda pricing, us-east-1, seen 2026-11: by hand, and not from the product's table."""
 
 _NOBODY_TOLD = "ServiceError"
@@ -206,7 +206,7 @@ _SECTIONS = {
     "log group": "logs",
 }
 """Rows of the report's proof, and where the world's own snapshot has the same."""
-_SETTINGS = {"memory size (MB)": "MemorySize", "time-out (s)": "Timeout", "code SHA-256": "CodeSha256"}
+_SETTINGS = {"memory size (MB)": "MemorySize", "timeout (s)": "Timeout", "code SHA-256": "CodeSha256"}
 
 
 def _check_restored(world: World, run: str, verdict: Verdict, cell: Cell) -> None:

@@ -128,7 +128,7 @@ def test_a_requirement_that_is_not_locked_is_not_built(tmp_path: Path, monkeypat
 
 
 def test_the_sdk_that_is_deployed_is_the_one_that_copies_were_checked_with() -> None:
-    """Whoever locks another looks at the table of what a copy gets; whoever installs an older one is refused by it."""
+    """Whoever locks another looks at the table of what a clone gets; whoever installs an older one is refused by it."""
     base = (ROOT / "packages" / "base.txt").read_text(encoding="utf-8")
     assert f"\nbotocore=={CHECKED_WITH}\n" in base
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -87,7 +87,7 @@ NOT_FOR_COPIES = {
     "kms:DescribeKey": "as above",
     "kms:Encrypt": "as above",
     "kms:GenerateDataKey": "as above",
-    "lambda:GetCodeSigningConfig": "a copy has no code signing",
+    "lambda:GetCodeSigningConfig": "a clone has no code signing",
     "lambda:GetFunctionCodeSigningConfig": "as above",
     "lambda:GetFunctionRecursionConfig": "a call of its own, which CreateFunction does not make",
     "lambda:GetRuntimeManagementConfig": "as above",
@@ -97,7 +97,7 @@ NOT_FOR_COPIES = {
     "lambda:PassCapacityProvider": "Managed Instances are refused",
     "s3:GetObjectVersion": "the artifact bucket has no versions",
 }
-"""What CloudFormation may need to create a function and the creator of copies does not, and why."""
+"""What CloudFormation may need to create a function and the creator of clones does not, and why."""
 
 ALWAYS_IMPLIED = {
     "logs:CreateLogStream",

@@ -77,7 +77,7 @@ def test_each_function_has_a_role_of_its_own(by_default: Deployed) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_step_may_take_as_long_as_its_function(machine: str, by_default: Deployed) -> None:
-    """A task's time-out is its function's: neither cuts the other off unseen."""
+    """A task's timeout is its function's: neither cuts the other off unseen."""
     for name, state in states(definition(machine)):
         if state["Type"] == "Task" and state["Resource"].endswith("FunctionArn}"):
             function = by_default.functions[state["Resource"][2:-4]]

@@ -31,7 +31,7 @@ def test_the_worst_case_fits_the_function_that_it_runs_in(case: str, by_default:
 
 
 def test_no_call_outlasts_the_function_that_makes_it(by_default: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All attempts at one call, each at its time-outs, end before the function's own time does."""
+    """All attempts at one call, each at its timeouts, end before the function's own time does."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     config = client.__wrapped__("lambda").meta.config
     attempts = config.retries["total_max_attempts"]

@@ -124,7 +124,7 @@ class Case:
         return problem.candidates if problem.design is None else problem.design.candidates
 
     def ask(self, round_number: int, candidates: Sequence[Candidate], count: int, environments: int) -> list[Batch]:
-        """Write down a round as if Suggest had asked for it, and plan its copies."""
+        """Write down a round as if Suggest had asked for it, and plan its clones."""
         batches = [
             Batch(round_number, self._trial + index, candidate, count, environments, "a worst case")
             for index, candidate in enumerate(candidates)
@@ -183,7 +183,7 @@ class Case:
         self._run.aws.add("theirs", **configuration)
 
     def leave_copies(self, count: int) -> None:
-        """Let copies of runs that are over be there."""
+        """Let clones of runs that are over be there."""
         for number in range(count):
             name = f"lambda-tuner-clone-{number:012x}-1024-arm"
             self._run.aws.add(name)
@@ -272,9 +272,9 @@ def largest_package(case: Case) -> None:
 
 
 def night(case: Case) -> None:
-    """A night of 300 functions, a third of which failed, and 300 copies that were left behind."""
+    """A night of 300 functions, a third of which failed, and 300 clones that were left behind."""
     fleet = case.call("list_fleet", executionName="night-2026-11-24-03-00-00")
-    failed = {"error": "CloneFailed", "cause": "AWS refuses a copy of it. " * 15}
+    failed = {"error": "CloneFailed", "cause": "AWS refuses a clone of it. " * 15}
     answer = {"verdict": "GOAL_MET", "memoryMb": 1024, "currentMemoryMb": 2048, "savingRatio": 0.3, "confidence": 0.9}
     case.call(
         "digest",

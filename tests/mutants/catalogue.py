@@ -53,7 +53,7 @@ _MEASURES = "tests/unit/steps/test_measure.py"
 MUTANTS: tuple[Mutant, ...] = (
     # --- restore ---
     Mutant(
-        "restore skips the last copy",
+        "restore skips the last clone",
         RESTORE,
         "tuner/steps/restore.py",
         "for step in plan.steps:",
@@ -78,7 +78,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (_RESTORED_TWICE, f"{_RESTORES}::test_two_that_restore_at_once_lose_nothing_of_the_proof"),
     ),
     Mutant(
-        "the first copy that cannot be removed keeps the others",
+        "the first clone that cannot be removed keeps the others",
         RESTORE,
         "tuner/steps/restore.py",
         "            problems[step.name] = problem\n",
@@ -110,7 +110,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (_RECONFIGURED,),
     ),
     Mutant(
-        "a copy that could not be removed ends nothing",
+        "a clone that could not be removed ends nothing",
         RESTORE,
         "tuner/steps/restore.py",
         "    _raise_for(problems, artifacts.run_id)\n",
@@ -143,7 +143,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (f"{_RESTORES}::test_only_copies_can_be_deleted",),
     ),
     Mutant(
-        "the report closes a run whose copies are left",
+        "the report closes a run whose clones are left",
         RESTORE,
         "tuner/steps/report.py",
         "if artifacts.find(PLAN) is None or (found.restored is not None and not found.restored.remaining):",
@@ -151,7 +151,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (f"{_RESTORES}::test_copy_that_outlives_its_deletion_is_not_called_removed",),
     ),
     Mutant(
-        "a copy that is going is not waited for",
+        "a clone that is going is not waited for",
         RESTORE,
         "tuner/steps/restore.py",
         "    if len(retryable) == len(problems):",
@@ -313,7 +313,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # --- plan ---
     Mutant(
-        "the plan is saved after the copies are made",
+        "the plan is saved after the clones are made",
         PLAN,
         "tuner/steps/create_clones.py",
         "    if grown != plan:\n        save_plan(artifacts, grown)\n    tags",
@@ -323,7 +323,7 @@ MUTANTS: tuple[Mutant, ...] = (
         quick=True,
     ),
     Mutant(
-        "copies expire before their run ends",
+        "clones expire before their run ends",
         PLAN,
         "tuner/steps/plan.py",
         "timedelta(minutes=search.budget.max_minutes + 60)",
@@ -331,7 +331,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (f"{_RUNS}::test_copy_is_in_the_plan_before_it_is_made", _WELL),
     ),
     Mutant(
-        "only the first copy of a round is planned",
+        "only the first clone of a round is planned",
         PLAN,
         "tuner/core/run/plan.py",
         "return replace(self, steps=self.steps + added)",
@@ -339,7 +339,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("reserving/story/all:0/nothing-fails", f"{_RUNS}::test_copy_is_in_the_plan_before_it_is_made"),
     ),
     Mutant(
-        "two runs have the same copies",
+        "two runs have the same clones",
         PLAN,
         "tuner/core/run/plan.py",
         "{hashlib.sha256(run_id.encode()).hexdigest()[:12]}",
@@ -347,7 +347,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (_SECOND_RUN,),
     ),
     Mutant(
-        "both architectures share a copy",
+        "both architectures share a clone",
         PLAN,
         "tuner/core/run/plan.py",
         'architecture = "arm" if candidate.architecture == "arm64" else "x86"',
@@ -355,7 +355,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/unit/core/function/test_clone.py::test_every_copy_has_a_name_of_its_own",),
     ),
     Mutant(
-        "copies do not tell their run",
+        "clones do not tell their run",
         PLAN,
         "tuner/steps/create_clones.py",
         "tags = {RUN_TAG: run_tag(record.run_id), EXPIRES_TAG: plan.expires_at}",
@@ -419,7 +419,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (f"{_RUNS}::test_the_deployers_tags_never_replace_our_own",),
     ),
     Mutant(
-        "no time is looked at while copies are pending",
+        "no time is looked at while clones are pending",
         PLAN,
         "tuner/steps/create_clones.py",
         "if (active or waiting) and remaining_s()",
@@ -435,7 +435,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (f"{_RUNS}::test_the_largest_size_that_the_account_has_is_measured",),
     ),
     Mutant(
-        "a copy that is being changed is ready",
+        "a clone that is being changed is ready",
         PLAN,
         "tuner/aws/clones.py",
         ' and answer.get("LastUpdateStatus") != "InProgress"',
@@ -550,15 +550,15 @@ MUTANTS: tuple[Mutant, ...] = (
         (f"{_MEASURES}::test_a_function_that_may_take_long_gets_one_invocation_a_task",),
     ),
     Mutant(
-        "a fresh copy is taken for the first one",
+        "a fresh clone is taken for the first one",
         MEASURE,
         "tuner/steps/measure.py",
-        "        if batch.copy == 0\n        and other",
+        "        if batch.clone_number == 0\n        and other",
         "        if other",
         (f"{_MEASURES}::test_a_fresh_copy_at_a_known_size_is_new",),
     ),
     Mutant(
-        "every batch's copy is new",
+        "every batch's clone is new",
         MEASURE,
         "tuner/steps/measure.py",
         "new=not [*earlier, *done])",
@@ -646,7 +646,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/infrastructure/test_state_machines.py::test_a_batch_may_take_as_many_tasks_as_a_run_has_time_for",),
     ),
     Mutant(
-        "the logs of copies may not be searched",
+        "the logs of clones may not be searched",
         MEASURE,
         "template.yaml",
         "log-group:/${AWS::StackName}/clones:*\n",

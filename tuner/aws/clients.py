@@ -20,7 +20,7 @@ VERSIONS = {"boto3": boto3.__version__, "botocore": botocore.__version__}
 """For the report: with what AWS was called."""
 
 INVOKE_MARGIN_S = 15
-"""How much longer than the function's own time-out a call waits for its answer."""
+"""How much longer than the function's own timeout a call waits for its answer."""
 
 CALL_WORST_S = 110.0
 """The longest that one of our own calls takes, all attempts and the waits between them: less than any step may."""
@@ -53,9 +53,9 @@ def client(service: str, *, read_timeout_s: int = 20, attempts: int = 4) -> Any:
 
 @cache
 def invoke_client(timeout_s: int) -> Any:
-    """A Lambda client for ``Invoke`` alone, of functions whose own time-out is *timeout_s*.
+    """A Lambda client for ``Invoke`` alone, of functions whose own timeout is *timeout_s*.
 
-    botocore would call the function again after a time-out or an error, with
+    botocore would call the function again after a timeout or an error, with
     its side effects and its price, and hide the latency: here it may not. The
     connection is kept alive however long the function runs, and no call is
     traced: what Lambda samples would run with more work than what it does not.

@@ -1,4 +1,4 @@
-"""Temporary functions: copies of the target at one memory size each.
+"""Temporary functions: clones of the target at one memory size each.
 
 One clone a size costs two scarce control-plane calls (create, delete) and no
 serial wait; one clone with a version a size costs two as well (update,
@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone, PermissionDenied
 from tuner.core.function.clone import clone_request, way_out
-from tuner.core.function.snap_start import COPY_VERSION
+from tuner.core.function.snap_start import CLONE_VERSION
 from tuner.core.model import Candidate
 from tuner.core.run.bucket_layout import code_key
 from tuner.core.run.plan import CLONE_PREFIX, is_clone
@@ -109,15 +109,15 @@ class Clones:
                         ) from error
                     case "AccessDeniedException" if "iam:PassRole" in error_text(error):
                         raise PermissionDenied(
-                            f"A copy of {configuration['FunctionName']} may not be given its role, "
+                            f"A clone of {configuration['FunctionName']} may not be given its role, "
                             f"{configuration['Role']}.",
-                            hint="The parameter PassableRoles of the stack names the roles that a copy may have.",
+                            hint="The parameter PassableRoles of the stack names the roles that a clone may have.",
                         ) from error
                     case "AccessDeniedException" if _ROLE_DENIED.search(error_text(error)):
                         raise
                     case refusal if refusal in _REFUSALS:
                         raise CloneFailed(
-                            f"AWS refuses a copy of {configuration['FunctionName']} at {candidate}: "
+                            f"AWS refuses a clone of {configuration['FunctionName']} at {candidate}: "
                             f"{error_text(error)}",
                             hint=way_out(error_text(error)),
                         ) from error
@@ -127,11 +127,11 @@ class Clones:
         _check_code(name, answer, configuration["CodeSha256"])
         if not snap_start:
             return bool(answer.get("State") == "Active")
-        if answer.get("Version") != COPY_VERSION:
+        if answer.get("Version") != CLONE_VERSION:
             raise CloneFailed(
                 f"AWS numbered the first version of {name} {answer.get('Version')}: a function of that name was there "
                 "before, and somebody removed it during the run.",
-                hint="Start again: a new run's copies have other names.",
+                hint="Start again: a new run's clones have other names.",
             )
         return False  # what is answered is the state of the function, not of the version
 
@@ -141,7 +141,7 @@ class Clones:
         Raises:
             CloneFailed: It will never become active, or has other code than the function; says why.
         """
-        version = {"Qualifier": COPY_VERSION} if snap_start else {}
+        version = {"Qualifier": CLONE_VERSION} if snap_start else {}
         with aws_call("lambda:GetFunctionConfiguration", name):
             try:
                 answer = self._lambda.get_function_configuration(FunctionName=name, **version)
@@ -156,7 +156,7 @@ class Clones:
             if snap_start:
                 raise CloneFailed(
                     f"AWS could not make a SnapStart snapshot of the temporary function {name}: {why}",
-                    hint="The function's own init, or a hook before the snapshot, failed in the copy; leave snapStart "
+                    hint="The function's own init, or a hook before the snapshot, failed in the clone; leave snapStart "
                     "out to measure without snapshots.",
                 )
             raise CloneFailed(f"The temporary function {name} did not start: {why}", hint=way_out(why))

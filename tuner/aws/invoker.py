@@ -302,7 +302,7 @@ def _refused(name: str, error: ClientError, *, new: bool) -> TunerError | None:
     code = error_code(error)
     lasting = CloneFailed(
         f"Lambda cannot run {name}: {code}: {error_text(error)}",
-        hint="Nothing ran. A copy has the role, network, file systems and key of its function: check that the "
+        hint="Nothing ran. A clone has the role, network, file systems and key of its function: check that the "
         "function itself can be invoked now, correct what this names, and start again.",
     )
     if code in NOT_READY:
@@ -376,7 +376,7 @@ def _invocation(
 
 def _outcome(record: ReportRecord | None, error_type: str | None, error_message: str | None) -> Outcome:
     text = error_message or ""
-    # Old style time-outs carry no error type; a user's own exception with such a text carries one.
+    # Old style timeouts carry no error type; a user's own exception with such a text carries one.
     timed_out = error_type == "Sandbox.Timedout" or (error_type == "Unhandled" and "Task timed out after" in text)
     if timed_out or (record and record.timed_out):
         return "timeout"

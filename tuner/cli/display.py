@@ -18,13 +18,13 @@ STATE_MEANINGS = {
     "Plan": "reads the function, writes down how to undo everything",
     "CopyCode": "copies the code, so that the function is never touched",
     "Suggest": "decides which memory sizes to try next",
-    "CreateClones": "makes a temporary copy of the function at each of them",
-    "Measure": "invokes the copies and reads how long each one took",
+    "CreateClones": "makes a clone of the function at each of them",
+    "Measure": "invokes the clones and reads how long each one took",
     "Recommend": "chooses the cheapest size that meets the goal",
-    "Restore": "removes the copies, checks that the function is as it was",
+    "Restore": "removes the clones, checks that the function is as it was",
     "Report": "writes the report",
     "ExplainFailure": "words what went wrong",
-    "RestoreAfterFailure": "removes the copies",
+    "RestoreAfterFailure": "removes the clones",
     "ReportFailure": "writes down what is known",
 }
 _PHASES = {

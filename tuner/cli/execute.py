@@ -58,7 +58,7 @@ def confirm_side_effects(function: str, request: Mapping[str, Any], account_name
 
     budget = parse_request(request).budget
     sentence = (
-        f"This run may invoke temporary copies of {function} in {account_name} "
+        f"This run may invoke clones of {function} in {account_name} "
         f"up to {budget.max_invocations:,} times. "
         "Each invocation has the function's real side effects: what it writes, sends or orders, it does again. "
         f"At most ${budget.max_cost_usd:,.2f} and {budget.max_minutes:g} minutes."

@@ -93,7 +93,7 @@ def plan_function(target: str | None, flags: FunctionFlags, *, surroundings: Map
         raise UsageProblem(f"--memory {size_mb} is not a memory size: it must be between 128 and 10,240 MB.")
     notices = _template_notices(known, environment, runtime, interpreter)
     if flags.timeout_s is None and MAX_TIMEOUT_S < limit_s <= LONGEST_FUNCTION_TIMEOUT_S:
-        notices.append(f"The time-out of {limit_s} s is taken as {MAX_TIMEOUT_S} s, the longest that is measured.")
+        notices.append(f"The timeout of {limit_s} s is taken as {MAX_TIMEOUT_S} s, the longest that is measured.")
         limit_s = MAX_TIMEOUT_S
     if not 1 <= limit_s <= MAX_TIMEOUT_S:
         raise UsageProblem(f"--timeout {limit_s} must be between 1 and {MAX_TIMEOUT_S} seconds.")
@@ -236,7 +236,7 @@ def deployed(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
         f"{'Assumed memory' if planned.size_assumed else 'Memory'} size today: {planned.memory_mb:,} MB"
-        f"{' (--memory names another)' if planned.size_assumed else ''}. Time-out: {planned.timeout_s} s."
+        f"{' (--memory names another)' if planned.size_assumed else ''}. Timeout: {planned.timeout_s} s."
     )
     from tuner.embedded.account import deploy_function
     from tuner.embedded.code_store import LARGEST_UNPACKED_BYTES

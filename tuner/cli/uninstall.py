@@ -116,7 +116,7 @@ def uninstall(
 ) -> int:
     """Remove what *remains* lists and look again; gives the exit code.
 
-    Runs in flight are stopped first, and ``restore`` (which the stop starts) is given the time to remove their copies.
+    Runs in flight are stopped first, and ``restore`` (which the stop starts) is given the time to remove their clones.
 
     Raises:
         ServiceError: The stack could not be deleted; gives CloudFormation's reason.

@@ -89,8 +89,8 @@ class ArchitecturePrices:
 class SnapshotPrices:
     """What SnapStart costs beside invocations, by memory size; both are 0 for Java."""
 
-    copy_usd_per_gb: float
-    """The cache of one published copy, for as long as a run may keep it."""
+    clone_usd_per_gb: float
+    """The cache of one published clone, for as long as a run may keep it."""
     restore_usd_per_gb: float
     """One restore; not in what an invocation is billed for."""
 
@@ -168,7 +168,7 @@ class Batch:
     environment_count: int = field(metadata=named("environments"))
     reason: str
     purpose: Purpose = field(default="search", metadata=HIDDEN)
-    copy: int = field(default=0, metadata=HIDDEN)
+    clone_number: int = field(default=0, metadata=HIDDEN)
     """Which temporary function of the candidate: 0 is the search's, each other one is fresh."""
 
 
@@ -200,7 +200,7 @@ class SearchProblem:
     goal: LatencyGoal | None
     prices: Mapping[Architecture, ArchitecturePrices]
     timeout_ms: float
-    """The function's own time-out."""
+    """The function's own timeout."""
     budget: TuningBudget = field(default_factory=TuningBudget)
     confidence: float = DEFAULT_CONFIDENCE
     tolerance: float = DEFAULT_TOLERANCE
@@ -219,7 +219,7 @@ class SearchProblem:
     max_parallel: int = 1
     """Most environments that may be used at once."""
     snapshot_prices: SnapshotPrices | None = None
-    """``None``: copies have no SnapStart."""
+    """``None``: clones have no SnapStart."""
     seed: int = 0
     first_invocation_cold: bool = True
     """Whether the first invocation in a new environment is a cold start, which is no warm sample.
@@ -229,7 +229,7 @@ class SearchProblem:
 
     @property
     def worst_ms(self) -> float:
-        """The longest that one invocation can be billed for: a whole init, then the time-out."""
+        """The longest that one invocation can be billed for: a whole init, then the timeout."""
         return self.timeout_ms + _INIT_LIMIT_MS
 
 

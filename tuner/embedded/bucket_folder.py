@@ -20,7 +20,7 @@ UNFINISHED = ".unfinished-"
 """How the name of a file begins that is being written."""
 
 OF_ONE_SERVER = ("clones", "open")
-"""Folders of what is of no use without the server that wrote it: functions' code for copies, marks of runs."""
+"""Folders of what is of no use without the server that wrote it: functions' code for clones, marks of runs."""
 
 _NO_NAME_FOR_A_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG})
 

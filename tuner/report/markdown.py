@@ -251,9 +251,9 @@ def _evidence(report: RunReport) -> list[str]:
         fees = report.snap_start
         if fees is not None:
             usd = formats.money(fees.fees_usd, currency)
-            copies = f"{fees.copies} {'copy' if fees.copies == 1 else 'copies'}"
+            clones = f"{fees.copies} {'clone' if fees.copies == 1 else 'clones'}"
             restores = formats.count(fees.restores, "restore")
-            lines += [f"The copies had SnapStart: {usd} of it are the caches of {copies} and {restores}.", ""]
+            lines += [f"The clones had SnapStart: {usd} of it are the caches of {clones} and {restores}.", ""]
     if report.restored is not None:
         lines += [escape(restored_sentence(report)), ""]
     request = doc.request_without_payload(report)

@@ -11,7 +11,7 @@ from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.cold_starts import FIRST_TRIAL, cold_start_batches
 from tuner.core.measurement.drift import DRIFT_INVOCATIONS, estimate_drift
 from tuner.core.model import Batch, Candidate, Observation, RunContext, invocations_of
-from tuner.core.money.pricing import copy_cost_usd, worst_usd
+from tuner.core.money.pricing import clone_cost_usd, worst_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.bucket_layout import SEARCH, STOP
 from tuner.core.run.journal import without_cold_starts
@@ -54,8 +54,8 @@ def closing_batches(
 
 
 def _batch_usd(record: RunRecord, batch: Batch) -> float:
-    # What looks for a drift goes to a copy that is there.
-    fresh_usd = copy_cost_usd(record.problem, batch.candidate) if batch.purpose == "cold_start" else 0.0
+    # What looks for a drift goes to a clone that is there.
+    fresh_usd = clone_cost_usd(record.problem, batch.candidate) if batch.purpose == "cold_start" else 0.0
     return fresh_usd + batch.invocation_count * worst_usd(record.problem, batch.candidate)
 
 

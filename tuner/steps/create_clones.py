@@ -36,7 +36,7 @@ def create_clones(
 
     Safe to repeat: what is there already is not made again.
 
-    *remaining_s* tells how much time this call has left: no copy is begun whose worst case would pass it.
+    *remaining_s* tells how much time this call has left: no clone is begun whose worst case would pass it.
 
     Returns:
         How many are ready.
@@ -49,7 +49,7 @@ def create_clones(
     record = load_record(artifacts)
     batches = load_round(artifacts, round_number)
     plan = load_plan(artifacts)
-    grown = plan.with_clones([(batch.candidate, batch.copy) for batch in batches])
+    grown = plan.with_clones([(batch.candidate, batch.clone_number) for batch in batches])
     if grown != plan:
         save_plan(artifacts, grown)
     tags = {RUN_TAG: run_tag(record.run_id), EXPIRES_TAG: plan.expires_at}
@@ -63,12 +63,12 @@ def create_clones(
     known = {step.name for step in plan.steps}
     snap_start = record.request.snap_start
     wanted = _by_clone(batches)
-    for (candidate, copy), asked in wanted.items():
+    for (candidate, number), asked in wanted.items():
         if (active or waiting) and remaining_s() < CALL_WORST_S:
             raise CloneNotReady(
                 f"{len(active) + waiting} of {len(wanted)} temporary functions are made; the next call goes on."
             )
-        name = clone_name(record.run_id, candidate, copy)
+        name = clone_name(record.run_id, candidate, number)
         if cap_mb is not None and candidate.memory_mb > cap_mb:
             _set_aside(artifacts, asked)
             continue
@@ -87,7 +87,7 @@ def create_clones(
                 _set_aside(artifacts, asked)
                 continue
             except CodeGone as gone:
-                _count_copies(artifacts, gone)
+                _count_clones(artifacts, gone)
                 raise
         if state == "active":
             active.append(name)
@@ -98,12 +98,12 @@ def create_clones(
         raise CloneNotReady(
             f"{waiting} of {count} temporary functions are not published yet: Lambda initialises each and "
             "takes its SnapStart snapshot.",
-            hint="If that does not end, the function's init does not end in the copy; leave snapStart out.",
+            hint="If that does not end, the function's init does not end in the clone; leave snapStart out.",
         )
     if waiting:
         raise CloneNotReady(f"{waiting} of {count} temporary functions are still being made.")
     if record.request.reserved_concurrency is not None:
-        # Repeated for a copy of an earlier round: a step that ended between the two calls left one without its reserve.
+        # Repeated for a clone of an earlier round: a step that ended between the two calls left it without a reserve.
         for name in active:
             clones.reserve(name, record.request.reserved_concurrency)
     return len(active)
@@ -112,7 +112,7 @@ def create_clones(
 def _by_clone(batches: Sequence[Batch]) -> dict[tuple[Candidate, int], list[Batch]]:
     rows: dict[tuple[Candidate, int], list[Batch]] = {}
     for batch in batches:
-        rows.setdefault((batch.candidate, batch.copy), []).append(batch)
+        rows.setdefault((batch.candidate, batch.clone_number), []).append(batch)
     return rows
 
 
@@ -141,12 +141,12 @@ def _add_fact(artifacts: RunArtifacts, name: str, value: int) -> None:
     artifacts.write(FACTS, {**(artifacts.find(FACTS) or {}), name: value})
 
 
-def _count_copies(artifacts: RunArtifacts, gone: CodeGone) -> None:
+def _count_clones(artifacts: RunArtifacts, gone: CodeGone) -> None:
     times = int((artifacts.find(FACTS) or {}).get("code_gone", 0)) + 1
     _add_fact(artifacts, "code_gone", times)
     if times > _COPIED_AGAIN:
         raise CloneFailed(
             f"{gone.message} It was copied again {_COPIED_AGAIN} times in this run, and removed each time.",
             hint="Find out who or what deletes from clones/ in the artifact bucket: the bucket's own rule removes no "
-            "copy within a day.",
+            "clone within a day.",
         ) from gone

@@ -34,7 +34,7 @@ def explain_failure(error: str, cause: str) -> ErrorFacts:
         return ErrorFacts(
             "RunTimedOut",
             "A step of the run took longer than it may.",
-            "Start again; if it happens again, lower budget.maxMinutes or the function's time-out.",
+            "Start again; if it happens again, lower budget.maxMinutes or the function's timeout.",
         )
     fields = _fields(cause)
     name = one_line(str(fields.get("errorType") or error))

@@ -16,7 +16,7 @@ from tuner.aws.invoker import LOG_WAITS_S, Invoker
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import BatchUnfinished, CloneNotReady, RunNotFound, Throttled
 from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
-from tuner.core.function.snap_start import COPY_VERSION
+from tuner.core.function.snap_start import CLONE_VERSION
 from tuner.core.model import Batch, Invocation, Observation
 from tuner.core.request.payload_mix import next_payload
 from tuner.core.request.power_tuning import accept_allowed
@@ -56,7 +56,7 @@ def measure(
     Safe to repeat: what the journal holds is not invoked again, and an
     invocation that was started but not written counts as unmeasured.
 
-    *invoker_for* gives an invoker that waits as long as a function with this time-out (in seconds) may take; *clock*
+    *invoker_for* gives an invoker that waits as long as a function with this timeout (in seconds) may take; *clock*
     counts the seconds of this task.
 
     Returns:
@@ -79,7 +79,7 @@ def measure(
     journals = load_journals(artifacts)
     caller = _Caller(
         invoker_for(record.target.timeout_s),
-        clone_name(record.run_id, batch.candidate, batch.copy),
+        clone_name(record.run_id, batch.candidate, batch.clone_number),
         load_payloads(artifacts),
         record,
         sleep,
@@ -89,7 +89,7 @@ def measure(
     earlier = [
         invocation
         for other in journals
-        if batch.copy == 0
+        if batch.clone_number == 0
         and other.observation.candidate == batch.candidate
         and other.observation.purpose != "cold_start"
         and other.observation.trial != trial
@@ -222,7 +222,7 @@ class _Caller:
                 given = self.patiently(self.invoker.run_processor, request.pre_processor_arn, payload)
                 # A handler that returns nothing answers null.
                 payload = given if given.strip() not in (b"", b"null") else payload
-            version = COPY_VERSION if request.snap_start else None
+            version = CLONE_VERSION if request.snap_start else None
             invoke = partial(self.invoker.invoke, version=version, new=new)
             invocation, answer = self.patiently(invoke, self.clone, payload)
         except Exception as error:  # noqa: BLE001 - raised when the other calls of this wave have ended

@@ -102,7 +102,7 @@ def plan_run(
         parallel=request.parallel_invocation,
         reserved=target.reserved_concurrency,
         unreserved=unreserved,
-        per_copy=request.reserved_concurrency,
+        per_clone=request.reserved_concurrency,
     )
 
     search = plan_search(

@@ -16,7 +16,7 @@ from tuner.core.answer.run_row import row_of
 from tuner.core.codec import from_json
 from tuner.core.errors import REPORT_LINE, ErrorFacts
 from tuner.core.foreign_text import json_text, one_line
-from tuner.core.function.snap_start import uninvoked_copies
+from tuner.core.function.snap_start import uninvoked_clones
 from tuner.core.model import Candidate, Explanation, GoalAlternatives, Observation, Recommendation
 from tuner.core.run.bucket_layout import (
     ALTERNATIVES,
@@ -179,7 +179,7 @@ def _found(artifacts: RunArtifacts, finished_at: str, status: str | None, reason
 
 
 def _uninvoked(artifacts: RunArtifacts, observations: Sequence[Observation]) -> list[Candidate]:
-    """Copies that were made and not invoked, by their size; none of a size that the account does not allow."""
+    """Clones that were made and not invoked, by their size; none of a size that the account does not allow."""
     if artifacts.find(PLAN) is None:
         return []
     cap_mb = memory_cap_mb(artifacts) or math.inf
@@ -188,4 +188,4 @@ def _uninvoked(artifacts: RunArtifacts, observations: Sequence[Observation]) -> 
     # What restore neither removed nor left was planned and refused.
     found = None if restored is None else {*restored["removed"], *restored["remaining"]}
     made = [step.candidate for step in planned if found is None or step.name in found]
-    return uninvoked_copies(made, observations)
+    return uninvoked_clones(made, observations)

@@ -126,7 +126,7 @@ def _failure_sentence(record: RunRecord, failure: Invocation, candidate: Candida
     at = f"{record.target.name} fails with this payload at {size}{candidate.memory_mb} MB"
     match failure.outcome:
         case "timeout":
-            return f"{at}: it ran into its time-out of {record.target.timeout_s} s."
+            return f"{at}: it ran into its timeout of {record.target.timeout_s} s."
         case "out_of_memory":
             return f"{at}: it ran out of memory."
         case _:

@@ -1,4 +1,4 @@
-"""A function is refused where a copy could not stand for it, and restoring tells what it found."""
+"""A function is refused where a clone could not stand for it, and restoring tells what it found."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def create(application: Application, **code: Any) -> dict[str, Any]:
 
 
 def test_code_that_somebody_put_into_the_bucket_is_never_run(application: Application) -> None:
-    """Where the copies' code lies, somebody else put theirs: the run ends before anything is invoked, and says so."""
+    """Where the clones' code lies, somebody else put theirs: the run ends before anything is invoked, and says so."""
     name = f"honest {uuid.uuid4()}"
     function = create(application, ZipFile=packed(name))
     key = f"clones/{base64.b64decode(function['CodeSha256']).hex()}.zip"
@@ -147,7 +147,7 @@ def test_copies_reserve_concurrency_where_that_is_asked(application: Application
     report = application.report(execution["name"])
     assert report["request"]["reservedConcurrency"] == 2
     assert (
-        f"Each of up to 2 temporary copies reserves 2 of the account's concurrency until the run ends: of {before} "
+        f"Each of up to 2 clones reserves 2 of the account's concurrency until the run ends: of {before} "
         "that no function has reserved, others have 4 less meanwhile." in report["warnings"]
     )
     assert "reserved concurrency" not in {row["what"] for row in report["restored"]["changes"]}

@@ -109,7 +109,7 @@ def test_snapshot_that_cannot_be_taken_ends_the_run(application: Application) ->
 
 
 def test_abort_while_a_version_is_published_leaves_nothing(application: Application) -> None:
-    """A copy that cannot be deleted while its snapshot is taken is deleted afterwards."""
+    """A clone that cannot be deleted while its snapshot is taken is deleted afterwards."""
     pytest.importorskip("snapshot_restore_py", reason=NO_HOOKS)
     arn = application.deploy("restored", environment={"INIT_S": "6"})
     functions = application.client("lambda")
@@ -129,7 +129,7 @@ def test_abort_while_a_version_is_published_leaves_nothing(application: Applicat
 
 
 def test_unready_copies_and_lost_answers_are_measured_and_nothing_is_traced(application: Application) -> None:
-    """Copies that refuse at first, connections that are cut, active tracing: every invocation has its own record.
+    """Clones that refuse at first, connections that are cut, active tracing: every invocation has its own record.
 
     The function fails where a trace is sampled.
     """

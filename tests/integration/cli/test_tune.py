@@ -105,7 +105,7 @@ def test_a_large_payload_goes_through_the_bucket(shell: Shell, running_aws: Embe
 
 @pytest.mark.parametrize("presses", [1, 2])
 def test_ctrl_c_leaves_nothing_behind(shell: Shell, running_aws: EmbeddedAws, presses: int) -> None:
-    """One Ctrl-C lets the run end by itself, two stop it; either way the exit code is 130 and no copy is left."""
+    """One Ctrl-C lets the run end by itself, two stop it; either way the exit code is 130 and no clone is left."""
     begun = shell.begin("tune", "example-json-transform", "--local", "--goal", "p95=500ms", "--json")
     lines: list[str] = []
     measuring, answered = threading.Event(), threading.Event()

@@ -22,7 +22,7 @@ OURS = "Root=1-66666666-111111111111111111111111;Parent=2222222222222222;Sampled
 
 
 def test_measuring_waits_for_functions_and_processors_by_their_own_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The function's time-out and a margin; a processor's limit, whatever the function's is; no retries."""
+    """The function's timeout and a margin; a processor's limit, whatever the function's is; no retries."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("TUNER_CLONE_LOG_GROUP", "/lambda-tuner/clones")
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")

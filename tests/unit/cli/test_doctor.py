@@ -400,7 +400,7 @@ class StubbornAws:
         return type("Pages", (), {"paginate": lambda _, **arguments: [pages[operation](**arguments)]})()
 
     def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
-        """It ended by itself, and took its copy with it."""
+        """It ended by itself, and took its clone with it."""
         self.functions = {name: text for name, text in self.functions.items() if name == "t-probe"}
         return {"status": "SUCCEEDED"}
 

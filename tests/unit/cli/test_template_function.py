@@ -327,7 +327,7 @@ def test_a_handler_that_the_template_only_builds_is_explained(template: Path) ->
 def test_sizes_and_time_outs_that_lambda_lacks_are_refused(
     template: Path, memory_mb: int | None, timeout_s: int | None
 ) -> None:
-    """A memory size or a time-out out of bounds is refused before anything starts."""
+    """A memory size or a timeout out of bounds is refused before anything starts."""
     with pytest.raises(UsageProblem, match="between"):
         plan_function(
             str(template.parent / "src" / "app.py"),
@@ -383,12 +383,12 @@ def test_another_python_than_the_runtimes_is_said(template: Path, tmp_path: Path
 
 
 def test_a_time_out_that_cannot_be_measured_is_cut(template: Path) -> None:
-    """Templates often have Lambda's longest time-out; the longest that is measured takes its place, and is said."""
+    """Templates often have Lambda's longest timeout; the longest that is measured takes its place, and is said."""
     text = template.read_text(encoding="utf-8").replace("Timeout: 20", "Timeout: 900")
     template.write_text(text, encoding="utf-8")
     planned = plan(template)
     assert planned.timeout_s == 840
-    assert any("time-out of 900 s" in notice for notice in planned.notices)
+    assert any("timeout of 900 s" in notice for notice in planned.notices)
 
 
 def test_a_named_handler_keeps_the_templates_code_root(template: Path) -> None:

@@ -66,6 +66,6 @@ def test_only_what_an_enabled_rule_names_expires(backend: Any) -> None:
 
 
 def test_an_object_that_is_written_again_is_young_again(backend: Any) -> None:
-    """Which is how a run keeps the code of its copies."""
+    """Which is how a run keeps the code of its clones."""
     write(backend, "clones/0.zip", WRITTEN_AT.replace(day=26))
     assert expire_objects(datetime(2026, 11, 28, 12, tzinfo=UTC)) == []

@@ -59,11 +59,11 @@ def test_what_a_check_found_is_above_the_tables() -> None:
 
 
 def test_fees_of_snapstart_are_named() -> None:
-    """Where the copies had it, and nowhere else."""
+    """Where the clones had it, and nowhere else."""
     document = documents.goal_met()
     assert "SnapStart" not in render_markdown(document)
     document = replace(document, snap_start=SnapStartUse(1, 3, 0.0167))
-    assert "The copies had SnapStart: $0.017 of it are the caches of 1 copy and 3 restores." in render_markdown(
+    assert "The clones had SnapStart: $0.017 of it are the caches of 1 clone and 3 restores." in render_markdown(
         document
     )
 

@@ -95,7 +95,7 @@ def test_a_user_who_ends_the_run_waits_for_no_cold_start(run: FakeRun) -> None:
 
 
 def test_what_would_break_the_budget_is_not_asked_for(run: FakeRun) -> None:
-    """A cold start's worst case is a full init and the time-out."""
+    """A cold start's worst case is a full init and the timeout."""
     run.plan(memory=SIZES, coldStarts=5)
     while (batches := run.round()) and batches[0].purpose != "cold_start":
         pass

@@ -1,4 +1,4 @@
-"""A copy has the function's code or is never invoked, however long the run takes and wherever the code lies."""
+"""A clone has the function's code or is never invoked, however long the run takes and wherever the code lies."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def by_reference(run: FakeRun) -> FakeRun:
 
 
 def create(run: FakeRun) -> int:
-    """Make the first round's copies."""
+    """Make the first round's clones."""
     return create_clones(run.artifacts, run.reader, run.clones, 1)
 
 
@@ -226,7 +226,7 @@ def test_package_that_vanishes_every_time_ends_the_run(planned: FakeRun) -> None
 
 
 def test_code_by_reference_is_copied_from_its_owners_bucket(by_reference: FakeRun) -> None:
-    """The version that the function has, into ours, checked by its hash; a copy is made from there."""
+    """The version that the function has, into ours, checked by its hash; a clone is made from there."""
     by_reference.s3.objects["theirs.zip"] = b"a newer version"
     assert copied(by_reference)
     by_reference.suggest()

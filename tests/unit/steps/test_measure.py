@@ -216,7 +216,7 @@ def test_a_refusal_that_is_no_longer_that_of_a_new_copy_ends_the_run(run: FakeRu
     ("code", "error"), [("KMSAccessDeniedException", CloneFailed), ("ResourceNotFoundException", ServiceError)]
 )
 def test_a_copy_that_was_invoked_before_is_not_new(run: FakeRun, code: str, error: type[Exception]) -> None:
-    """Its key or the copy itself was taken away meanwhile: waiting would not bring it back."""
+    """Its key or the clone itself was taken away meanwhile: waiting would not bring it back."""
     batch = open_batch(run, 2)
     refused_with(run, code, after=1)
     with pytest.raises(error, match=f"{code}: AWS's own words"):
@@ -225,7 +225,7 @@ def test_a_copy_that_was_invoked_before_is_not_new(run: FakeRun, code: str, erro
 
 
 def test_a_copy_of_an_earlier_batch_is_not_new(run: FakeRun) -> None:
-    """A batch of a later round goes to the same copy, unless it is to a fresh one."""
+    """A batch of a later round goes to the same clone, unless it is to a fresh one."""
     first = open_batch(run, 1)
     run.measure(first)
     batch = next_batch(run, first)
@@ -236,10 +236,10 @@ def test_a_copy_of_an_earlier_batch_is_not_new(run: FakeRun) -> None:
 
 
 def test_a_fresh_copy_at_a_known_size_is_new(run: FakeRun) -> None:
-    """What the size's first copy did says nothing about it: its grant takes its time, its environments are its own."""
+    """What the size's first clone did says nothing about it: its grant takes its time, its environments are its own."""
     first = open_batch(run, 1)
     run.measure(first)
-    batch = next_batch(run, first, copy=1, purpose="cold_start")
+    batch = next_batch(run, first, clone_number=1, purpose="cold_start")
     refused_with(run, "KMSAccessDeniedException")
     assert run.measure(batch) == 1
     assert run.slept
@@ -463,7 +463,7 @@ def test_a_record_that_may_not_be_looked_up_is_unmeasured(run: FakeRun, code: st
 
 
 class LostAnswers:
-    """Lets copies log as Lambda does, and loses the answers of some calls.
+    """Lets clones log as Lambda does, and loses the answers of some calls.
 
     Args:
         run: The run.
@@ -507,7 +507,7 @@ class LostAnswers:
 
 
 def test_a_lost_answer_is_found_in_the_log(run: FakeRun) -> None:
-    """By the copy's own streams: it is a measured invocation like the others, and says where its number is from."""
+    """By the clone's own streams: it is a measured invocation like the others, and says where its number is from."""
     batch = open_batch(run, 3)
     LostAnswers(run, 1)
     assert run.measure(batch) == 3
@@ -520,7 +520,7 @@ def test_a_lost_answer_is_found_in_the_log(run: FakeRun) -> None:
 
 
 def test_an_invocation_that_still_runs_is_waited_for(run: FakeRun) -> None:
-    """The connection was cut long before the function's time-out: its record is there when it has ended."""
+    """The connection was cut long before the function's timeout: its record is there when it has ended."""
     batch = open_batch(run, 1, timeout_s=300)
     LostAnswers(run, 0, looks=12)
     assert run.measure(batch) == 1
@@ -529,7 +529,7 @@ def test_an_invocation_that_still_runs_is_waited_for(run: FakeRun) -> None:
 
 
 def test_an_invocation_that_leaves_no_record_is_not_waited_for_beyond_its_time(run: FakeRun) -> None:
-    """Its time-out, the margin of a call and what CloudWatch Logs needs; then it is unmeasured."""
+    """Its timeout, the margin of a call and what CloudWatch Logs needs; then it is unmeasured."""
     batch = open_batch(run, 1, timeout_s=100)
     LostAnswers(run, 0, looks=10_000)
     assert run.measure(batch) == 1
@@ -555,7 +555,7 @@ def test_a_record_is_found_where_the_logs_clock_is_behind_ours(run: FakeRun) -> 
     def behind(**arguments: Any) -> dict[str, Any]:
         answer = invoke(**arguments)
         at_ms = int(time.time() * 1000) - 30_000
-        run.logs.streams["2026/11/28/copy[1]e"] = [(at_ms, line) for line in run.logs.messages]
+        run.logs.streams["2026/11/28/clone[1]e"] = [(at_ms, line) for line in run.logs.messages]
         run.logs.messages = []
         return answer
 
@@ -612,7 +612,7 @@ def test_a_mix_goes_on_over_batches(run: FakeRun) -> None:
 
 
 def test_a_call_that_never_arrived_is_unmeasured(run: FakeRun) -> None:
-    """No invocation of this copy began: half a minute is enough to know."""
+    """No invocation of this clone began: half a minute is enough to know."""
     batch = open_batch(run, 1)
 
     def cut(**_: Any) -> dict[str, Any]:
@@ -629,7 +629,7 @@ def test_a_call_that_never_arrived_is_unmeasured(run: FakeRun) -> None:
     [("{}0", 0, ""), ("other", 0, ""), ("other-{}", 0, ""), ("{}", 60, ""), ("{}", 0, "printed: ")],
 )
 def test_nobody_elses_record_is_taken(run: FakeRun, stream_of: str, before_s: int, prefix: str) -> None:
-    """Not another copy's, not one from before the call, not a line that the function printed."""
+    """Not another clone's, not one from before the call, not a line that the function printed."""
     batch = open_batch(run, 1)
     answers = LostAnswers(run)
 
@@ -665,7 +665,7 @@ def test_a_booked_record_is_not_taken_again(run: FakeRun) -> None:
 
 
 def test_a_record_that_an_earlier_batch_booked_is_not_taken_again(run: FakeRun) -> None:
-    """The same, of a batch of an earlier round at the same copy."""
+    """The same, of a batch of an earlier round at the same clone."""
     first = open_batch(run, 1)
     answers = LostAnswers(run)
     run.measure(first)
@@ -757,7 +757,7 @@ def test_of_calls_at_once_each_keeps_its_own_record(run: FakeRun) -> None:
 
 
 def test_more_invocations_than_calls_are_nobodys(run: FakeRun) -> None:
-    """Somebody else invokes the copy too: which record is ours is not known, so none is."""
+    """Somebody else invokes the clone too: which record is ours is not known, so none is."""
     batch = open_batch(run, 1)
     answers = LostAnswers(run, 0)
     invoke = answers.invoke

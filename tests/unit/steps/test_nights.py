@@ -117,7 +117,7 @@ def test_the_size_that_was_taken_over_is_no_change(run: FakeRun) -> None:
 CHANGES: dict[str, Callable[[FakeRun], dict[str, Any]]] = {
     "code": lambda run: run.aws.functions["theirs"].update(CodeSha256="bmV3") or {},
     "runtime": lambda run: run.aws.functions["theirs"].update(Runtime="python3.12") or {},
-    "time-out": lambda run: run.aws.functions["theirs"].update(Timeout=20) or {},
+    "timeout": lambda run: run.aws.functions["theirs"].update(Timeout=20) or {},
     "environment": lambda run: run.aws.functions["theirs"].update(Environment={"Variables": {"A": "1"}}) or {},
     "payload": lambda _: {"payload": {"width": 1}},
     "mix": lambda _: {"payload": [{"payload": {}, "weight": 9}, {"payload": {}, "weight": 1}]},

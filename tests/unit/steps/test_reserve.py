@@ -1,4 +1,4 @@
-"""Concurrency that temporary copies reserve for themselves, where the request asks for it."""
+"""Concurrency that clones reserve for themselves, where the request asks for it."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def test_every_copy_reserves_before_it_is_invoked(run: FakeRun) -> None:
     assert run.aws.functions.keys() == {"theirs"}
     assert run.aws.functions["theirs"]["_reserved"] == 40
     assert document["request"]["reservedConcurrency"] == 2
-    assert any("5 temporary copies reserves 2 of the account" in warning for warning in document["warnings"])
+    assert any("5 clones reserves 2 of the account" in warning for warning in document["warnings"])
 
 
 def test_without_the_request_nothing_is_reserved(run: FakeRun) -> None:
-    """Copies share what all share."""
+    """Clones share what all share."""
     run.plan()
     run.search()
     assert "put_function_concurrency" not in {call for call, _ in run.aws.calls}
@@ -81,7 +81,7 @@ def test_free_concurrency_that_may_not_be_read_is_warned_of(run: FakeRun) -> Non
 def test_a_refused_reserve_ends_or_waits(
     run: FakeRun, code: str, message: str, expected: type[Exception], sentence: str
 ) -> None:
-    """A copy without its reserve is never invoked, and is removed with the others."""
+    """A clone without its reserve is never invoked, and is removed with the others."""
 
     def refuse(call: str, name: str) -> None:
         if call == "put_function_concurrency":
@@ -98,7 +98,7 @@ def test_a_refused_reserve_ends_or_waits(
 
 
 def test_a_copy_that_was_left_without_its_reserve_gets_it(run: FakeRun) -> None:
-    """A step that ended between the two calls is repeated, and finds the copy without it."""
+    """A step that ended between the two calls is repeated, and finds the clone without it."""
 
     def end(call: str, name: str) -> None:
         if call == "put_function_concurrency":

@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_named_and_ends_nothing(run: FakeRun, code: str) 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "InternalFailure"])
 def test_function_that_cannot_be_read_any_more_does_not_keep_its_copies(started: FakeRun, code: str) -> None:
-    """The copies go, and nothing is called the same."""
+    """The clones go, and nothing is called the same."""
     refuse(started, "get_function_configuration", code, only="theirs")
     assert undo(started).removed
     started.aws.before = lambda call, name: None
@@ -107,7 +107,7 @@ def test_function_that_cannot_be_read_any_more_does_not_keep_its_copies(started:
 
 
 def test_deleted_function_is_somebody_elses_change(started: FakeRun) -> None:
-    """The copies go all the same, and the report says what became of the function."""
+    """The clones go all the same, and the report says what became of the function."""
     del started.aws.functions["theirs"]
     assert undo(started).removed
     assert started.aws.functions == {}
@@ -219,7 +219,7 @@ def test_deletion_whose_answer_got_lost_counts_when_the_copy_is_gone(started: Fa
 
 
 def test_two_that_restore_at_once_lose_nothing_of_the_proof(started: FakeRun) -> None:
-    """Each finds a part of the copies gone: what either removed stands in the proof, whoever writes last."""
+    """Each finds a part of the clones gone: what either removed stands in the proof, whoever writes last."""
     delete = started.aws.delete_function
 
     def after_another(*, FunctionName: str) -> None:  # noqa: N803
@@ -337,7 +337,7 @@ def test_refused_function_is_planned_no_further(run: FakeRun) -> None:
 
 
 def test_layer_that_is_gone_is_refused(run: FakeRun) -> None:
-    """The function keeps it; a copy cannot get it."""
+    """The function keeps it; a clone cannot get it."""
     arn = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3"
     run.aws.functions["theirs"]["Layers"] = [{"Arn": arn, "CodeSize": 1}]
     assert run.plan().target.name == "theirs"

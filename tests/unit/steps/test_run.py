@@ -84,7 +84,7 @@ def test_secrets_stay_out_of_the_bucket(run: FakeRun) -> None:
 
 
 def test_copy_is_in_the_plan_before_it_is_made(run: FakeRun) -> None:
-    """Whatever ends the step in the middle of CreateFunction, the plan knows what to undo, and the copy whose it is."""
+    """Whatever ends the step in the middle of CreateFunction, the plan knows what to undo, the clone whose it is."""
     record = run.plan(budget={"maxMinutes": 90})
     planned: list[list[str]] = []
 
@@ -427,7 +427,7 @@ def test_an_execution_name_that_no_tag_can_hold_is_refused_before_anything_is_re
 def test_an_sdk_that_drops_settings_is_refused_before_anything_is_read(
     run: FakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An older one leaves out fields that it does not know: the copies would not be what the function is."""
+    """An older one leaves out fields that it does not know: the clones would not be what the function is."""
     monkeypatch.setitem(VERSIONS, "botocore", "1.40.4")
     with pytest.raises(ServiceError, match=r"1\.40\.4"):
         run.plan()
@@ -448,7 +448,7 @@ def test_observed_duration_scales_what_this_machine_measured(run: FakeRun) -> No
 
 @pytest.mark.parametrize("wanted", [False, True])
 def test_cpu_time_is_asked_of_the_copies_by_a_tag(run: FakeRun, wanted: bool) -> None:
-    """A run that wants CPU times makes copies that tell them, and its report says so; others do neither."""
+    """A run that wants CPU times makes clones that tell them, and its report says so; others do neither."""
     run.where = "local"
     run.memory_cap_mb = 3538
     run.plan(cpuTime=wanted)
@@ -625,7 +625,7 @@ def test_copies_that_one_call_has_no_time_for_are_made_by_the_next(run: FakeRun)
 
 
 def test_the_deployers_tags_never_replace_our_own(run: FakeRun) -> None:
-    """CloneTags may name any key: a copy without its run's tag would be an orphan, taken away while it is measured."""
+    """CloneTags may name any key: a clone without its run's tag would be an orphan, taken away while it is measured."""
     theirs = {"env": "prod", RUN_TAG: "theirs", EXPIRES_TAG: "2020-01-01T00:00:00+00:00"}
     run.clones = Clones(run.aws, log_group="/lambda-tuner/clones", tags=theirs)
     run.plan()
@@ -636,7 +636,7 @@ def test_the_deployers_tags_never_replace_our_own(run: FakeRun) -> None:
 
 
 def test_time_is_looked_at_while_copies_are_pending_too(run: FakeRun) -> None:
-    """In an account each copy is pending when it is made: the first is made, and the rest are for the next call."""
+    """In an account each clone is pending when it is made: the first is made, and the rest are for the next call."""
     run.plan(num=2, powerValues="ALL")
     run.round()
     number, batches = run.suggest()
@@ -674,7 +674,7 @@ def test_name_of_an_earlier_run_is_not_taken_again(run: FakeRun) -> None:
 
 
 def failing(run: FakeRun, at_mb: Callable[[int], bool], error_type: str, message: str) -> None:
-    """Let the function's copies fail with this error at some sizes."""
+    """Let the function's clones fail with this error at some sizes."""
     invoke = run.aws.invoke
 
     def answer(**arguments: Any) -> dict[str, Any]:

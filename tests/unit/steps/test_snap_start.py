@@ -1,4 +1,4 @@
-"""Copies with SnapStart, where the request asks for them: published, waited for, restored, and paid for."""
+"""Clones with SnapStart, where the request asks for them: published, waited for, restored, and paid for."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def finish(run: FakeRun) -> dict[str, Any]:
 
 
 def copies(run: FakeRun) -> list[str]:
-    """Names of the copies that are there."""
+    """Names of the clones that are there."""
     return [name for name in run.aws.functions if name.startswith(CLONE_PREFIX)]
 
 
@@ -90,12 +90,12 @@ def test_run_with_snapstart_sees_restores_and_counts_their_fees(run: FakeRun) ->
     assert {row["count"] for row in document["coldStarts"]} <= {2, 3, 4}
     assert all(row["initMs"]["p50"] == 300.0 for row in document["coldStarts"])
     assert document["request"]["snapStart"] is True
-    assert any("copies have SnapStart, as the function" in text for text in document["warnings"])
+    assert any("clones have SnapStart, as the function" in text for text in document["warnings"])
     assert run.aws.functions.keys() == {"theirs"}
 
 
 def test_copies_are_waited_for_until_their_version_is_active(run: FakeRun) -> None:
-    """The function itself is active before that; nothing is invoked meanwhile, and no copy is made twice."""
+    """The function itself is active before that; nothing is invoked meanwhile, and no clone is made twice."""
     run.aws.pending_looks = 2
     run.plan(snapStart=True)
     number, _ = run.suggest()
@@ -138,7 +138,7 @@ def test_version_that_fails_ends_the_run_with_its_reason(
 
 
 def test_copies_that_aws_refused_cost_nothing(run: FakeRun) -> None:
-    """A size above the account's cap, learnt in the run, and a copy that could not be made at all."""
+    """A size above the account's cap, learnt in the run, and a clone that could not be made at all."""
 
     def cap(call: str, name: str) -> None:
         if call == "create_function" and "-2048-" in name:
@@ -173,7 +173,7 @@ def test_run_whose_first_copy_is_refused_paid_nothing(run: FakeRun) -> None:
 
 
 def test_throttles_and_an_abort_while_waiting_leave_nothing(run: FakeRun) -> None:
-    """A throttled look is repeated; a copy that is still being published is removed when AWS lets it."""
+    """A throttled look is repeated; a clone that is still being published is removed when AWS lets it."""
     run.plan(snapStart=True)
     number, _ = run.suggest()
     with pytest.raises(CloneNotReady):
@@ -238,7 +238,7 @@ def test_version_that_fell_asleep_is_waited_for(run: FakeRun) -> None:
 
 
 def test_function_without_snapstart_is_refused() -> None:
-    """Copies with it would be unlike the function; nothing was made."""
+    """Clones with it would be unlike the function; nothing was made."""
     fake = FakeRun()
     fake.aws.add("theirs", FunctionArn=IN_US, SnapStart={"ApplyOn": "None", "OptimizationStatus": "Off"})
     with pytest.raises(InvalidRequest, match="snapStart is true, and theirs has no SnapStart") as refused:
@@ -276,7 +276,7 @@ def test_unknown_price_is_refused_and_javas_is_none() -> None:
     ],
 )
 def test_without_the_field_the_run_says_what_it_would_cost(function: dict[str, str], sentence: str) -> None:
-    """Cold starts are then full initialisations: copies have no SnapStart and are not published."""
+    """Cold starts are then full initialisations: clones have no SnapStart and are not published."""
     fake = FakeRun()
     fake.aws.add("theirs", **{"SnapStart": SNAP_START, **function})
     record = fake.plan(memory=[512, 1024, 2048])
@@ -288,7 +288,7 @@ def test_without_the_field_the_run_says_what_it_would_cost(function: dict[str, s
 
 
 def test_budget_counts_a_copys_fee_before_it_is_made(run: FakeRun) -> None:
-    """A budget that covers one copy's cache and its invocations has one copy; less than that is refused."""
+    """A budget that covers one clone's cache and its invocations has one clone; less than that is refused."""
     worst_usd = 20 * (1024 / 1024 * 0.0000133334) + 1e-6
     with pytest.raises(InvalidRequest, match=re.escape("budget.maxCostUsd is 0.01: 2 invocations at today's size")):
         run.plan(snapStart=True, budget={"maxCostUsd": 0.01})
@@ -300,7 +300,7 @@ def test_budget_counts_a_copys_fee_before_it_is_made(run: FakeRun) -> None:
 
 
 def test_cold_starts_that_the_budget_does_not_cover_are_not_made(run: FakeRun) -> None:
-    """Each fresh copy costs a cache of its own."""
+    """Each fresh clone costs a cache of its own."""
     run.plan(memory=[1024], snapStart=True, coldStarts=50, budget={"maxCostUsd": 0.1, "maxInvocations": 200})
     search(run)
     document = finish(run)
@@ -309,7 +309,7 @@ def test_cold_starts_that_the_budget_does_not_cover_are_not_made(run: FakeRun) -
 
 
 def test_dry_run_estimates_fees_and_minutes(run: FakeRun) -> None:
-    """Both are more than without SnapStart; the one copy that it made is paid for."""
+    """Both are more than without SnapStart; the one clone that it made is paid for."""
     estimates = {}
     for snap_start in (False, True):
         fake = FakeRun()

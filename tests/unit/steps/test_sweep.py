@@ -58,7 +58,7 @@ def test_clone_whose_tags_cannot_be_read_is_not_taken_for_an_orphan(left_behind:
 
 
 def test_another_stacks_functions_are_left_to_that_stack(left_behind: FakeRun) -> None:
-    """Two stacks share the beginning of their copies' names; where they log tells whose they are."""
+    """Two stacks share the beginning of their clones' names; where they log tells whose they are."""
     theirs = f"{CLONE_PREFIX}9-128-arm"
     left_behind.aws.add(theirs, LoggingConfig={"LogGroup": "/other/clones"})
     left_behind.aws.tags[theirs] = {"lambda-tuner:run": "lost", "lambda-tuner:expires": "2026-11-01T00:00:00+00:00"}

@@ -25,7 +25,7 @@ class FunctionFlags:
             "--memory 128", "Today's memory size in MB, to compare with. Default: the template's, else 128.", FUNCTION
         ),
     ] = None
-    timeout_s: Annotated[int | None, flag("--timeout 30", "Time-out in seconds.", FUNCTION)] = None
+    timeout_s: Annotated[int | None, flag("--timeout 30", "Timeout in seconds.", FUNCTION)] = None
     python: Annotated[
         str | None,
         flag(

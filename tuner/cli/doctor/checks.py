@@ -17,7 +17,7 @@ from tuner.core.function.concurrency import plan_concurrency
 from tuner.core.money.pricing import known_regions
 
 LEAST_FREE_CODE_BYTES = 1024**3
-"""A copy's package counts; the largest is 250 MB, and a round makes a few."""
+"""A clone's package counts; the largest is 250 MB, and a round makes a few."""
 _SETTLED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 
 
@@ -129,7 +129,7 @@ def check_concurrency(settings: Mapping[str, Any]) -> Check:
     return Check(
         "Concurrency",
         "failed",
-        f"None of the account's {total:,} concurrent executions is free, so AWS throttles every copy.",
+        f"None of the account's {total:,} concurrent executions is free, so AWS throttles every clone.",
         "Lower a function's reserved concurrency, or ask AWS for more.",
     )
 
@@ -138,7 +138,7 @@ def check_code_storage(settings: Mapping[str, Any]) -> Check:
     """Whether there is room for the packages of temporary functions."""
     free = settings["AccountLimit"]["TotalCodeSize"] - settings["AccountUsage"]["TotalCodeSize"]
     if free >= LEAST_FREE_CODE_BYTES:
-        return Check("Code storage", "ok", f"{free / 1024**3:,.0f} GB are free for the code of copies.")
+        return Check("Code storage", "ok", f"{free / 1024**3:,.0f} GB are free for the code of clones.")
     return Check(
         "Code storage",
         "failed",

@@ -76,7 +76,7 @@ def _log_records(runs: Mapping[str, RunSeen], expected: Mapping[str, Any]) -> Ch
     found = {one for run in runs.values() for one in run.record_fields}
     wanted = {one for run in runs for one in expected[run]["record_fields"]}
     if not found:
-        return Check(name, "failed", "No REPORT record of the probe's copies was in their log within 30 s.", _REPORT_IT)
+        return Check(name, "failed", "No REPORT record of the probe's clones was in their log within 30 s.", _REPORT_IT)
     if lacking := sorted(wanted - found):
         return Check(name, "failed", f"REPORT records lack {', '.join(lacking)}.", _REPORT_IT)
     more = sorted(found - wanted - _ON_A_BUSY_MACHINE)

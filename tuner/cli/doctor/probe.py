@@ -200,7 +200,7 @@ def _wait(functions: Any, waiter: str, name: str) -> None:
 
 
 def _look(account: Account, runs: Runs, name: str, run_id: str, probed: Probed, interrupts: Interrupts) -> None:
-    """Read what an execution did from its history, its report and the log of its copies."""
+    """Read what an execution did from its history, its report and the log of its clones."""
     status, report = runs.status(run_id), runs.report(run_id)
     states, seconds, transitions = _course(runs.history(run_id))
     invocations = [row.invocation for row in report.observations] if report else []
@@ -244,7 +244,7 @@ def _course(events: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], dict[
 def _record_fields(
     account: Account, request_ids: set[str], started_at: str | None, interrupts: Interrupts
 ) -> tuple[str, ...]:
-    """The fields of the copies' REPORT records; CloudWatch Logs may take some seconds to have them."""
+    """The fields of the clones' REPORT records; CloudWatch Logs may take some seconds to have them."""
     group = f"/{account.stack}/clones"
     start_ms = int(datetime.fromisoformat(started_at).timestamp() * 1000) if started_at else 0
     fields: set[str] = set()
@@ -292,12 +292,12 @@ def _removed(account: Account, runs: Runs, run_ids: list[str], probed: Probed) -
         except TunerError as error:
             problems.append(error.message)
         gone = (
-            f"Looked up: no function {name}, no copy of it, no object of its runs. Their executions stay in the "
+            f"Looked up: no function {name}, no clone of it, no object of its runs. Their executions stay in the "
             f"history of {account.stack}-tune for 90 days, their log lines for 3."
         )
         way_out = (
             f"Run the doctor again, or: aws lambda delete-function --function-name {name}. "
-            "The sweeper removes copies within the hour."
+            "The sweeper removes clones within the hour."
         )
         failed = Check("Removal", "failed", " ".join(problems), way_out)
         probed.checks.append(failed if problems else Check("Removal", "ok", gone))

@@ -31,7 +31,7 @@ def advise(failure: Invocation, *, local: bool, at_import: bool = False) -> str:
         case "out_of_memory":
             return "Give it more memory, or pass a payload that takes less."
         case "timeout":
-            return "Give it a longer time-out or more memory, or pass a payload that takes less time."
+            return "Give it a longer timeout or more memory, or pass a payload that takes less time."
     error_type, message = failure.error_type or "", failure.error_message or ""
     text = f"{error_type} {message}"
     if _MODULE.search(text):

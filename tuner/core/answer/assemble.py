@@ -28,7 +28,7 @@ from tuner.core.answer.report import (
     Unmeasurable,
 )
 from tuner.core.errors import ErrorFacts
-from tuner.core.function.snap_start import copies_of, restores_of, snapshot_fees_usd
+from tuner.core.function.snap_start import clones_of, restores_of, snapshot_fees_usd
 from tuner.core.function.traffic import Traffic, unlike_production
 from tuner.core.measurement.anchor import anchor_factor, anchored
 from tuner.core.measurement.disturbance import disturbance_sentence
@@ -250,7 +250,7 @@ def _snap_start(
     if problem.snapshot_prices is None:
         return None
     return SnapStartUse(
-        len(copies_of(observations)) + len(uninvoked),
+        len(clones_of(observations)) + len(uninvoked),
         len(restores_of(observations)),
         snapshot_fees_usd(problem, observations, uninvoked),
     )

@@ -14,14 +14,14 @@ _ROUND_OVERHEAD_S = 8.0
 """What a round takes besides the invocations: making clones, asking the search."""
 
 _SNAPSHOT_OVERHEAD_S = 150.0
-"""What copies with SnapStart add to a round: AWS speaks of minutes for a version ("Lambda SnapStart", seen 2026-11)."""
+"""What clones with SnapStart add to a round: AWS speaks of minutes for a version ("Lambda SnapStart", seen 2026-11)."""
 
 
 def worst_case(problem: SearchProblem, observations: Sequence[Observation], *, cold_starts: int = 0) -> WorstCase:
     """The most that the run would take.
 
     The one measured duration is taken to be all CPU at smaller sizes and not
-    to shrink at larger ones, and never to pass the function's time-out. Copies
+    to shrink at larger ones, and never to pass the function's timeout. Clones
     with SnapStart cost their fees and minutes beside that.
     """
     # The one invocation was at today's size, or at one that a fixed design names.

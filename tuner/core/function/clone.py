@@ -1,8 +1,8 @@
-"""What of the function a temporary copy gets, field by field.
+"""What of the function a clone gets, field by field.
 
 ``TREATMENTS`` says for every field that ``GetFunctionConfiguration`` may
 answer what becomes of it, ``CODE_TREATMENTS`` for every field of
-``GetFunction``'s ``Code``, and ``NOT_SET`` why a copy does not get what else
+``GetFunction``'s ``Code``, and ``NOT_SET`` why a clone does not get what else
 ``CreateFunction`` takes, down to its nested fields. Tests compare them with
 botocore's model of the three calls: a field that AWS adds and nobody here has
 thought about fails them, so that no setting is ever left behind in silence.
@@ -23,8 +23,8 @@ from tuner.core.model import Candidate
 class Treatment:
     """What becomes of one field, and why.
 
-    ``copied``: the copy has the function's value. ``ours``: the copy has a
-    value that the run decides. ``left_out``: the copy has none, and its
+    ``copied``: the clone has the function's value. ``ours``: the clone has a
+    value that the run decides. ``left_out``: the clone has none, and its
     measured duration does not depend on it. ``refused``: a function that has
     it cannot be tuned. ``answer``: it describes the function and cannot be set.
     """
@@ -39,7 +39,7 @@ _ANSWER = Treatment("answer")
 TREATMENTS: Mapping[str, Treatment] = {
     "Architectures": Treatment("ours", "the candidate's; by default the function's own"),
     "CodeSha256": Treatment("copied", "the package is copied by this hash, an image by its digest"),
-    "Environment": Treatment("copied", "from function to copy, never through the bucket"),
+    "Environment": Treatment("copied", "from function to clone, never through the bucket"),
     "EphemeralStorage": _COPIED,
     "FileSystemConfigs": _COPIED,
     "Handler": _COPIED,
@@ -53,7 +53,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "Timeout": _COPIED,
     "TracingConfig": _COPIED,
     "VpcConfig": Treatment("copied", "subnets, security groups, IPv6; the VPC follows from the subnets"),
-    "Description": Treatment("ours", "says whose copy it is, and that it may be deleted"),
+    "Description": Treatment("ours", "says whose clone it is, and that it may be deleted"),
     "FunctionName": Treatment("ours", "lambda-tuner-clone-<run>-<memory>-<architecture>"),
     "LoggingConfig": Treatment(
         "ours",
@@ -61,14 +61,14 @@ TREATMENTS: Mapping[str, Treatment] = {
         "since at WARN there is no REPORT record",
     ),
     "MemorySize": Treatment("ours", "this is what is measured"),
-    "DeadLetterConfig": Treatment("left_out", "for asynchronous events; a copy is invoked synchronously"),
+    "DeadLetterConfig": Treatment("left_out", "for asynchronous events; a clone is invoked synchronously"),
     "RuntimeVersionConfig": Treatment(
-        "left_out", "a copy runs on the newest version of its runtime; a function pinned to another is refused"
+        "left_out", "a clone runs on the newest version of its runtime; a function pinned to another is refused"
     ),
-    "SigningJobArn": Treatment("left_out", "the copy's code is the same, checked by its hash instead of its signature"),
+    "SigningJobArn": Treatment("left_out", "the clone's code is the same, checked by its hash, not its signature"),
     "SigningProfileVersionArn": Treatment("left_out", "as SigningJobArn"),
     "SnapStart": Treatment(
-        "ours", "none, as it takes minutes and a fee a copy; the function's own where the request asks (snapStart)"
+        "ours", "none, as it takes minutes and a fee a clone; the function's own where the request asks (snapStart)"
     ),
     "AcceleratorConfig": Treatment("refused", "GPU functions"),
     "CapacityProviderConfig": Treatment("refused", "Managed Instances"),
@@ -88,39 +88,39 @@ TREATMENTS: Mapping[str, Treatment] = {
     "StateReasonCode": _ANSWER,
     "Version": _ANSWER,
 }
-"""Every field of ``GetFunctionConfiguration``'s answer and what becomes of it in a copy."""
+"""Every field of ``GetFunctionConfiguration``'s answer and what becomes of it in a clone."""
 
 CHECKED_WITH = "1.44.5"
 """The botocore whose model of Lambda the tables here name every field of."""
 
 CODE_TREATMENTS: Mapping[str, Treatment] = {
-    "ImageUri": Treatment("left_out", "may name a tag, which may be moved: the copy gets ResolvedImageUri"),
-    "Location": Treatment("copied", "the package that is fetched there lies in the artifact bucket for the copies"),
+    "ImageUri": Treatment("left_out", "may name a tag, which may be moved: the clone gets ResolvedImageUri"),
+    "Location": Treatment("copied", "the package that is fetched there lies in the artifact bucket for the clones"),
     "ResolvedImageUri": Treatment("copied", "by digest"),
     "ResolvedS3Object": Treatment(
         "copied",
         "code that Lambda only points to (S3ObjectStorageMode REFERENCE) is copied from there as from Location; "
         "refused if it may not be read",
     ),
-    "SourceKMSKeyArn": Treatment("left_out", "a copy's package is encrypted by a key of AWS, as Lambda's default is"),
+    "SourceKMSKeyArn": Treatment("left_out", "a clone's package is encrypted by a key of AWS, as Lambda's default is"),
     "Error": Treatment("answer", "says why there is no Location"),
     "RepositoryType": _ANSWER,
 }
-"""Every field of ``GetFunction``'s ``Code`` and what becomes of it in a copy."""
+"""Every field of ``GetFunction``'s ``Code`` and what becomes of it in a clone."""
 
 NOT_SET: Mapping[str, str] = {
-    "Code.S3ObjectStorageMode": "COPY, the default: REFERENCE needs a bucket policy for each copy's name",
-    "Code.S3ObjectVersion": "the artifact bucket has no versions; the copy's code is checked by its hash",
+    "Code.S3ObjectStorageMode": "COPY, the default: REFERENCE needs a bucket policy for each clone's name",
+    "Code.S3ObjectVersion": "the artifact bucket has no versions; the clone's code is checked by its hash",
     "Code.SourceKMSKeyArn": CODE_TREATMENTS["SourceKMSKeyArn"].why,
     "Code.ZipFile": "as S3Bucket and S3Key: packages are too large for a request",
     "CodeSigningConfigArn": "as SigningJobArn",
     "PublishTo": "for Managed Instances",
 }
-"""What ``CreateFunction`` takes beyond that, and why a copy does not get it."""
+"""What ``CreateFunction`` takes beyond that, and why a clone does not get it."""
 
 
 def check_service_model(botocore: str) -> None:
-    """Refuse to copy with a service model that may not know a field of the tables: the copy would lack it in silence.
+    """Refuse to clone with a service model that may not know a field of the tables: the clone would lack it in silence.
 
     Raises:
         ServiceError: It is older than the one that the tables were checked with.
@@ -130,8 +130,8 @@ def check_service_model(botocore: str) -> None:
     """
     if _numbers(botocore) < _numbers(CHECKED_WITH):
         raise ServiceError(
-            f"Lambda Tuner calls AWS with botocore {botocore}, and what a copy gets was checked with {CHECKED_WITH}: "
-            "a setting that only the newer one knows would be left out of the copies without a word.",
+            f"Lambda Tuner calls AWS with botocore {botocore}, and what a clone gets was checked with {CHECKED_WITH}: "
+            "a setting that only the newer one knows would be left out of the clones without a word.",
             hint="Deploy again with `sam build && sam deploy`, which brings the right one along, and take away a layer "
             "that brings another.",
         )
@@ -151,10 +151,10 @@ def clone_request(
     log_group: str,
     snap_start: bool = False,
 ) -> dict[str, Any]:
-    """Write the ``CreateFunction`` request of a temporary copy.
+    """Write the ``CreateFunction`` request of a clone.
 
     Args:
-        name: The copy's name.
+        name: The clone's name.
         candidate: Memory size and architecture it gets.
         configuration: ``GetFunctionConfiguration``'s answer for the version that is measured.
         code: ``S3Bucket`` and ``S3Key``, or ``ImageUri`` by digest.
@@ -164,7 +164,7 @@ def clone_request(
     """
     request: dict[str, Any] = {
         "FunctionName": name,
-        "Description": f"Temporary copy of {configuration['FunctionName']} by Lambda Tuner; safe to delete.",
+        "Description": f"Clone of {configuration['FunctionName']} by Lambda Tuner; safe to delete.",
         "Role": configuration["Role"],
         "Code": dict(code),
         "PackageType": configuration.get("PackageType") or "Zip",
@@ -224,12 +224,12 @@ _WAYS_OUT = (
     ),
     (
         r"source image|image .*(does not exist|not found)|ImageUri",
-        "The function keeps its image, a copy cannot get it: push the image again, deploy the function with it, "
+        "The function keeps its image, a clone cannot get it: push the image again, deploy the function with it, "
         "and start again.",
     ),
     (
         r"layer version .*(does not exist|not found)",
-        "The function keeps the layer version, a copy cannot get it: deploy it with layer versions that exist.",
+        "The function keeps the layer version, a clone cannot get it: deploy it with layer versions that exist.",
     ),
     (
         r"runtime parameter of .* no longer supported|runtime .*(deprecated|not supported)",
@@ -256,13 +256,13 @@ _WAYS_OUT = (
     ),
     (
         r"(ec2|elasticfilesystem|s3files|mount target|subnet|security group|access point)",
-        "A subnet, a security group or a file system of the function is gone or may not be used; a copy needs it too.",
+        "A subnet, a security group or a file system of the function is gone or may not be used; a clone needs it too.",
     ),
 )
 
 
 def way_out(refusal: str) -> str:
-    """What to do where AWS refuses to create a copy, by what its sentence names.
+    """What to do where AWS refuses to create a clone, by what its sentence names.
 
     Example:
         >>> way_out("The runtime parameter of ruby2.7 is no longer supported for creating functions.")[:44]
@@ -271,4 +271,4 @@ def way_out(refusal: str) -> str:
     for pattern, hint in _WAYS_OUT:
         if re.search(pattern, refusal, re.IGNORECASE):
             return hint
-    return "docs/limits.md lists what a copy cannot do."
+    return "docs/limits.md lists what a clone cannot do."

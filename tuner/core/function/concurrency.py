@@ -32,15 +32,15 @@ class Concurrency:
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """What a run's temporary copies reserve of the account's concurrency, all that may be there at once."""
+    """What a run's clones reserve of the account's concurrency, all that may be there at once."""
 
-    per_copy: int
-    copies: int
+    per_clone: int
+    clones: int
 
     @property
     def total(self) -> int:
         """What other functions have less until the run's end."""
-        return self.per_copy * self.copies
+        return self.per_clone * self.clones
 
     def check(self, unreserved: int | None) -> str:
         """Find that AWS allows it, and say what it means for others.
@@ -51,24 +51,24 @@ class Reserve:
         Raises:
             InvalidRequest: It would leave others less than AWS keeps for them; says what would fit.
         """
-        copies = f"{self.copies} temporary {'copy' if self.copies == 1 else 'copies'}"
+        clones = f"{self.clones} {'clone' if self.clones == 1 else 'clones'}"
         if unreserved is None:
             return (
-                f"Each of up to {copies} reserves {self.per_copy} of the account's concurrency until the run ends; how "
-                f"much is free could not be read, and AWS refuses a copy's reserve where less than {LEAST_UNRESERVED} "
-                "would be left for others."
+                f"Each of up to {clones} reserves {self.per_clone} of the account's concurrency until the run ends; "
+                f"how much is free could not be read, and AWS refuses a clone's reserve where less than "
+                f"{LEAST_UNRESERVED} would be left for others."
             )
         if unreserved - self.total < LEAST_UNRESERVED:
             raise InvalidRequest(
                 [
-                    f"reservedConcurrency is {self.per_copy}: up to {copies} would reserve {self.total} of the "
+                    f"reservedConcurrency is {self.per_clone}: up to {clones} would reserve {self.total} of the "
                     f"account's concurrency, of which {unreserved} are not reserved by any function, and AWS keeps "
                     f"{LEAST_UNRESERVED} of them free"
                 ],
-                hint=self._way_out((unreserved - LEAST_UNRESERVED) // self.copies),
+                hint=self._way_out((unreserved - LEAST_UNRESERVED) // self.clones),
             )
         return (
-            f"Each of up to {copies} reserves {self.per_copy} of the account's concurrency until the run ends: of "
+            f"Each of up to {clones} reserves {self.per_clone} of the account's concurrency until the run ends: of "
             f"{unreserved} that no function has reserved, others have {self.total} less meanwhile."
         )
 
@@ -80,7 +80,7 @@ class Reserve:
 
 
 def plan_concurrency(
-    *, parallel: bool | None, reserved: int | None, unreserved: int | None, per_copy: int | None = None
+    *, parallel: bool | None, reserved: int | None, unreserved: int | None, per_clone: int | None = None
 ) -> Concurrency:
     """Divide a tenth of what production could need among a round's batches.
 
@@ -90,7 +90,7 @@ def plan_concurrency(
             what it could need at most, and a sign of how much its surroundings bear.
         unreserved: The account's concurrency that no function has reserved, which
             all others share; ``None`` where it is not known.
-        per_copy: What each temporary copy reserves; ``None``: nothing. More at once would be throttled.
+        per_clone: What each clone reserves; ``None``: nothing. More at once would be throttled.
 
     Example:
         >>> plan_concurrency(parallel=True, reserved=None, unreserved=1000)
@@ -101,5 +101,5 @@ def plan_concurrency(
     bounds = [bound for bound in (reserved, unreserved) if bound is not None]
     free = max(1, int(min(bounds) * _SHARE)) if bounds else BATCHES_AT_ONCE
     batches = min(BATCHES_AT_ONCE, free)
-    at_once = min(_ENVIRONMENTS_AT_ONCE[parallel], per_copy or MOST_ENVIRONMENTS_AT_ONCE)
+    at_once = min(_ENVIRONMENTS_AT_ONCE[parallel], per_clone or MOST_ENVIRONMENTS_AT_ONCE)
     return Concurrency(batches, max(1, min(at_once, free // batches)))

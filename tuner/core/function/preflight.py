@@ -1,6 +1,6 @@
-"""Whether the function can be measured on copies of it, found out before anything is spent.
+"""Whether the function can be measured on clones of it, found out before anything is spent.
 
-What a copy cannot do is refused with the reason and the way out. What a copy
+What a clone cannot do is refused with the reason and the way out. What a clone
 does differently, or really does, is a warning.
 """
 
@@ -36,7 +36,7 @@ class Inspection:
 
 
 def check_tunable(configuration: Mapping[str, Any], target: TargetFunction, inspection: Inspection) -> tuple[str, ...]:
-    """Refuse a function that cannot be measured on copies.
+    """Refuse a function that cannot be measured on clones.
 
     Returns:
         Warnings: what the measurement will not show, or will really do, one sentence each.
@@ -83,8 +83,8 @@ def _of_another_kind(configuration: Mapping[str, Any], target: TargetFunction) -
         )
     if target.timeout_s > MAX_TIMEOUT_S:
         yield (
-            f"its time-out is {target.timeout_s} s; the longest that can be measured is {MAX_TIMEOUT_S} s",
-            "Lower the time-out of the function, or of a copy of it, and tune that.",
+            f"its timeout is {target.timeout_s} s; the longest that can be measured is {MAX_TIMEOUT_S} s",
+            "Lower the timeout of the function, or of a copy of it, and tune that.",
         )
 
 
@@ -105,11 +105,11 @@ def _not_now(configuration: Mapping[str, Any], target: TargetFunction) -> Iterat
 def _not_copied(configuration: Mapping[str, Any], inspection: Inspection) -> Iterator[tuple[str, str]]:
     if (configuration.get("Environment") or {}).get("Error"):
         yield (
-            "its environment variables cannot be decrypted, and a copy without them would be another function",
+            "its environment variables cannot be decrypted, and a clone without them would be another function",
             "Allow the plan and create-clones roles to use its KMS key.",
         )
     if (configuration.get("ImageConfigResponse") or {}).get("Error"):
-        yield "its image settings cannot be read, and a copy without them would be another function", ""
+        yield "its image settings cannot be read, and a clone without them would be another function", ""
     runtime = configuration.get("Runtime")
     blocked = create_blocked(runtime)
     if blocked:
@@ -121,13 +121,13 @@ def _not_copied(configuration: Mapping[str, Any], inspection: Inspection) -> Ite
     if isinstance(management, Mapping) and management.get("UpdateRuntimeOn") == "Manual":
         yield (
             f"its runtime is pinned to one version ({management.get('RuntimeVersionArn')}), "
-            "and a copy would run on the newest",
+            "and a clone would run on the newest",
             "Set its runtime update mode to Auto or to Function update, or tune a function with the same code that is "
             "not pinned.",
         )
     if inspection.missing_layers:
         yield (
-            f"a layer version of it is gone, which the function keeps and a copy cannot get: "
+            f"a layer version of it is gone, which the function keeps and a clone cannot get: "
             f"{', '.join(inspection.missing_layers)}",
             "Deploy the function with layer versions that exist.",
         )
@@ -139,29 +139,29 @@ def _not_by_another_name(
     policies = inspection.policies
     if policies is None:
         return
-    copy_arn = f"{target.function_arn.rpartition(':')[0]}:{CLONE_PREFIX}"
-    bound = bound_to_caller(policies, function_arn=target.function_arn, copy_arn=copy_arn)
+    clone_arn = f"{target.function_arn.rpartition(':')[0]}:{CLONE_PREFIX}"
+    bound = bound_to_caller(policies, function_arn=target.function_arn, clone_arn=clone_arn)
     if bound:
         yield (
             f"its role's policy {', '.join(bound)} has a condition on the calling function (lambda:SourceFunctionArn "
-            "or aws:userid), and a copy with another name has other rights",
-            f"Let the condition hold for {copy_arn}* too, or give a copy of the function a role without it and tune "
+            "or aws:userid), and a clone with another name has other rights",
+            f"Let the condition hold for {clone_arn}* too, or give a copy of the function a role without it and tune "
             "that.",
         )
     own = _own_arns_in_environment(configuration, target)
     if own and allows(policies, _INVOKE, target.function_arn):
         yield (
             f"it seems to invoke itself: the variable {', '.join(own)} holds its ARN and its role may invoke it. A "
-            "copy would invoke the live function",
-            "Take the name from the context or from AWS_LAMBDA_FUNCTION_NAME instead, which a copy has too, and allow "
-            f"the role to invoke {copy_arn}*; or tune a copy of the function whose variable names that copy.",
+            "clone would invoke the live function",
+            "Take the name from the context or from AWS_LAMBDA_FUNCTION_NAME instead, which a clone has too, and allow "
+            f"the role to invoke {clone_arn}*; or tune a copy of the function whose variable names that copy.",
         )
 
 
 def _real_effects(configuration: Mapping[str, Any]) -> Iterator[str]:
     vpc = configuration.get("VpcConfig") or {}
     if vpc.get("VpcId") or vpc.get("SubnetIds"):
-        yield "The function runs in a VPC: its temporary copies use the same subnets and security groups."
+        yield "The function runs in a VPC: its clones use the same subnets and security groups."
     if configuration.get("FileSystemConfigs"):
         yield "The function mounts a file system: what the payload writes there is really written."
 
@@ -170,14 +170,14 @@ def _unlike_the_function(inspection: Inspection) -> Iterator[str]:
     provisioned = inspection.sections.get(PROVISIONED_CONCURRENCY)
     if isinstance(provisioned, list) and provisioned:
         yield (
-            "The function has provisioned concurrency and its temporary copies have none: durations hold, cold starts "
+            "The function has provisioned concurrency and its clones have none: durations hold, cold starts "
             "shown here are those of invocations beyond it. Its fee grows with the memory size and is not part of the "
             "cost shown."
         )
     management = inspection.sections.get(RUNTIME_MANAGEMENT)
     if isinstance(management, Mapping) and management.get("UpdateRuntimeOn") == "FunctionUpdate":
         yield (
-            "The function's runtime is updated only when it is deployed; its temporary copies run on the newest "
+            "The function's runtime is updated only when it is deployed; its clones run on the newest "
             "version of the runtime."
         )
 
@@ -198,10 +198,10 @@ def _uncertain(configuration: Mapping[str, Any], target: TargetFunction, inspect
             "name alone is not known. If so, the first invocation fails with a refusal, and nothing else happens."
         )
     elif names_itself(policies, _INVOKE, target.function_arn):
-        yield "The function's role may invoke the function itself: a copy that does so invokes the live function."
+        yield "The function's role may invoke the function itself: a clone that does so invokes the live function."
     if own and (policies is None or not allows(policies, _INVOKE, target.function_arn)):
         yield (
-            f"The function's variable {', '.join(own)} holds its own ARN: where a copy uses it, it means the live "
+            f"The function's variable {', '.join(own)} holds its own ARN: where a clone uses it, it means the live "
             "function."
         )
     if policies is not None and not allows(policies, "logs:PutLogEvents", _log_stream(target, inspection)):

@@ -48,9 +48,9 @@ def with_processors(
         raise InvalidRequest(
             [
                 f"{' and '.join(arns)} may take {PROCESSOR_TIMEOUT_S} s for each invocation, and the function itself "
-                f"{timeout_s} s, its time-out: together that must not pass {MAX_TIMEOUT_S} s"
+                f"{timeout_s} s, its timeout: together that must not pass {MAX_TIMEOUT_S} s"
             ],
-            hint="Lower the time-out of the function, or of a copy of it, and tune that.",
+            hint="Lower the timeout of the function, or of a copy of it, and tune that.",
         )
     return replace(
         request, pre_processor_arn=arns.get("preProcessorARN"), post_processor_arn=arns.get("postProcessorARN")

@@ -1,8 +1,8 @@
-"""What the policies of a function's role mean for a copy of it that has the same role and another name.
+"""What the policies of a function's role mean for a clone of it that has the same role and another name.
 
 Not an evaluation of IAM: boundaries, service control policies, and policies
 of the resources that are called are not seen. It finds the two things that
-differ between a function and its copy although both have the same role: a
+differ between a function and its clone although both have the same role: a
 condition on who calls, and a resource that is the function itself.
 """
 
@@ -22,8 +22,8 @@ class RolePolicy:
     document: Mapping[str, Any]
 
 
-def bound_to_caller(policies: Sequence[RolePolicy], *, function_arn: str, copy_arn: str) -> tuple[str, ...]:
-    """Name the policies that hold for the function and not for its copy, or the other way round.
+def bound_to_caller(policies: Sequence[RolePolicy], *, function_arn: str, clone_arn: str) -> tuple[str, ...]:
+    """Name the policies that hold for the function and not for its clone, or the other way round.
 
     ``lambda:SourceFunctionArn`` is the ARN of the function whose code calls;
     ``aws:userid`` ends with the session's name, which is the function's. Both ARNs are without version or alias.
@@ -32,7 +32,7 @@ def bound_to_caller(policies: Sequence[RolePolicy], *, function_arn: str, copy_a
         policy.name
         for policy in policies
         if any(
-            _matches_caller(key, value, function_arn) != _matches_caller(key, value, copy_arn)
+            _matches_caller(key, value, function_arn) != _matches_caller(key, value, clone_arn)
             for statement in _statements(policy)
             for key, value in _conditions(statement)
         )

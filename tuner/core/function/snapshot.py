@@ -84,7 +84,7 @@ class ForeignChange:
 
 _SCALARS = {
     "memory size (MB)": "MemorySize",
-    "time-out (s)": "Timeout",
+    "timeout (s)": "Timeout",
     "code SHA-256": "CodeSha256",
     "last modified": "LastModified",
 }

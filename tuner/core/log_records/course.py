@@ -30,7 +30,7 @@ class _Request:
     pending: deque[_Found] = field(default_factory=deque)
     """Records since the last START; the last one counts if ``bounded``."""
     timeouts_ms: set[float] = field(default_factory=set)
-    """Time-outs that the platform's old line told of it."""
+    """Timeouts that the platform's old line told of it."""
     killed: bool = False
 
 
@@ -147,10 +147,10 @@ def _settle(request: _Request) -> None:
 def _with_old_ending(found: _Found) -> Record:
     """Fill in the status of a record that was written before records had one.
 
-    Time-outs: China's and GovCloud's Regions may still write the old style.
+    Timeouts: China's and GovCloud's Regions may still write the old style.
     ``signal: killed`` is the kernel's answer to a process that passes its
     memory limit. A line of the function's own that says the same is not
-    believed where the record's duration is not about the time-out.
+    believed where the record's duration is not about the timeout.
     """
     record, request = found.record, found.request
     if request is None or not isinstance(record, ReportRecord) or record.status is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_MS = 6_000_000
-"""Longest time-out there is, 5,400 s on Managed Instances, and a tenth more."""
+"""Longest timeout there is, 5,400 s on Managed Instances, and a tenth more."""
 MAX_MEMORY_MB = 65_536
 """Twice the largest memory size there is, 32,768 MB on Managed Instances."""
 
@@ -20,7 +20,7 @@ class ReportRecord:
 
     ``status`` is the platform's word: ``success``, ``failure`` (the handler
     raised; JSON only), ``error`` or ``timeout``. A text record of success has
-    none. Old records have none for time-outs and exhausted memory either;
+    none. Old records have none for timeouts and exhausted memory either;
     there it is taken from the platform's own line about that request.
     ``cpu_ms`` and ``thread_count`` are told by the embedded AWS alone, where it
     was asked to, and ``core_wait_ms`` where its machine was busy.
@@ -58,7 +58,7 @@ class ReportRecord:
 
     @property
     def timed_out(self) -> bool:
-        """Whether the invocation was ended by the function's time-out."""
+        """Whether the invocation was ended by the function's timeout."""
         return self.status == "timeout"
 
     @property
@@ -116,7 +116,7 @@ def report_record(
 
     How billed and duration relate is not among what is checked: billed was
     rounded to 100 ms once, may contain init or restore, and is less than the
-    duration at time-outs of the old style.
+    duration at timeouts of the old style.
 
     Raises:
         RefusedRecord: A number that no function can have, or two that exclude each other.

@@ -1,8 +1,8 @@
 """Cold starts on request: how many new environments are still to be seen, and what was seen of them.
 
-A new environment is had in the fewest calls from a fresh copy: two (create,
+A new environment is had in the fewest calls from a fresh clone: two (create,
 delete) and the wait, whether one invocation goes to it or several at once,
-which start an environment each. Changing a copy's configuration costs as many
+which start an environment each. Changing a clone's configuration costs as many
 for each environment, and needs the permission to change functions.
 See docs/decisions/0019-cold-starts-from-fresh-copies.md.
 """
@@ -27,9 +27,9 @@ def cold_start_batches(
     round_number: int,
     parallel: int,
 ) -> tuple[Batch, ...]:
-    """Ask for the next copies at the given sizes, until as many environments as asked have been started at each.
+    """Ask for the next clones at the given sizes, until as many environments as asked have been started at each.
 
-    First invocations that the search saw count too. *parallel* is how many go to one copy at once.
+    First invocations that the search saw count too. *parallel* is how many go to one clone at once.
     """
     batches: list[Batch] = []
     made = sum(observation.purpose == "cold_start" for observation in observations)
@@ -37,17 +37,17 @@ def cold_start_batches(
         missing = asked - _started(candidate, observations)
         while missing > 0 and len(batches) < COPIES_A_ROUND:
             count = min(parallel, missing)
-            copy = made + len(batches) + 1
+            number = made + len(batches) + 1
             batches.append(
                 Batch(
                     round_number,
-                    FIRST_TRIAL + copy,
+                    FIRST_TRIAL + number,
                     candidate,
                     count,
                     count,
                     f"Cold starts at {candidate}, as the request asks for.",
                     purpose="cold_start",
-                    copy=copy,
+                    clone_number=number,
                 )
             )
             missing -= count

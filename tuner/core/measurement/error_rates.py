@@ -18,7 +18,7 @@ _MESSAGE_CHARACTERS = 160
 
 @dataclass(frozen=True, slots=True)
 class ErrorRate:
-    """How many of a size's invocations failed; time-outs, memory and lost records are not counted."""
+    """How many of a size's invocations failed; timeouts, memory and lost records are not counted."""
 
     failed: int = 0
     invocations: int = 0

@@ -229,19 +229,19 @@ def candidate_cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: 
     )
 
 
-def copy_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
-    """Price one temporary copy itself: SnapStart's cache, where a run's copies have it; else nothing."""
+def clone_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
+    """Price one clone itself: SnapStart's cache, where a run's clones have it; else nothing."""
     prices = problem.snapshot_prices
-    return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.copy_usd_per_gb
+    return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.clone_usd_per_gb
 
 
 def worst_usd(problem: SearchProblem, candidate: Candidate) -> float:
-    """Price an invocation at its worst, in US dollars: in a new environment, and into the time-out."""
+    """Price an invocation at its worst, in US dollars: in a new environment, and into the timeout."""
     return candidate_cost_usd(problem, candidate, problem.worst_ms) + restore_cost_usd(problem, candidate)
 
 
 def restore_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
-    """Price one restore of a copy with SnapStart, beside its invocation; nothing where copies have none."""
+    """Price one restore of a clone with SnapStart, beside its invocation; nothing where clones have none."""
     prices = problem.snapshot_prices
     return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.restore_usd_per_gb
 

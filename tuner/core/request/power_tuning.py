@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from tuner.core.errors import InvalidRequest
 from tuner.core.model import Invocation, SearchProblem, TuningBudget
-from tuner.core.money.pricing import candidate_cost_usd, copy_cost_usd, restore_cost_usd
+from tuner.core.money.pricing import candidate_cost_usd, clone_cost_usd, restore_cost_usd
 from tuner.core.request.fields import Asked, fields_of
 from tuner.core.request.reading import Problems, read_fields, shown_json
 from tuner.core.request.tuning_request import MemoryRange, PowerTuning, TuningRequest, WeightedPayload
@@ -172,14 +172,14 @@ def design_budget(problem: SearchProblem) -> TuningBudget:
     """Bound a run by its fixed design: what that takes at its worst is enough; unchanged if there is none.
 
     A bound that the user gave, or a request's own, stays if it is lower.
-    The worst is every invocation running into the time-out after a full init,
+    The worst is every invocation running into the timeout after a full init,
     one after the other.
     """
     design, budget = problem.design, problem.budget
     if design is None:
         return budget
     worst_usd = sum(
-        copy_cost_usd(problem, each)
+        clone_cost_usd(problem, each)
         + design.invocation_count
         * (candidate_cost_usd(problem, each, problem.worst_ms) + restore_cost_usd(problem, each))
         for each in design.candidates
@@ -229,7 +229,7 @@ def uninvoked(payloads: Sequence[WeightedPayload], num: int, *, field: str = "pa
 def accept_allowed(invocations: Sequence[Invocation], allowed_exceptions: Sequence[str]) -> list[Invocation]:
     """Count an error that the request allows as the answer that it is, if it was measured; its traceback and log go.
 
-    Time-outs and running out of memory are never allowed: they are facts about the size.
+    Timeouts and running out of memory are never allowed: they are facts about the size.
     """
     return [
         replace(invocation, outcome="ok", error_frames=(), log_tail=())

@@ -184,10 +184,10 @@ class TuningRequest:
     reserved_concurrency: Annotated[
         int | None,
         Asked(
-            "Reserve this much concurrency for each temporary copy; the account's other functions go without it.",
+            "Reserve this much concurrency for each clone; the account's other functions go without it.",
             at_least=1,
             at_most=MOST_ENVIRONMENTS_AT_ONCE,
-            because=", as no more of a copy are invoked at once",
+            because=", as no more of a clone are invoked at once",
         ),
         Flag("--reserved-concurrency", "Execution", "1-5", commands=IN_AN_ACCOUNT),
     ] = None
@@ -214,7 +214,7 @@ class TuningRequest:
     snap_start: Annotated[
         bool,
         Asked(
-            "Use SnapStart on the copies too, if the function has it. It costs fees, and minutes each round.",
+            "Use SnapStart on the clones too, if the function has it. It costs fees, and minutes each round.",
             shown_at_default=False,
         ),
         Flag("--snap-start", "Execution", commands=IN_AN_ACCOUNT),

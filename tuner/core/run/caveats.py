@@ -21,8 +21,8 @@ def reserve_warnings(request: TuningRequest, problem: SearchProblem, unreserved:
     """
     if request.reserved_concurrency is not None:
         sizes = problem.candidates if problem.design is None else problem.design.candidates
-        copies = min(len(sizes), problem.budget.max_invocations) + 2 * request.cold_starts
-        yield Reserve(request.reserved_concurrency, copies).check(unreserved)
+        clones = min(len(sizes), problem.budget.max_invocations) + 2 * request.cold_starts
+        yield Reserve(request.reserved_concurrency, clones).check(unreserved)
 
 
 def machine_warnings(request: TuningRequest, target: TargetFunction, machine: Machine | None) -> Iterator[str]:

@@ -25,7 +25,7 @@ CLONE_PREFIX = "lambda-tuner-clone-"
 RUN_TAG = "lambda-tuner:run"
 EXPIRES_TAG = "lambda-tuner:expires"
 CPU_TIME_TAG = "lambda-tuner:cpu-time"
-"""On copies in the embedded AWS whose REPORT records are to say how much CPU time an invocation took."""
+"""On clones in the embedded AWS whose REPORT records are to say how much CPU time an invocation took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class Plan:
     steps: tuple[Step, ...] = ()
 
     def with_clones(self, wanted: Sequence[tuple[Candidate, int]]) -> Plan:
-        """Append a step for each candidate and copy that has none yet."""
+        """Append a step for each candidate and clone that has none yet."""
         known = {step.name for step in self.steps}
-        names = {clone_name(self.run_id, candidate, copy): candidate for candidate, copy in wanted}
+        names = {clone_name(self.run_id, candidate, number): candidate for candidate, number in wanted}
         added = tuple(CreateFunction(name, candidate) for name, candidate in names.items() if name not in known)
         return replace(self, steps=self.steps + added)
 
@@ -81,10 +81,10 @@ def is_clone(function: Mapping[str, Any], log_group: str) -> bool:
     return str(function["FunctionName"]).startswith(CLONE_PREFIX) and logs_to == log_group
 
 
-def clone_name(run_id: str, candidate: Candidate, copy: int = 0) -> str:
+def clone_name(run_id: str, candidate: Candidate, number: int = 0) -> str:
     """Name a run's temporary function at one candidate, or a further one there.
 
-    The same run, candidate and copy always give the same name, so that a
+    The same run, candidate and clone always give the same name, so that a
     repeated step finds what it made before. At most 64 characters, Lambda's limit.
 
     Example:
@@ -92,7 +92,7 @@ def clone_name(run_id: str, candidate: Candidate, copy: int = 0) -> str:
         'lambda-tuner-clone-c1fc126ec61f-1024-arm'
     """
     architecture = "arm" if candidate.architecture == "arm64" else "x86"
-    return f"{clone_prefix(run_id)}{candidate.memory_mb}-{architecture}" + (f"-{copy}" if copy else "")
+    return f"{clone_prefix(run_id)}{candidate.memory_mb}-{architecture}" + (f"-{number}" if number else "")
 
 
 def clone_prefix(run_id: str) -> str:

@@ -10,7 +10,7 @@ from tuner.core.errors import InvalidRequest
 from tuner.core.function.snap_start import snapshot_prices
 from tuner.core.function.target import TargetFunction
 from tuner.core.model import Architecture, Candidate, FixedDesign, SearchProblem, TuningBudget
-from tuner.core.money.pricing import candidate_cost_usd, copy_cost_usd, prices_for, restore_cost_usd
+from tuner.core.money.pricing import candidate_cost_usd, clone_cost_usd, prices_for, restore_cost_usd
 from tuner.core.request.memory_sizes import memory_space
 from tuner.core.request.power_tuning import design_budget
 from tuner.core.request.tuning_request import MemoryRange, PowerTuning, TuningRequest
@@ -145,20 +145,20 @@ def _observed(
 def _check_budget(problem: SearchProblem) -> None:
     """Refuse a budget that two invocations at today's size could exceed."""
     today = problem.current
-    worst_usd = copy_cost_usd(problem, today) + LEAST_INVOCATIONS * (
+    worst_usd = clone_cost_usd(problem, today) + LEAST_INVOCATIONS * (
         candidate_cost_usd(problem, today, round(problem.timeout_ms)) + restore_cost_usd(problem, today)
     )
     problems = []
     if worst_usd > problem.budget.max_cost_usd:
         problems.append(
             f"budget.maxCostUsd is {problem.budget.max_cost_usd:g}: {LEAST_INVOCATIONS} invocations at today's size "
-            f"may cost {worst_usd:.6f} if they run into the function's time-out"
+            f"may cost {worst_usd:.6f} if they run into the function's timeout"
         )
     worst_minutes = LEAST_INVOCATIONS * problem.timeout_ms / 60_000
     if worst_minutes > problem.budget.max_minutes:
         problems.append(
             f"budget.maxMinutes is {problem.budget.max_minutes:g}: {LEAST_INVOCATIONS} invocations may take "
-            f"{worst_minutes:.1f} minutes if they run into the function's time-out"
+            f"{worst_minutes:.1f} minutes if they run into the function's timeout"
         )
     if problems:
         raise InvalidRequest(problems)

@@ -14,7 +14,7 @@ MEMORY_HEADROOM_RATIO = 0.9
 def ruled_out(problem: SearchProblem, observations: Sequence[Observation], context: RunContext) -> dict[Candidate, str]:
     """The reason for every candidate that cannot be used; the others are absent.
 
-    Out of memory rules out the size and all smaller ones. A time-out rules out
+    Out of memory rules out the size and all smaller ones. A timeout rules out
     the size and the smaller ones down to one that was seen to end in time. A
     throttle or a lost log says nothing. The peak memory that was used gives a
     floor with headroom. The account's cap clips the space. Errors of the
@@ -70,9 +70,9 @@ def _of_architecture(
                 else f"{out_of_memory_mb:,} MB already ran out of memory"
             )
         elif memory_mb in timed_out:
-            reasons[candidate] = "did not end within the function's time-out"
+            reasons[candidate] = "did not end within the function's timeout"
         elif slow_at_mb:
-            reasons[candidate] = f"{min(slow_at_mb):,} MB already did not end within the function's time-out"
+            reasons[candidate] = f"{min(slow_at_mb):,} MB already did not end within the function's timeout"
         elif memory_mb in failing:
             reasons[candidate] = f"failed with {errors[memory_mb]}"
         elif failing and not succeeded:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.function.snap_start import copies_of
+from tuner.core.function.snap_start import clones_of
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem, invocations_of
-from tuner.core.money.pricing import copy_cost_usd, worst_usd
+from tuner.core.money.pricing import clone_cost_usd, worst_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.core.request.payload_mix import next_payload
@@ -63,7 +63,7 @@ def plan_round(
         return RoundPlan(stop_reason="You asked the run to end, so it ended with what it had.")
     if not observations:
         if remaining.affordable_count(problem.current) < 1:
-            return RoundPlan(stop_reason="The budget does not cover one invocation at its worst, the time-out.")
+            return RoundPlan(stop_reason="The budget does not cover one invocation at its worst, the timeout.")
         return RoundPlan((PlannedBatch(problem.current, 1, 1, "checks that the payload works at the current size"),))
     reasons = ruled_out(problem, observations, context)
     if len(reasons) == len(problem.candidates):
@@ -302,13 +302,13 @@ class RemainingBudget:
     invocations: int
     cost_usd: float
     minutes: float
-    copies: frozenset[Candidate] = frozenset()
+    clones: frozenset[Candidate] = frozenset()
     """Where a temporary function is there already: a new one may cost something by itself (SnapStart's cache)."""
 
     def affordable_count(self, candidate: Candidate, parallel: int = 1) -> int:
-        """How many invocations at *candidate* fit even if each of them runs into the time-out."""
+        """How many invocations at *candidate* fit even if each of them runs into the timeout."""
         each_usd = worst_usd(self.problem, candidate)
-        left_usd = self.cost_usd - self._copy_usd(candidate)
+        left_usd = self.cost_usd - self._clone_usd(candidate)
         # A little slack, so that a sum of prices that is equal to the budget on paper fits it.
         by_cost = int(left_usd / each_usd + 1e-9) if each_usd > 0 else self.invocations
         by_time = int(self.minutes / self._worst_minutes(parallel) + 1e-9)
@@ -319,16 +319,16 @@ class RemainingBudget:
         return RemainingBudget(
             self.problem,
             self.invocations - count,
-            self.cost_usd - self._copy_usd(candidate) - count * worst_usd(self.problem, candidate),
+            self.cost_usd - self._clone_usd(candidate) - count * worst_usd(self.problem, candidate),
             self.minutes - count * self._worst_minutes(parallel),
-            self.copies | {candidate},
+            self.clones | {candidate},
         )
 
     def _worst_minutes(self, parallel: int) -> float:
         return self.problem.worst_ms / 60_000 / max(1, parallel)
 
-    def _copy_usd(self, candidate: Candidate) -> float:
-        return 0.0 if candidate in self.copies else copy_cost_usd(self.problem, candidate)
+    def _clone_usd(self, candidate: Candidate) -> float:
+        return 0.0 if candidate in self.clones else clone_cost_usd(self.problem, candidate)
 
 
 def remaining_budget(
@@ -340,7 +340,7 @@ def remaining_budget(
         invocations=problem.budget.max_invocations - len(invocations_of(observations)),
         cost_usd=problem.budget.max_cost_usd - spent_usd(problem, observations),
         minutes=problem.budget.max_minutes - elapsed_minutes,
-        copies=frozenset(copies_of(observations)),
+        clones=frozenset(clones_of(observations)),
     )
 
 
@@ -351,5 +351,5 @@ def stopped_by_budget(remaining: RemainingBudget) -> str:
     if remaining.invocations < 2:
         return f"The budget of {budget.max_invocations:,} invocations is used up."
     if remaining.minutes * 60_000 < problem.worst_ms:
-        return f"The budget of {budget.max_minutes:g} minutes does not cover another batch at its worst, the time-out."
-    return f"The budget of ${budget.max_cost_usd:g} does not cover another batch at its worst, the time-out."
+        return f"The budget of {budget.max_minutes:g} minutes does not cover another batch at its worst, the timeout."
+    return f"The budget of ${budget.max_cost_usd:g} does not cover another batch at its worst, the timeout."

@@ -116,7 +116,7 @@ def _raise_without_answer(observations: Sequence[Observation], fit: Fit, context
         )
     raise NothingMeasured(
         f"No memory size gave a usable duration: {listed}.",
-        hint="Check the payload, the function's time-out and its logs at the current size.",
+        hint="Check the payload, the function's timeout and its logs at the current size.",
     )
 
 
@@ -126,7 +126,7 @@ def _in_words(invocation: Invocation) -> str:
     return {
         "function_error": f"failed with {invocation.error_type or 'an error'}",
         "out_of_memory": "ran out of memory",
-        "timeout": "did not end within the time-out",
+        "timeout": "did not end within the timeout",
         "unmeasured": "left no record",
     }[invocation.outcome]
 

@@ -123,7 +123,7 @@ def ask_round(study: optuna.Study) -> Suggestion:
 
     Returns:
         Batches that fit the budget even if every invocation runs into the
-        time-out, or none and the reason why the search stops; neither while
+        timeout, or none and the reason why the search stops; neither while
         batches of the last round are running.
     """
     sampler = _sampler_of(study)

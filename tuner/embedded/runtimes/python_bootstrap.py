@@ -154,7 +154,7 @@ class LambdaContext:
         self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the time-out, never negative."""
+        """Milliseconds until the timeout, never negative."""
         return max(0, self._deadline_ms - int(time.time() * 1000))
 
     def w3c(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ NOT_FOUND = "An error occurred (ResourceNotFoundException) when calling the GetI
     ("outcome", "error_type", "message", "says"),
     [
         ("out_of_memory", "Runtime.ExitError", "Error: Runtime exited with error: signal: killed", "more memory"),
-        ("timeout", "Sandbox.Timedout", "Task timed out after 3.00 seconds", "longer time-out"),
+        ("timeout", "Sandbox.Timedout", "Task timed out after 3.00 seconds", "longer timeout"),
         ("function_error", "Runtime.ImportModuleError", "Unable to import module 'app'", "module is missing"),
         ("function_error", "ModuleNotFoundError", "No module named 'numpy'", "module is missing"),
         ("function_error", "Error", "Cannot find module 'sharp'", "module is missing"),

@@ -97,7 +97,7 @@ def test_rows_of_two_architectures_can_be_told_apart() -> None:
     ],
 )
 def test_which_errors_count_as_an_answer(invocation: Invocation, outcome: str) -> None:
-    """Those that are named, and were measured; never a time-out or running out of memory."""
+    """Those that are named, and were measured; never a timeout or running out of memory."""
     allowed = ("OrderNotFound", "Sandbox.Timedout", "Runtime.OutOfMemory")
     (answer,) = accept_allowed([replace(invocation, error_frames=("app.py:3",), log_tail=("secret",))], allowed)
     assert answer.outcome == outcome

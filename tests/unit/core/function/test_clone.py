@@ -1,4 +1,4 @@
-"""A temporary copy is the function in everything that its duration depends on, and nobody forgets a field."""
+"""A clone is the function in everything that its duration depends on, and nobody forgets a field."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ IMAGE = {"ImageUri": "theirs@sha256:00"}
 
 
 def full_request(code: Mapping[str, str] = ZIP) -> dict[str, Any]:
-    """The request for a copy of a function that has everything that boto3 knows of."""
+    """The request for a clone of a function that has everything that boto3 knows of."""
     configuration = sample(ANSWER, "")
     tags = {RUN_TAG: "night-1", EXPIRES_TAG: "2026-11-24T05:00:00+00:00"}
     group = "/lambda-tuner/clones"
@@ -101,7 +101,7 @@ def test_every_field_of_botocores_model_has_its_treatment() -> None:
 
 @pytest.mark.parametrize("older", ["1.44.4", "1.9.99", "0.99.0"])
 def test_an_older_service_model_is_refused_with_both_versions_named(older: str) -> None:
-    """It would drop a setting that it does not know, and the copy would be another function."""
+    """It would drop a setting that it does not know, and the clone would be another function."""
     with pytest.raises(ServiceError, match=rf"botocore {re.escape(older)}.*checked with {re.escape(CHECKED_WITH)}"):
         check_service_model(older)
     check_service_model(botocore.__version__)
@@ -190,7 +190,7 @@ def test_name_fits_whatever_the_run_is_called(run_id: str, memory_mb: int) -> No
 
 
 def test_every_copy_has_a_name_of_its_own() -> None:
-    """Runs, sizes, architectures and further copies are told apart: none is measured or removed for another."""
+    """Runs, sizes, architectures and further clones are told apart: none is measured or removed for another."""
     names = [
         clone_name(run_id, Candidate(memory_mb, architecture), copy)
         for run_id in ("night-1", "night-2")

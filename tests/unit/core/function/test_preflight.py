@@ -1,4 +1,4 @@
-"""What a copy cannot do is refused with the way out; what it does differently is warned of."""
+"""What a clone cannot do is refused with the way out; what it does differently is warned of."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ REFUSED: list[tuple[dict[str, Any], Inspection, str, str]] = [
     ({"DurableConfig": {"x": 1}}, CALM, "durable", "functions that it calls"),
     ({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}, CALM, "tenants", "without tenant isolation"),
     ({"MasterArn": f"{ARN}:7"}, CALM, "Lambda@Edge", f"{ARN}:7"),
-    ({"Timeout": 841}, CALM, "841 s", "Lower the time-out"),
+    ({"Timeout": 841}, CALM, "841 s", "Lower the timeout"),
     ({"State": "Failed", "StateReason": "image gone"}, CALM, r"Failed \(image gone\)", "deploy it again"),
     ({"LastUpdateStatus": "InProgress"}, CALM, "deployment", "has ended"),
     ({"Environment": {"Error": {"ErrorCode": "AccessDenied"}}}, CALM, "decrypted", "KMS key"),
@@ -113,7 +113,7 @@ WARNED: list[tuple[dict[str, Any], Inspection, str]] = [
     (
         {},
         replace(CALM, sections={PROVISIONED_CONCURRENCY: [{"FunctionArn": f"{ARN}:live"}]}),
-        "provisioned concurrency and its temporary copies have none",
+        "provisioned concurrency and its clones have none",
     ),
     (
         {},
@@ -131,7 +131,7 @@ WARNED: list[tuple[dict[str, Any], Inspection, str]] = [
         ),
         "may not write to the log group",
     ),
-    ({}, with_policy(may(Action="lambda:Invoke*", Resource=ARN)), "a copy that does so invokes the live function"),
+    ({}, with_policy(may(Action="lambda:Invoke*", Resource=ARN)), "a clone that does so invokes the live function"),
     ({"Environment": {"Variables": {"SELF": ARN}}}, CALM, "variable SELF holds its own ARN"),
     ({}, replace(CALM, sections={"tags": NOT_READABLE, "policy": None}), "compared after the run: tags."),
 ]

@@ -1,4 +1,4 @@
-"""What a role's policies mean for a copy with another name."""
+"""What a role's policies mean for a clone with another name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def caller(value: Any, *, operator: str = "ArnEquals", key: str = "lambda:Source
 )
 def test_condition_that_tells_function_and_copy_apart_is_found(statement: dict[str, Any]) -> None:
     """Whatever the operator and the case of the key: the two have different rights."""
-    assert bound_to_caller(policies({}, statement), function_arn=THEIRS, copy_arn=COPY) == ("theirs",)
+    assert bound_to_caller(policies({}, statement), function_arn=THEIRS, clone_arn=COPY) == ("theirs",)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_condition_that_tells_function_and_copy_apart_is_found(statement: dict[s
 )
 def test_condition_that_is_the_same_for_both_is_none(statement: dict[str, Any]) -> None:
     """A condition on the calling function matters only where it tells the two apart."""
-    assert bound_to_caller(policies(statement), function_arn=THEIRS, copy_arn=COPY) == ()
+    assert bound_to_caller(policies(statement), function_arn=THEIRS, clone_arn=COPY) == ()
 
 
 @pytest.mark.parametrize(
@@ -126,5 +126,5 @@ JSON = st.recursive(
 def test_odd_documents_are_read_without_an_error(document: dict[str, Any]) -> None:
     """A document that AWS would not have taken says nothing, and does not end a run."""
     odd = (RolePolicy("odd", document),)
-    assert bound_to_caller(odd, function_arn=THEIRS, copy_arn=COPY) == ()
+    assert bound_to_caller(odd, function_arn=THEIRS, clone_arn=COPY) == ()
     assert not names_itself(odd, "lambda:InvokeFunction", THEIRS)

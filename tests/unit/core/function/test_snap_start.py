@@ -1,4 +1,4 @@
-"""What SnapStart costs a run: counted by copy and by restore, and bounded before anything is made."""
+"""What SnapStart costs a run: counted by clone and by restore, and bounded before anything is made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.core.function.snap_start import most_fees_usd, snapshot_fees_usd, snapshot_prices, uninvoked_copies
+from tuner.core.function.snap_start import most_fees_usd, snapshot_fees_usd, snapshot_prices, uninvoked_clones
 from tuner.core.function.target import TargetFunction, read_target
 from tuner.core.model import (
     ArchitecturePrices,
@@ -24,7 +24,7 @@ from tuner.core.money.spending import spent_usd
 from tuner.core.search.planning import remaining_budget
 
 SIZES = tuple(Candidate(size_mb, "arm64") for size_mb in (512, 1024, 2048, 4096))
-PRICES = SnapshotPrices(copy_usd_per_gb=0.016, restore_usd_per_gb=0.00014)
+PRICES = SnapshotPrices(clone_usd_per_gb=0.016, restore_usd_per_gb=0.00014)
 PROBLEM = SearchProblem(
     SIZES,
     current=SIZES[1],
@@ -56,8 +56,8 @@ def target(**configuration: str) -> TargetFunction:
 def test_cache_is_charged_for_three_hours_or_as_long_as_a_run_may_keep_it() -> None:
     """Deleting a version early saves nothing; a run of four hours pays four."""
     hour_usd = 0.0000015046 * 3600
-    assert snapshot_prices(target(), kept_minutes=10).copy_usd_per_gb == pytest.approx(3 * hour_usd)
-    assert snapshot_prices(target(), kept_minutes=240).copy_usd_per_gb == pytest.approx(4 * hour_usd)
+    assert snapshot_prices(target(), kept_minutes=10).clone_usd_per_gb == pytest.approx(3 * hour_usd)
+    assert snapshot_prices(target(), kept_minutes=240).clone_usd_per_gb == pytest.approx(4 * hour_usd)
     assert snapshot_prices(target(Runtime="java21"), kept_minutes=240) == SnapshotPrices(0.0, 0.0)
 
 
@@ -75,7 +75,7 @@ def test_fees_are_counted_by_copy_and_by_restore() -> None:
     without = replace(PROBLEM, snapshot_prices=None)
     assert snapshot_fees_usd(without, seen, [SIZES[2]]) == 0.0
     assert spent_usd(PROBLEM, seen) - spent_usd(without, seen) == pytest.approx(fees_usd)
-    assert uninvoked_copies([SIZES[1], SIZES[1], SIZES[0], SIZES[3]], seen) == [SIZES[3]]
+    assert uninvoked_clones([SIZES[1], SIZES[1], SIZES[0], SIZES[3]], seen) == [SIZES[3]]
 
 
 def test_the_remaining_budget_pays_a_copy_once() -> None:
@@ -88,7 +88,7 @@ def test_the_remaining_budget_pays_a_copy_once() -> None:
     tight = replace(fresh, cost_usd=first_usd)
     assert tight.affordable_count(SIZES[3]) == 1
     assert replace(tight, cost_usd=first_usd * 0.99).affordable_count(SIZES[3]) == 0
-    assert replace(tight, copies=frozenset(SIZES)).affordable_count(SIZES[3]) > 1
+    assert replace(tight, clones=frozenset(SIZES)).affordable_count(SIZES[3]) > 1
 
 
 @given(

@@ -100,7 +100,7 @@ def test_difference_is_named_by_its_setting(section: str, value: Any, differs: t
     """The section, and the settings in it that differ."""
     found = differing(changed(section, value))
     assert found[section] == differs
-    assert set(found) - {"time-out (s)"} == {section}
+    assert set(found) - {"timeout (s)"} == {section}
 
 
 SETTINGS = sorted(field for field, treatment in TREATMENTS.items() if treatment.kind != "answer")

@@ -260,7 +260,7 @@ def test_old_time_out() -> None:
 
 
 def test_a_function_that_talks_of_time_outs_did_not_time_out() -> None:
-    """The record's own duration is below the time-out that the line tells."""
+    """The record's own duration is below the timeout that the line tells."""
     record = find_report(f"2026-03-04T17:22:38.033Z {A} Task timed out after 3.00 seconds\n{REPORT_A}", A)
     assert record is not None
     assert record.status is None

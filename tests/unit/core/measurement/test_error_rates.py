@@ -37,7 +37,7 @@ def many(candidate: Candidate, failed: int, succeeded: int) -> Observation:
 
 
 def test_only_errors_of_the_function_count() -> None:
-    """A time-out, a size that is too small and a lost record are other facts."""
+    """A timeout, a size that is too small and a lost record are other facts."""
     rates = error_rates([seen(SMALL, "timeout", "out_of_memory", "unmeasured"), seen(LARGE, "ok", "function_error")])
     assert rates == {LARGE: ErrorRate(1, 2)}
 

@@ -31,7 +31,7 @@ def ran(duration_ms: float | None, billed_ms: int | None, init_ms: float | None 
     ids=["with a record", "without what was billed", "without a record"],
 )
 def test_the_report_and_the_budget_count_alike(seen: Observation, billed_ms: float) -> None:
-    """What is not known is counted at the most that it can have cost: an init of ten seconds and the time-out."""
+    """What is not known is counted at the most that it can have cost: an init of ten seconds and the timeout."""
     spent = candidate_cost_usd(PROBLEM, PROBLEM.current, billed_ms)
     assert spent_usd(PROBLEM, [seen]) == pytest.approx(spent)
     assert remaining_budget(PROBLEM, [seen], 0.0).cost_usd == pytest.approx(PROBLEM.budget.max_cost_usd - spent)

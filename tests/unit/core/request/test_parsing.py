@@ -183,7 +183,7 @@ def test_step_functions_own_field_is_allowed() -> None:
         ({"sleepBetweenInvocationsMs": 60_001}, "sleepBetweenInvocationsMs is 60001: it must be a whole number"),
         (
             {"reservedConcurrency": 0},
-            "reservedConcurrency is 0: it must be a whole number between 1 and 5, as no more of a copy are invoked at "
+            "reservedConcurrency is 0: it must be a whole number between 1 and 5, as no more of a clone are invoked at "
             "once",
         ),
         ({"reservedConcurrency": 6}, "reservedConcurrency is 6: it must be a whole number between 1 and 5"),

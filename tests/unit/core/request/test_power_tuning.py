@@ -276,7 +276,7 @@ def test_the_comparison_shows_an_input_that_works() -> None:
 
 
 def test_a_design_of_more_copies_than_an_execution_can_follow_is_refused() -> None:
-    """Step Functions' history has room for so many events; the message says how many copies that is."""
+    """Step Functions' history has room for so many events; the message says how many clones that is."""
     sizes = list(range(128, 128 + MOST_COPIES))
     parse_request({"lambdaARN": "f", "num": 2, "powerValues": sizes})
     with pytest.raises(InvalidRequest, match="at most 2,000 temporary functions"):

@@ -91,7 +91,7 @@ def test_all_copies_that_may_be_there_at_once_are_counted(request_: TuningReques
     """Refused where one too few would be left for others, and not refused with just enough."""
     reserving = replace(request_, reserved_concurrency=3)
     problem = planned(reserving).problem
-    with pytest.raises(InvalidRequest, match=f"up to {copies} temporary copies would reserve {3 * copies} "):
+    with pytest.raises(InvalidRequest, match=f"up to {copies} clones would reserve {3 * copies} "):
         list(reserve_warnings(reserving, problem, 100 + 3 * copies - 1))
     (warning,) = reserve_warnings(reserving, problem, 100 + 3 * copies)
     assert f"others have {3 * copies} less meanwhile" in warning

@@ -98,7 +98,7 @@ def test_the_users_monthly_count_precedes_productions() -> None:
     ],
 )
 def test_budget_below_the_least_possible_is_refused(budget: TuningBudget, timeout_s: int, refusal: str | None) -> None:
-    """Two invocations that run into the time-out must fit."""
+    """Two invocations that run into the timeout must fit."""
     target = replace(TARGET, timeout_s=timeout_s)
     if refusal is None:
         assert planned(replace(ASKED, budget=budget), target=target).budget == budget

@@ -127,7 +127,7 @@ def test_without_a_warm_invocation_there_is_nothing_to_say() -> None:
     own_ms=st.one_of(st.none(), st.floats(0.05, 900_000)),
 )
 def test_limits_are_few_ascending_and_hold_the_own_one(low_ms: float, factor: float, own_ms: float | None) -> None:
-    """From a fraction of a millisecond to Lambda's longest time-out, whatever the spread."""
+    """From a fraction of a millisecond to Lambda's longest timeout, whatever the spread."""
     limits = limits_to_try(np.array([[low_ms, low_ms * factor]]), own_ms)
     assert 2 <= len(limits) <= MOST_STEPS + 1
     assert all(limit > 0 for limit in limits)
