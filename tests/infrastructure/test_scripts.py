@@ -18,6 +18,7 @@ LOCK_INPUTS = (
     "requirements.lock",
     "requirements-client.lock",
     "requirements-dev.lock",
+    "requirements-oldest.lock",
     "requirements-sam.lock",
     "requirements-sam.in",
 )

@@ -130,7 +130,7 @@ def test_tmp_holds_the_ephemeral_storage(sandboxed: Workbench) -> None:
 
 def test_tmp_on_disk_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A /tmp that is too large for memory lies on disk: the worker that overfills it ends with the write's error."""
-    monkeypatch.setattr("tuner.embedded.host.worker._PHYSICAL_MEMORY_BYTES", 0)
+    monkeypatch.setattr("tuner.embedded.host.worker.PHYSICAL_MEMORY_BYTES", 0)
     with workbench(tmp_path) as bench:
         spec = bench.function(
             """
