@@ -90,7 +90,7 @@ def test_the_version_is_shown() -> None:
         (["logs", "--help"], {"tuner.core.request.tuning_request", "tuner.cli.commands.tune"}),
         (["--version"], {"tuner.cli.flags", "rich.console"}),
     ],
-    ids=lambda value: " ".join(value),
+    ids=lambda value: " ".join(value if isinstance(value, list) else sorted(value)),
 )
 def test_help_comes_quickly(words: list[str], unneeded: set[str]) -> None:
     """Help loads nothing of AWS, and a subcommand does not wait for the flags of the others."""
