@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tuner.cli.app import app
-from tuner.cli.logs import decoded
+from tuner.cli.commands.logs import decoded
 
 CORPUS = [
     json.loads(line)

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from tests.unit.cli.test_reading import SCHEMA_EXAMPLES, write_run
 from tuner.cli.app import app
+from tuner.cli.commands.open_run import can_open, open_report
 from tuner.cli.failures import debug_requested
-from tuner.cli.open_report import can_open, open_report
 from tuner.core.errors import PermissionDenied
 
 RUNNER = CliRunner()
@@ -89,7 +89,7 @@ def test_the_browser_gets_a_file(store: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_buckets_page_is_fetched(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A report in an account's bucket is kept in the store and opened from there."""
-    assert open_report(Bucket(b"<html>there</html>"), "r1", "account 1", print_path=True) == 0
+    assert open_report(Bucket(b"<html>there</html>"), "account 1", "r1", print_path=True) == 0
     assert Path(capsys.readouterr().out.strip()).read_bytes() == b"<html>there</html>"
 
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_opened_is_a_sentence(store: Path) -> None:
     result = RUNNER.invoke(app, ["open", "20260101-100000-thumbs-aaab"])
     assert (result.exit_code, f"Did you mean {RUN}?" in result.stderr) == (2, True)
     with pytest.raises(PermissionDenied):
-        open_report(Bucket(None, PermissionDenied("no")), "r1", "account 1", print_path=True)
+        open_report(Bucket(None, PermissionDenied("no")), "account 1", "r1", print_path=True)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tuner.cli.logs import _Octets, decoded
+from tuner.cli.commands.logs import _Octets, decoded
 from tuner.core.log_records import ReportRecord, read_records
 from tuner.core.log_records.missing import KNOWN_FORMS, Witness
 
