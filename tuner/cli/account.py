@@ -47,6 +47,14 @@ class Account:
             return "the embedded AWS on this machine"
         return f"account {self.account_id}, Region {self.region}"
 
+    def rows(
+        self, service: str, operation: str, field: str, action: str, *, of: str | None = None, **arguments: Any
+    ) -> list[Any]:
+        """What all pages of an answer hold in a *field*; it takes the permission *action*, here or *of* one thing."""
+        with aws_call(action, of or self.name):
+            pages = self.client(service).get_paginator(operation).paginate(**arguments)
+            return [row for page in pages for row in page[field]]
+
 
 def deployed_account(named: AccountFlags) -> Account:
     """Find the deployed application.

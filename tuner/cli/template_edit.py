@@ -216,8 +216,7 @@ def _pairs(node: Any, name: str) -> list[tuple[Any, Any]]:
 
 
 def _first(node: Any, name: str) -> Any | None:
-    found = _pairs(node, name)
-    return found[0][1] if found else None
+    return next((value for _, value in _pairs(node, name)), None)
 
 
 def _text(node: Any) -> str | None:
@@ -702,11 +701,6 @@ def _added(old: Any, new: Any) -> Any | None:
     """The value of the one pair that *new* has more than *old*."""
     if old.id != new.id or old.tag != new.tag or len(new.value) != len(old.value) + 1:
         return None
-    old_keys = [(key.tag, key.value) for key, _ in old.value if key.id == "scalar"]
-    new_keys = [(key.tag, key.value) for key, _ in new.value if key.id == "scalar"]
-    extra = Counter(new_keys) - Counter(old_keys)
-    if sum(extra.values()) != 1:
-        return None
-    ((tag, name),) = extra
-    found: list[Any] = [value for key, value in new.value if key.id == "scalar" and (key.tag, key.value) == (tag, name)]
-    return found[0] if len(found) == 1 else None
+    had = [(key.tag, key.value) for key, _ in old.value if key.id == "scalar"]
+    extra: list[Any] = [value for key, value in new.value if key.id == "scalar" and (key.tag, key.value) not in had]
+    return extra[0] if len(extra) == 1 else None

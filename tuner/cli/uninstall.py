@@ -84,22 +84,21 @@ def find_remains(account: Account) -> Remains:
     own = {f"{stack}-{name}" for name in FUNCTION_NAMES}
     functions = [
         row["FunctionName"]
-        for page in _pages(account, "lambda", "list_functions", "lambda:ListFunctions")
-        for row in page["Functions"]
+        for row in account.rows("lambda", "list_functions", "Functions", "lambda:ListFunctions")
         if row["FunctionName"] in own or is_clone(row, f"/{stack}/clones") or is_probe(stack, row)
     ]
     expected = log_group_names(stack)
     groups = [
         row["logGroupName"]
         for prefix in (f"/aws/lambda/{stack}-", f"/aws/vendedlogs/states/{stack}-", f"/{stack}/")
-        for page in _pages(account, "logs", "describe_log_groups", "logs:DescribeLogGroups", logGroupNamePrefix=prefix)
-        for row in page["logGroups"]
+        for row in account.rows(
+            "logs", "describe_log_groups", "logGroups", "logs:DescribeLogGroups", logGroupNamePrefix=prefix
+        )
         if row["logGroupName"] in expected
     ]
     machines = [
         row["name"]
-        for page in _pages(account, "stepfunctions", "list_state_machines", "states:ListStateMachines")
-        for row in page["stateMachines"]
+        for row in account.rows("stepfunctions", "list_state_machines", "stateMachines", "states:ListStateMachines")
         if row["name"] in {f"{stack}-{name}" for name in STATE_MACHINE_NAMES}
     ]
     return Remains(
@@ -126,7 +125,8 @@ def uninstall(
     if stopped:
         console.print(f"Stopped {stopped} run(s); waiting for what they made to be removed…")
         _wait_for_restores(account, sleep, poll_s)
-    for name in _temporary_functions(account):
+    temporary = (CLONE_PREFIX, probe_name(account.stack))
+    for name in filter(lambda name: name.startswith(temporary), find_remains(account).functions):
         with aws_call("lambda:DeleteFunction", name):
             account.client("lambda").delete_function(FunctionName=name)
         console.print(f"Deleted the temporary function {name}.")
@@ -161,7 +161,9 @@ def uninstall(
 def empty_bucket(account: Account) -> int:
     """Delete every object, every version and every delete marker; gives how many."""
     s3, count = account.client("s3"), 0
-    for page in _pages(account, "s3", "list_object_versions", "s3:ListBucketVersions", Bucket=account.bucket):
+    with aws_call("s3:ListBucketVersions", account.bucket):
+        pages = list(s3.get_paginator("list_object_versions").paginate(Bucket=account.bucket))
+    for page in pages:
         rows = [
             {"Key": row["Key"], "VersionId": row["VersionId"]}
             for kind in ("Versions", "DeleteMarkers")
@@ -177,16 +179,6 @@ def empty_bucket(account: Account) -> int:
                 )
             count += len(rows)
     return count
-
-
-def _pages(account: Account, service: str, operation: str, action: str, **arguments: Any) -> list[Any]:
-    with aws_call(action, arguments.get("Bucket", account.name)):
-        return list(account.client(service).get_paginator(operation).paginate(**arguments))
-
-
-def _temporary_functions(account: Account) -> list[str]:
-    ours = (CLONE_PREFIX, probe_name(account.stack))
-    return [name for name in find_remains(account).functions if name.startswith(ours)]
 
 
 def _stop_runs(account: Account) -> int:
@@ -207,8 +199,7 @@ def _stop_runs(account: Account) -> int:
 
 def _running(account: Account, state_machine_arn: str) -> list[dict[str, Any]]:
     of = {"stateMachineArn": state_machine_arn, "statusFilter": "RUNNING"}
-    pages = _pages(account, "stepfunctions", "list_executions", "states:ListExecutions", **of)
-    return [row for page in pages for row in page["executions"]]
+    return account.rows("stepfunctions", "list_executions", "executions", "states:ListExecutions", **of)
 
 
 def _wait_for_restores(account: Account, sleep: Callable[[float], None], poll_s: float) -> None:

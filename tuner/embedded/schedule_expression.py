@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -53,7 +52,7 @@ def is_due(expression: str, *, after: datetime, until: datetime, created_at: dat
         except ValueError as error:
             raise _invalid(expression) from error
         return after < moment <= until
-    cron = CronExpression.parse(content)
+    cron_matches(content, until)  # refuses it, also if there is no minute to look at
     first = after.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     first = max(first, until.astimezone(UTC) - timedelta(minutes=_LONGEST_GAP_MINUTES))
     first = first.replace(second=0, microsecond=0)
@@ -61,7 +60,7 @@ def is_due(expression: str, *, after: datetime, until: datetime, created_at: dat
         local = first.astimezone(zone)
         # Clocks that go forward skip a time; when they go back, the schedule runs once, not twice
         # ("Schedule types", EventBridge Scheduler guide, seen 2026-11-28).
-        if local.fold == 0 and cron.matches(local):
+        if local.fold == 0 and cron_matches(content, local):
             return True
         first += timedelta(minutes=1)
     return False
@@ -96,86 +95,58 @@ def _rate_is_due(expression: str, content: str, after: datetime, until: datetime
     return now > max(past, 0)
 
 
-@dataclass(frozen=True)
-class CronExpression:
-    """The six fields of an EventBridge cron expression ("Schedule types", EventBridge Scheduler guide)."""
+def cron_matches(content: str, moment: datetime) -> bool:
+    """Tell whether ``minutes hours day-of-month month day-of-week year`` name a minute of the schedule's time zone.
 
-    minutes: frozenset[int]
-    hours: frozenset[int]
-    days_of_month: str
-    months: frozenset[int]
-    days_of_week: str
-    years: frozenset[int]
+    The fields are EventBridge's ("Schedule types", EventBridge Scheduler guide).
 
-    @classmethod
-    def parse(cls, content: str) -> CronExpression:
-        """Read ``minutes hours day-of-month month day-of-week year``.
-
-        Raises:
-            InvalidSchedule: Not six fields, a value out of bounds, or not exactly one ``?`` in the day fields: "if you
-                specify a value or a * in one of them, you must use a ? in the other" (EventBridge guide).
-        """
-        fields = content.upper().split()
-        if len(fields) != 6:
-            raise _invalid(f"cron({content})")
-        minutes, hours, days_of_month, months, days_of_week, years = fields
+    Raises:
+        InvalidSchedule: Not six fields, a value out of bounds, or not exactly one ``?`` in the day fields: "if you
+            specify a value or a * in one of them, you must use a ? in the other" (EventBridge guide).
+    """
+    try:
+        minutes, hours, days_of_month, months, days_of_week, years = content.upper().split()
         if (days_of_month == "?") == (days_of_week == "?"):
-            raise _invalid(f"cron({content})")
-        try:
-            cron = cls(
-                _numbers(minutes, 0, 59),
-                _numbers(hours, 0, 23),
-                days_of_month,
-                _numbers(months, 1, 12, _MONTHS),
-                days_of_week,
-                _numbers(years, 1970, 2199),
-            )
-            cron._day_matches(datetime(2026, 1, 1))  # noqa: DTZ001 - reads both day fields once
-        except (ValueError, KeyError) as error:
-            raise _invalid(f"cron({content})") from error
-        return cron
-
-    def matches(self, moment: datetime) -> bool:
-        """Tell whether the expression names this minute (of the schedule's own time zone)."""
-        return (
-            moment.minute in self.minutes
-            and moment.hour in self.hours
-            and moment.month in self.months
-            and moment.year in self.years
-            and self._day_matches(moment)
+            raise ValueError(content)
+        names_it = (  # each field is read, whatever the others say
+            moment.minute in _numbers(minutes, 0, 59),
+            moment.hour in _numbers(hours, 0, 23),
+            _month_day_matches(days_of_month, moment),
+            moment.month in _numbers(months, 1, 12, _MONTHS),
+            _week_day_matches(days_of_week, moment),
+            moment.year in _numbers(years, 1970, 2199),
         )
+    except ValueError as error:
+        raise _invalid(f"cron({content})") from error
+    return all(names_it)
 
-    def _day_matches(self, moment: datetime) -> bool:
-        return self._month_day_matches(moment) and self._week_day_matches(moment)
 
-    def _month_day_matches(self, moment: datetime) -> bool:
-        field = self.days_of_month
+def _month_day_matches(field: str, moment: datetime) -> bool:
+    last = calendar.monthrange(moment.year, moment.month)[1]
+    if field == "?":
+        return True
+    if field == "L":
+        return moment.day == last
+    if field.endswith("W"):
+        wanted = last if field == "LW" else _value(field[:-1], 1, 31)
+        return moment.day == _nearest_weekday(moment, wanted, last)
+    return moment.day in _numbers(field, 1, 31)
+
+
+def _week_day_matches(field: str, moment: datetime) -> bool:
+    day = moment.isoweekday() % 7 + 1  # AWS counts from Sunday = 1
+    if field == "?":
+        return True
+    if field == "L":
+        return day == 7
+    if "#" in field:
+        wanted, nth = field.split("#")
+        is_day = day == _value(wanted, 1, 7, _DAYS)
+        return (moment.day - 1) // 7 + 1 == _value(nth, 1, 5) and is_day
+    if field.endswith("L"):
         last = calendar.monthrange(moment.year, moment.month)[1]
-        if field == "?":
-            return True
-        if field == "L":
-            return moment.day == last
-        if field == "LW":
-            return moment.day == _nearest_weekday(moment, last, last)
-        if field.endswith("W"):
-            return moment.day == _nearest_weekday(moment, _value(field[:-1], 1, 31), last)
-        return moment.day in _numbers(field, 1, 31)
-
-    def _week_day_matches(self, moment: datetime) -> bool:
-        field = self.days_of_week
-        day = moment.isoweekday() % 7 + 1  # AWS counts from Sunday = 1
-        if field == "?":
-            return True
-        if field == "L":
-            return day == 7
-        if "#" in field:
-            wanted, nth = field.split("#")
-            is_day = day == _value(wanted, 1, 7, _DAYS)
-            return (moment.day - 1) // 7 + 1 == _value(nth, 1, 5) and is_day
-        if field.endswith("L"):
-            last = calendar.monthrange(moment.year, moment.month)[1]
-            return day == _value(field[:-1], 1, 7, _DAYS) and moment.day > last - 7
-        return day in _numbers(field, 1, 7, _DAYS)
+        return day == _value(field[:-1], 1, 7, _DAYS) and moment.day > last - 7
+    return day in _numbers(field, 1, 7, _DAYS)
 
 
 def _nearest_weekday(moment: datetime, day: int, last: int) -> int:

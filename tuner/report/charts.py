@@ -104,11 +104,12 @@ def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
 
     detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(answer)) > 1 else {}
     area = {"type": "area", "color": drawing.CURVE, "opacity": 0.16, "interpolate": "monotone"}
+    dotted = {**_curved(drawing.CURVE, 1), "strokeDash": [2, 3]}
     percentiles = [row for row in band if row["percentile"]]
     layers = [
         layer(band, area, {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **detail}),
         layer(band, _curved(drawing.CURVE, 1.6), {"x": x, "y": {**y, "field": "mean"}, **detail}),
-        layer(percentiles, _curved(drawing.CURVE, 1) | _DOTTED, {"x": x, "y": {**y, "field": "percentile"}, **detail}),
+        layer(percentiles, dotted, {"x": x, "y": {**y, "field": "percentile"}, **detail}),
     ]
     if goal:
         layers.append(layer([{"ms": goal.limit_ms}], drawing.GOAL_LINE, {"y": y}))
@@ -246,9 +247,7 @@ def _point(answer: Answer, row: ConfigurationEstimate, key: str) -> dict[str, An
 
 
 def _bounds(point: Mapping[str, Any], field: str) -> tuple[float, ...]:
-    if point["measured"]:
-        return (point[f"{field}Low"], point[f"{field}High"])
-    return (point[field],)
+    return (point[f"{field}Low"], point[f"{field}High"]) if point["measured"] else (point[field],)
 
 
 def _worth_showing(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -262,12 +261,8 @@ def left_out_of_tradeoff(answer: Answer) -> list[int]:
     """Memory sizes in MB that the first picture leaves out because they cost far more than all measured ones."""
     key = doc.latency_key(answer)
     points = [point for row in doc.configurations_of(answer) if (point := _point(answer, row, key)) is not None]
-    shown = {(point["architecture"], point["mb"]) for point in _worth_showing(points)}
-    return [
-        point["mb"]
-        for point in points
-        if not point["measured"] and not point["role"] and (point["architecture"], point["mb"]) not in shown
-    ]
+    shown = _worth_showing(points)
+    return [p["mb"] for p in points if not p["measured"] and not p["role"] and p not in shown]
 
 
 def _thinned(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -291,9 +286,6 @@ def _path_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer:
 
 def _curved(colour: str, width: float) -> Layer:
     return {"type": "line", "color": colour, "strokeWidth": width, "interpolate": "monotone"}
-
-
-_DOTTED = {"strokeDash": [2, 3]}
 
 
 def _points_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer, *, size: int, filled: bool) -> Layer:
@@ -348,9 +340,8 @@ def _name_layers(
     layers: list[Layer] = []
     if goal_ms is not None:
         at_x, text = across(goal_ms), f"goal {formats.limit(goal_ms)}"
-        spots = (
-            Spot(at_x + 7 * side, at_y, "left" if side > 0 else "right") for at_y, side in _ends_of_the_goal(frame)
-        )
+        ends = (frame.height - 12.0, 12.0)
+        spots = (Spot(at_x + 7 * side, at_y, "left" if side > 0 else "right") for at_y in ends for side in (1, -1))
         spot = plan.choose(spots, text_width(text, 12, bold=True))
         layers += drawing.text_at(spot, text, drawing.LIMIT, {"fontWeight": 600}, name="limit_name")
         plan.lines = [Box(at_x - 3, 0, at_x + 3, frame.height)]
@@ -374,11 +365,6 @@ def _name_layers(
         type_ = {"fontSize": size, "fontWeight": 600 if main else 400}
         layers += drawing.text_at(spot, text, colour, type_, name=f"{'named' if main else 'label'}_{len(layers)}")
     return layers
-
-
-def _ends_of_the_goal(frame: Frame) -> list[tuple[float, int]]:
-    """Heights at which the goal is named, and on which side of its line."""
-    return [(at_y, side) for at_y in (frame.height - 12.0, 12.0) for side in (1, -1)]
 
 
 def _dot_layers(dots: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[Layer]:

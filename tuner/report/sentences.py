@@ -468,11 +468,6 @@ def _safer(report: Answer) -> tuple[Sentence, ...]:
     return (sentence,)
 
 
-def _stopped(report: Answer) -> tuple[Sentence, ...]:
-    """Why the search did not go on until it was sure."""
-    return ((report.stopped_because,),) if report.stopped_because else ()
-
-
 def _local(report: Answer) -> tuple[Sentence, ...]:
     if report.where != "local":
         return ()
@@ -576,7 +571,8 @@ def _uncertain(report: Answer, goal: LatencyGoal) -> Message:
         met=_probability(met),
         asked=_asked(report),
     )
-    support = (*_only_assumed(report, met), *_safer(report), *_stopped(report), *_more_invocations(report))
+    stopped: tuple[Sentence, ...] = ((report.stopped_because,),) if report.stopped_because else ()
+    support = (*_only_assumed(report, met), *_safer(report), *stopped, *_more_invocations(report))
     support += (*_current_misses(report), *_in_exchange(report))
     return _message(report, headline, support, _to_know_more(report))
 

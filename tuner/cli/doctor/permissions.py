@@ -153,13 +153,12 @@ def check_policies(deployed: Mapping[str, Mapping[str, Any] | None]) -> Check:
 
 def read_policies(account: Account) -> tuple[dict[str, Any], dict[str, str]]:
     """The policy ``needed`` of each role of the stack, and the role's ARN, by logical id."""
-    iam, cloudformation = account.client("iam"), account.client("cloudformation")
-    with aws_call("cloudformation:ListStackResources", account.stack):
-        pages = list(cloudformation.get_paginator("list_stack_resources").paginate(StackName=account.stack))
+    iam, stack, action = account.client("iam"), account.stack, "cloudformation:ListStackResources"
+    wanted = ("cloudformation", "list_stack_resources", "StackResourceSummaries", action)
     policies: dict[str, Any] = {}
     arns: dict[str, str] = {}
     partition = account.tune_arn.split(":")[1]
-    for row in (row for page in pages for row in page["StackResourceSummaries"]):
+    for row in account.rows(*wanted, of=stack, StackName=stack):
         role, name = row["LogicalResourceId"], row.get("PhysicalResourceId")
         if row["ResourceType"] != "AWS::IAM::Role" or not name:  # a deployment that failed may have made no such role
             continue
@@ -195,21 +194,17 @@ def check_permissions(account: Account, name: str, questions: Sequence[Question]
 
 def _denials(account: Account, question: Question) -> Iterator[str]:
     who = question.principal_arn.rpartition("/")[2]
-    with aws_call("iam:SimulatePrincipalPolicy", who):
-        pages = list(
-            account.client("iam")
-            .get_paginator("simulate_principal_policy")
-            .paginate(
-                PolicySourceArn=question.principal_arn,
-                ActionNames=list(question.actions),
-                ResourceArns=list(question.resources),
-                ContextEntries=[
-                    {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": list(values)}
-                    for key, values in question.context.items()
-                ],
-            )
-        )
-    for row in (row for page in pages for row in page["EvaluationResults"]):
+    asked = {
+        "PolicySourceArn": question.principal_arn,
+        "ActionNames": list(question.actions),
+        "ResourceArns": list(question.resources),
+        "ContextEntries": [
+            {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": list(values)}
+            for key, values in question.context.items()
+        ],
+    }
+    action = "iam:SimulatePrincipalPolicy"
+    for row in account.rows("iam", "simulate_principal_policy", "EvaluationResults", action, of=who, **asked):
         specific = row.get("ResourceSpecificResults") or ()
         refused = [one["EvalResourceName"] for one in specific if one["EvalResourceDecision"] != "allowed"]
         if row["EvalDecision"] != "allowed" or refused:

@@ -251,14 +251,9 @@ def _record_fields(
     found: set[str] = set()
     waited_s = 0.0
     while not found >= request_ids and waited_s <= _LOG_WAIT_S and not interrupts.count:
-        with aws_call("logs:FilterLogEvents", group):
-            pages = (
-                account.client("logs")
-                .get_paginator("filter_log_events")
-                .paginate(logGroupName=group, startTime=start_ms, filterPattern='"REPORT RequestId"')
-            )
-            messages = [event["message"] for page in pages for event in page["events"]]
-        for parts in (message.strip().split("\t") for message in messages):
+        asked = {"logGroupName": group, "startTime": start_ms, "filterPattern": '"REPORT RequestId"'}
+        events = account.rows("logs", "filter_log_events", "events", "logs:FilterLogEvents", of=group, **asked)
+        for parts in (event["message"].strip().split("\t") for event in events):
             request_id = parts[0].removeprefix("REPORT RequestId: ")
             if request_id in request_ids:
                 found.add(request_id)
@@ -373,9 +368,7 @@ def _still_there(account: Account, runs: Runs, run_ids: list[str]) -> list[str]:
 
 def _functions_left(account: Account, run_ids: list[str]) -> list[str]:
     clones = tuple(map(clone_prefix, run_ids))
-    with aws_call("lambda:ListFunctions", account.name):
-        pages = account.client("lambda").get_paginator("list_functions").paginate()
-        rows = [row for page in pages for row in page["Functions"]]
+    rows = account.rows("lambda", "list_functions", "Functions", "lambda:ListFunctions")
     return [
         row["FunctionName"] for row in rows if is_probe(account.stack, row) or row["FunctionName"].startswith(clones)
     ]

@@ -11,9 +11,8 @@ from tuner.core.request.fields import fields_of
 from tuner.core.request.reading import Called, Problems, read_fields, read_value, shown_json
 from tuner.core.request.tuning_request import MemoryRange, MemorySpec, TuningRequest
 
-MIN_MEMORY_MB = 128
 MAX_MEMORY_MB = 10_240
-"""Bounds of an ordinary function. Source: AWS Lambda quotas, seen 2026-11.
+"""The largest size of an ordinary function. Source: AWS Lambda quotas, seen 2026-11.
 
 The API model allows 32,768; that is for Managed Instances, which are not tuned.
 """

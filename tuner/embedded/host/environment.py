@@ -25,7 +25,6 @@ from tuner.embedded.host.platform_log import (
     report_record,
     restore_report_record,
     restore_start_record,
-    snapshot_report_record,
     start_record,
 )
 from tuner.embedded.host.running import Ran, await_polling, run
@@ -156,7 +155,7 @@ class ExecutionEnvironment:
             self._log.send()
             return f"{failure.error_type}: {failure.message}"
         if logged:
-            self._log.add(snapshot_report_record(init_s * 1e3, spec.log_format))
+            self._log.add(init_report_record(init_s * 1e3, spec.log_format, snap_start=True))
         if spec.cpu_limited and self._worker is not None:
             self._worker.freeze()
         self._log.send()
@@ -222,7 +221,8 @@ class ExecutionEnvironment:
     def _log_failed_init(self, failure: Verdict, init_s: float, phase: Literal["init", "invoke"]) -> None:
         self._end_worker()
         error_type = None if failure.status == "timeout" else failure.error_type
-        self._log.add(init_report_record(init_s * 1e3, phase, failure.status, error_type, self.spec.log_format))
+        log_format, status = self.spec.log_format, failure.status
+        self._log.add(init_report_record(init_s * 1e3, log_format, status, phase=phase, error_type=error_type))
 
     def _start(self, limit_s: float) -> tuple[Verdict | None, float]:
         self._api.reset()

@@ -74,28 +74,26 @@ def init_start_record(
 
 
 def init_report_record(
-    init_ms: float, phase: Literal["init", "invoke"], status: Status, error_type: str | None, log_format: LogFormat
+    init_ms: float,
+    log_format: LogFormat,
+    status: Status = "success",
+    *,
+    phase: Literal["init", "invoke"] = "init",
+    error_type: str | None = None,
+    snap_start: bool = False,
 ) -> str:
-    """The line that tells of an init that failed or took too long."""
-    line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
+    """The line that tells of an init that failed or took too long, or that went into a SnapStart snapshot."""
+    line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms"
+    line += "" if snap_start else f"\tPhase: {phase}\tStatus: {status}"
     line += f"\tError Type: {error_type}" if error_type else ""
-    return _record(log_format, line, "initReport", _init_report("on-demand", phase, init_ms, status, error_type))
-
-
-def snapshot_report_record(init_ms: float, log_format: LogFormat) -> str:
-    """The line that tells of the init that went into a SnapStart snapshot."""
-    line, record = (
-        f"INIT_REPORT Init Duration: {init_ms:.2f} ms",
-        _init_report("snap-start", "init", init_ms, "success"),
-    )
+    record = {
+        "initializationType": "snap-start" if snap_start else "on-demand",
+        "phase": phase,
+        "status": status,
+        "metrics": {"durationMs": round(init_ms, 3)},
+        "errorType": error_type,
+    }
     return _record(log_format, line, "initReport", record)
-
-
-def _init_report(
-    kind: str, phase: str, init_ms: float, status: str, error_type: str | None = None
-) -> dict[str, object]:
-    metrics = {"durationMs": round(init_ms, 3)}
-    return {"initializationType": kind, "phase": phase, "status": status, "metrics": metrics, "errorType": error_type}
 
 
 def restore_start_record(runtime_version: str, spec_name: str, version: str, log_format: LogFormat) -> str:

@@ -18,7 +18,6 @@ from tuner.embedded.host.platform_log import (
     init_report_record,
     init_start_record,
     report_record,
-    snapshot_report_record,
     start_record,
 )
 
@@ -43,7 +42,7 @@ def test_restore_is_aws_own_line() -> None:
         f"REPORT RequestId: {REQUEST_ID}\tDuration: 306.34 ms\tBilled Duration: 610 ms\tMemory Size: 3009 MB\t"
         "Max Memory Used: 155 MB\tRestore Duration: 511.25 ms\tBilled Restore Duration: 303 ms\t"
     )
-    assert snapshot_report_record(2510.65, "Text") == "INIT_REPORT Init Duration: 2510.65 ms"
+    assert init_report_record(2510.65, "Text", snap_start=True) == "INIT_REPORT Init Duration: 2510.65 ms"
 
 
 def test_failed_init_is_aws_own_line() -> None:
@@ -55,10 +54,10 @@ def test_failed_init_is_aws_own_line() -> None:
     assert report_record(report, "Text").endswith(
         "\tMax Memory Used: 39 MB\tStatus: error\tError Type: Runtime.ImportModuleError"
     )
-    assert init_report_record(137.69, "init", "error", "Runtime.ImportModuleError", "Text") == (
+    assert init_report_record(137.69, "Text", "error", error_type="Runtime.ImportModuleError") == (
         "INIT_REPORT Init Duration: 137.69 ms\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError"
     )
-    assert init_report_record(10337.01, "init", "timeout", None, "Text") == (
+    assert init_report_record(10337.01, "Text", "timeout") == (
         "INIT_REPORT Init Duration: 10337.01 ms\tPhase: init\tStatus: timeout"
     )
 
@@ -80,7 +79,7 @@ def test_json_records_hold_the_same() -> None:
     assert (done["status"], done["metrics"]["producedBytes"]) == ("error", 12)
     assert json.loads(start_record(REQUEST_ID, "7", "JSON"))["record"] == {"requestId": REQUEST_ID, "version": "7"}
     assert json.loads(init_start_record("python:3.13.0", "f", "7", "JSON"))["record"]["functionVersion"] == "7"
-    failed = json.loads(init_report_record(12.5, "invoke", "error", "KeyError", "JSON"))["record"]
+    failed = json.loads(init_report_record(12.5, "JSON", "error", phase="invoke", error_type="KeyError"))["record"]
     assert (failed["phase"], failed["errorType"], failed["metrics"]) == ("invoke", "KeyError", {"durationMs": 12.5})
 
 
