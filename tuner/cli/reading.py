@@ -1,21 +1,17 @@
-"""``report`` and ``list``: what earlier runs found out, from the store or from the deployed bucket."""
+"""What earlier runs found out, from the store or from the deployed bucket."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from tuner.cli.console import error_console, result_console
-from tuner.cli.failures import EXIT_OK, exit_code_of_run, print_json
 from tuner.cli.store import LATEST, ArtifactReader, FolderArtifacts, bucket_folder, store_home
 from tuner.cli.unreported import what_is_known
-from tuner.core.answer.codec import decode, decode_row, encode_row
+from tuner.core.answer.codec import decode, decode_row
 from tuner.core.answer.report import SCHEMA_VERSION, RunReport
-from tuner.core.answer.run_row import UNKNOWN_TIME, RunRow
+from tuner.core.answer.run_row import RunRow
 from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
 from tuner.core.run.bucket_layout import INDEX, REPORT_FILES, index_key, run_key
@@ -26,9 +22,6 @@ _MOST_COMPLETIONS = 30
 _WINDOW = 200
 """Rows that are read besides those that are shown: a report may be written anew after the run has ended."""
 _READERS = 16
-_LONGEST_CELLS = (16, 64, 16, 18, 6)
-"""Characters of time, function, result, memory sizes and saving; the function's name gives way on a narrow terminal."""
-_SHORTEST_FUNCTION = 10
 
 
 def run_ids(artifacts: ArtifactReader) -> list[str]:
@@ -105,7 +98,7 @@ def read_report(artifacts: ArtifactReader, run_id: str) -> RunReport:
     Raises:
         RunNotFound: It is not there, is damaged, or was written by a later or an earlier version.
     """
-    return decoded_report(_read_json(artifacts, run_id), run_id)
+    return decoded_report(read_document(artifacts, run_id), run_id)
 
 
 def decoded_report(document: Mapping[str, Any], run_id: str) -> RunReport:
@@ -123,7 +116,8 @@ def decoded_report(document: Mapping[str, Any], run_id: str) -> RunReport:
         ) from error
 
 
-def _read_json(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
+def read_document(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
+    """The run's ``report.json`` as it stands there; RunNotFound as of :func:`read_report`."""
     try:
         document = artifacts.read_json(run_key(run_id, REPORT_FILES["json"]))
     except ValueError as error:
@@ -139,84 +133,3 @@ def _read_json(artifacts: ArtifactReader, run_id: str) -> Mapping[str, Any]:
             hint=f"Tune the function again; {page}" if older else f"Install a newer lambda-tuner; {page}",
         )
     return document
-
-
-def show_report(artifacts: ArtifactReader, wanted: str, where: str, *, out: Path | None, json_output: bool) -> int:
-    """Show one run's report again; the exit code is the one that the run had."""
-    run_id = find_run(artifacts, wanted, where)
-    document = _read_json(artifacts, run_id)
-    files = {kind: artifacts.uri(run_key(run_id, name)) for kind, name in REPORT_FILES.items()}
-    if out is not None:
-        files = {}
-        for kind, name in REPORT_FILES.items():
-            body = artifacts.read(run_key(run_id, name))
-            if body is not None:
-                (out / name).write_bytes(body)
-                files[kind] = str(out / name)
-    if json_output:
-        print_json(document)
-    report = decoded_report(document, run_id)
-    if not json_output:
-        from tuner.report.terminal import render_terminal
-
-        if "console" in report.report:
-            files["console"] = report.report["console"]
-        render_terminal(replace(report, report=files), result_console())
-    return exit_code_of_run(report)
-
-
-def list_runs(artifacts: ArtifactReader, where: str, *, limit: int, json_output: bool) -> int:
-    """List the runs that ended last, latest first."""
-    rows = latest_runs(artifacts, limit)
-    if json_output:
-        print_json({"runs": [encode_row(row) for row in rows]})
-        return EXIT_OK
-    if not rows:
-        error_console().print(f"There is no run in {where} yet. `lambda-tuner demo` makes one.")
-        return EXIT_OK
-    console = result_console()
-    for line in list_lines(rows, console.width):
-        console.print(line, soft_wrap=True)
-    return EXIT_OK
-
-
-def list_lines(rows: list[RunRow], width: int) -> list[str]:
-    """A line for each run, its whole id at the end, or on a line of its own where the terminal is too narrow."""
-    table = [("ended (UTC)", "function", "result", "memory", "saving", "run"), *map(_cells, rows)]
-    widths = [min(most, max(len(row[place]) for row in table)) for place, most in enumerate(_LONGEST_CELLS)]
-    gaps = 2 * len(widths)
-    beside = sum(widths) + gaps + max(len(row[-1]) for row in table) <= width
-    if not beside:
-        widths[1] = max(_SHORTEST_FUNCTION, min(widths[1], width - sum(widths) + widths[1] - gaps + 2))
-    lines = []
-    for row in table:
-        cells = [_cut(cell, size).ljust(size) for cell, size in zip(row[:-1], widths, strict=True)]
-        lines.append("  ".join([*cells, *([row[-1]] if beside else [])]).rstrip())
-        if not beside and row is not table[0]:
-            lines.append(f"  {row[-1]}")
-    return lines
-
-
-def _cells(row: RunRow) -> tuple[str, ...]:
-    kept = row.decision == "keep"
-    cells = (
-        row.ended.strftime("%Y-%m-%d %H:%M") if row.ended != UNKNOWN_TIME else "",
-        row.function,
-        row.result,
-        _memory_change(row.current_memory_mb, row.memory_mb, kept=kept),
-        f"{row.saving_ratio:.0%}" if row.saving_ratio is not None and not kept else "",
-        row.run_id,
-    )
-    return tuple(" ".join(visible(cell).split()) for cell in cells)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _memory_change(current_mb: int | None, recommended_mb: int | None, *, kept: bool) -> str:
-    if kept and current_mb:
-        return f"keep {current_mb:,} MB"
-    if not recommended_mb:
-        return ""
-    return f"{current_mb:,} → {recommended_mb:,} MB" if current_mb else f"{recommended_mb:,} MB"

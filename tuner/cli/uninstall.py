@@ -46,17 +46,14 @@ class Remains:
     @property
     def lines(self) -> list[str]:
         """One line for each kind that there is something of."""
-        found = []
-        if self.stack:
-            found.append(f"stack {self.stack}")
-        for kind, names in (
-            ("bucket", self.buckets),
-            ("function", self.functions),
-            ("log group", self.log_groups),
-            ("state machine", self.state_machines),
-        ):
-            found += [f"{kind} {name}" for name in names]
-        return found
+        kinds = {
+            "stack": (self.stack,) if self.stack else (),
+            "bucket": self.buckets,
+            "function": self.functions,
+            "log group": self.log_groups,
+            "state machine": self.state_machines,
+        }
+        return [f"{kind} {name}" for kind, names in kinds.items() for name in names]
 
 
 def log_group_names(stack: str) -> set[str]:

@@ -11,9 +11,9 @@ import pytest
 
 from tuner.aws.artifacts import Artifacts
 from tuner.cli.account import Account, account_names
+from tuner.cli.commands.report import check_link, show_link
 from tuner.cli.failures import UsageProblem
 from tuner.cli.flags import AccountFlags
-from tuner.cli.link import check_link, show_link
 
 KEY = "runs/run-1/report.html"
 
@@ -57,7 +57,7 @@ def account_in(region: str, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account with one run that has a page."""
     caller = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/me"}
     monkeypatch.setattr("tuner.cli.account._caller", lambda sts: caller)
-    monkeypatch.setattr("tuner.cli.link.find_run", lambda artifacts, wanted, where: "run-1")
+    monkeypatch.setattr("tuner.cli.commands.report.find_run", lambda artifacts, wanted, where: "run-1")
     monkeypatch.setattr(Artifacts, "exists", lambda self, key: key == KEY)
     return account_names(AccountFlags(region))
 

@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from tuner.cli.console import error_console
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, print_json
 from tuner.cli.flags import JsonFlag, NoSandboxFlag, command, flag
+from tuner.cli.local import require_local, warn_of
+from tuner.cli.store import bucket_folder, store_home
 
 local = typer.Typer(
     name="local",
@@ -29,10 +32,6 @@ def start(
     no_sandbox: NoSandboxFlag = False,
 ) -> int:
     """Start the embedded AWS, return when it is ready, and print the `export` lines that its clients need."""
-    from tuner.cli.console import error_console
-    from tuner.cli.local import require_local, warn_of
-    from tuner.cli.store import bucket_folder, store_home
-
     require_local()
     from tuner.embedded import account
 
@@ -65,9 +64,6 @@ def start(
 @command("status", epilog="Example: lambda-tuner local status --json", of=local)
 def status(json_output: JsonFlag = False) -> int:
     """Say whether the embedded AWS is running, and where; the exit code is 4 if it is not."""
-    from tuner.cli.local import require_local
-    from tuner.cli.store import bucket_folder, store_home
-
     require_local()
     from tuner.embedded import account
 
@@ -95,9 +91,6 @@ def status(json_output: JsonFlag = False) -> int:
 @command("stop", epilog="Example: lambda-tuner local stop", of=local)
 def stop() -> int:
     """Stop the embedded AWS; its artifact bucket stays."""
-    from tuner.cli.local import require_local
-    from tuner.cli.store import store_home
-
     require_local()
     from tuner.embedded import account
 

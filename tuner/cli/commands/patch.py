@@ -6,9 +6,8 @@ import contextlib
 import difflib
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from tuner.cli.console import error_console, result_console
 from tuner.cli.failures import EXIT_FAILED, EXIT_OK, PatchRefused, print_json, show_failure
@@ -240,17 +239,19 @@ def _show(
 ) -> None:
     diff = _diff(file, before, patched.text)
     if json_output:
-        shown: Mapping[str, Any] = {
-            "file": str(file),
-            "function": patched.logical_id,
-            "written": bool(patched.changes) and written,
-            "changes": [
-                {"place": change.place, "before": change.before, "after": change.after} for change in patched.changes
-            ],
-            "notes": notes,
-            "diff": "".join(diff),
-        }
-        print_json(shown)
+        print_json(
+            {
+                "file": str(file),
+                "function": patched.logical_id,
+                "written": bool(patched.changes) and written,
+                "changes": [
+                    {"place": change.place, "before": change.before, "after": change.after}
+                    for change in patched.changes
+                ],
+                "notes": notes,
+                "diff": "".join(diff),
+            }
+        )
         return
     console = result_console()
     styles = {"+": "green", "-": "red", "@": "cyan"}

@@ -154,12 +154,9 @@ def _check_memory(hooks: Hooks, name: str, memory_mb: Any) -> None:
 
     if memory_mb is None:
         return
-    for wrong, bound in (
-        (int(memory_mb) > 10_240, "less than or equal to 10240"),
-        (int(memory_mb) < 128, "greater than or equal to 128"),
-    ):
-        if wrong:
-            raise ValidationException(str(memory_mb), "memorySize", f"Member must have value {bound}")
+    if not 128 <= int(memory_mb) <= 10_240:
+        bound = "greater than or equal to 128" if int(memory_mb) < 128 else "less than or equal to 10240"
+        raise ValidationException(str(memory_mb), "memorySize", f"Member must have value {bound}")
     if int(memory_mb) > hooks.memory_cap_mb and not hooks.is_own_function(name):
         raise InvalidParameterValueException(
             "'MemorySize' value failed to satisfy constraint: "
@@ -457,11 +454,7 @@ def _check_invocation(function: Any, body: bytes) -> None:
 
 _REFUSED: dict[str, int] = {}
 """How many invocations were refused as not ready, by the function's ARN."""
-
-
 _IN_FLIGHT: dict[str, int] = {}
-
-
 _COUNTING = threading.Lock()
 
 

@@ -59,6 +59,7 @@ def patch_schedules(hooks: Hooks) -> None:
     moto's CloudFormation skips both with a warning; its API answers 500 for
     an unknown group, and takes any text for an expression.
     """
+    from botocore import xform_name
     from moto.events.exceptions import ValidationException as RuleRefused
     from moto.events.models import EventsBackend
     from moto.scheduler.exceptions import ScheduleGroupNotFound, ValidationException
@@ -94,19 +95,11 @@ def patch_schedules(hooks: Hooks) -> None:
                 raise RuleRefused("Parameter ScheduleExpression is not valid.") from error
         return original(self, *args, **kwargs)
 
+    names = ("Description", "StartDate", "EndDate", "FlexibleTimeWindow", "GroupName", "KmsKeyArn", "State", "Target",
+             "ScheduleExpression", "ScheduleExpressionTimezone")  # fmt: skip
+
     def settings_of(properties: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "description": properties.get("Description"),
-            "start_date": properties.get("StartDate"),
-            "end_date": properties.get("EndDate"),
-            "flexible_time_window": properties.get("FlexibleTimeWindow"),
-            "group_name": properties.get("GroupName"),
-            "kms_key_arn": properties.get("KmsKeyArn"),
-            "schedule_expression": properties["ScheduleExpression"],
-            "schedule_expression_timezone": properties.get("ScheduleExpressionTimezone"),
-            "state": properties.get("State"),
-            "target": properties["Target"],
-        }
+        return {xform_name(name): properties.get(name) for name in names}
 
     def create(backends: Any, name: str, properties: Mapping[str, Any]) -> str:
         return str(backends.create_schedule(name=name, action_after_completion=None, **settings_of(properties)).arn)
