@@ -97,7 +97,5 @@ def deploy_example(aws: EmbeddedAws, example: Example, memory_mb: int) -> str:
         handler=example.handler,
         memory_mb=memory_mb,
         timeout_s=example.timeout_s,
-        environment={},
-        interpreter=None,
     )
     return example.function_name

@@ -103,9 +103,8 @@ class Runs:
     def history(self, run_id: str) -> list[dict[str, Any]]:
         """The events of the execution so far, in order."""
         arn = self.execution_arn(run_id)
-        with aws_call("states:GetExecutionHistory", arn):
-            pages = self._machines.get_paginator("get_execution_history").paginate(executionArn=arn)
-            return [event for page in pages for event in page["events"]]
+        question = ("stepfunctions", "get_execution_history", "events", "states:GetExecutionHistory")
+        return self.account.rows(*question, of=arn, executionArn=arn)
 
     def entered_states(self, run_id: str, after: int) -> tuple[list[str], int]:
         """Names of the states that the execution has entered since event *after*, in order, and its newest event.

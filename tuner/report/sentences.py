@@ -262,9 +262,8 @@ def _goal_is_met(report: Answer, which: doc.Role) -> Sentence:
 def _best_without_goal(report: Answer) -> Sentence:
     """How sure it is that nothing better was missed, where there is no goal."""
     tolerance = report.request.get("tolerance")
-    margin = f"{formats.percent(tolerance)} " if tolerance else ""
     better = _STRATEGIES[doc.strategy_of(report)].better
-    than = f"more than {margin}{better}" if margin else f"{better} by more than the tolerance"
+    than = f"more than {formats.percent(tolerance)} {better}" if tolerance else f"{better} by more than the tolerance"
     return (f" The probability that no size is {than} is ", _probability(("confidence", report.confidence)), ".")
 
 

@@ -42,15 +42,7 @@ def patch_function_from_cloudformation(hooks: Hooks) -> None:
         spec["Tags"] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
         return get_backend(account_id, region_name).create_function(spec)
 
-    def update(
-        cls: type[Any],
-        /,
-        original_resource: Any,
-        name: str,
-        cloudformation_json: Any,
-        account_id: str,
-        region_name: str,
-    ) -> Any:
+    def update(cls: type[Any], /, original_resource: Any, cloudformation_json: Any, **_: Any) -> Any:
         spec = specification(cloudformation_json["Properties"])
         original_resource.update_function_code(spec.pop("Code"))
         original_resource.update_configuration(spec)

@@ -86,12 +86,7 @@ def add_resource(
 
         @classmethod
         def update_from_cloudformation_json(
-            cls,
-            original_resource: Any,
-            new_resource_name: str,
-            cloudformation_json: Any,
-            account_id: str,
-            region_name: str,
+            cls, original_resource: Any, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
         ) -> Any:
             backend, name = backend_of(account_id, region_name), original_resource.name
             (update or create)(backend, name, cloudformation_json["Properties"])
