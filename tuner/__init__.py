@@ -4,6 +4,7 @@
 for a script; docs/api.md has examples. All else may change without notice.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,5 @@ def __getattr__(name: str) -> Any:
     """Import what a script uses when it uses it: deployed functions import this package too."""
     if name not in __all__:
         raise AttributeError(f"module 'tuner' has no attribute {name!r}")
-    from tuner import api
-
-    return getattr(api, name)
+    # By its name: the packages of the deployed functions follow import statements.
+    return getattr(importlib.import_module("tuner.api"), name)
