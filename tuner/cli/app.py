@@ -2,58 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from tuner.cli.failures import EXIT_CODES_HELP, EXIT_OK, debug_requested
 
-_MODULES = {
-    "demo": "demo",
-    "tune": "tune",
-    "check": "check",
-    "try": "try_handler",
-    "report": "report",
-    "open": "open_run",
-    "list": "list_runs",
-    "patch": "patch",
-    "logs": "logs",
-    "doctor": "doctor",
-    "uninstall": "uninstall",
-    "local": "local",
+_SUBCOMMANDS = {
+    "demo": "Tune a real function on this machine and write a report: no AWS account needed.",
+    "tune": "Tune a deployed function: find the cheapest memory size that meets the goal.",
+    "check": "Tune a deployed function; the exit code says whether today's size is still the right one.",
+    "try": "Tune a Python handler from its source, on this machine: no AWS account needed.",
+    "report": "Show an earlier run's report again; the exit code is that of the run.",
+    "open": "Fetch a run's report and open it in the browser.",
+    "list": "List the latest runs, newest first.",
+    "patch": "Write a run's recommendation into a SAM or CloudFormation template; everything else stays, "
+    "byte for byte.",
+    "logs": "Read the REPORT records of a log: one JSON object a line, or a summary by memory size.",
+    "doctor": "Check what a deployment and a run need: before and after `sam deploy`, and for a bug report.",
+    "uninstall": "Remove Lambda Tuner from an AWS account: empties its bucket, deletes its stack, shows that nothing "
+    "is left.",
+    "local": "An AWS of its own on this machine, kept running: for the AWS CLI, boto3 and --local.",
 }
-"""The module of each subcommand, and the command's name in it; in the order of the help."""
+"""The help of each subcommand, again: to list them imports none of them. In the order of the help."""
+_MODULES = {"try": "try_handler", "open": "open_run", "list": "list_runs"}
+"""The module of a subcommand, and the command in it, if they have another name: Python's own have these."""
 
 
-class Subcommands(Mapping[str, Any]):
-    """The subcommands by their names, each imported when it is asked for: none waits for the others' flags."""
-
-    def __getitem__(self, name: str) -> Any:
-        """Import one."""
-        module = _MODULES[name]
-        return typer.main.get_command(getattr(import_module(f"tuner.cli.commands.{module}"), module))
-
-    def __iter__(self) -> Iterator[str]:
-        """Their names."""
-        return iter(_MODULES)
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(_MODULES)
+def subcommand(name: str) -> Any:
+    """Import a subcommand."""
+    module = _MODULES.get(name, name)
+    return typer.main.get_command(getattr(import_module(f"tuner.cli.commands.{module}"), module))
 
 
 class Program(TyperGroup):
     """The subcommands; ``--debug`` may stand anywhere: whoever meets an error adds it at the end of the line."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings | {"commands": Subcommands()})
+        listed = {name: TyperCommand(name, help=text) for name, text in _SUBCOMMANDS.items()}
+        super().__init__(**settings | {"commands": listed})
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the group's own
-        """Their names, without importing them."""
-        return [*_MODULES]
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the subcommand that was typed: none waits for the others' flags."""
+        name, listed, others = super().resolve_command(ctx, args)
+        return name, subcommand(name) if name else listed, others
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Note ``--debug`` and take it out, up to a ``--`` that ends the flags."""

@@ -28,7 +28,7 @@ class Finding:
 
 
 def judge_with(limit_usd: float | None) -> Callable[[RunReport], list[Finding]]:
-    """Make the judge of a run; a million invocations may cost so much today, ``None``: no limit.
+    """Make the judge of a run; *limit_usd* is what a million invocations may cost today, ``None``: no limit.
 
     Raises:
         UsageProblem: The limit is not above 0.

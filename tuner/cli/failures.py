@@ -7,14 +7,16 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, NoReturn, ParamSpec, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
 import typer
 
-from tuner.core.answer.report import Failure, RunReport
-from tuner.core.answer.verdicts import Ending, facts_of
+from tuner.core.answer.verdicts import facts_of
 from tuner.core.errors import InvalidRequest, RunNotFound, TunerError
 from tuner.core.foreign_text import json_text, visible
+
+if TYPE_CHECKING:
+    from tuner.core.answer.report import RunReport
 
 Arguments = ParamSpec("Arguments")
 
@@ -76,11 +78,10 @@ _LABELLED_ERROR = frozenset(kind.__name__ for kind in TunerError.__subclasses__(
 """Errors of the command itself; the others' names are those that state machines show."""
 
 
-VERDICT_CODES = frozenset(facts_of(ending).exit_code for ending in get_args(Ending))
-
-
 def exit_code_of_run(report: RunReport) -> int:
     """The command's exit code for how a run ended."""
+    from tuner.core.answer.report import Failure
+
     if isinstance(report, Failure):
         return exit_code_of_error(report.error.name)
     return facts_of(report.verdict).exit_code

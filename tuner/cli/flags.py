@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from tuner.cli.failures import expected_errors
+from tuner.cli.failures import UsageProblem, expected_errors
 
 GOAL, PLACE, HOW, OUTPUT, FUNCTION = "Goal", "Where", "Execution", "Output", "The function"
 
@@ -152,6 +152,15 @@ class AccountFlags:
         flag("--state-machine ARN", "The state machine <stack>-tune, instead of --region and --stack.", PLACE),
     ] = None
     local: Annotated[bool, flag("--local", "Use the embedded AWS: the running one, or a temporary one.", PLACE)] = False
+
+    def __post_init__(self) -> None:
+        """Refuse two places at once.
+
+        Raises:
+            UsageProblem: An account is named, and *local*.
+        """
+        if self.local and self.named:
+            raise UsageProblem(f"--local and {', '.join(self.named)} exclude each other.")
 
     @property
     def named(self) -> list[str]:

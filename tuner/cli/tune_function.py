@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from tuner.aws.artifacts import Artifacts
 from tuner.cli.account import Account, deployed_account, embedded_account
 from tuner.cli.execute import Presentation, confirm_side_effects, execute, prepare_out
-from tuner.cli.failures import UsageProblem
 from tuner.cli.flags import AccountFlags
 from tuner.cli.local import bucket_of_store, local_aws
 from tuner.cli.options import build_request
@@ -31,8 +30,6 @@ def run_tune(
         NotDeployed: The application is not there; says how to deploy it.
         NotConfirmed: The user has not agreed.
     """
-    if where.local and where.named:
-        raise UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
     request = build_request(function, asked, local=where.local)
     prepare_out(presentation.out)
     with account_of(function, where, quiet=presentation.quiet) as account:

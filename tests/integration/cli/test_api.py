@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,31 @@ def test_a_deployed_function_is_tuned(running_aws: EmbeddedAws, monkeypatch: pyt
     assert dry.estimate.invocations > 0
     with pytest.raises(tuner.TunerError, match=r"The embedded AWS has no function nope\."):
         tuner.tune("nope", local=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"environment": {"A=B": "c"}}, "environment must be names"),
+        ({"environment": {"A": 3}}, "environment must be names"),
+        ({"template": "none.yaml"}, "--template none.yaml cannot be read"),
+        ({"dry_run": True}, r"dry_run is not a field \(did you mean dryRun\?\)"),
+        ({"budget": {1: 2}}, "budget.1 is not a field"),
+    ],
+    ids=str,
+)
+def test_what_a_handler_cannot_be_given_is_an_error_of_ours(given: dict[str, Any], sentence: str) -> None:
+    """Paths may be texts; a name is refused as it was given."""
+    with pytest.raises(tuner.TunerError, match=sentence):
+        tuner.try_handler(str(ROOT / "examples/io-wait/app.py") + ":handler", **given)
+
+
+def test_a_function_is_in_one_place_and_named_once() -> None:
+    """Neither a second place nor a second name is passed over in silence."""
+    with pytest.raises(tuner.TunerError, match="exclude each other"):
+        tuner.tune("example-io-wait", local=True, region="eu-west-1")
+    with pytest.raises(TypeError, match="multiple values"):
+        tuner.tune("example-io-wait", local=True, lambdaARN="another")
 
 
 def test_nothing_else_is_promised() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from tuner.cli.failures import EXIT_OK, VERDICT_CODES
+from tuner.cli.failures import EXIT_OK
 from tuner.cli.flags import JsonFlag, NoSandboxFlag, QuietFlag, command, flag
 from tuner.cli.options import request_flags
+from tuner.core.answer.verdicts import Ending, facts_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +71,7 @@ def demo(
         "Next, your own handler: lambda-tuner try path/to/app.py:handler --payload event.json --goal p95=300ms"
     )
     # A verdict is what the demo is to show: that this machine is too slow for the example's goal is no failure of it.
-    return EXIT_OK if code in VERDICT_CODES else code
+    return EXIT_OK if code in {facts_of(verdict).exit_code for verdict in get_args(Ending)} else code
 
 
 def introduce(example: Example, memory_mb: int, console: Console) -> None:

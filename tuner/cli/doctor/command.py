@@ -15,14 +15,13 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 
 from tuner import __version__
 from tuner.aws.failures import aws_call
-from tuner.cli import failures
 from tuner.cli.account import Account, account_names, embedded_account, find_stack
 from tuner.cli.console import error_console, is_interactive, result_console
 from tuner.cli.doctor import checks, permissions
 from tuner.cli.doctor.checks import Check
 from tuner.cli.doctor.comparison import compare, probe_price, reference
 from tuner.cli.doctor.probe import Probed, outputs_of, probe_left_out, run_probe
-from tuner.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, CredentialsRefused, explained
+from tuner.cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, CredentialsRefused, explained, print_json
 from tuner.cli.flags import AccountFlags
 from tuner.cli.follow import caught_interrupts
 from tuner.cli.local import local_aws
@@ -117,8 +116,6 @@ def masked(text: str) -> str:
 
 def run_doctor(where: AccountFlags, *, probe: bool, yes: bool, json_output: bool) -> int:
     """Make every check that can be made, with *probe* also that by a function of its own; 0 unless one failed."""
-    if where.local and where.named:
-        raise failures.UsageProblem(f"--local and {', '.join(where.named)} exclude each other.")
     doctor = Doctor(json_output)
     if where.local:
         with local_aws(function="the doctor's own") as aws:
@@ -131,7 +128,7 @@ def run_doctor(where: AccountFlags, *, probe: bool, yes: bool, json_output: bool
 def _end(doctor: Doctor) -> int:
     count = Counter(check.status for check in doctor.found)
     if doctor.json_output:
-        failures.print_json(doctor.document())
+        print_json(doctor.document())
     else:
         error_console().print(
             f"{count['ok']} checks passed, {count['failed']} failed, {count['not checked']} were not made."

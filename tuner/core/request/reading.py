@@ -68,7 +68,7 @@ def read_fields(
         What was given and is right, by the attributes of *kind*.
     """
     described = fields_of(kind)
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {str(name): value for name, value in given.items() if value is not None}
     values: dict[str, Any] = {}
     for name, each in described.items():
         if name in given:

@@ -59,10 +59,11 @@ def test_a_field_says_its_name_bounds_and_rule() -> None:
         ({"cups": 1, "kinds": []}, ["kinds is an empty list: name at least one, or leave it out"]),
         ({"cups": 1, "kinds": ["red"]}, ['kinds[0] is "red": it must be "green" or "black"']),
         ({"cups": 1, "kept": 5}, ["kept is not a field of a request"]),
+        ({"cups": 1, 5: "x"}, ["5 is not a field of a request"]),
         ({"cups": 0, "Hot": 1}, ["cups is 0: it must be a", "Hot is not a field (did you mean hot?)"]),
     ],
 )
-def test_an_object_is_read_or_every_problem_named(given: dict[str, Any], problems: list[str]) -> None:
+def test_an_object_is_read_or_every_problem_named(given: dict[Any, Any], problems: list[str]) -> None:
     """Types are strict, but 2.0 is 2; null is left out."""
     found = Problems()
     values = read_fields(Tea, given, found)
