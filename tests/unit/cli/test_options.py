@@ -10,12 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.cli.failures import UsageProblem
-from tuner.cli.options import (
-    build_request,
-    parse_environment,
-    parse_observed,
-    parse_sizes,
-)
+from tuner.cli.options import FLAGS, build_request, parse_environment, parse_observed, parse_sizes
 from tuner.core.errors import InvalidRequest
 from tuner.core.request.goal import parse_goal
 from tuner.core.request.parsing import parse_request
@@ -112,46 +107,13 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
     """Each flag lands in its field, and the product accepts the whole."""
     event = tmp_path / "event.json"
     event.write_text('{"a": 1}', encoding="utf-8")
-    request = build_request(
-        "thumbnails",
-        {
-            "goal": "p95=300ms",
-            "payload": event,
-            "memory": "128-1024:128",
-            "architectures": "x86_64, arm64",
-            "budget.maxInvocations": 30,
-            "budget.maxCostUsd": 0.5,
-            "budget.maxMinutes": 10,
-            "confidence": 0.8,
-            "tolerance": 0.1,
-            "coldStartShare": 0.02,
-            "monthlyInvocations": 1e6,
-            "parallelInvocation": True,
-            "sleepBetweenInvocationsMs": 5,
-            "reservedConcurrency": 2,
-            "preProcessorARN": "tables",
-            "postProcessorARN": "tables:live",
-            "coldStarts": 3,
-            "snapStart": True,
-            "dryRun": True,
-            "includeLogTail": True,
-            "observed": "512=420ms",
-            "cpuTime": True,
-            "pricesRegion": "eu-central-2",
-        },
-        local=True,
-    )
-    assert request == {
-        "lambdaARN": "thumbnails",
-        "goal": {"percentile": 95, "limitMs": 300},
-        "payload": {"a": 1},
-        "memory": {"min": 128, "max": 1024, "step": 128},
-        "architectures": ["x86_64", "arm64"],
-        "budget": {"maxInvocations": 30, "maxCostUsd": 0.5, "maxMinutes": 10},
+    as_typed = {
         "confidence": 0.8,
         "tolerance": 0.1,
         "coldStartShare": 0.02,
         "monthlyInvocations": 1e6,
+        "savingsPlanDiscount": 0.12,
+        "accountGbSecondsPerMonth": 1e9,
         "parallelInvocation": True,
         "sleepBetweenInvocationsMs": 5,
         "reservedConcurrency": 2,
@@ -159,11 +121,32 @@ def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
         "postProcessorARN": "tables:live",
         "coldStarts": 3,
         "snapStart": True,
+        "warmStart": False,
         "dryRun": True,
         "includeLogTail": True,
-        "observed": {"memoryMb": 512, "durationMs": 420},
         "cpuTime": True,
         "pricesRegion": "eu-central-2",
+    }
+    read = {
+        "goal": "p95=300ms",
+        "payload": event,
+        "memory": "128-1024:128",
+        "architectures": "x86_64, arm64",
+        "budget.maxInvocations": 30,
+        "budget.maxCostUsd": 0.5,
+        "budget.maxMinutes": 10,
+        "observed": "512=420ms",
+    }
+    assert FLAGS.keys() - as_typed - read == {"payloadS3"}
+    request = build_request("thumbnails", as_typed | read, local=True)
+    assert request == as_typed | {
+        "lambdaARN": "thumbnails",
+        "goal": {"percentile": 95, "limitMs": 300},
+        "payload": {"a": 1},
+        "memory": {"min": 128, "max": 1024, "step": 128},
+        "architectures": ["x86_64", "arm64"],
+        "budget": {"maxInvocations": 30, "maxCostUsd": 0.5, "maxMinutes": 10},
+        "observed": {"memoryMb": 512, "durationMs": 420},
     }
     assert parse_request(request, local=True).dry_run
 
