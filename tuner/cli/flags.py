@@ -6,11 +6,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
 from tuner.cli.failures import UsageProblem, expected_errors
+
+if TYPE_CHECKING:
+    from tuner.cli.execute import Presentation
 
 GOAL, PLACE, HOW, OUTPUT, FUNCTION = "Goal", "Where", "Execution", "Output", "The function"
 
@@ -123,6 +126,22 @@ OutFlag = Annotated[
 ]
 QuietFlag = Annotated[bool, flag("--quiet -q", "Print only the verdict, in one sentence, and errors.", OUTPUT)]
 JsonFlag = Annotated[bool, flag("--json", "Print the result as JSON, and nothing else, to standard output.", OUTPUT)]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFlags:
+    """Whether to ask before a run, and how it is shown."""
+
+    yes: YesFlag = False
+    out: OutFlag = None
+    quiet: QuietFlag = False
+    json_output: JsonFlag = False
+
+    def presentation(self, **more: Any) -> Presentation:
+        """How the run is shown, with *more* of its fields."""
+        from tuner.cli.execute import Presentation
+
+        return Presentation(out=self.out, json_output=self.json_output, quiet=self.quiet, **more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ def test_what_cannot_be_is_refused_with_its_place(text: str, sentences: list[str
 def test_the_tables_that_were_used_are_said_first(words: list[str], says: bool, repository: Path) -> None:
     """The first line names file and tables, unless --quiet; the settings count, as the refusal shows."""
     file = repository / "lambda-tuner.toml"
-    result = CliRunner().invoke(app, ["check", "thumbnails", "--local", "--region", "x", *words])
+    result = CliRunner().invoke(app, ["check", "thumbnails", "--state-machine", "x", *words])
     assert result.exit_code == 2
     line = f"Settings: [functions.thumbnails] and [defaults] in {file}."
     assert (result.stderr.replace("\n", " ").startswith(line)) == says

@@ -25,18 +25,15 @@ def check(
         flag("--max-cost-per-million 5", "Maximum cost of a million invocations at today's size, in US dollars.", GOAL),
     ] = None,
     memory: flags.NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
-    yes: flags.YesFlag = False,
-    out: flags.OutFlag = None,
-    quiet: flags.QuietFlag = False,
-    json_output: flags.JsonFlag = False,
+    *,
+    run: flags.RunFlags,
 ) -> int:
     """Tune a deployed function; the exit code says whether today's size is still the right one."""
     from tuner.cli.check import judge_with
-    from tuner.cli.execute import Presentation
     from tuner.cli.settings import read_settings
     from tuner.cli.tune_function import run_tune, subject_of
 
-    settings = read_settings(subject_of(function), files, quiet=quiet)
+    settings = read_settings(subject_of(function), files, quiet=run.quiet)
     limit_usd = settings.max_cost_per_million_usd if max_cost_per_million is None else max_cost_per_million
-    shown = Presentation(out=out, json_output=json_output, quiet=quiet, judge=judge_with(limit_usd))
-    return run_tune(function, settings.under(asked), where, shown, yes=yes)
+    shown = run.presentation(judge=judge_with(limit_usd))
+    return run_tune(function, settings.under(asked), where, shown, yes=run.yes)

@@ -77,20 +77,17 @@ def try_handler(
         bool, flag("--real-aws", "Let the handler reach your own AWS account, not the embedded one.", HOW)
     ] = False,
     no_sandbox: flags.NoSandboxFlag = False,
-    yes: flags.YesFlag = False,
-    out: flags.OutFlag = None,
-    quiet: flags.QuietFlag = False,
-    json_output: flags.JsonFlag = False,
+    *,
+    run: flags.RunFlags,
 ) -> int:
     """Tune a Python handler from its source, on this machine: no AWS account needed."""
-    from tuner.cli.execute import Presentation
     from tuner.cli.settings import read_settings
     from tuner.cli.try_handler import plan_function, run_try
     from tuner.cli.typed_command import typed_command
 
     planned = plan_function(handler, function, surroundings=os.environ)
-    settings = read_settings(planned.subject, files, quiet=quiet)
-    shown = Presentation(out=out, json_output=json_output, quiet=quiet, command=typed_command())
+    settings = read_settings(planned.subject, files, quiet=run.quiet)
+    shown = run.presentation(command=typed_command())
     return run_try(
-        planned, settings.under(asked), shown, setup=setup, real_aws=real_aws, sandbox=not no_sandbox, yes=yes
+        planned, settings.under(asked), shown, setup=setup, real_aws=real_aws, sandbox=not no_sandbox, yes=run.yes
     )

@@ -21,17 +21,12 @@ def tune(
     asked: Annotated[dict[str, Any], request_flags("tune")],
     files: flags.ConfigFlags,
     where: flags.AccountFlags,
+    run: flags.RunFlags,
     memory: flags.NoMemoryFlag = None,  # noqa: ARG001 - its callback refuses it
-    yes: flags.YesFlag = False,
-    out: flags.OutFlag = None,
-    quiet: flags.QuietFlag = False,
-    json_output: flags.JsonFlag = False,
 ) -> int:
     """Tune a deployed function: find the cheapest memory size that meets the goal."""
-    from tuner.cli.execute import Presentation
     from tuner.cli.settings import read_settings
     from tuner.cli.tune_function import run_tune, subject_of
 
-    settings = read_settings(subject_of(function), files, quiet=quiet)
-    shown = Presentation(out=out, json_output=json_output, quiet=quiet)
-    return run_tune(function, settings.under(asked), where, shown, yes=yes)
+    settings = read_settings(subject_of(function), files, quiet=run.quiet)
+    return run_tune(function, settings.under(asked), where, run.presentation(), yes=run.yes)
