@@ -85,7 +85,8 @@ def patch_execution_end(hooks: Hooks) -> None:
     """End executions as AWS does, and tell EventBridge of each change of their status.
 
     In moto a stop takes effect only when the running task is done, forgets its
-    error and cause, and nobody hears of any end. An interpreter that breaks
+    error and cause, and nobody hears of any end; one that comes between two
+    states ends the history with another error. An interpreter that breaks
     leaves its execution running for ever.
     """
     from moto.stepfunctions import models, responses
@@ -119,6 +120,7 @@ def patch_execution_end(hooks: Hooks) -> None:
 
     def stop(self: Any, stop_date: datetime, error: str | None, cause: str | None) -> None:
         def conclude() -> None:
+            self.lambda_tuner_events_at_stop = len(self.to_history_output()["events"])
             self.exec_status, self.stop_date = ExecutionStatus.ABORTED, datetime.now(tz=UTC)
             self.error, self.cause = error or None, cause or None
 
@@ -126,6 +128,13 @@ def patch_execution_end(hooks: Hooks) -> None:
         interrupt = threading.Thread(target=_interrupt, args=(self.exec_worker, stop_date, error, cause), daemon=True)
         interrupt.start()
         interrupt.join(0.2)
+
+    @replaces(Execution)
+    def to_history_output(original: Any, self: Any) -> Any:
+        output = original(self)
+        if self.exec_status == ExecutionStatus.ABORTED:
+            output["events"] = _stopped_history(self, output["events"])
+        return output
 
     @replaces(ExecutionWorker)
     def _execution_logic(original: Any, self: Any) -> None:
@@ -174,6 +183,20 @@ def _interrupt(worker: Any, stop_date: datetime, error: str | None, cause: str |
         if worker.env is not None and isinstance(worker.env.program_state(), ProgramRunning):
             worker.stop(stop_date=stop_date, cause=cause, error=error)
         time.sleep(0.01)
+
+
+def _stopped_history(execution: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """End the history where the execution was stopped, whatever its interpreter wrote afterwards."""
+    kept = events[: max(execution.lambda_tuner_events_at_stop, 1)]  # ExecutionStarted at least
+    details = {"error": execution.error, "cause": execution.cause}
+    aborted = {
+        "id": len(kept) + 1,
+        "previousEventId": 0,
+        "type": "ExecutionAborted",
+        "timestamp": _iso(execution.stop_date),
+        "executionAbortedEventDetails": {key: value for key, value in details.items() if value is not None},
+    }
+    return [*kept, aborted]
 
 
 def _status_event(execution: Any) -> dict[str, Any]:
