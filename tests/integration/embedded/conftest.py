@@ -37,7 +37,7 @@ main(["--host", "127.0.0.1", "--port", sys.argv[1]])
 """
 
 
-def wait_for(condition: Callable[[], Any], *, within_s: float = 20.0) -> Any:
+def wait_for(condition: Callable[[], Any], *, within_s: float = 60.0) -> Any:
     """Ask again and again until the answer is true, and return it; fail when it never is."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

@@ -592,7 +592,7 @@ def a_status_change_is_an_event(account: Account) -> None:
     account.client("events").put_targets(Rule=rule, Targets=[target])
     execution = account.start(machine, {"a": 1}, name=unique("run"))
     account.finish(execution)
-    events = wait_for(lambda: account.client("logs").filter_log_events(logGroupName=group)["events"], within_s=3)
+    events = wait_for(lambda: account.client("logs").filter_log_events(logGroupName=group)["events"])
     detail = json.loads(events[0]["message"])["detail"]
     assert (detail["executionArn"], detail["error"]) == (execution, "Planned")
     assert json.loads(detail["input"]) == {"a": 1}
@@ -655,11 +655,9 @@ def a_child_is_stopped_with_its_parent(account: Account) -> None:
     states = account.client("stepfunctions")
     child = account.machine({"A": {"Type": "Wait", "Seconds": 60, "End": True}})
     parent = account.start(account.machine(nested(child)), name=unique("run"))
-    running = wait_for(lambda: states.list_executions(stateMachineArn=child)["executions"], within_s=3)
+    running = wait_for(lambda: states.list_executions(stateMachineArn=child)["executions"])
     states.stop_execution(executionArn=parent)
-    wait_for(
-        lambda: states.describe_execution(executionArn=running[0]["executionArn"])["status"] == "ABORTED", within_s=5
-    )
+    wait_for(lambda: states.describe_execution(executionArn=running[0]["executionArn"])["status"] == "ABORTED")
 
 
 @probe("patch_nested_executions")
@@ -737,7 +735,7 @@ def an_event_starts_a_state_machine(account: Account) -> None:
     transformer = {"InputPathsMap": {"run": "$.detail.name"}, "InputTemplate": '{"runId": <run>, "note": "of <run>"}'}
     events.put_targets(Rule=rule, Targets=[{"Id": "m", "Arn": machine, "InputTransformer": transformer}])
     events.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": json.dumps({"name": 'a"b'})}])
-    started = wait_for(lambda: states.list_executions(stateMachineArn=machine)["executions"], within_s=5)
+    started = wait_for(lambda: states.list_executions(stateMachineArn=machine)["executions"])
     described = account.finish(started[0]["executionArn"])
     assert json.loads(described["input"]) == {"runId": 'a"b', "note": 'of a"b'}
 
@@ -756,7 +754,7 @@ def an_event_invokes_a_function(account: Account) -> None:
         with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
             return logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern=f'"{source}"')["events"]
 
-    assert wait_for(logged, within_s=5)
+    assert wait_for(logged)
 
 
 @probe("patch_schedules")

@@ -68,7 +68,7 @@ def test_a_stopped_run_starts_restore(aws: EmbeddedAws, account: Account) -> Non
     account.client("stepfunctions").stop_execution(executionArn=execution, error="Enough", cause="by hand")
     described = account.client("stepfunctions").describe_execution(executionArn=execution)
     assert (described["status"], described["cause"]) == ("ABORTED", "by hand")
-    wait_for(lambda: {"restored": name, "status": "ABORTED"} in outputs(account, aws.restore_arn), within_s=4)
+    wait_for(lambda: {"restored": name, "status": "ABORTED"} in outputs(account, aws.restore_arn))
 
 
 def test_a_due_schedule_starts_its_target(aws: EmbeddedAws, account: Account) -> None:
