@@ -202,7 +202,7 @@ class World:
         from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
         from tuner.aws.clients import client
-        from tuner.report.html import environment
+        from tuner.report.page import environment
 
         modules = tuple(backends.list_of_moto_modules())
         backends.list_of_moto_modules = lambda: modules  # read from the disk for each call of the account

@@ -8,7 +8,7 @@ from tuner.core.answer.night import Night, TunedFunction
 from tuner.core.answer.verdicts import Tone, facts_of
 from tuner.core.foreign_text import visible
 from tuner.report import formats
-from tuner.report.html import environment
+from tuner.report.page import environment
 
 MOST_REASON_CHARACTERS = 400
 

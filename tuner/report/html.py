@@ -9,10 +9,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from tuner.core.answer.report import Answer, Failure, RunReport
@@ -21,6 +19,7 @@ from tuner.core.foreign_text import visible
 from tuner.core.model import Drift
 from tuner.report import change, charts, distribution, drawing, evidence, formats, tables, what_if
 from tuner.report import document as doc
+from tuner.report.page import TEMPLATES, environment
 from tuner.report.sentences import drift_sentence, goal_text, restored_sentence, traffic_sentence, verdict_message
 
 MOST_OBSERVATION_ROWS = 2000
@@ -32,7 +31,6 @@ _SPREAD = (
 _SpecOf = Callable[[Answer, drawing.Frame], drawing.Spec | None]
 MARK_SCRIPT = 'document.documentElement.classList.add("js");'
 """Before anything is drawn: what only a script can use is shown where one runs."""
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +63,6 @@ def _script_hashes() -> str:
     """The only scripts that the page's policy lets run, by their hashes."""
     hashes = (hashlib.sha256(script.encode()).digest() for script in (MARK_SCRIPT, page_script()))
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
-
-
-@cache
-def environment() -> jinja2.Environment:
-    """Templates with escaping for everything; a name that no value has is an error."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        milliseconds=formats.milliseconds,
-        money=formats.money,
-        unit_price=formats.unit_price,
-        moment=formats.moment,
-        megabytes=formats.megabytes,
-        ranges=formats.size_ranges,
-    )
-    return made
 
 
 def _context(report: RunReport) -> dict[str, Any]:

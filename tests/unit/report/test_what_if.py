@@ -11,7 +11,7 @@ from tests.unit.report import documents
 from tuner.core.answer.report import Answer
 from tuner.core.answer.verdicts import GoalVerdict, facts_of
 from tuner.core.model import GoalAlternatives, Interval
-from tuner.report.html import TEMPLATES
+from tuner.report.page import TEMPLATES
 from tuner.report.what_if import limit_range, what_if
 
 

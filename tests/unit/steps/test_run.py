@@ -598,6 +598,18 @@ def test_prices_are_those_of_the_region_that_was_asked_for(run: FakeRun) -> None
     assert document["prices"]["region"] == document["request"]["pricesRegion"] == "af-south-1"
 
 
+def test_amounts_in_yuan_are_called_so(run: FakeRun) -> None:
+    """With the prices of a Region in China the report and the output name the currency."""
+    run.where = "local"
+    run.aws.functions["theirs"]["Architectures"] = ["x86_64"]
+    run.plan(pricesRegion="cn-north-1")
+    run.search()
+    recommend_for(run.artifacts)
+    output = report(run.artifacts, finished_at=NOW.isoformat())
+    assert output["currency"] == json.loads(run.s3.objects["runs/run-1/report.json"])["currency"] == "CNY"
+    assert "a million invocations cost **¥" in run.s3.objects["runs/run-1/report.md"].decode()
+
+
 def test_copies_that_one_call_has_no_time_for_are_made_by_the_next(run: FakeRun) -> None:
     """CreateClones begins none that could outlast it, goes on where it ended, and makes none twice."""
     run.plan(num=2, powerValues="ALL")

@@ -77,6 +77,7 @@ def planned(
         prices=_prices(problem, record.request.prices_region or target.region),
         traffic=_traffic(record.traffic),
         versions=dict(record.versions),
+        currency="CNY" if problem.prices[problem.current.architecture].currency == "CNY" else None,
         invocations=len(invocations_of(observations)),
         spent_usd=spent_usd(problem, observations, uninvoked),
         snap_start=_snap_start(problem, observations, uninvoked),

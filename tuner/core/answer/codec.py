@@ -23,7 +23,7 @@ POWER_TUNING_NAMES = tuple(camel_case(field.name) for field in dataclasses.field
 """What the execution's output has besides ours, for an input with fields of AWS Lambda Power Tuning."""
 OUTPUT_FIELDS = (
     "schemaVersion", "runId", "functionArn", "where", "verdict", "goal", "recommended", "current", "safer",
-    "savingRatio", "decision", "probability", "confidence", "invocations", "spentUsd", "stoppedBecause",
+    "savingRatio", "decision", "probability", "confidence", "currency", "invocations", "spentUsd", "stoppedBecause",
     *POWER_TUNING_NAMES, "report", "estimate", "drift", "coldStarts", "error",
 )  # fmt: skip
 """The fields that the execution's output has, in its order; ``report.json`` has them and more."""

@@ -70,8 +70,10 @@ def test_only_warm_successes_with_a_duration_are_averaged() -> None:
 
 def test_what_a_run_cost_where_the_price_of_a_transition_is_not_known() -> None:
     """Null, and never a default."""
-    assert fields_of([]).state_machine.execution_cost == 0.0007
-    assert fields_of([], region="xx-nowhere-1").state_machine.execution_cost is None
+    spent_usd = invocation_cost_usd(512, 100, PRICES["x86_64"])
+    for region, execution_usd in (("us-east-1", 0.0007), ("xx-nowhere-1", None)):
+        made = fields_of([warm(100.0, 100)], region=region).state_machine
+        assert (made.execution_cost, made.lambda_cost) == (execution_usd, pytest.approx(spent_usd))
 
 
 def test_rows_of_two_architectures_can_be_told_apart() -> None:
