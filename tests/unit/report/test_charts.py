@@ -116,6 +116,13 @@ def test_one_size_has_no_curve(draw: Any) -> None:
     assert draw(documents.one_size(), drawing.HALF) is None
 
 
+def test_where_no_size_has_cost_and_duration_there_is_no_picture() -> None:
+    """Nothing, and no empty one."""
+    answer = documents.goal_met()
+    rows = tuple(replace(row, cost_per_million_usd=None) for row in answer.configurations)
+    assert charts.tradeoff_spec(replace(answer, configurations=rows), drawing.WIDE) is None
+
+
 @pytest.mark.parametrize("make", [documents.goal_met, documents.no_goal, documents.one_size])
 @pytest.mark.parametrize("frame", [drawing.WIDE, drawing.PHONE])
 def test_a_drawn_picture_keeps_the_pages_colours_and_needs_nothing(make: Any, frame: drawing.Frame) -> None:

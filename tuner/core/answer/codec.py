@@ -164,7 +164,7 @@ def _decoder(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any
             elif field.json_name in data:
                 try:
                     read[field.name] = converter.structure(data[field.json_name], field.kind)
-                except (ValueError, TypeError) as error:
+                except (ValueError, TypeError, AttributeError) as error:  # as cattrs fails on lists and mappings
                     raise ValueError(f"{field.json_name} {error}") from error
             elif field.default is dataclasses.MISSING:
                 raise ValueError(f"{field.json_name} is missing")

@@ -75,6 +75,8 @@ def changed(name: str, path: str, value: object) -> dict[str, Any]:
         ("configurations.0.samples", 2.5, "configurations samples is not of the kind int: 2.5"),
         ("runId", ..., "runId is missing"),
         ("warnings", 3, "warnings"),
+        ("recommended.durationMs", [], "recommended durationMs"),
+        ("versions", None, "versions"),
     ],
 )
 def test_what_does_not_fit_is_named(path: str, value: object, problem: str) -> None:
