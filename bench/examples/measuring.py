@@ -18,6 +18,7 @@ from bench.cpu_share import is_disturbed
 from bench.examples.grid import ExampleGrid, Machine, SizeSamples, code_sha256, error_ratio
 from tuner.cli.examples import Example
 from tuner.core.request.memory_sizes import memory_space
+from tuner.core.request.tuning_request import MemoryRange
 from tuner.embedded.host import ExecutionHost, FunctionSpec
 from tuner.embedded.identity import ACCOUNT_ID, REGION, core_count
 
@@ -54,7 +55,7 @@ def grid_sizes(largest_mb: int) -> tuple[int, ...]:
         >>> grid_sizes(600)
         (128, 192, 256, 320, 384, 512, 576)
     """
-    tried = memory_space(None, current_mb=128, cap_mb=largest_mb).sizes
+    tried = memory_space(MemoryRange(), current_mb=128, cap_mb=largest_mb).sizes
     return tuple(sorted({tried[-1], *(size for size in SIZES_MB if size <= largest_mb)}))
 
 

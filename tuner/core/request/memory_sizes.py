@@ -43,11 +43,7 @@ class MemorySpace:
 
 
 def memory_space(
-    spec: MemorySpec | Mapping[str, Any] | list[int] | str | None,
-    *,
-    current_mb: int,
-    cap_mb: int | None = None,
-    cap_reason: str | None = None,
+    spec: MemorySpec, *, current_mb: int, cap_mb: int | None = None, cap_reason: str | None = None
 ) -> MemorySpace:
     """List the sizes of a run.
 
@@ -59,20 +55,17 @@ def memory_space(
     is a clause that follows "3,072 MB".
 
     Raises:
-        InvalidRequest: Sizes that Lambda does not have, or none left under the cap.
+        InvalidRequest: No size is left under the cap.
 
     Example:
-        >>> memory_space([512, 1024], current_mb=128).sizes
+        >>> memory_space((512, 1024), current_mb=128).sizes
         (128, 512, 1024)
     """
-    checked, problems = check_memory(spec)
-    if checked is None:
-        raise InvalidRequest(problems)
-    if isinstance(checked, MemoryRange):
-        asked = set(range(checked.min_mb, checked.max_mb + 1, checked.step_mb))
-        asked.update(size for size in (*ROUND_SIZES_MB, ONE_VCPU_MB) if checked.min_mb <= size <= checked.max_mb)
+    if isinstance(spec, MemoryRange):
+        asked = set(range(spec.min_mb, spec.max_mb + 1, spec.step_mb))
+        asked.update(size for size in (*ROUND_SIZES_MB, ONE_VCPU_MB) if spec.min_mb <= size <= spec.max_mb)
     else:
-        asked = set(checked)
+        asked = set(spec)
     asked.add(current_mb)
     cap = MAX_MEMORY_MB if cap_mb is None else cap_mb
     reason = cap_reason or f"is above the largest size that can be measured here, {cap:,} MB"
@@ -87,16 +80,11 @@ def memory_space(
     return MemorySpace(sizes=sizes, outside=outside)
 
 
-def check_memory(
-    spec: MemorySpec | Mapping[str, Any] | list[Any] | str | float | None, *, called: Called = str
-) -> tuple[MemorySpec | None, list[str]]:
+def check_memory(spec: Any, *, called: Called = str) -> tuple[MemorySpec | None, list[str]]:
     """Validate a memory specification as a request holds it.
 
-    Args:
-        spec: ``None`` or ``"ALL"`` (the default range), a mapping with any of
-            ``min``, ``max`` and ``step``, a list of sizes, or what this
-            function returned before.
-        called: What messages call ``memory``, ``memory.min`` and ``memory[2]``.
+    It is ``"ALL"`` or ``None`` (the default range), a mapping with any of ``min``, ``max`` and ``step``, or a list of
+    sizes. *called* is what messages call ``memory``, ``memory.min`` and ``memory[2]``.
 
     Returns:
         The specification and no problem, or ``None`` and every problem found.
@@ -104,8 +92,6 @@ def check_memory(
     """
     field, problems = fields_of(TuningRequest)["memory"], Problems(called)
     found: MemorySpec = MemoryRange()
-    if isinstance(spec, MemoryRange):
-        spec = {"min": spec.min_mb, "max": spec.max_mb, "step": spec.step_mb}
     if isinstance(spec, Mapping):
         found = MemoryRange(**read_fields(MemoryRange, spec, problems, within="memory."))
         if not problems and found.min_mb > found.max_mb:

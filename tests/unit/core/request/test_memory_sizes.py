@@ -11,43 +11,35 @@ from tuner.core.request.tuning_request import MemoryRange
 
 def test_the_default_space() -> None:
     """128 to 10,240 by 64, 1,769, today's size and the round numbers."""
-    space = memory_space(None, current_mb=300)
+    space = memory_space(MemoryRange(), current_mb=300)
     assert space.outside == ()
     assert set(range(128, 10_241, 64)) <= set(space.sizes)
     assert {300, 1_769, 3_008, *ROUND_SIZES_MB} <= set(space.sizes)
     assert list(space.sizes) == sorted(set(space.sizes))
-    assert memory_space("ALL", current_mb=300) == space == memory_space({}, current_mb=300)
-    assert memory_space(MemoryRange(), current_mb=300) == space
+    assert check_memory("ALL") == check_memory({}) == check_memory(None) == (MemoryRange(), [])
 
 
 def test_a_range_holds_round_sizes_between_its_ends() -> None:
     """And none beyond, but for today's size."""
-    assert memory_space({"min": 400, "max": 700, "step": 100}, current_mb=128).sizes == (
-        128,
-        400,
-        500,
-        512,
-        600,
-        640,
-        700,
-    )
-    assert 1_769 in memory_space({"min": 1_700, "max": 1_800, "step": 50}, current_mb=1_700).sizes
-    assert memory_space({"min": 512, "max": 512}, current_mb=512).sizes == (512,)
+    assert memory_space(MemoryRange(400, 700, 100), current_mb=128).sizes == (128, 400, 500, 512, 600, 640, 700)
+    assert 1_769 in memory_space(MemoryRange(1_700, 1_800, 50), current_mb=1_700).sizes
+    assert memory_space(MemoryRange(512, 512), current_mb=512).sizes == (512,)
 
 
 def test_a_list_is_taken_as_it_is() -> None:
     """Only today's size is added; order and repetition do not matter."""
-    assert memory_space([1_024, 512, 512.0], current_mb=256).sizes == (256, 512, 1_024)
+    assert check_memory([1_024, 512, 512.0]) == ((512, 1_024), [])
+    assert memory_space((1_024, 512), current_mb=256).sizes == (256, 512, 1_024)
     assert memory_space((512,), current_mb=512).sizes == (512,)
 
 
 def test_a_cap_moves_sizes_outside_with_a_reason() -> None:
     """What cannot be measured here is listed, not dropped."""
-    space = memory_space([512, 3_008, 10_240], current_mb=1_024, cap_mb=3_008)
+    space = memory_space((512, 3_008, 10_240), current_mb=1_024, cap_mb=3_008)
     assert space.sizes == (512, 1_024, 3_008)
     assert space.outside == ((10_240, "is above the largest size that can be measured here, 3,008 MB"),)
     reason = "takes more than this machine's 2 cores"
-    local = memory_space([512, 10_240], current_mb=4_096, cap_mb=3_538, cap_reason=reason)
+    local = memory_space((512, 10_240), current_mb=4_096, cap_mb=3_538, cap_reason=reason)
     assert local.sizes == (512,)
     assert local.outside == ((4_096, reason), (10_240, reason))
 
@@ -55,7 +47,7 @@ def test_a_cap_moves_sizes_outside_with_a_reason() -> None:
 def test_no_size_left_is_refused() -> None:
     """A cap below every size leaves nothing to measure."""
     with pytest.raises(InvalidRequest, match=r"leaves no size to measure: each of 4,096, 10,240 MB is above"):
-        memory_space([10_240], current_mb=4_096, cap_mb=3_008)
+        memory_space((10_240,), current_mb=4_096, cap_mb=3_008)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +76,7 @@ def test_no_size_left_is_refused() -> None:
 )
 def test_sizes_that_do_not_exist_are_refused(spec, words: str) -> None:
     """The sentence names the item."""
-    with pytest.raises(InvalidRequest) as caught:
-        memory_space(spec, current_mb=512)
-    assert words in caught.value.message
+    assert words in check_memory(spec)[1][0]
     checked, problems = check_memory(spec, called=lambda path: path.replace("memory", "powerValues"))
     assert checked is None
     assert all(problem.startswith("powerValues") for problem in problems)
@@ -109,7 +99,7 @@ def test_spaces_are_whole(low: int, high: int, step: int, current_mb: int, cap_m
     """Every asked size is in or outside, ascending, within Lambda's bounds; today's size is one of them."""
     low, high = min(low, high), max(low, high)
     try:
-        space = memory_space({"min": low, "max": high, "step": step}, current_mb=current_mb, cap_mb=cap_mb)
+        space = memory_space(MemoryRange(low, high, step), current_mb=current_mb, cap_mb=cap_mb)
     except InvalidRequest:
         assert cap_mb < low
         assert cap_mb < current_mb
