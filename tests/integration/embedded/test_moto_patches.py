@@ -20,6 +20,7 @@ import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
+from tests.integration.embedded import conftest
 from tests.integration.embedded.conftest import Account, code_archive, unique, wait_for
 from tuner.embedded import moto_patches
 from tuner.embedded.identity import memory_cap_mb
@@ -935,8 +936,11 @@ def test_the_patch_works(patch: str, works: Probe, account: Account) -> None:
 
 
 @pytest.mark.parametrize(("patch", "works"), PROBES, ids=[function.__name__ for _, function in PROBES])
-def test_moto_still_needs_the_patch(patch: str, works: Probe, plain_account: Account) -> None:
+def test_moto_still_needs_the_patch(
+    patch: str, works: Probe, plain_account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without the patch the same question gets another answer; else the patch can go."""
+    monkeypatch.setattr(conftest, "patience_s", 3.0)
     with pytest.raises(
         (AssertionError, ResponseParserError, ClientError, KeyError, OSError, ValueError, pytest.fail.Exception)
     ):
