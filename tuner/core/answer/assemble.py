@@ -68,7 +68,16 @@ def planned(
         where=record.where,
         goal=problem.goal,
         request=record.request.to_input(),
-        function=FunctionFacts(**_fields(FunctionFacts, target)),
+        function=FunctionFacts(
+            name=target.name,
+            arn=target.arn,
+            runtime=target.runtime,
+            handler=target.handler,
+            architecture=target.architecture,
+            memory_mb=target.memory_mb,
+            timeout_s=target.timeout_s,
+            code_sha256=target.code_sha256,
+        ),
         started_at=record.started_at,
         assumptions=_assumptions(record),
         warnings=tuple(record.warnings),
@@ -97,7 +106,7 @@ def planned(
 
 def failed(known: KnownRun, error: ErrorFacts) -> Failure:
     """The report of a run that failed."""
-    return Failure(**_fields(KnownRun, known), error=error)
+    return Failure(**_fields(known), error=error)
 
 
 def estimated(known: KnownRun, record: RunRecord, seen: Sequence[Observation]) -> DryRun:
@@ -106,7 +115,7 @@ def estimated(known: KnownRun, record: RunRecord, seen: Sequence[Observation]) -
     # The request's own bounds: what cold starts take is in them.
     whole = replace(record.problem, budget=record.request.budget)
     return DryRun(
-        **_fields(KnownRun, replace(known, warnings=(*known.warnings, *_measured_warnings(observations)))),
+        **_fields(replace(known, warnings=(*known.warnings, *_measured_warnings(observations)))),
         estimate=worst_case(whole, observations, cold_starts=record.request.cold_starts),
         stopped_because="It is a dry run: one invocation and an estimate.",
     )
@@ -145,7 +154,7 @@ def answered(
         versions={**known.versions, **versions},
     )
     return Answer(
-        **_fields(KnownRun, known),
+        **_fields(known),
         verdict=recommendation.verdict,
         recommended=recommendation.recommended,
         current=None if current is None else replace(current, assumed=record.assumed_size),
@@ -182,9 +191,8 @@ def restored_proof(restored: Restored) -> RestoredProof:
     )
 
 
-def _fields(kind: type[KnownRun | FunctionFacts], value: object) -> dict[str, Any]:
-    """What the value has under the names of the fields of *kind*."""
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
+def _fields(known: KnownRun) -> dict[str, Any]:
+    return {field.name: getattr(known, field.name) for field in dataclasses.fields(KnownRun)}
 
 
 def _assumptions(record: RunRecord) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The search: which batch to measure next, when to stop, and what to recommend.
 
 It is an Optuna sampler. A trial is one batch of invocations at one
-configuration; it is asked for and told as in any study:
+configuration; ask for it and tell its outcome as in any study:
 
 >>> from tuner.core.model import ArchitecturePrices, Candidate, Invocation, LatencyGoal
 >>> prices = {"x86_64": ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309)}

@@ -9,6 +9,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from tuner.core.errors import InvalidRequest
 from tuner.core.measurement.anchor import scaled
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.search import trials
@@ -21,7 +22,7 @@ from tuner.core.search.trials import SEARCH_SPACE, StudyRun, annotate, observati
 class LeastLossSampler(BaseSampler):
     """Asks for the batch whose outcome is expected to lower the loss of the recommendation most for its price.
 
-    What to ask for follows from the study's trials that were told. It is
+    What to ask for follows from the study's finished trials. It is
     planned in rounds, whose batches can be measured at the same time: trials
     that are running are batches of the round that were already asked for. The
     next round is planned when all of the last one were asked for, and none of
@@ -47,24 +48,25 @@ class LeastLossSampler(BaseSampler):
         self.run = run
         self.duration_factor = duration_factor
         self._elapsed_minutes = elapsed_minutes
-        self._told: tuple[int, ...] = ()
+        self._measured: dict[int, Observation | None] = {}
+        """What finished trials hold, by number; None where it cannot be read."""
+        self._seen: tuple[int, ...] = ()
         self._observations: list[Observation] = []
         self._round = RoundPlan()
         self._round_number = self._round_begins = 0
         self._planned_from: tuple[int, ...] | None = None
 
     def observations(self, study: Study) -> list[Observation]:
-        """What the run's trials were told, in their order."""
-        told = [trial for trial in self.own_trials(study) if trials.OBSERVATION in trial.user_attrs]
-        numbers = tuple(trial.number for trial in told)
-        if numbers != self._told:
-            read = (observation_of(trial) for trial in told)
+        """What the run's trials hold, in their order."""
+        numbers = tuple(trial.number for trial in self.own_trials(study) if trials.OBSERVATION in trial.user_attrs)
+        if numbers != self._seen:
+            read = (self._measured[number] for number in numbers)
             self._observations = scaled([each for each in read if each is not None], self.duration_factor)
-            self._told = numbers
+            self._seen = numbers
         return self._observations
 
     def plan(self, study: Study) -> RoundPlan:
-        """The batches of the round that were not asked for yet, or the reason to stop; neither until it is told.
+        """The batches of the round that were not asked for yet, or the reason to stop; neither until it is measured.
 
         Round 1 is one invocation at today's size, the payload check: look at
         ``payload_failure`` before asking for round 2.
@@ -77,12 +79,12 @@ class LeastLossSampler(BaseSampler):
         last = max(round_number(observations), self._round_number)
         if any(trial.state == TrialState.RUNNING and trial.user_attrs[trials.ROUND] <= last for trial in own):
             return RoundPlan()
-        if self._planned_from != self._told:
+        if self._planned_from != self._seen:
             plan = plan_round if self.problem.design is None else plan_design
             self._round = plan(self.problem, observations, elapsed_minutes=self._elapsed_minutes, context=self.context)
             self._round_number = round_number(observations) + 1
             self._round_begins = max((trial.number for trial in own), default=-1) + 1
-            self._planned_from = self._told
+            self._planned_from = self._seen
         return RoundPlan(self._left(own), self._round.stop_reason)
 
     def _left(self, own: list[FrozenTrial]) -> tuple[PlannedBatch, ...]:
@@ -100,9 +102,18 @@ class LeastLossSampler(BaseSampler):
         return self.plan(study).stop_reason
 
     def own_trials(self, study: Study) -> list[FrozenTrial]:
-        """The run's own trials."""
+        """The run's own trials, without those whose record is damaged: the run has another in its journal."""
         every = study.get_trials(deepcopy=False)
-        return [trial for trial in every if trial.user_attrs.get(trials.RUN) == self.run.run_id]
+        return [trial for trial in every if trial.user_attrs.get(trials.RUN) == self.run.run_id and self._reads(trial)]
+
+    def _reads(self, trial: FrozenTrial) -> bool:
+        if trials.OBSERVATION in trial.user_attrs and trial.number not in self._measured:
+            try:
+                self._measured[trial.number] = observation_of(trial)
+            except (InvalidRequest, ValueError):
+                self._measured[trial.number] = None
+        readable = self._measured.get(trial.number, True) is not None
+        return readable and isinstance(trial.user_attrs.get(trials.ROUND), int)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Memory size, architecture, and the numbers of invocations and environments are chosen together."""

@@ -1,4 +1,4 @@
-"""The Optuna study of a function: opened from its journal, asked for batches, told what was observed."""
+"""The Optuna study of a function: opened from its journal, asked for batches, given what was observed."""
 
 from __future__ import annotations
 
@@ -101,9 +101,6 @@ def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
         try:
             started_at = datetime.fromisoformat(trial.user_attrs[trials.STARTED])
             observation = observation_of(trial)
-            for invocation in observation.invocations if observation is not None else ():
-                if observation is not None and invocation.duration_ms is not None:
-                    checked_duration_ms(observation, invocation)
         except (InvalidRequest, KeyError, TypeError, ValueError):
             continue
         holds = owner == first or oldest is None or started_at > oldest
@@ -138,10 +135,11 @@ def ask_round(study: optuna.Study) -> Suggestion:
 
 
 def tell_measured(study: optuna.Study, observations: Sequence[Observation]) -> None:
-    """Copy a run's record into the study: its trials that were measured since are told, the other ones fail.
+    """Copy a run's record into the study: its trials that were measured since are finished, the other ones fail.
 
     Trials of other runs, which may go on at the same time, are left alone.
-    What the study has lost, because it was set aside meanwhile, is put back.
+    What the study has lost, because it was damaged or set aside meanwhile, is
+    put back.
 
     Raises:
         InvalidRequest: An observation holds a duration that no clock can have measured.
@@ -163,12 +161,12 @@ def tell_measured(study: optuna.Study, observations: Sequence[Observation]) -> N
         }
         study.enqueue_trial(values)
         trial = study.get_trials(deepcopy=False)[study.ask(SEARCH_SPACE).number]
-        annotate(study, trial, sampler.attributes(observation.round, "was asked for in a study that was lost"))
+        annotate(study, trial, sampler.attributes(observation.round, "was asked for, and lost by the study"))
         _finish(study, trial, observation)
 
 
 def tell(study: optuna.Study, observation: Observation) -> None:
-    """Tell the study what came of one batch that was asked for."""
+    """Finish the trial of one batch with what was observed."""
     _finish(study, study.get_trials(deepcopy=False)[observation.trial], observation)
 
 

@@ -1,4 +1,4 @@
-"""What a trial of the study holds: a batch that was asked for and, when it is told, what was observed."""
+"""What a trial of the study holds: a batch that was asked for and, once it was measured, what was observed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, Trial
 
 from tuner.core.codec import from_json, to_json
 from tuner.core.model import Batch, Candidate, Observation
+from tuner.core.search.samples import checked_duration_ms
 
 MEMORY = "memory_mb"
 ARCHITECTURE = "architecture"
@@ -58,9 +59,16 @@ def observation_of(trial: FrozenTrial) -> Observation | None:
 
     Raises:
         ValueError: The record lacks a field, or one is of another type.
+        InvalidRequest: It holds a duration that no clock can have measured.
     """
     record = trial.user_attrs.get(OBSERVATION)
-    return None if record is None else from_json(Observation, record)
+    if record is None:
+        return None
+    observation = from_json(Observation, record)
+    for invocation in observation.invocations:
+        if invocation.duration_ms is not None:
+            checked_duration_ms(observation, invocation)
+    return observation
 
 
 def attributes_of(observation: Observation) -> dict[str, Any]:
@@ -75,8 +83,8 @@ def annotate(
     """Give a running trial attributes and constraints.
 
     Optuna takes them only through the live trial that ``ask`` returned. A
-    sampler has a frozen copy, and so has the process that tells what another
-    one asked for: for them this makes a live one, by Optuna's private number.
+    sampler has a frozen copy, and so has the process that tells Optuna what came
+    of another one's batch: for them this makes a live one, by Optuna's private number.
     """
     live = Trial(study, trial._trial_id)  # noqa: SLF001
     for name, value in attributes.items():

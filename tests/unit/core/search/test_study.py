@@ -185,6 +185,39 @@ def test_what_a_lost_study_held_is_put_back(tmp_path: Path) -> None:
     assert study.sampler.observations(study) == observations  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("intact", "damaged"),
+    [
+        ('"candidate":', '"candidat":'),
+        ('"invocations":[', '"invocations":7,"x":['),
+        ('{"round":2', '{"rund":2'),
+        ('"round":2', '"round":"two"'),
+        ('"duration_ms":', '"duration_ms":-'),
+    ],
+)
+def test_a_damaged_record_does_not_end_the_run_that_measured_it(tmp_path: Path, intact: str, damaged: str) -> None:
+    """In a study that can be read otherwise: the run has its own record, and puts the batch back."""
+    problem = problem_of(SIZES)
+    function, observations = SimulatedFunction(), []
+    path = tmp_path / "study.log"
+    for _ in range(2):
+        observations += [
+            function.measure(b) for b in suggest(problem, open_study(path, "function"), observations).batches
+        ]
+    suggest(problem, open_study(path, "function"), observations)
+    lines = path.read_text().splitlines()
+    assert any(intact in line for line in lines)
+    path.write_text("".join(f"{line.replace(intact, damaged)}\n" for line in lines))
+
+    study = open_study(path, "function")
+    again = suggest(problem, study, observations).batches
+
+    whole = suggest(problem, open_study(tmp_path / "whole.log", "function"), observations).batches
+    assert [replace(b, trial=0) for b in again] == [replace(b, trial=0) for b in whole]
+    seen = study.sampler.observations(study)  # type: ignore[attr-defined]
+    assert sorted(seen, key=lambda each: each.trial) == observations
+
+
 def test_journal_is_plain_json_lines(tmp_path: Path) -> None:
     """The study is Optuna's own journal, so that optuna-dashboard opens it."""
     open_study(tmp_path / "s", "f")
