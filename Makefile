@@ -3,9 +3,9 @@
 # make test      runs the tests             (ARGS="-k template -x" goes to pytest; ARGS="-m 'not slow'" leaves out the slow ones)
 # make check     runs every static check
 # make oldest    runs the quick tests with the oldest versions of the libraries that pyproject.toml allows
-# make faults    puts every fault into every place of a run: what is left, who cleaned up (ARGS="'well/step/*'" for some)
-# make mutants   plants bugs, and sees whether each makes what should notice it fail (ARGS="--room restore" for some)
-# make bench     measures what the README and docs/ state (ARGS="all --quick" sees whether it runs)
+# make faults    injects every fault at every point of a run, and shows what is left and who cleaned up (ARGS="'well/step/*'" for some)
+# make mutants   plants bugs, and checks that a test notices each of them (ARGS="--room restore" for some)
+# make bench     measures what the README and docs/ state (ARGS="all --quick" only checks that it runs)
 # make package   builds what `sam deploy` deploys (ARCHITECTURE=arm64 or x86_64)
 # make clean     removes what was built; .venv/ stays
 # make help      prints these lines

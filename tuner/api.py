@@ -109,7 +109,7 @@ def try_handler(
     require_local()
     pairs = [f"{name}={value}" for name, value in (environment or {}).items()]
     if parse_environment(pairs, None) != dict(environment or {}):
-        raise UsageProblem("environment must be names, which have no =, with a text each.")
+        raise UsageProblem("environment must map names, which contain no =, to strings.")
     flags = FunctionFlags(
         memory_mb=memory_mb, timeout_s=timeout_s, python=python, code_root=_path(code_root), env=pairs,
         template=_path(template), logical_id=logical_id,

@@ -117,7 +117,7 @@ class Artifacts:
             except ClientError as error:
                 if error_code(error) in _CHANGED:
                     raise ChangedMeanwhile(
-                        f"{self.uri(key)} was changed by another execution after it had been read.",
+                        f"Another execution changed {self.uri(key)} after this one had read it.",
                         hint="Nothing was overwritten. Start again.",
                     ) from error
                 raise
@@ -224,7 +224,7 @@ class RunArtifacts:
         if value is None:
             raise RunNotFound(
                 f"Run {self.run_id} has no {name} in {self.bucket.name}.",
-                hint="`lambda-tuner list` shows the runs that are there.",
+                hint="`lambda-tuner list` shows all runs.",
             )
         return value
 

@@ -109,9 +109,9 @@ class Clones:
                         ) from error
                     case "AccessDeniedException" if "iam:PassRole" in error_text(error):
                         raise PermissionDenied(
-                            f"A clone of {configuration['FunctionName']} may not be given its role, "
+                            f"A clone of {configuration['FunctionName']} may not use the function's role, "
                             f"{configuration['Role']}.",
-                            hint="The parameter PassableRoles of the stack names the roles that a clone may have.",
+                            hint="The stack's parameter PassableRoles lists the roles that a clone may have.",
                         ) from error
                     case "AccessDeniedException" if _ROLE_DENIED.search(error_text(error)):
                         raise
@@ -129,9 +129,9 @@ class Clones:
             return bool(answer.get("State") == "Active")
         if answer.get("Version") != CLONE_VERSION:
             raise CloneFailed(
-                f"AWS numbered the first version of {name} {answer.get('Version')}: a function of that name was there "
-                "before, and somebody removed it during the run.",
-                hint="Start again: a new run's clones have other names.",
+                f"The first version of {name} got the number {answer.get('Version')}: a function of that name existed "
+                "before, and somebody deleted it during the run.",
+                hint="Start again: a new run's clones get new names.",
             )
         return False  # what is answered is the state of the function, not of the version
 
@@ -162,7 +162,7 @@ class Clones:
             raise CloneFailed(f"The temporary function {name} did not start: {why}", hint=way_out(why))
         if snap_start and state == "Active" and answer.get("SnapStart", {}).get("OptimizationStatus") == "Off":
             raise CloneFailed(
-                f"AWS made no SnapStart snapshot of the temporary function {name}, so its cold starts are no restores.",
+                f"AWS made no SnapStart snapshot of the clone {name}, so its cold starts are not restores.",
                 hint="Leave snapStart out.",
             )
         return "active" if state == "Active" and answer.get("LastUpdateStatus") != "InProgress" else "pending"
@@ -185,9 +185,9 @@ class Clones:
                         raise CloneNotReady(f"No concurrency can be reserved for {name} yet.") from error
                     case "InvalidParameterValueException":
                         raise CloneFailed(
-                            f"AWS reserves no concurrency of {concurrency} for {name}: {error_text(error)}",
-                            hint="Lower reservedConcurrency or leave it out; or start again when other functions have "
-                            "given back what they reserve.",
+                            f"AWS refuses to reserve a concurrency of {concurrency} for {name}: {error_text(error)}",
+                            hint="Lower reservedConcurrency, or leave it out; or start again when other functions "
+                            "reserve less.",
                         ) from error
                     case _:
                         raise
@@ -209,7 +209,7 @@ class Clones:
                         # A repetition of the SDK's finds nothing where the first try worked and its answer was lost.
                         return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
                     case "ResourceConflictException":
-                        raise CloneNotReady(f"{name} cannot be removed while it is being made.") from error
+                        raise CloneNotReady(f"{name} cannot be deleted while it is being created.") from error
                     case _:
                         raise
         return True
@@ -257,11 +257,11 @@ def _check_code(name: str, answer: Mapping[str, Any], code_sha256: str) -> None:
     found = answer.get("CodeSha256")
     if found == code_sha256:
         return
-    other = f"The temporary function {name} has other code than the function (SHA-256 {found}, not {code_sha256})"
+    other = f"The temporary function {name} does not have the function's code (SHA-256 {found}, not {code_sha256})"
     if answer.get("PackageType") == "Image":
         raise CloneFailed(
             f"{other}: somebody pushed another image under its tag. It was not invoked.",
-            hint="Deploy the function with the image that it is to have, and start again.",
+            hint="Deploy the function with the image it should have, and start again.",
         )
     raise CloneFailed(
         f"{other}: somebody wrote into the artifact bucket after the package was copied there. It was not invoked.",

@@ -41,7 +41,7 @@ def handed_out(location: str) -> _Source:
         ServiceError: It is not a web address.
     """
     if urlsplit(location).scheme not in {"https", "http"}:
-        raise ServiceError("Lambda gave an address of the function's package that is not a web address.")
+        raise ServiceError("The address that Lambda gave for the function's package is not a web address.")
 
     @contextmanager
     def opened() -> Iterator[tuple[_Body, int | None]]:
@@ -94,8 +94,8 @@ def copy_package(s3: Any, bucket: str, source: _Source, code_sha256: str) -> Non
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as package:
         if _fetch(source, package) != code_sha256:
             raise CloneFailed(
-                "The function's package does not hash to what its configuration says.",
-                hint="A deployment may have happened this moment: start again.",
+                "The hash of the function's package is not the one in its configuration.",
+                hint="The function may have just been deployed: start again.",
             )
         package.seek(0)
         key = code_key(code_sha256)
@@ -123,7 +123,7 @@ def _fetch(source: _Source, package: IO[bytes]) -> str:
             # The address is a credential: only the kind of the failure is told.
             raise ServiceError(
                 f"The function's package could not be fetched: {type(error).__name__}.",
-                hint="Start again; if it happens again, the network between Lambda and S3 is disturbed.",
+                hint="Start again. If it happens again, check the network between Lambda and S3.",
             ) from None
         return base64.b64encode(digest.digest()).decode()
     raise AssertionError("the last attempt returns or raises")

@@ -190,7 +190,8 @@ class Invoker:
                     raise CloneNotReady(_not_ready(arn, error)) from error
                 if error_code(error) == "ResourceNotFoundException":
                     raise ProcessorFailed(
-                        f"The processor {arn} is not there.", hint="Nothing more was invoked. Correct its ARN."
+                        f"The processor {arn} does not exist.",
+                        hint="Nothing more was invoked. Correct the processor's ARN.",
                     ) from error
                 raise
             except BotoCoreError as error:
@@ -199,8 +200,8 @@ class Invoker:
             error_type, error_message = _function_error(body)
             raise ProcessorFailed(
                 f"The processor {arn} failed with {error_type}: {error_message}",
-                hint="Its own log tells more. A run ends where a processor fails: what it measured after that could "
-                "be of another state of things.",
+                hint="Its own log has the details. A run ends when a processor fails: later measurements could be of "
+                "a different state.",
             )
         return body
 
@@ -303,7 +304,7 @@ def _refused(name: str, error: ClientError, *, new: bool) -> TunerError | None:
     lasting = CloneFailed(
         f"Lambda cannot run {name}: {code}: {error_text(error)}",
         hint="Nothing ran. A clone has the role, network, file systems and key of its function: check that the "
-        "function itself can be invoked now, correct what this names, and start again.",
+        "function itself can be invoked now, fix what the error names, and start again.",
     )
     if code in NOT_READY:
         return CloneNotReady(_not_ready(name, error))

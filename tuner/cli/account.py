@@ -106,7 +106,7 @@ def account_names(named: AccountFlags) -> Account:
     account_id = caller["Account"]
     if problem := stack_name_problem(name, account_id, region_name):
         raise UsageProblem(
-            f"There can be no stack {name}: {problem}.",
+            f"A stack cannot be named {name}: {problem}.",
             hint="Deploy it under another name: sam deploy --stack-name lambda-tuner.",
         )
     machines = f"arn:{partition}:states:{region_name}:{account_id}:stateMachine:{name}"

@@ -20,11 +20,11 @@ _SUBCOMMANDS = {
     "list": "List the latest runs, newest first.",
     "patch": "Write a run's recommendation into a SAM or CloudFormation template; everything else stays, "
     "byte for byte.",
-    "logs": "Read the REPORT records of a log: one JSON object a line, or a summary by memory size.",
+    "logs": "Read the REPORT records of a log: one JSON object per line, or a summary by memory size.",
     "doctor": "Check what a deployment and a run need: before and after `sam deploy`, and for a bug report.",
     "uninstall": "Remove Lambda Tuner from an AWS account: empties its bucket, deletes its stack, shows that nothing "
     "is left.",
-    "local": "An AWS of its own on this machine, kept running: for the AWS CLI, boto3 and --local.",
+    "local": "Keep an embedded AWS running on this machine, for the AWS CLI, boto3 and --local.",
 }
 """The help of each subcommand, again: to list them imports none of them. In the order of the help."""
 _MODULES = {"try": "try_handler", "open": "open_run", "list": "list_runs"}

@@ -102,8 +102,8 @@ def _misses_goal(answer: Answer) -> Finding | None:
     if current.infeasible_reason:
         how = f"cannot be used ({current.infeasible_reason})"
     elif met is not None:
-        where = f", where {formats.percent(asked)} was asked for" if asked else ""
-        how = f"meets the goal with a probability of {formats.probability(met[1])} only{where}"
+        asked_for = f" ({formats.percent(asked)} was asked for)" if asked else ""
+        how = f"meets the goal with a probability of only {formats.probability(met[1])}{asked_for}"
     cost = f" and costs {tables.cost_difference(answer)}" if answer.saving_ratio is not None else ""
     good = "meets it" if answer.goal else "can"
     return Finding(EXIT_MISSES_GOAL, f"Today's {current.candidate} {how}; {recommended.candidate} {good}{cost}.")

@@ -42,7 +42,7 @@ def confirm(sentence: str, question: str, *, if_not: str = "Nothing was started.
         NotConfirmed: The user said no, or there is no terminal to ask on.
     """
     if not is_interactive():
-        raise NotConfirmed(sentence or if_not, hint=f"There is no terminal to ask on: agree with --yes{or_else}.")
+        raise NotConfirmed(sentence or if_not, hint=f"There is no terminal to confirm on: pass --yes{or_else}.")
     import typer
 
     if sentence:

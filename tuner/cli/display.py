@@ -15,17 +15,17 @@ from rich.table import Column
 from tuner.report import formats
 
 STATE_MEANINGS = {
-    "Plan": "reads the function, writes down how to undo everything",
-    "CopyCode": "copies the code, so that the function is never touched",
+    "Plan": "reads the function, and records how to undo everything",
+    "CopyCode": "copies the code, so that the function itself is never touched",
     "Suggest": "decides which memory sizes to try next",
     "CreateClones": "makes a clone of the function at each of them",
     "Measure": "invokes the clones and reads how long each one took",
     "Recommend": "chooses the cheapest size that meets the goal",
-    "Restore": "removes the clones, checks that the function is as it was",
+    "Restore": "removes the clones, and checks that the function is unchanged",
     "Report": "writes the report",
-    "ExplainFailure": "words what went wrong",
+    "ExplainFailure": "describes what went wrong",
     "RestoreAfterFailure": "removes the clones",
-    "ReportFailure": "writes down what is known",
+    "ReportFailure": "records what is known",
 }
 _PHASES = {
     "Plan": "reading the function",

@@ -81,7 +81,7 @@ def prepare_out(out: Path | None) -> None:
         probe.unlink()
     except OSError as error:
         raise UsageProblem(
-            f"--out {out} cannot be written to: {error.strerror}.", hint="Name a folder of your own."
+            f"--out {out} cannot be written to: {error.strerror}.", hint="Name a folder that you can write to."
         ) from error
 
 

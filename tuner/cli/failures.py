@@ -34,7 +34,7 @@ EXIT_CODES_HELP = (
 )
 
 CHECK_CODES_HELP = (
-    "And of check: 10 a cheaper size exists · 11 today's size misses the goal, another meets it · "
+    "Also for check: 10 a cheaper size exists · 11 today's size misses the goal, another meets it · "
     "12 today's size costs more than --max-cost-per-million."
 )
 

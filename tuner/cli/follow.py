@@ -147,7 +147,7 @@ class _Observer:
                 ) from error
             if isinstance(error, PermissionDenied) or self.failed_in_a_row >= _MOST_FAILED_QUESTIONS:
                 raise type(error)(
-                    error.message, hint=f"The run {self.run_id} goes on without this command. {error.hint}".strip()
+                    error.message, hint=f"The run {self.run_id} continues without this command. {error.hint}".strip()
                 ) from error
             if self.failed_in_a_row == 1:
                 self.sink.say(f"{error.message} Asking again.")
@@ -188,7 +188,7 @@ def _stop_and_restore(
         try:
             restored = runs.restore_status(restore_arn)
         except TunerError as error:
-            sink.say(f"Could not see whether it is done: {error.message}")
+            sink.say(f"Could not check whether it is done: {error.message}")
             break
         if restored.ended:
             if restored.state == "SUCCEEDED":
@@ -196,10 +196,10 @@ def _stop_and_restore(
             else:
                 why = (restored.cause or restored.error_name or "no reason given").partition(REPORT_LINE)[0]
                 sink.say(
-                    f"Removing ended as {restored.state}: {why.rstrip('.')}. "
+                    f"The removal ended as {restored.state}: {why.rstrip('.')}. "
                     "The sweeper tries again on its schedule and before the next run."
                 )
             return RunEnd(runs.status(run_id), interrupted=True)
         interrupts.wait(poll_s)
-    sink.say("Left before removing was done; it goes on by itself, and the sweeper checks it on its schedule.")
+    sink.say("Left before the removal was done; it continues by itself, and the sweeper checks it on its schedule.")
     return RunEnd(runs.status(run_id), interrupted=True)

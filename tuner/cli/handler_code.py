@@ -62,7 +62,7 @@ def locate_handler(target: str, interpreter: str, code_root: Path | None = None)
         found = ", ".join(seen.functions) or "no function"
         raise UsageProblem(
             f"{path} has no function {function!r}.",
-            hint=f"Name one behind a colon, as in {path}:handler. The file has: {found}.",
+            hint=f"Name one after a colon, as in {path}:handler. The file has: {found}.",
         )
     imports, code_dir = min(zip(seen.imports, roots, strict=False), key=lambda pair: pair[0].misplaced)
     if not resolved.is_relative_to(code_dir):

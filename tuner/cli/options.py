@@ -211,7 +211,7 @@ def _environment_pair(name: str | None, value: str | None, where: str) -> tuple[
     if name is None or value is None or not _ENVIRONMENT_NAME.fullmatch(name):
         # What stands there may be a secret: it is not repeated.
         raise UsageProblem(
-            f"{where} is not of the form NAME=value.",
+            f"{where} does not have the form NAME=value.",
             hint="A name has letters, digits and underscores, and begins with a letter.",
         )
     return name, value

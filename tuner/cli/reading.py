@@ -70,8 +70,7 @@ def find_run(artifacts: ArtifactReader, wanted: str, where: str) -> str:
     )
     raise RunNotFound(
         f"There is no report of a run {wanted!r} in {where}.",
-        hint=(f"Did you mean {' or '.join(nearest)}? " if nearest else "")
-        + "`lambda-tuner list` shows the runs that are there.",
+        hint=(f"Did you mean {' or '.join(nearest)}? " if nearest else "") + "`lambda-tuner list` shows all runs.",
     )
 
 
@@ -111,7 +110,7 @@ def decoded_report(document: Mapping[str, Any], run_id: str) -> RunReport:
         return decode(document)
     except ValueError as error:
         raise RunNotFound(
-            f"The report of the run {run_id} is damaged: one of its values is not what it should be ({error}).",
+            f"The report of the run {run_id} is damaged: one of its values is invalid ({error}).",
             hint="`lambda-tuner open` may still show its page.",
         ) from error
 

@@ -101,7 +101,7 @@ def read_settings(subject: Subject, files: ConfigFlags, *, quiet: bool) -> Setti
         if title != "defaults" and names & {title.removeprefix("functions."), *table.get("names", ())}
     ]
     if len(own) > 1:
-        raise UsageProblem(f"{path}: {_listed(own)} are both of this function.", hint="Keep one of them.")
+        raise UsageProblem(f"{path}: {_listed(own)} both match this function.", hint="Keep one of them.")
     used = [title for title in ("defaults", *own) if title in tables]
     fields: dict[str, Any] = {}
     problems: list[str] = []

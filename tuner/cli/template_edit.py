@@ -152,7 +152,7 @@ def _read(text: str) -> _Template:
     import yaml
 
     if len(text) > MOST_CHARACTERS:
-        raise PatchRefused(f"The file has {len(text):,} characters, more than CloudFormation takes of a template.")
+        raise PatchRefused(f"The file has {len(text):,} characters, more than CloudFormation accepts in a template.")
     is_json = False
     readable = text
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
@@ -247,8 +247,8 @@ def _find_function(template: _Template, wanted: Wanted) -> tuple[str, list[str]]
         loop = any(key.value.startswith("Fn::ForEach") for key, _ in _items(template.section("Resources")))
         raise PatchRefused(
             "The template has no Lambda function"
-            + (" of its own: its Fn::ForEach makes them, and they share one text." if loop else "."),
-            hint="Name the file in which the function is described, with --file.",
+            + (" that can be changed alone: its Fn::ForEach makes all of them from one text." if loop else "."),
+            hint="Name the file that describes the function with --file.",
         )
     for how, found in _matches(template, functions, wanted):
         if len(found) == 1:
@@ -328,7 +328,7 @@ def _plan_edit(
     place = f"{logical_id}.Properties.{name}"
     _check_unshared(template, [resource, properties], f"the properties of {logical_id}", force=force)
     if len(own) > 1:
-        raise PatchRefused(f"{place} stands twice, in lines {_line(own[0][0])} and {_line(own[1][0])}.")
+        raise PatchRefused(f"{place} appears twice, on lines {_line(own[0][0])} and {_line(own[1][0])}.")
     if own:
         return _change_value(template, place, own[0], name, value, notes, force=force)
     if _pairs(properties, "Fn::Transform"):
@@ -342,7 +342,7 @@ def _plan_edit(
     if shared:
         others = _others_of_globals(template, functions, logical_id, name)
         if not others:
-            notes.append(f"{name} stands in Globals, and {logical_id} is the only function that takes it from there.")
+            notes.append(f"{name} is set in Globals, and {logical_id} is the only function that takes it from there.")
             return _change_value(template, f"Globals.Function.{name}", shared[-1], name, value, notes, force=force)
         if _text(_value_node(shared[-1][1], name)) == value:
             return None
@@ -392,7 +392,7 @@ def _is_literal(node: Any, name: str) -> bool:
 def _check_unshared(template: _Template, nodes: Sequence[Any], what: str, *, force: bool) -> None:
     if not force and any(template.uses[id(node)] > 1 for node in nodes):
         raise PatchRefused(
-            f"A YAML anchor shares {what} with another place of the template.",
+            f"A YAML anchor shares {what} with another part of the template.",
             hint="Give the function properties of its own, or change them for all with --force.",
         )
 
@@ -420,7 +420,7 @@ def _change_value(
         )
     if any(template.uses[id(shared)] > 1 for shared in (pair[1], node)):
         raise PatchRefused(
-            f"{place} is not a plain value, and another place of the template shares it through a YAML anchor.",
+            f"{place} is not a plain value, and another part of the template shares it through a YAML anchor.",
             hint=f"Write {value} there by hand.",
         )
     notes.append(f"{place} was not a plain value: {reason}. Now it is {value} wherever this template is deployed.")
@@ -508,7 +508,7 @@ def _referred(node: Any) -> str | None:
 def _follow_parameter(template: _Template, parameter: str, name: str, value: str) -> tuple[Any | None, str, str]:
     described = template.section("Parameters", parameter)
     if described is None:
-        return None, "", f"it refers to {parameter}, which is no parameter of this template"
+        return None, "", f"it refers to {parameter}, which is not a parameter of this template"
     uses = sum(_uses(node, parameter) for node in _walk(template.root))
     if uses > 1:
         return None, "", f"it is the parameter {parameter}, which is used in {uses} places"
@@ -517,7 +517,7 @@ def _follow_parameter(template: _Template, parameter: str, name: str, value: str
         return None, "", f"it is the parameter {parameter}, whose value is given at each deployment"
     allowed = _first(described, "AllowedValues")
     if allowed is not None and value not in [_text(each) for each in _children(allowed)]:
-        return None, "", f"it is the parameter {parameter}, whose AllowedValues do not have {value}"
+        return None, "", f"it is the parameter {parameter}, whose AllowedValues do not include {value}"
     for bound, outside in (("MinValue", -1), ("MaxValue", 1)):
         limit = _text(_first(described, bound))
         if limit and limit.isdecimal() and value.isdecimal() and (int(value) - int(limit)) * outside > 0:

@@ -153,7 +153,7 @@ def _template_notices(
     if known.other_layers:
         notices.append(
             f"Layers that are not on this machine, or not built: {', '.join(known.other_layers)}. "
-            "What they hold must be in the interpreter of --python."
+            "Install their contents for the interpreter of --python."
         )
     return notices
 
@@ -305,7 +305,7 @@ def _rehearse(
                 how = f"exit status {code}" if code > 0 else f"signal {-code}"
                 raise SetupFailed(
                     f"The script of --setup, {setup}, failed with {how}; nothing was invoked.",
-                    hint="What it printed stands above. It runs with the handler's Python, variables and AWS.",
+                    hint="Its output is above. It runs with the handler's Python, variables and AWS.",
                 )
         failure = rehearsal.import_handler()
     if failure is not None:

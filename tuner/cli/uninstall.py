@@ -149,7 +149,7 @@ def uninstall(
         return EXIT_FAILED
     result_console().print(
         f"Nothing of Lambda Tuner is left in {account.name}: no stack {account.stack}, no bucket {account.bucket}, "
-        "no function of ours or temporary one, no state machine, no log group.",
+        "no function, no clone, no state machine, no log group.",
         soft_wrap=True,
     )
     return EXIT_OK

@@ -1,4 +1,4 @@
-"""What is known of a run that has no report: it goes on, or what it ran on ended before it."""
+"""What is known of a run that has no report: it is still going on, or it was cut off."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def what_is_known(artifacts: ArtifactReader, run_id: str) -> tuple[str, str] | N
     if isinstance(artifacts, FolderArtifacts) and not _is_home_in_use(artifacts):
         return (
             f"{subject}{begun} has no report: the embedded AWS ended before it did. {made}",
-            "Run the same command again: it starts anew.",
+            "Run the same command again: it starts over.",
         )
     return (
-        f"{subject}{begun} has no report: it goes on, or what it ran on ended before it. {made}",
-        "Look again later; if nothing has changed then, start it again.",
+        f"{subject}{begun} has no report: it is still going on, or it was cut off. {made}",
+        "Look again later. If nothing has changed by then, start a new one.",
     )
 
 

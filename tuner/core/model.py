@@ -45,7 +45,7 @@ class LatencyGoal:
     """A percentile of the duration that must stay at or below a limit."""
 
     percentile: Annotated[float, Asked("Which percentile of the warm durations.", at_least=50, at_most=99.9)]
-    limit_ms: Annotated[float, Asked("What it may be at most, in milliseconds.", above=0)]
+    limit_ms: Annotated[float, Asked("Its limit, in milliseconds.", above=0)]
 
     def __str__(self) -> str:
         return f"p{self.percentile:g} ≤ {self.limit_ms:g} ms"

@@ -94,7 +94,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-sandbox", action="store_true", help="let functions write where they like")
     parser.add_argument("--log-file", type=Path, help="takes standard output and standard error")
     parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR")
-    parser.add_argument("--application", type=Path, help="folder of another template.yaml than ours")
+    parser.add_argument(
+        "--application", type=Path, help="folder with a template.yaml to use instead of the installed one"
+    )
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of the template")
     return parser.parse_args(arguments)
 

@@ -195,7 +195,7 @@ def drift_sentence(report: KnownRun) -> str:
     if drift == "unknown":
         return ""
     if drift is None:
-        return "Drift could not be looked for: no size was measured in two rounds."
+        return "Drift could not be checked: no size was measured in two rounds."
     compared = (
         f"late invocations took {drift.ratio:.2f} times as long as early ones at the same size "
         f"({drift.low:.2f} to {drift.high:.2f}, {formats.count(drift.sizes, 'size')})"
@@ -215,7 +215,7 @@ def traffic_sentence(report: KnownRun) -> str:
     durations = f", with {' and '.join(percentiles)} at the memory size that it had" if percentiles else ""
     return (
         f"In production CloudWatch counted {formats.count(traffic.invocations, 'invocation')} in "
-        f"{formats.count(traffic.days, 'day')}{durations}; initialisation is not in it."
+        f"{formats.count(traffic.days, 'day')}{durations}; initialisation is not included."
     )
 
 
@@ -399,7 +399,7 @@ def _current_misses(report: Answer) -> tuple[Sentence, ...]:
 
 def _asked(report: Answer) -> str:
     asked = report.request.get("confidence")
-    return f", where {formats.percent(asked)} was asked for" if asked else ""
+    return f" ({formats.percent(asked)} was asked for)" if asked else ""
 
 
 def _worth(report: Answer) -> Sentence:
@@ -581,7 +581,7 @@ def _only_assumed(report: Answer, met: tuple[str, float] | None) -> tuple[Senten
     asked = report.request.get("confidence")
     if met is None or asked is None or met[1] < asked:
         return ()
-    few = f"too few invocations were made to see {doc.latency_key(report)} in them"
+    few = f"too few invocations were made to see {doc.latency_key(report)}"
     return ((f"That would be enough, but it rests on an assumed tail: {few}.",),)
 
 

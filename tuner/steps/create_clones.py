@@ -66,7 +66,7 @@ def create_clones(
     for (candidate, number), asked in wanted.items():
         if (active or waiting) and remaining_s() < CALL_WORST_S:
             raise CloneNotReady(
-                f"{len(active) + waiting} of {len(wanted)} temporary functions are made; the next call goes on."
+                f"{len(active) + waiting} of {len(wanted)} temporary functions are made; the next call continues."
             )
         name = clone_name(record.run_id, candidate, number)
         if cap_mb is not None and candidate.memory_mb > cap_mb:
@@ -98,7 +98,7 @@ def create_clones(
         raise CloneNotReady(
             f"{waiting} of {count} temporary functions are not published yet: Lambda initialises each and "
             "takes its SnapStart snapshot.",
-            hint="If that does not end, the function's init does not end in the clone; leave snapStart out.",
+            hint="If this does not end, the function's init does not end in the clone; leave snapStart out.",
         )
     if waiting:
         raise CloneNotReady(f"{waiting} of {count} temporary functions are still being made.")

@@ -103,7 +103,7 @@ def measure(
         if worked and not caller.has_time:
             raise BatchUnfinished(
                 f"{len(journal.observation.invocations)} of {batch.invocation_count} invocations at {batch.candidate} "
-                "are measured; the next task goes on."
+                "are measured; the next task continues."
             )
         worked = True
         done = list(journal.observation.invocations)

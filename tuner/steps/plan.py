@@ -173,7 +173,7 @@ def _check_name_is_free(artifacts: RunArtifacts, started_at: str) -> None:
     earlier = (artifacts.find(PROGRESS) or {}).get("startedAt", started_at)
     if earlier != started_at:
         raise InvalidRequest(
-            [f"the execution's name, {artifacts.run_id}, is that of a run of {earlier[:10]}"],
+            [f"the execution's name, {artifacts.run_id}, was already used for a run on {earlier[:10]}"],
             hint="Start again under another name: what that run measured is still in the bucket.",
         )
 
@@ -186,8 +186,8 @@ def _payloads(artifacts: RunArtifacts, request: TuningRequest) -> tuple[Weighted
     if bucket == artifacts.bucket.name and not (key.startswith(USERS_PAYLOADS) or key == artifacts.key(GIVEN_PAYLOAD)):
         raise InvalidRequest(
             [
-                f"payloadS3 names {request.payload_s3}, and of the artifact bucket a run reads nothing but what is "
-                f"under {USERS_PAYLOADS}: other runs' payloads are not its own"
+                f"payloadS3 names {request.payload_s3}, and in the artifact bucket a run reads payloads only "
+                f"under {USERS_PAYLOADS}: not those of other runs"
             ],
             hint=f"Upload the payload under s3://{bucket}/{USERS_PAYLOADS} and name it there.",
         )

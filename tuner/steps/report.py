@@ -56,8 +56,8 @@ _ENDED_FROM_OUTSIDE = {
     ),
     "UNKNOWN": ErrorFacts(
         "ServiceError",
-        "The run did not finish, and nothing says why.",
-        "What it had made was removed when its time was over; the execution's history in Step Functions shows where "
+        "The run did not finish, for an unknown reason.",
+        "What it had made was removed when its time ran out; the execution's history in Step Functions shows where "
         "it ended.",
     ),
 }

@@ -71,7 +71,7 @@ def restore(
     problems: dict[str, TunerError] = {}
     for step in plan.steps:
         if (removed or gone or problems) and remaining_s() < CALL_WORST_S:
-            problems[step.name] = CloneNotReady("there was no time for it yet; the next call goes on")
+            problems[step.name] = CloneNotReady("there was no time for it yet; the next call continues")
             continue
         problem, was_there = _remove(clones, step.name)
         if problem is not None:

@@ -101,7 +101,7 @@ def _check_trust(record: RunRecord, observations: Sequence[Observation]) -> None
         at = observations[0].candidate
         hint = advise(failure, local=record.where == "local")
         if record.assumed_size:
-            hint += " If it needs more memory, name the size that it has today: --memory 512."
+            hint += " If it needs more memory, name today's size: --memory 512."
         raise PayloadFailed(_failure_sentence(record, failure, at), hint=hint)
     invocations = invocations_of(observations)
     unmeasured = [invocation for invocation in invocations if invocation.outcome == "unmeasured"]

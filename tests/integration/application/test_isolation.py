@@ -147,8 +147,8 @@ def test_copies_reserve_concurrency_where_that_is_asked(application: Application
     report = application.report(execution["name"])
     assert report["request"]["reservedConcurrency"] == 2
     assert (
-        f"Each of up to 2 clones reserves 2 of the account's concurrency until the run ends: of {before} "
-        "that no function has reserved, others have 4 less meanwhile." in report["warnings"]
+        f"Each of up to 2 clones reserves 2 of the account's concurrency until the run ends: of the {before} "
+        "that no function has reserved, the others have 4 less until then." in report["warnings"]
     )
     assert "reserved concurrency" not in {row["what"] for row in report["restored"]["changes"]}
 

@@ -45,7 +45,7 @@ def test_today_may_miss_the_goal() -> None:
     assert codes(met(-0.2, 0.05)) == [11]
     assert codes(met(0.4, 0.05)) == [11]
     assert judge_with(None)(met(0.4, 0.05))[0].sentence == (
-        "Today's 3,008 MB arm64 meets the goal with a probability of 5% only, where 90% was asked for; 1,024 MB arm64 "
+        "Today's 3,008 MB arm64 meets the goal with a probability of only 5% (90% was asked for); 1,024 MB arm64 "
         "meets it and costs 40% less (37–43%)."
     )
     assert codes(met(0.4, 0.8)) == [11]

@@ -345,7 +345,7 @@ def test_the_probe_costs_less_than_a_cent_everywhere() -> None:
         words = comparison.probe_price(region).split()
         if price_rows("AmazonStates", "state-transition", region):
             assert float(words[2]) < 0.01, region
-    assert comparison.probe_price("mars-1") == "an unknown price"
+    assert comparison.probe_price("mars-1") == "an unknown amount"
 
 
 def test_a_narrowed_stack_does_not_tune_the_probe() -> None:

@@ -85,7 +85,7 @@ def test_a_restore_that_fails_is_said_to_have(cause: str) -> None:
     sink = RecordingSink()
     follow(runs, "run", sink, interrupts, poll_s=0)
     assert sink.sentences[-1] == (
-        "Removing ended as FAILED: no permission. The sweeper tries again on its schedule and before the next run."
+        "The removal ended as FAILED: no permission. The sweeper tries again on its schedule and before the next run."
     )
 
 
@@ -112,7 +112,7 @@ def test_questions_that_are_never_answered_end_the_following() -> None:
         runs = ScriptedRuns([RUNNING], failures=list(failures))
         with pytest.raises(type(failures[0])) as caught:
             follow(runs, "run", RecordingSink(), Interrupts(), poll_s=0)
-        assert "goes on without this command" in caught.value.hint
+        assert "continues without this command" in caught.value.hint
 
 
 def test_without_permission_to_read_progress_the_run_is_followed_all_the_same() -> None:

@@ -49,7 +49,7 @@ def test_findings_are_annotations_and_in_the_summary(summary: Path, capsys: pyte
     text = summary.read_text()
     assert text.startswith("An earlier step.\n### Lambda Tuner")
     assert "- 1,024 MB arm64 is 40% cheaper than today's 3,008 MB arm64" in text
-    assert "- Today's 3,008 MB arm64 meets the goal with a probability of 5% only" in text
+    assert "- Today's 3,008 MB arm64 meets the goal with a probability of only 5%" in text
 
 
 def test_a_verdict_that_stops_the_job_is_an_error(summary: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -158,7 +158,7 @@ def test_records_that_are_left_out_are_counted(tmp_path: Path) -> None:
     log.write_text("\n".join([REPORT, REPORT.replace(": a", ": b")[:60], REPORT.replace(": a", ": c")[:70]]))
     code, records, errors = run(str(log))
     assert (code, [record["requestId"] for record in records]) == (0, ["a"])
-    assert errors.startswith("2 more of what looks like a REPORT record were left out")
+    assert errors.startswith("Left out 2 more that look like a REPORT record")
     log.write_text(REPORT * 30_000)  # more than one piece
     assert run(str(log))[2] == ""
 

@@ -98,7 +98,7 @@ def test_a_run_without_a_report_is_told_with_what_it_wrote(store: Path) -> None:
     )
     with (
         shared(store.parent / IN_USE, when_alone=lambda: None),
-        pytest.raises(RunNotFound, match="it goes on, or what"),
+        pytest.raises(RunNotFound, match="it is still going on, or it was cut off"),
     ):
         find_run(artifacts, "killed", "here")
 

@@ -124,7 +124,7 @@ def test_another_file_or_none(tmp_path: Path) -> None:
         ),
         ('[functions.f]\npayload = "~/none.json"', [f"payload {Path.home()}/none.json cannot be read"]),
         ("goal = ", ["is not TOML"]),
-        ("[functions.f]\n[functions.g]\nnames = ['f']", ["[functions.f] and [functions.g] are both of this function"]),
+        ("[functions.f]\n[functions.g]\nnames = ['f']", ["[functions.f] and [functions.g] both match this function"]),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place(text: str, sentences: list[str], repository: Path) -> None:

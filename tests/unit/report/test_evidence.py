@@ -83,7 +83,7 @@ def test_unmeasured_invocations_are_listed_and_never_a_duration() -> None:
     [
         (Drift(1.2, 1.1, 1.3, 2, found=True), "Durations drifted"),
         (Drift(1.01, 0.97, 1.05, 1, found=False), "No drift was found"),
-        (None, "Drift could not be looked for"),
+        (None, "Drift could not be checked"),
     ],
 )
 def test_drift_is_told_whether_it_was_found_or_not(drift: Drift | None, beginning: str) -> None:

@@ -60,7 +60,7 @@ def test_uncertainty_is_said_with_the_probability_and_the_safe_side() -> None:
     """The reader learns what was asked, what was reached and what would be safe."""
     message = verdict_message(documents.uncertain())
     assert "could not tell for sure" in plain(message.headline)
-    assert "The probability that it meets the goal is 66%, where 90% was asked for." in plain(message.headline)
+    assert "The probability that it meets the goal is 66% (90% was asked for)." in plain(message.headline)
     assert plain(message.support[0]).startswith("On the safe side: 1,152 MB")
     assert plain(message.support[1]) == "The budget of 40 invocations is used up."
     document = replace(documents.uncertain(), explanation=Explanation((), (), (MoreInvocations(10, 0.25),)))

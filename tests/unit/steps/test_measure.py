@@ -130,7 +130,7 @@ def test_a_processor_that_fails_afterwards_leaves_the_invocation_measured(run: F
     batch = open_batch(run, 1)
     with_request(run, lambda request: replace(request, post_processor_arn=AFTER))
     calls = Calls(run, {"after": client_error("ResourceNotFoundException")})
-    with pytest.raises(ProcessorFailed, match="is not there"):
+    with pytest.raises(ProcessorFailed, match="does not exist"):
         run.measure(batch)
     assert [row["outcome"] for row in measured(run)] == ["ok"]
     assert run.measure(batch) == 1

@@ -404,7 +404,7 @@ def test_payload_from_s3_is_read_once_and_refused_when_it_is_no_json(run: FakeRu
 def test_payload_is_not_read_from_other_runs(key: str, run: FakeRun) -> None:
     """Of the artifact bucket whoever starts a run has no more read than what was put there for that."""
     run.s3.objects[key] = b'{"card": "4111"}'
-    with pytest.raises(InvalidRequest, match="other runs' payloads are not its own"):
+    with pytest.raises(InvalidRequest, match="not those of other runs"):
         run.plan(payloadS3=f"s3://bucket/{key}")
 
 
@@ -626,7 +626,7 @@ def test_copies_that_one_call_has_no_time_for_are_made_by_the_next(run: FakeRun)
         return left_s
 
     run.aws.before = slow
-    with pytest.raises(CloneNotReady, match="the next call goes on"):
+    with pytest.raises(CloneNotReady, match="the next call continues"):
         create_clones(run.artifacts, run.reader, run.clones, number, remaining_s=remaining_s)
     assert left_s >= CALL_WORST_S - creations_s
     left_s = 300.0
@@ -654,7 +654,7 @@ def test_time_is_looked_at_while_copies_are_pending_too(run: FakeRun) -> None:
     number, batches = run.suggest()
     create = run.aws.create_function
     run.aws.create_function = lambda **request: {**create(**request), "State": "Pending"}  # type: ignore[method-assign]
-    with pytest.raises(CloneNotReady, match=rf"^1 of {len(batches)} .*the next call goes on"):
+    with pytest.raises(CloneNotReady, match=rf"^1 of {len(batches)} .*the next call continues"):
         create_clones(run.artifacts, run.reader, run.clones, number, remaining_s=lambda: CALL_WORST_S - 1)
 
 
@@ -681,7 +681,7 @@ def test_name_of_an_earlier_run_is_not_taken_again(run: FakeRun) -> None:
     run.plan()
     run.plan()  # the same execution, whose first answer was lost
     run.artifacts.write("progress.json", {**run.artifacts.read("progress.json"), "startedAt": "2026-07-01T03:00:00Z"})
-    with pytest.raises(InvalidRequest, match="run-1, is that of a run of 2026-07-01"):
+    with pytest.raises(InvalidRequest, match="run-1, was already used for a run on 2026-07-01"):
         run.plan()
 
 

@@ -201,7 +201,7 @@ def test_version_number_of_another_function_is_not_trusted(run: FakeRun) -> None
     number, _ = run.suggest()
     original = run.aws.create_function
     run.aws.create_function = lambda **request: {**original(**request), "Version": "2"}  # type: ignore[method-assign]
-    with pytest.raises(CloneFailed, match=r"numbered the first version of .* 2"):
+    with pytest.raises(CloneFailed, match=r"The first version of .* got the number 2"):
         create_clones(run.artifacts, run.reader, run.clones, number)
 
 

@@ -120,7 +120,7 @@ def test_the_report_has_the_month_and_the_warning() -> None:
     cost = document["recommended"]["costPerMillionUsd"]["estimate"]
     assert month["recommendedUsd"] == pytest.approx(cost * month["invocations"] / 1e6)
     assert month["savingUsd"] == pytest.approx(month["currentUsd"] - month["recommendedUsd"])
-    assert [line for line in document["warnings"] if "does not look like what production sees" in line]
+    assert [line for line in document["warnings"] if "does not look like production's" in line]
     assert "monthlyInvocations" not in document["request"]
     (line,) = [
         plain(sentence) for sentence in verdict_message(decode(document)).support if "Production" in plain(sentence)

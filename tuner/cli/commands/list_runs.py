@@ -36,7 +36,7 @@ def list_runs(
         print_json({"runs": [encode_row(row) for row in rows]})
         return EXIT_OK
     if not rows:
-        error_console().print(f"There is no run in {place} yet. `lambda-tuner demo` makes one.")
+        error_console().print(f"There are no runs in {place} yet. `lambda-tuner demo` makes one.")
         return EXIT_OK
     console = result_console()
     for line in list_lines(rows, console.width):

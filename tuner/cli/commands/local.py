@@ -14,7 +14,7 @@ from tuner.cli.store import bucket_folder, store_home
 
 local = typer.Typer(
     name="local",
-    help="An AWS of its own on this machine, kept running: for the AWS CLI, boto3 and --local.",
+    help="Keep an embedded AWS running on this machine, for the AWS CLI, boto3 and --local.",
     epilog='Example: eval "$(lambda-tuner local start)" && aws lambda list-functions',
     no_args_is_help=True,
     rich_markup_mode="rich",

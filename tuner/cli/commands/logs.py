@@ -43,7 +43,7 @@ def logs(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="A log of Lambda; - is standard input.")],
     summary: Annotated[bool, flag("--summary", "Print a table by memory size instead of JSON lines.", OUTPUT)] = False,
 ) -> int:
-    """Read the REPORT records of a log: one JSON object a line, or a summary by memory size."""
+    """Read the REPORT records of a log: one JSON object per line, or a summary by memory size."""
     with _opened(file) as stream:
         octets = _Octets(stream)
         text = Witness(decoded(octets))
@@ -58,14 +58,14 @@ def logs(
     if octets.damage is not None:
         raise UsageProblem(
             f"{name} is compressed, and damaged after {octets.count:,} bytes: {octets.damage}.",
-            hint="What stands before the damage was read." if found else "",
+            hint="Everything before the damage was read." if found else "",
         )
     if found:
         left_out = text.record_count - found
         if left_out > 0:
             error_console().print(
-                f"{left_out:,} more of what looks like a REPORT record {'was' if left_out == 1 else 'were'} left out: "
-                "cut, repeated, or written by the function."
+                f"Left out {left_out:,} more that {'looks' if left_out == 1 else 'look'} like a REPORT record: cut, "
+                "repeated, or written by the function."
             )
         return EXIT_OK
     if not octets.count:
@@ -217,7 +217,7 @@ def _print_summary(records: Iterable[Record]) -> int:
     if uncertain:
         needed = ", ".join(f"p{percent} {samples_needed(percent, _CONFIDENCE)}" for percent in _PERCENTILES)
         console.print(
-            f"— too few invocations to carry the percentile with {_CONFIDENCE:.0%} confidence (it takes: {needed}).",
+            f"— too few invocations for this percentile at {_CONFIDENCE:.0%} confidence (needed: {needed}).",
             soft_wrap=True,
         )
     return sum(len(row.durations_ms) for row in rows.values())

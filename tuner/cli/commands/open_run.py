@@ -67,7 +67,7 @@ def _page(artifacts: ArtifactReader, run_id: str, where: str) -> Path:
     if body is None:
         raise RunNotFound(
             f"The run {run_id} in {where} left no {REPORT_FILES['html']}.",
-            hint=f"`lambda-tuner report {run_id}` shows what is known of it.",
+            hint=f"`lambda-tuner report {run_id}` shows what is known about it.",
         )
     if isinstance(artifacts, FolderArtifacts):
         return (artifacts.folder / key).resolve()
@@ -77,7 +77,7 @@ def _page(artifacts: ArtifactReader, run_id: str, where: str) -> Path:
         page.write_bytes(body)
     except OSError as error:
         raise UsageProblem(
-            f"The report cannot be kept in {page.parent}: {error.strerror}.",
+            f"The report cannot be saved in {page.parent}: {error.strerror}.",
             hint="Name another folder with LAMBDA_TUNER_HOME, or use `lambda-tuner report RUN_ID --out DIR`.",
         ) from error
     return page

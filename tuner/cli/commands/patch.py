@@ -34,7 +34,7 @@ MOST_LOOKED_AT = 200
     "patch",
     epilog="Example: lambda-tuner patch latest --file template.yaml\n\n"
     "Example: lambda-tuner patch 20261103 --file template.json --function Thumbnails --dry-run\n\n"
-    "Exit codes: 0 changed, or it says so already · 2 not changed: not sure what, or no such run or file · "
+    "Exit codes: 0 changed, or already up to date · 2 not changed: unclear what to change, or no such run or file · "
     "3, 4, 5 not changed: the run's verdict.",
 )
 def patch(
@@ -46,7 +46,10 @@ def patch(
         flag("--function ID", "The function's logical id, name or handler. Default: found by the run's function."),
     ] = None,
     force: Annotated[
-        bool, flag("--force", "Write even if the goal is not met, others share the value, or a reference is replaced.")
+        bool,
+        flag(
+            "--force", "Write even if the goal is not met, other functions share the value, or a reference is replaced."
+        ),
     ] = False,
     dry_run: Annotated[bool, flag("--dry-run", "Show the change, write nothing.")] = False,
     json_output: JsonFlag = False,
@@ -78,9 +81,9 @@ def patch(
     if patched.changes and not dry_run:
         _write(file, body, patched.text.encode())
     if kept is not None:
-        ending = f"{file} was not changed; --force writes the best size all the same."
+        ending = f"{file} was not changed; --force writes the best size anyway."
     elif not patched.changes:
-        ending = f"{file} says so already: nothing to change."
+        ending = f"{file} is already up to date: nothing to change."
     elif dry_run:
         ending = f"{file} was not changed: --dry-run."
     else:
@@ -105,9 +108,8 @@ def _latest_of(artifacts: ArtifactReader, where: str, file: Path, text: str, fun
             return row.run_id
     last = f" The run that ended last is {rows[0].run_id} of {rows[0].function or 'no function'}." if rows else ""
     raise RunNotFound(
-        f"No run in {where} is of {function or 'a function that this template has'}.{last}",
-        hint="Name the run and the function that it is of: "
-        f"lambda-tuner patch RUN_ID --file {file} --function {function or 'ID'}.",
+        f"There is no run of {function or 'a function in this template'} in {where}.{last}",
+        hint=f"Name the run and its function: lambda-tuner patch RUN_ID --file {file} --function {function or 'ID'}.",
     )
 
 
@@ -164,18 +166,18 @@ def _notes(answer: Answer, patched: Patched, *, forced: bool) -> list[str]:
     current_mb = answer.current and answer.current.candidate.memory_mb
     if stated is not None and current_mb is not None and int(stated) != current_mb:
         found.append(
-            f"The template says {int(stated):,} MB, the run found {current_mb:,} MB: look whether this is "
-            "the template that the function was deployed from."
+            f"The template says {int(stated):,} MB, the run found {current_mb:,} MB: check that this is "
+            "the template from which the function was deployed."
         )
     if any(change.after in ("arm64", "x86_64") for change in patched.changes):
         found.append(
-            f"The architecture changes to {patched.changes[-1].after}: what the function brings along that is compiled "
-            "(dependencies, layers, the image) must be built for it, and so must be deployed with it."
+            f"The architecture changes to {patched.changes[-1].after}: all compiled parts of the function "
+            "(dependencies, layers, the image) must be built for it and deployed with it."
         )
     if answer.where == "local":
         found.append("The run was on this machine, not in AWS: tune the deployed function to be sure.")
     if forced and patched.changes:
-        found.append("Changed because of --force: the run's verdict does not carry it.")
+        found.append("Changed because of --force: the run's verdict does not support it.")
     return found
 
 

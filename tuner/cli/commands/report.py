@@ -78,7 +78,7 @@ def check_link(where: AccountFlags, run_id: str, hours: float) -> None:
         UsageProblem: The run is one of this machine, or no link can hold for so long.
     """
     if not 0 < hours <= _MOST_HOURS:
-        raise UsageProblem(f"--link {hours:g}: a link holds for up to {_MOST_HOURS:g} hours (seven days).")
+        raise UsageProblem(f"--link {hours:g}: a link works for up to {_MOST_HOURS:g} hours (seven days).")
     if not where.named:
         raise UsageProblem(
             "--link is for a run in an account: name it with --region, --profile or --stack.",

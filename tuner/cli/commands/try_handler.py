@@ -45,7 +45,9 @@ class FunctionFlags:
     env: Annotated[
         list[str] | None, flag("--env NAME=value", "An environment variable; may be repeated.", FUNCTION)
     ] = None
-    env_file: Annotated[Path | None, flag("--env-file FILE", "A file with lines NAME=value.", FUNCTION)] = None
+    env_file: Annotated[
+        Path | None, flag("--env-file FILE", "A file with a NAME=value pair on each line.", FUNCTION)
+    ] = None
     template: Annotated[
         Path | None, flag("--template FILE", "A SAM or CloudFormation template that describes the function.", FUNCTION)
     ] = None

@@ -110,7 +110,7 @@ def check_machines(deployed: Mapping[str, Any], account: Account) -> Check:
             differing = sorted(n for n in states if expected["States"].get(n) != found.get("States", {}).get(n))
             changed.append(f"{account.stack}-{machine} differs in {', '.join(differing) or 'its settings'}")
     if not changed:
-        return Check("State machines", "ok", f"All {len(STATE_MACHINE_NAMES)} are those of this package.")
+        return Check("State machines", "ok", f"All {len(STATE_MACHINE_NAMES)} match this package.")
     return Check("State machines", "failed", f"{'; '.join(changed)}.", "Deploy this version again: sam deploy.")
 
 
@@ -123,8 +123,8 @@ def check_concurrency(settings: Mapping[str, Any]) -> Check:
         return Check(
             "Concurrency",
             "ok",
-            f"{free:,} of {total:,} concurrent executions are not reserved; a run uses {plan.batches * plan.per_batch} "
-            "at most by default.",
+            f"{free:,} of {total:,} concurrent executions are not reserved; a run uses at most "
+            f"{plan.batches * plan.per_batch} by default.",
         )
     return Check(
         "Concurrency",
@@ -138,7 +138,7 @@ def check_code_storage(settings: Mapping[str, Any]) -> Check:
     """Whether there is room for the packages of temporary functions."""
     free = settings["AccountLimit"]["TotalCodeSize"] - settings["AccountUsage"]["TotalCodeSize"]
     if free >= LEAST_FREE_CODE_BYTES:
-        return Check("Code storage", "ok", f"{free / 1024**3:,.0f} GB are free for the code of clones.")
+        return Check("Code storage", "ok", f"{free / 1024**3:,.0f} GB are free for the clones' code.")
     return Check(
         "Code storage",
         "failed",

@@ -131,7 +131,7 @@ def _end(doctor: Doctor) -> int:
         print_json(doctor.document())
     else:
         error_console().print(
-            f"{count['ok']} checks passed, {count['failed']} failed, {count['not checked']} were not made."
+            f"{count['ok']} checks passed, {count['failed']} failed, {count['not checked']} were skipped."
             + (" In a bug report, please include the output of --json." if count["failed"] else "")
         )
     if doctor.probed is not None and doctor.probed.interrupted:
@@ -179,12 +179,12 @@ def _deployer(account: Account, caller_arn: str) -> Check:
         return Check(name, "not checked", _IAM_IS_NOT_ENFORCED)
     principal = permissions.principal_arn(account, caller_arn)
     if principal is None:
-        return Check(name, "not checked", f"The simulator takes users and roles, and {caller_arn} is neither.")
+        return Check(name, "not checked", f"The simulator accepts only users and roles, and {caller_arn} is neither.")
     return permissions.check_permissions(
         account,
         name,
         permissions.deployer_questions(account, principal),
-        "Allow them, or deploy with a service role of CloudFormation's; docs/permissions.md has the list.",
+        "Allow them, or deploy with a CloudFormation service role; docs/permissions.md has the list.",
     )
 
 
@@ -228,7 +228,7 @@ def _roles(doctor: Doctor, account: Account) -> None:
 def _limits(doctor: Doctor, account: Account) -> None:
     names = ("Concurrency", "Code storage")
     if account.where == "local":
-        doctor.add(*(Check(n, "not checked", "The embedded AWS has no limits of an account.") for n in names))
+        doctor.add(*(Check(n, "not checked", "The embedded AWS has no account limits.") for n in names))
         return
     try:
         with aws_call("lambda:GetAccountSettings", account.name):
@@ -247,11 +247,9 @@ def _probe(doctor: Doctor, account: Account, stack: Mapping[str, Any], *, probe:
     elif left_out:
         doctor.add(Check("Probe", "not checked", *left_out))
     elif not probe:
-        doctor.add(Check("Probe", "not checked", "--no-probe leaves it out."))
+        doctor.add(Check("Probe", "not checked", "--no-probe skips it."))
     elif not (yes or _agreed(account, price)):
-        doctor.add(
-            Check("Probe", "not checked", f"Nobody agreed to it; it takes {price}.", "Agree beforehand with --yes.")
-        )
+        doctor.add(Check("Probe", "not checked", f"It was not confirmed. It costs {price}.", "Confirm it with --yes."))
     else:
         with caught_interrupts() as interrupts:
             doctor.probed = run_probe(account, stack, interrupts, error_console().print)
@@ -265,7 +263,7 @@ def _agreed(account: Account, price: str) -> bool:
 
     error_console().print(
         f"The probe makes a function {account.stack}-probe in {account.name}, tunes it with two real executions, and "
-        f"removes everything. It takes a minute or two and {price}."
+        f"removes everything. It takes a minute or two and costs {price}."
     )
     return typer.confirm("Run it?", err=True)
 

@@ -35,7 +35,7 @@ def probe_price(region: str) -> str:
     transition = price_rows("AmazonStates", "state-transition", region)
     compute = price_rows("AWSLambda", "duration", region, "x86_64")
     if not transition or not compute:
-        return "an unknown price"
+        return "an unknown amount"
     count = sum(run["transitions"] for run in reference().values())
     price = 1.1 * (2 * count * transition[0].price + OWN_GB_SECONDS * compute[0].price)
     return f"at most {price:.4f} {compute[0].currency}"
@@ -44,7 +44,9 @@ def probe_price(region: str) -> str:
 def compare(runs: Mapping[str, RunSeen], expected: Mapping[str, Any]) -> list[Check]:
     """Hold what was seen against what was recorded; runs that did not come to an end are not compared."""
     if set(runs) != set(REQUESTS):
-        return [Check("Comparison", "not checked", "The probe's executions did not all end.", "Run the doctor again.")]
+        return [
+            Check("Comparison", "not checked", "Some of the probe's executions did not end.", "Run the doctor again.")
+        ]
     return [
         _same("States", runs, expected, lambda run: run["states"]),
         _same("Errors", runs, expected, lambda run: [run["status"], run["error"], *run["error_types"]]),

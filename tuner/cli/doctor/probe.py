@@ -180,13 +180,13 @@ def _create(account: Account, stack: Mapping[str, Any], probed: Probed) -> None:
 
 def _memory_check(account: Account, wanted_mb: int, cap_mb: int | None) -> Check:
     if account.where == "local":
-        return Check("Memory cap", "not checked", "The embedded AWS has no cap of an account.")
+        return Check("Memory cap", "not checked", "The embedded AWS has no account cap.")
     if cap_mb is None:
         return Check("Memory cap", "ok", f"Functions may have {wanted_mb:,} MB, the stack's MemoryCapMb.")
     return Check(
         "Memory cap",
         "failed",
-        f"Functions of this account may have {cap_mb:,} MB at most, and the stack's MemoryCapMb is {wanted_mb:,}.",
+        f"Functions of this account may have at most {cap_mb:,} MB, and the stack's MemoryCapMb is {wanted_mb:,}.",
         f"sam deploy --parameter-overrides MemoryCapMb={cap_mb}, or ask AWS for more.",
     )
 
@@ -287,8 +287,8 @@ def _removed(account: Account, runs: Runs, run_ids: list[str], probed: Probed) -
         except TunerError as error:
             problems.append(error.message)
         gone = (
-            f"Looked up: no function {name}, no clone of it, no object of its runs. Their executions stay in the "
-            f"history of {account.stack}-tune for 90 days, their log lines for 3."
+            f"Looked up: no function {name}, no clone of it, no object of its runs. The executions stay in the "
+            f"history of {account.stack}-tune for 90 days, the log lines for 3."
         )
         way_out = (
             f"Run the doctor again, or: aws lambda delete-function --function-name {name}. "

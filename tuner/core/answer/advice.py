@@ -36,11 +36,11 @@ def advise(failure: Invocation, *, local: bool, at_import: bool = False) -> str:
     text = f"{error_type} {message}"
     if _MODULE.search(text):
         if local and _SDK_MODULE.search(text):
-            return "Lambda's Python has boto3 and what that needs, this one does not: install boto3 there."
+            return "Lambda's Python has boto3 and its dependencies, this one does not: install boto3 there."
         if local:
             return (
                 "A module is missing. Install it for the Python that runs the handler, or name another Python with "
-                "--python. If it is a module of yours, name the folder where your code begins with --code-root."
+                "--python. If the module is your own, name the folder where your code begins with --code-root."
             )
         return (
             "A module is missing: put it into the package or a layer, built for the function's architecture and "
@@ -49,7 +49,7 @@ def advise(failure: Invocation, *, local: bool, at_import: bool = False) -> str:
     if _RESOURCE.search(text):
         if local:
             return (
-                "What it asks AWS for is not there: the embedded AWS begins empty. Create it with a script: "
+                "What it asks AWS for is not there: the embedded AWS starts empty. Create it with a script: "
                 "`lambda-tuner try … --setup seed.py`. Or start a lasting one with `lambda-tuner local start` and "
                 "create it there."
             )
@@ -60,5 +60,5 @@ def advise(failure: Invocation, *, local: bool, at_import: bool = False) -> str:
             return f"An environment variable is missing: {how}."
         return f"If an environment variable is missing, {how}; if a field of the event is, pass a payload that has it."
     if at_import or error_type.startswith("Runtime."):
-        return "The function's own code did not start, or ended by itself: see that it runs before you tune it."
+        return "The function's own code did not start, or ended by itself: make sure that it runs before you tune it."
     return "Pass a payload that the function accepts."

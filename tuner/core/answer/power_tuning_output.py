@@ -34,7 +34,7 @@ def input_notes(given: PowerTuning) -> list[str]:
     if given.only_cold_starts:
         notes.append(
             "onlyColdStarts: invocations go to the same environments one after the other, and the recommendation is "
-            "for warm ones; the first of each environment is a cold start and shown apart, as coldStartMs. "
+            "for warm ones; the first of each environment is a cold start, shown separately as coldStartMs. "
             "Give coldStarts to measure more of them, and coldStartShare to let them count in cost and duration."
         )
     return notes

@@ -131,8 +131,8 @@ def check_service_model(botocore: str) -> None:
     if _numbers(botocore) < _numbers(CHECKED_WITH):
         raise ServiceError(
             f"Lambda Tuner calls AWS with botocore {botocore}, and what a clone gets was checked with {CHECKED_WITH}: "
-            "a setting that only the newer one knows would be left out of the clones without a word.",
-            hint="Deploy again with `sam build && sam deploy`, which brings the right one along, and take away a layer "
+            "a setting that only the newer one knows would silently be left out of the clones.",
+            hint="Deploy again with `sam build && sam deploy`, which includes the right one, and remove any layer "
             "that brings another.",
         )
 
@@ -219,7 +219,7 @@ _WAYS_OUT = (
     ),
     (
         r"could not unzip",
-        "The package in the artifact bucket is damaged: somebody wrote over it after it was copied there and checked. "
+        "The package in the artifact bucket is damaged: somebody overwrote it after it was copied there and checked. "
         "Find out who may write to clones/ there, remove the object, and start again.",
     ),
     (
@@ -243,7 +243,7 @@ _WAYS_OUT = (
     (
         r"KMS|kms:",
         "Allow the create-clones role to use the function's KMS key (kms:Decrypt, kms:CreateGrant); "
-        "docs/permissions.md tells how.",
+        "docs/permissions.md says how.",
     ),
     (
         r"code storage|CodeStorageExceeded",

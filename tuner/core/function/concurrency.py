@@ -55,7 +55,7 @@ class Reserve:
         if unreserved is None:
             return (
                 f"Each of up to {clones} reserves {self.per_clone} of the account's concurrency until the run ends; "
-                f"how much is free could not be read, and AWS refuses a clone's reserve where less than "
+                f"how much is free could not be read, and AWS refuses a clone's reservation if less than "
                 f"{LEAST_UNRESERVED} would be left for others."
             )
         if unreserved - self.total < LEAST_UNRESERVED:
@@ -69,7 +69,7 @@ class Reserve:
             )
         return (
             f"Each of up to {clones} reserves {self.per_clone} of the account's concurrency until the run ends: of "
-            f"{unreserved} that no function has reserved, others have {self.total} less meanwhile."
+            f"the {unreserved} that no function has reserved, the others have {self.total} less until then."
         )
 
     @staticmethod

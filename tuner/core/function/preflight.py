@@ -98,7 +98,7 @@ def _not_now(configuration: Mapping[str, Any], target: TargetFunction) -> Iterat
     if target.reserved_concurrency == 0:
         yield (
             "its reserved concurrency is 0, which stops every invocation",
-            "If that is not meant, raise it and start again.",
+            "If that is not intended, raise it and start again.",
         )
 
 
@@ -115,7 +115,7 @@ def _not_copied(configuration: Mapping[str, Any], inspection: Inspection) -> Ite
     if blocked:
         yield (
             f"since {blocked} AWS no longer creates functions with its runtime, {runtime}, so it cannot be copied",
-            "Move the function to a runtime of today, and tune that.",
+            "Move the function to a current runtime, and tune that.",
         )
     management = inspection.sections.get(RUNTIME_MANAGEMENT)
     if isinstance(management, Mapping) and management.get("UpdateRuntimeOn") == "Manual":
@@ -127,7 +127,7 @@ def _not_copied(configuration: Mapping[str, Any], inspection: Inspection) -> Ite
         )
     if inspection.missing_layers:
         yield (
-            f"a layer version of it is gone, which the function keeps and a clone cannot get: "
+            "a layer version is gone that the function keeps, but a clone cannot get: "
             f"{', '.join(inspection.missing_layers)}",
             "Deploy the function with layer versions that exist.",
         )
@@ -144,7 +144,7 @@ def _not_by_another_name(
     if bound:
         yield (
             f"its role's policy {', '.join(bound)} has a condition on the calling function (lambda:SourceFunctionArn "
-            "or aws:userid), and a clone with another name has other rights",
+            "or aws:userid), and a clone, which has another name, has other rights",
             f"Let the condition hold for {clone_arn}* too, or give a copy of the function a role without it and tune "
             "that.",
         )
@@ -163,7 +163,7 @@ def _real_effects(configuration: Mapping[str, Any]) -> Iterator[str]:
     if vpc.get("VpcId") or vpc.get("SubnetIds"):
         yield "The function runs in a VPC: its clones use the same subnets and security groups."
     if configuration.get("FileSystemConfigs"):
-        yield "The function mounts a file system: what the payload writes there is really written."
+        yield "The function mounts a file system: what the payload writes there is written for real."
 
 
 def _unlike_the_function(inspection: Inspection) -> Iterator[str]:
@@ -187,21 +187,21 @@ def _uncertain(configuration: Mapping[str, Any], target: TargetFunction, inspect
     perhaps = create_perhaps_blocked(runtime, today=inspection.today)
     if perhaps:
         yield (
-            f"AWS announced that from {perhaps} on no function can be created with the runtime {runtime}: "
+            f"AWS announced that from {perhaps} on, no function can be created with the runtime {runtime}: "
             "if that holds, copying it fails."
         )
     policies = inspection.policies
     own = _own_arns_in_environment(configuration, target)
     if policies is None:
         yield (
-            "The policies of the function's role could not be read: whether one of them holds for this function's "
-            "name alone is not known. If so, the first invocation fails with a refusal, and nothing else happens."
+            "The policies of the function's role could not be read: whether one of them applies only to this "
+            "function's name is not known. If so, the first invocation fails with a refusal, and nothing else happens."
         )
     elif names_itself(policies, _INVOKE, target.function_arn):
         yield "The function's role may invoke the function itself: a clone that does so invokes the live function."
     if own and (policies is None or not allows(policies, _INVOKE, target.function_arn)):
         yield (
-            f"The function's variable {', '.join(own)} holds its own ARN: where a clone uses it, it means the live "
+            f"The function's variable {', '.join(own)} holds its own ARN: if a clone uses it, it reaches the live "
             "function."
         )
     if policies is not None and not allows(policies, "logs:PutLogEvents", _log_stream(target, inspection)):

@@ -57,7 +57,7 @@ def unlike_production(traffic: Traffic, measured_p50_ms: float | None) -> str | 
     if traffic.p50_ms / _LIKE_PRODUCTION <= measured_p50_ms <= traffic.p50_ms * _LIKE_PRODUCTION:
         return None
     return (
-        f"Half of production's invocations of the last {traffic.days} days took up to {traffic.p50_ms:,.4g} ms, at "
-        f"today's size half of the measured ones up to {measured_p50_ms:,.4g} ms: the payload does not look like what "
-        "production sees. Tune with events from production before changing anything."
+        f"Half of production's invocations in the last {traffic.days} days took up to {traffic.p50_ms:,.4g} ms; half "
+        f"of those measured at today's size took up to {measured_p50_ms:,.4g} ms. The payload does not look like "
+        "production's. Tune with events from production before changing anything."
     )

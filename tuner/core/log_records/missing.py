@@ -77,8 +77,8 @@ class Witness:
     def _why_not_read(before: str) -> str:
         if (key := _JSON_KEY.search(before)) is not None:
             return (
-                f"There is one inside of JSON that is no form of CloudWatch Logs, under the key {key[1]!r}: "
-                f"write these texts one a line first, for example with `jq -r '..|.[{json.dumps(key[1])}]?//empty'`."
+                f"There is one inside JSON that does not come from CloudWatch Logs, under the key {key[1]!r}: "
+                f"write these texts one per line first, for example with `jq -r '..|.[{json.dumps(key[1])}]?//empty'`."
             )
         shown = before.strip()[-_CHARACTERS_SHOWN:]
         if not shown:
@@ -87,6 +87,6 @@ class Witness:
                 "function while it ran."
             )
         return (
-            f"There is one behind {shown!r}, which is no prefix of a known tool: a record counts only where a log "
-            "line begins. Remove what stands before it on each line, or use `aws logs tail`."
+            f"There is one after {shown!r}, which is not the prefix of a known tool: a record counts only at the start "
+            "of a log line. Remove what comes before it on each line, or use `aws logs tail`."
         )

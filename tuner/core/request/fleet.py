@@ -41,7 +41,7 @@ def read_member(function_arn: str, tags: Mapping[str, str], *, night: str) -> Fl
     """
     payload = tags.get(PAYLOAD_TAG, "").strip()
     if not payload:
-        return Skipped(function_arn, f"it has no tag {PAYLOAD_TAG}: nobody said with which event it may be invoked")
+        return Skipped(function_arn, f"it has no tag {PAYLOAD_TAG} to name the event for its invocations")
     if not re.fullmatch(r"s3://[^/\s]+/\S+", payload):
         return Skipped(function_arn, f"its tag {PAYLOAD_TAG} is {payload}: write it as s3://bucket/key")
     request: dict[str, Any] = {"lambdaARN": function_arn, "payloadS3": payload}

@@ -120,7 +120,7 @@ def read_own(own: dict[str, Any], values: Mapping[str, Any], problems: Problems)
         problems.add(_OUR_NAMES[name], f"and {name} are both given: they are two names of one field, give one of them")
     asked = {name: value for name, value in own.items() if name not in _OUR_NAMES}
     found = read_fields(PowerTuningInput, asked, problems)
-    unsupported = "is not supported: no run changes {}; leave it out and take the recommended size over yourself"
+    unsupported = "is not supported: no run changes {}; leave it out and apply the recommended size yourself"
     if found.get("auto_optimize"):
         problems.add("autoOptimize", unsupported.format("the function"))
     elif found.get("auto_optimize_alias") and "autoOptimize" not in own:  # with false beside it, it means nothing
@@ -128,8 +128,8 @@ def read_own(own: dict[str, Any], values: Mapping[str, Any], problems: Problems)
     if values.get("goal") is not None and found.get("strategy") in ("speed", "balanced"):
         problems.add(
             "strategy",
-            f"is {shown_json(found['strategy'])} and a goal is given: with a goal, the cheapest size that meets it is "
-            "looked for, leave one of them out",
+            f"is {shown_json(found['strategy'])} and a goal is given: with a goal, the answer is the cheapest size "
+            "that meets it; leave one of them out",
         )
     if (num := found.get("num")) is not None:
         if isinstance(values.get("memory"), MemoryRange):
@@ -155,7 +155,7 @@ def bounded_by_design(request: TuningRequest) -> TuningRequest:
         )
     if sizes > MOST_COPIES:
         problems.append(
-            f"num is {request.num} at {sizes:,} sizes: a run makes at most {MOST_COPIES:,} temporary functions, "
+            f"num is {request.num} at {sizes:,} sizes: a run makes at most {MOST_COPIES:,} clones, "
             "list fewer sizes or leave num out"
         )
     if given < min(asked, most):

@@ -168,7 +168,9 @@ class TuningRequest:
     ] = None
     account_gb_seconds: Annotated[
         float | None,
-        Asked("What the account uses a month, for its price tier.", name="accountGbSecondsPerMonth", at_least=0),
+        Asked(
+            "GB-seconds the account uses each month, for its price tier.", name="accountGbSecondsPerMonth", at_least=0
+        ),
         Flag("--account-gb-seconds", "Goal", "N", commands=IN_AN_ACCOUNT, is_setting=True),
     ] = None
     parallel_invocation: Annotated[
@@ -242,7 +244,7 @@ class TuningRequest:
     observed: Annotated[
         ObservedDuration | None,
         Asked(
-            "A duration that you know from AWS, to turn this machine's milliseconds into AWS's.",
+            "A duration that you know from AWS, to scale this machine's milliseconds to AWS's.",
             local_only=", whose milliseconds are another machine's: here every duration is measured",
         ),
         Flag("--observed", "Goal", "512=420ms"),

@@ -69,7 +69,7 @@ def _of_traffic(problem: SearchProblem, why_unknown: str) -> Iterator[str]:
 def _of_prices(request: TuningRequest, problem: SearchProblem, region: str) -> Iterator[str]:
     if request.savings_plan_discount:
         yield (
-            f"Compute time is priced {request.savings_plan_discount * 100:g}% below list, as your savings plan; "
+            f"Compute time is priced {request.savings_plan_discount * 100:g}% below list, for your savings plan; "
             "requests and ephemeral storage are not discounted."
         )
     if request.account_gb_seconds:

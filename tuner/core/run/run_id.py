@@ -53,7 +53,7 @@ def run_tag(run_id: str) -> str:
     if not TAG_VALUE.fullmatch(tag):
         raise InvalidRequest(
             [f"the execution's name, {run_id}, is too long for the tag of its temporary functions"],
-            hint="Start again with a shorter name, or with letters, digits, - and _ alone.",
+            hint="Start again with a shorter name, or with only letters, digits, - and _.",
         )
     return tag
 

@@ -91,7 +91,7 @@ def _neighbours(problem: SearchProblem, fit: Fit, decision: Decision) -> tuple[N
     for index in sorted(chosen, key=lambda i: (candidates[i].architecture, candidates[i].memory_mb)):
         candidate = candidates[index]
         if not fit.allowed[index]:
-            reason = fit.reasons.get(candidate, "it is outside of what may be recommended")
+            reason = fit.reasons.get(candidate, "it is not among the sizes that may be recommended")
             rows.append(Neighbour(candidate, None, None, f"It cannot be used: {reason}."))
             continue
         extra = intervals_of((cost[:, index] / cost[:, decision.pick] - 1)[:, None])[0]
@@ -110,9 +110,9 @@ def _why_not(problem: SearchProblem, extra: float, met: float | None, at_pick: f
     else:
         price = "It costs the same"
     if problem.goal is None and problem.strategy != "cost":
-        return f"{price}, and it is the worse compromise of cost and duration that was asked for."
+        return f"{price}, and it is a worse balance of cost and duration."
     if met is None or at_pick is None:
-        return f"{price}." if extra > SAME_COST_RATIO else f"{price}, within what can be told."
+        return f"{price}." if extra > SAME_COST_RATIO else f"{price}, within the uncertainty."
     if met < at_pick - 0.01:
         return f"{price}, and its chance of meeting the goal is {_share(met)}, not {_share(at_pick)}."
     if met > at_pick + 0.01:

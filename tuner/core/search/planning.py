@@ -241,7 +241,7 @@ def _by_acquisition(
 
 
 def _planned(fit: Fit, option: Option) -> PlannedBatch:
-    where = "the likely answer" if option.candidate == fit.pick else "a neighbour that decides about the answer"
+    where = "the likely answer" if option.candidate == fit.pick else "a neighbour that may change the answer"
     reason = f"{where}: expected to lower the loss of the recommendation by {option.gain:.2%}"
     candidate = fit.space.candidates[option.candidate]
     return PlannedBatch(candidate, option.invocation_count, option.environment_count, reason)

@@ -75,8 +75,8 @@ def _bounded_notes(asked: SearchProblem, problem: SearchProblem) -> tuple[str, .
     notes = []
     if len(asked.candidates) > len(problem.candidates):
         notes.append(
-            f"{len(asked.candidates):,} sizes were to choose from, and {len(problem.candidates):,} of them were "
-            "compared: measured ones, round ones, an even spread, and the closest to where most was measured."
+            f"{len(problem.candidates):,} of the {len(asked.candidates):,} possible sizes were compared: measured "
+            "ones, round ones, an even spread, and those closest to where most was measured."
         )
     if len(asked.payload_weights) > len(problem.payload_weights):
         notes.append(
@@ -206,8 +206,8 @@ def _notes(
         needed = samples_needed(problem.goal.percentile, problem.confidence)
         if recommended.samples < needed:
             notes.append(
-                f"To show p{problem.goal.percentile:g} by the samples of this size alone takes {needed} of them at "
-                f"{problem.confidence:.0%} confidence; with fewer it rests on the pooled noise and on an assumed tail."
+                f"To show p{problem.goal.percentile:g} from the samples of this size alone takes {needed} of them at "
+                f"{problem.confidence:.0%} confidence; with fewer, it rests on the pooled noise and an assumed tail."
             )
     if problem.cold_start_share is None:
         notes.append(
@@ -229,5 +229,5 @@ def _notes(
         notes.append(f"Durations and costs are of the mix: {listed}.")
     if decision.safer is not None:
         safer = problem.candidates[decision.safer]
-        notes.append(f"{safer} would meet the goal with the asked confidence.")
+        notes.append(f"{safer} would meet the goal with the confidence asked for.")
     return tuple(notes)

@@ -182,9 +182,7 @@ def start_worker(
     return worker, float(began[0]) if began else time.monotonic()
 
 
-_START_HINT = (
-    "See that the interpreter and the code can be read by this user; or try without the sandbox (--no-sandbox)."
-)
+_START_HINT = "Check that this user can read the interpreter and the code; or try without the sandbox (--no-sandbox)."
 
 
 def _outermost(paths: Any) -> list[str]:

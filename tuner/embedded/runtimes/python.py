@@ -140,7 +140,7 @@ class _Python:
         if not lacking:
             return ""
         return (
-            f"The handler imports {' and '.join(lacking)}, which Lambda's Python has and {program} has not. "
+            f"The handler imports {' and '.join(lacking)}, which Lambda's Python has and {program} does not. "
             f"Install it: {program} -m pip install boto3."
         )
 

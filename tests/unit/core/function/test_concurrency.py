@@ -45,8 +45,8 @@ def test_no_more_of_a_copy_are_invoked_than_it_reserves(per_clone: int | None, p
 def test_what_a_reserve_takes_from_others_is_said() -> None:
     """With the number of clones that may be there at once."""
     assert Reserve(2, 30).check(160) == (
-        "Each of up to 30 clones reserves 2 of the account's concurrency until the run ends: of 160 that no "
-        "function has reserved, others have 60 less meanwhile."
+        "Each of up to 30 clones reserves 2 of the account's concurrency until the run ends: of the 160 that no "
+        "function has reserved, the others have 60 less until then."
     )
     assert "1 clone reserves" in Reserve(2, 1).check(1000)
     assert "could not be read" in Reserve(2, 30).check(None)

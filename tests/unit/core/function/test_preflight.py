@@ -67,7 +67,7 @@ REFUSED: list[tuple[dict[str, Any], Inspection, str, str]] = [
     ({"LastUpdateStatus": "InProgress"}, CALM, "deployment", "has ended"),
     ({"Environment": {"Error": {"ErrorCode": "AccessDenied"}}}, CALM, "decrypted", "KMS key"),
     ({"ImageConfigResponse": {"Error": {"ErrorCode": "x"}}}, CALM, "image settings", ""),
-    ({"Runtime": "nodejs14.x"}, CALM, "since 2024-01-09 .* nodejs14.x", "runtime of today"),
+    ({"Runtime": "nodejs14.x"}, CALM, "since 2024-01-09 .* nodejs14.x", "to a current runtime"),
     (
         {},
         replace(CALM, sections={RUNTIME_MANAGEMENT: {"UpdateRuntimeOn": "Manual", "RuntimeVersionArn": "v7"}}),
@@ -109,7 +109,7 @@ def test_reserved_concurrency_of_zero_is_refused() -> None:
 
 WARNED: list[tuple[dict[str, Any], Inspection, str]] = [
     ({"VpcConfig": {"SubnetIds": ["subnet-0"]}}, CALM, "same subnets and security groups"),
-    ({"FileSystemConfigs": [{"Arn": "a"}]}, CALM, "really written"),
+    ({"FileSystemConfigs": [{"Arn": "a"}]}, CALM, "written for real"),
     (
         {},
         replace(CALM, sections={PROVISIONED_CONCURRENCY: [{"FunctionArn": f"{ARN}:live"}]}),

@@ -278,7 +278,7 @@ def test_a_delivery_is_not_unpacked_for_ever() -> None:
     [
         ("hello", KNOWN_FORMS),
         ("PK\x03\x04...", "a zip archive"),
-        ("abc REPORT RequestId: a\tDuration: 1 ms", "one behind 'abc'"),
+        ("abc REPORT RequestId: a\tDuration: 1 ms", "one after 'abc'"),
         ("REPORT RequestId: a\tDuration: 1 m", "cut, contradicts itself"),
         ("START\nEND Duration: 3.22 ms\tBilled Duration: 4 ms", "serverless logs"),
         ("@logStream,@timestamp\na,b\n", "@message"),

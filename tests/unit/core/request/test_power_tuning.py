@@ -207,7 +207,7 @@ def test_a_mix_may_have_more_fields_there() -> None:
         ({"strategy": 1}, 'strategy is 1: it must be "cost", "speed" or "balanced"'),
         (
             {"strategy": "speed", "goal": {"percentile": 95, "limitMs": 300}},
-            'strategy is "speed" and a goal is given: with a goal, the cheapest size that meets it is looked for',
+            'strategy is "speed" and a goal is given: with a goal, the answer is the cheapest size that meets it',
         ),
         ({"balancedWeight": 1.5}, "balancedWeight is 1.5: it must lie between 0 and 1"),
         ({"balancedWeight": "0.5"}, 'balancedWeight is the text "0.5", not a number: it must lie between 0 and 1'),
@@ -279,5 +279,5 @@ def test_a_design_of_more_copies_than_an_execution_can_follow_is_refused() -> No
     """Step Functions' history has room for so many events; the message says how many clones that is."""
     sizes = list(range(128, 128 + MOST_COPIES))
     parse_request({"lambdaARN": "f", "num": 2, "powerValues": sizes})
-    with pytest.raises(InvalidRequest, match="at most 2,000 temporary functions"):
+    with pytest.raises(InvalidRequest, match="at most 2,000 clones"):
         parse_request({"lambdaARN": "f", "num": 2, "powerValues": [*sizes, 10_000]})

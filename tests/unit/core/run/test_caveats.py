@@ -94,5 +94,5 @@ def test_all_copies_that_may_be_there_at_once_are_counted(request_: TuningReques
     with pytest.raises(InvalidRequest, match=f"up to {copies} clones would reserve {3 * copies} "):
         list(reserve_warnings(reserving, problem, 100 + 3 * copies - 1))
     (warning,) = reserve_warnings(reserving, problem, 100 + 3 * copies)
-    assert f"others have {3 * copies} less meanwhile" in warning
+    assert f"the others have {3 * copies} less until then" in warning
     assert list(reserve_warnings(request_, problem, 0)) == []
