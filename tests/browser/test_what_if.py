@@ -87,7 +87,7 @@ def expected_sentence(
     thin = ""
     if row.samples < 4 and not own:
         ran = f"ran only {formats.count(row.samples, 'time')} warm" if row.samples else "was not run"
-        thin = f" Few data: {size} {ran}; a run with such a goal would measure more there."
+        thin = f" Little data: {size} {ran}; a run with such a goal would measure more there."
     price = f"; a million invocations cost {formats.money(cost)}{compared}.{thin}"
     probability = formats.probability(decision.probability.goal_met or 0.0)
     return {

@@ -22,8 +22,8 @@ _SUBCOMMANDS = {
     "byte for byte.",
     "logs": "Read the REPORT records of a log: one JSON object per line, or a summary by memory size.",
     "doctor": "Check what a deployment and a run need: before and after `sam deploy`, and for a bug report.",
-    "uninstall": "Remove Lambda Tuner from an AWS account: empties its bucket, deletes its stack, shows that nothing "
-    "is left.",
+    "uninstall": "Remove Lambda Tuner from an AWS account: empty its bucket, delete its stack, confirm that "
+    "nothing is left.",
     "local": "Keep an embedded AWS running on this machine, for the AWS CLI, boto3 and --local.",
 }
 """The help of each subcommand, again: to list them imports none of them. In the order of the help."""

@@ -152,7 +152,7 @@ class ConfigFlags:
         Path | None,
         flag(
             "--config FILE",
-            "Settings of your functions. Default: the nearest lambda-tuner.toml, from this folder upward.",
+            "Settings for your functions. Default: the nearest lambda-tuner.toml, from this folder upward.",
             HOW,
         ),
     ] = None

@@ -108,8 +108,8 @@ def follow(
             if answered == 1:
                 runs.ask_to_end(run_id)
                 sink.say(
-                    "Asked the run to end: it finishes the step it is in, removes what it made and reports. "
-                    "Ctrl-C once more stops it at once."
+                    "Asked the run to end: it will finish its current step, remove what it made, and report. "
+                    "Press Ctrl-C again to stop it at once."
                 )
             else:
                 return _stop_and_restore(runs, run_id, sink, interrupts, poll_s=poll_s, clock=clock)

@@ -154,7 +154,7 @@ def choose_interpreter(named: str | None, environment: Mapping[str, str], runtim
     if named is not None:
         found = shutil.which(named) or shutil.which(named, path=environment.get("PATH"))
         if found is None:
-            raise UsageProblem(f"--python {named} is not a program that can be run.")
+            raise UsageProblem(f"--python {named} is not a program that can be run.", hint=_ANOTHER)
     problem: InterpreterUnusable | None = None
     for program, reason in [(found, "--python")] if named is not None else runtime.programs(environment):
         try:

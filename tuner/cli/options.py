@@ -191,6 +191,7 @@ def _noting(problems: list[str]) -> Iterator[None]:
 
 
 _PARTS = {
+    "lambdaARN": "the function",
     "goal.percentile": "the percentile of --goal",
     "goal.limitMs": "the limit of --goal in ms",
     "memory.min": "the smallest of --sizes",

@@ -72,9 +72,9 @@ def plan_function(target: str | None, flags: FunctionFlags, *, surroundings: Map
     template, code_root = flags.template, flags.code_root
     environment = parse_environment(flags.env or [], flags.env_file)
     if flags.logical_id is not None and template is None:
-        raise UsageProblem("--function names a function of a template, and there is no --template.")
+        raise UsageProblem(f"--function {flags.logical_id} needs --template: it names a function of that template.")
     if target is None and template is None:
-        raise UsageProblem("There is no handler.", hint="Name one: lambda-tuner try path/to/app.py:handler.")
+        raise UsageProblem("No handler was given.", hint="Name one: lambda-tuner try path/to/app.py:handler.")
     if code_root is not None and not code_root.is_dir():
         raise UsageProblem(f"--code-root {code_root} is not a folder.", hint="Name the folder where the code begins.")
     if template is not None:
@@ -236,7 +236,7 @@ def deployed(
         f"Handler {planned.code.handler} in {planned.code.code_dir}, with Python {planned.interpreter.version} of "
         f"{planned.interpreter.path} ({planned.interpreter.chosen_because}).\n"
         f"{'Assumed memory' if planned.size_assumed else 'Memory'} size today: {planned.memory_mb:,} MB"
-        f"{' (--memory names another)' if planned.size_assumed else ''}. Timeout: {planned.timeout_s} s."
+        f"{' (change it with --memory)' if planned.size_assumed else ''}. Timeout: {planned.timeout_s} s."
     )
     from tuner.embedded.account import deploy_function
     from tuner.embedded.code_store import LARGEST_UNPACKED_BYTES

@@ -60,7 +60,7 @@ def render_terminal(report: RunReport, console: Console) -> None:
         # Not wrapped: a command is there to be copied.
         for command in found[0].text.splitlines():
             console.print(Text(f"  {visible(command)}"), soft_wrap=True)
-        console.print(Text("Or in your SAM or CloudFormation template:", style="bold"))
+        console.print(Text("Or let this command write it into your template:", style="bold"))
         console.print(Text(f"  {visible(change.patch_command(report))}"), soft_wrap=True)
     _files(report, console)
 

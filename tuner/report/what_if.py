@@ -210,7 +210,7 @@ def _thin(choice: Alternative, size: str) -> str:
     if not choice.thin:
         return ""
     ran = f"ran only {formats.count(choice.samples, 'time')} warm" if choice.samples else "was not run"
-    return f" Little data:  {size} {ran}; a run with such a goal would measure more there."
+    return f" Little data: {size} {ran}; a run with such a goal would measure more there."
 
 
 def _chart(answer: Answer, frame: Frame) -> dict[str, Any] | None:

@@ -246,8 +246,9 @@ def test_a_shim_is_looked_through(tmp_path: Path) -> None:
 
 def test_a_named_interpreter_is_the_only_one_tried(tmp_path: Path) -> None:
     """--python must be a Python 3; nothing else is taken in its place."""
-    with pytest.raises(UsageProblem, match="not a program"):
+    with pytest.raises(UsageProblem, match="not a program") as caught:
         choose_interpreter(str(tmp_path / "none"), {})
+    assert "--python PATH" in caught.value.hint
     old = make_interpreter(tmp_path / "python2", "2.7.18")
     with pytest.raises(UsageProblem, match=r"is Python 2\.7\.18; the handler needs 3\.9"):
         choose_interpreter(str(old), {})

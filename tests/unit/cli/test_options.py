@@ -103,6 +103,12 @@ def test_only_what_was_asked_for_is_in_the_input() -> None:
     assert build_request("thumbnails", {}, local=False) == {"lambdaARN": "thumbnails"}
 
 
+def test_a_function_that_cannot_be_is_named_as_one() -> None:
+    """Nobody typed ``lambdaARN``: on the command line it is the function."""
+    with pytest.raises(InvalidRequest, match="problem: the function is empty: "):
+        build_request("", {}, local=False)
+
+
 def test_every_flag_becomes_its_field(tmp_path: Path) -> None:
     """Each flag lands in its field, and the product accepts the whole."""
     event = tmp_path / "event.json"

@@ -20,7 +20,7 @@ _SHORTEST_FUNCTION = 10
 @command(
     "list",
     epilog="Example: lambda-tuner list\n\nExample: lambda-tuner list --region eu-central-1 --json\n\n"
-    "Without a flag of an AWS account it lists the runs made on this machine.",
+    "Without --region, --profile, --stack or --state-machine, it lists the runs made on this machine.",
 )
 def list_runs(
     where: ReadAccountFlags,

@@ -21,7 +21,7 @@ from tuner.core.run.bucket_layout import REPORT_FILES, run_key
 @command(
     "open",
     epilog="Example: lambda-tuner open latest\n\nExample: lambda-tuner open 20261103 --region eu-central-1 --print-path"
-    "\n\nWithout a flag of an AWS account it opens the runs made on this machine.",
+    "\n\nWithout --region, --profile, --stack or --state-machine, it opens the runs made on this machine.",
 )
 def open_run(
     run_id: RunIdArgument,

@@ -43,7 +43,7 @@ def patch(
     file: Annotated[Path, flag("--file FILE", "The SAM or CloudFormation template, YAML or JSON.")],
     function: Annotated[
         str | None,
-        flag("--function ID", "The function's logical id, name or handler. Default: found by the run's function."),
+        flag("--function ID", "The function's logical id, name or handler. Default: the run's function."),
     ] = None,
     force: Annotated[
         bool,

@@ -22,7 +22,8 @@ _MOST_HOURS = 168.0
 @command(
     "report",
     epilog="Example: lambda-tuner report latest --out out/latest\n\n"
-    "Without a flag of an AWS account it reads the runs made on this machine.\n\n" + EXIT_CODES_HELP,
+    "Without --region, --profile, --stack or --state-machine, it reads the runs made on this machine.\n\n"
+    + EXIT_CODES_HELP,
 )
 def report(
     run_id: RunIdArgument,

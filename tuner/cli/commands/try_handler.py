@@ -38,7 +38,7 @@ class FunctionFlags:
         Path | None,
         flag(
             "--code-root DIR",
-            "Where the code begins: Lambda's task root. Default: the template's, else found by the imports.",
+            "Where the code begins: Lambda's task root. Default: the template's, else inferred from the imports.",
             FUNCTION,
         ),
     ] = None

@@ -14,7 +14,7 @@ from tuner.cli.flags import AccountFlags, Without, YesFlag, command
     "Exit codes: 0 nothing is left · 2 not confirmed · 4 something could not be removed.",
 )
 def uninstall(where: Annotated[AccountFlags, Without(("state_machine", "local"))], yes: YesFlag = False) -> int:
-    """Remove Lambda Tuner from an AWS account: empties its bucket, deletes its stack, shows that nothing is left."""
+    """Remove Lambda Tuner from an AWS account: empty its bucket, delete its stack, confirm that nothing is left."""
     from tuner.cli.account import account_names
     from tuner.cli.console import confirm, error_console, result_console
     from tuner.cli.uninstall import find_remains

@@ -131,7 +131,7 @@ def _end(doctor: Doctor) -> int:
         print_json(doctor.document())
     else:
         error_console().print(
-            f"{count['ok']} checks passed, {count['failed']} failed, {count['not checked']} were skipped."
+            f"{count['ok']} checks passed, {count['failed']} failed, {count['not checked']} skipped."
             + (" In a bug report, please include the output of --json." if count["failed"] else "")
         )
     if doctor.probed is not None and doctor.probed.interrupted:
