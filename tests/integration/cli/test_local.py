@@ -86,7 +86,7 @@ def test_uninstalling_leaves_nothing(lonely_shell: Shell) -> None:
         removed = shell.run("uninstall", "--yes")
         assert removed.returncode == 0, removed.stderr
         assert "Nothing of Lambda Tuner is left" in removed.stdout
-        assert "There is nothing of Lambda Tuner" in shell.run("uninstall", "--yes").stdout
+        assert "there is nothing of Lambda Tuner" in shell.run("uninstall", "--yes").stdout
         after = shell.run("tune", "f", "--yes")
         assert after.returncode == 4
         assert "sam deploy" in after.stderr

@@ -23,7 +23,7 @@ def uninstall(where: Annotated[AccountFlags, Without(("state_machine", "local"))
     account = account_names(where)
     remains = find_remains(account)
     if not remains.lines:
-        nothing = f"Nothing to remove: {account.name} has nothing of Lambda Tuner (stack {account.stack})."
+        nothing = f"Nothing to remove: there is nothing of Lambda Tuner (stack {account.stack}) in {account.name}."
         result_console().print(nothing)
         return EXIT_OK
     console = error_console()
