@@ -235,6 +235,42 @@ def templates_reach_the_function(account: Account) -> None:
     assert answer["Tags"]["team"] == "tuning"
 
 
+@probe("patch_function_from_cloudformation")
+def a_templates_function_can_be_updated(account: Account) -> None:
+    functions, cloudformation = account.client("lambda"), account.client("cloudformation")
+    stack, name = unique("stack"), unique("function")
+
+    def template(colour: str, **changed: Any) -> str:
+        properties = {
+            "Role": account.role_arn,
+            "Handler": "index.handler",
+            "Runtime": "python3.11",
+            "Code": {"ZipFile": f"def handler(event, context): return '{colour}'"},
+            "Environment": {"Variables": {"COLOUR": colour}},
+            "FunctionName": name,
+        }
+        resources = {"Function": {"Type": "AWS::Lambda::Function", "Properties": properties | changed}}
+        return json.dumps({"Resources": resources})
+
+    def assert_is(function_name: str, colour: str, memory_mb: int) -> None:
+        configuration = functions.get_function_configuration(FunctionName=function_name)
+        assert (configuration["MemorySize"], configuration["Timeout"]) == (memory_mb, 20)
+        assert configuration["Environment"]["Variables"] == {"COLOUR": colour}
+        assert json.load(functions.invoke(FunctionName=function_name)["Payload"]) == colour
+        [row] = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+        assert row["PhysicalResourceId"] == function_name
+
+    cloudformation.create_stack(StackName=stack, TemplateBody=template("red"))
+    cloudformation.update_stack(StackName=stack, TemplateBody=template("blue", MemorySize=512, Timeout=20))
+    assert_is(name, "blue", 512)
+    # Another name is another function, which takes the old one's place.
+    renamed = template("green", MemorySize=256, Timeout=20, FunctionName=f"{name}-2")
+    cloudformation.update_stack(StackName=stack, TemplateBody=renamed)
+    assert_is(f"{name}-2", "green", 256)
+    with refused("ResourceNotFoundException"):
+        functions.get_function_configuration(FunctionName=name)
+
+
 @probe("patch_function_versions")
 def a_version_number_is_given_once(account: Account) -> None:
     functions = account.client("lambda")
@@ -517,25 +553,34 @@ def a_templates_state_machine_runs(account: Account) -> None:
 @probe("patch_state_machines_from_cloudformation")
 def a_stack_can_be_updated(account: Account) -> None:
     name, machine, bucket = unique("stack"), unique("machine"), unique("bucket")
-    cloudformation = account.client("cloudformation")
+    cloudformation, s3 = account.client("cloudformation"), account.client("s3")
 
-    def template(result: str, days: int) -> str:
+    def template(result: str, days: int, suffix: str = "") -> str:
         definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": result, "End": True}}}
         rule = {"Id": "a", "Status": "Enabled", "Prefix": "a/", "ExpirationInDays": days}
-        properties = {"StateMachineName": machine, "RoleArn": account.role_arn, "Definition": definition}
-        rules = {"BucketName": bucket, "LifecycleConfiguration": {"Rules": [rule]}}
+        properties = {"StateMachineName": machine + suffix, "RoleArn": account.role_arn, "Definition": definition}
+        rules = {"BucketName": bucket + suffix, "LifecycleConfiguration": {"Rules": [rule]}}
         resources = {
             "Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties},
             "Bucket": {"Type": "AWS::S3::Bucket", "Properties": rules},
         }
         return json.dumps({"Resources": resources})
 
+    def assert_holds(result: str, days: int, suffix: str = "") -> None:
+        [rule] = s3.get_bucket_lifecycle_configuration(Bucket=bucket + suffix)["Rules"]
+        assert rule["Expiration"] == {"Days": days}
+        arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}{suffix}"
+        assert json.loads(account.finish(account.start(arn, name=unique("run")))["output"]) == result
+
     cloudformation.create_stack(StackName=name, TemplateBody=template("red", 2))
     cloudformation.update_stack(StackName=name, TemplateBody=template("blue", 3))
-    [rule] = account.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    assert rule["Expiration"] == {"Days": 3}
-    arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"
-    assert json.loads(account.finish(account.start(arn, name=unique("run")))["output"]) == "blue"
+    assert_holds("blue", 3)
+    # Another name is another resource, which takes the old one's place.
+    cloudformation.update_stack(StackName=name, TemplateBody=template("green", 4, "-2"))
+    assert_holds("green", 4, "-2")
+    assert bucket not in {each["Name"] for each in s3.list_buckets()["Buckets"]}
+    machines = account.client("stepfunctions").list_state_machines()["stateMachines"]
+    assert machine not in {each["name"] for each in machines}
 
 
 @probe("patch_start_execution")

@@ -42,8 +42,13 @@ def patch_function_from_cloudformation(hooks: Hooks) -> None:
         spec["Tags"] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
         return get_backend(account_id, region_name).create_function(spec)
 
-    def update(cls: type[Any], /, original_resource: Any, cloudformation_json: Any, **_: Any) -> Any:
+    def update(cls: type[Any], /, original_resource: Any, cloudformation_json: Any, **where: Any) -> Any:
         spec = specification(cloudformation_json["Properties"])
+        name = original_resource.function_name
+        if spec.get("FunctionName", name) != name:
+            made = create(cls, spec["FunctionName"], cloudformation_json, **where)
+            get_backend(where["account_id"], where["region_name"]).delete_function(name)
+            return made
         original_resource.update_function_code(spec.pop("Code"))
         original_resource.update_configuration(spec)
         return original_resource
