@@ -12,6 +12,7 @@ import cattrs
 from cattrs.errors import ClassValidationError
 
 from tuner.core.request.tuning_request import MemoryRange, MemorySpec
+from tuner.core.run.plan import CreateFunction, Step, UnknownStep
 
 Value = TypeVar("Value")
 
@@ -40,6 +41,15 @@ def _structure_memory(data: Any, _: object) -> MemorySpec:
 
 
 _converter.register_structure_hook(MemorySpec, _structure_memory)
+
+
+def _structure_step(data: Any, _: object) -> Step:
+    if data["kind"] == "create_function":
+        return from_json(CreateFunction, data)
+    return from_json(UnknownStep, data)
+
+
+_converter.register_structure_hook(Step, _structure_step)
 
 
 def _keep(data: Any, _: object) -> Any:

@@ -34,6 +34,7 @@ from tuner.core.run.bucket_layout import (
     index_key,
 )
 from tuner.core.run.journal import observations_of
+from tuner.core.run.plan import CreateFunction
 from tuner.core.run.restored import Restored
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown
@@ -183,7 +184,8 @@ def _uninvoked(artifacts: RunArtifacts, observations: Sequence[Observation]) -> 
     if artifacts.find(PLAN) is None:
         return []
     cap_mb = memory_cap_mb(artifacts) or math.inf
-    planned = [step for step in load_plan(artifacts).steps if step.candidate.memory_mb <= cap_mb]
+    steps = (step for step in load_plan(artifacts).steps if isinstance(step, CreateFunction))
+    planned = [step for step in steps if step.candidate.memory_mb <= cap_mb]
     restored = artifacts.find(RESTORED)
     # What restore neither removed nor left was planned and refused.
     found = None if restored is None else {*restored["removed"], *restored["remaining"]}

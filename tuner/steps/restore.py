@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S
@@ -32,7 +32,7 @@ from tuner.core.function.snapshot import (
     foreign_changes,
 )
 from tuner.core.run.bucket_layout import PLAN, RESTORED
-from tuner.core.run.plan import Plan, clone_prefix
+from tuner.core.run.plan import CreateFunction, Plan, Step, UnknownStep, clone_prefix
 from tuner.core.run.restored import Restored
 from tuner.steps.run import load_plan
 
@@ -49,7 +49,8 @@ def restore(
 
     What AWS accepts to delete is looked for afterwards: only what is not
     there any more counts as removed. Idempotent: what is gone already is fine.
-    A run that was never planned made nothing, and there is nothing to do. A
+    A run that was never planned made nothing, and there is nothing to do. What
+    a later version made is named, and the rest is undone. A
     function that cannot be read any more does not keep the run from being
     undone: what was not compared is named.
 
@@ -73,7 +74,7 @@ def restore(
         if (removed or gone or problems) and remaining_s() < CALL_WORST_S:
             problems[step.name] = CloneNotReady("there was no time for it yet; the next call continues")
             continue
-        problem, was_there = _remove(clones, step.name)
+        problem, was_there = _undo(clones, step)
         if problem is not None:
             problems[step.name] = problem
         else:
@@ -97,6 +98,16 @@ def _keep(artifacts: RunArtifacts, restored: Restored, gone: Set[str]) -> Restor
         return json.dumps(to_json(merged), allow_nan=False).encode(), merged
 
     return artifacts.bucket.rewrite(artifacts.key(RESTORED), merge)
+
+
+def _undo(clones: Clones, step: Step) -> tuple[TunerError | None, bool]:
+    match step:
+        case CreateFunction():
+            return _remove(clones, step.name)
+        case UnknownStep():
+            return RestoreIncomplete(f"only the version that wrote {step.kind} into the plan can undo it"), True
+        case _:
+            assert_never(step)
 
 
 def _remove(clones: Clones, name: str) -> tuple[TunerError | None, bool]:
@@ -144,8 +155,8 @@ def _raise_for(problems: Mapping[str, TunerError], run_id: str) -> None:
     retryable = [error for error in problems.values() if isinstance(error, RetryableError)]
     if len(retryable) == len(problems):
         kind = CloneNotReady if any(isinstance(error, CloneNotReady) for error in retryable) else type(retryable[0])
-        raise kind(f"{len(problems)} temporary functions of run {run_id} cannot be removed yet: {named}")
+        raise kind(f"Not everything that run {run_id} made can be removed yet: {named}")
     raise RestoreIncomplete(
-        f"{len(problems)} temporary functions of run {run_id} could not be removed: {named}",
+        f"Not everything that run {run_id} made could be removed: {named}",
         hint=f"The sweeper tries again every hour. By hand: delete the functions that begin {clone_prefix(run_id)}.",
     )

@@ -168,7 +168,7 @@ def test_throttled_comparison_is_tried_again(started: FakeRun) -> None:
 def test_copy_that_is_just_being_made_is_waited_for(started: FakeRun) -> None:
     """Lambda does not delete what is pending."""
     refuse(started, "delete_function", "ResourceConflictException")
-    with pytest.raises(CloneNotReady, match="cannot be removed yet"):
+    with pytest.raises(CloneNotReady, match="can be removed yet"):
         undo(started)
 
 
@@ -258,15 +258,41 @@ def test_copy_that_was_never_made_is_not_called_removed(started: FakeRun) -> Non
     assert f"{CLONE_PREFIX}never" not in undo(started).removed
 
 
-def test_a_step_of_an_unknown_kind_is_refused(started: FakeRun) -> None:
-    """A plan that a later version wrote is not half undone: nothing is deleted, and nothing says that all is well."""
+def test_a_step_of_a_later_version_is_named_and_the_rest_undone(started: FakeRun) -> None:
+    """The stack was rolled back during the run: no clone stays, and nothing says that all is well."""
     planned = started.artifacts.read("plan.json")
-    later = {"kind": "update_alias", "name": "live", "candidate": {"memory_mb": 512, "architecture": "arm64"}}
-    started.artifacts.write("plan.json", {**planned, "steps": [*planned["steps"], later]})
-    there = set(started.aws.functions)
-    with pytest.raises(ValueError, match="update_alias"):
+    later = {"kind": "update_alias", "name": "live", "from": "3", "to": "4"}
+    started.artifacts.write("plan.json", {**planned, "by": "2.0", "steps": [later, *planned["steps"]]})
+    with pytest.raises(RestoreIncomplete, match="live: only the version that wrote update_alias"):
         undo(started)
-    assert set(started.aws.functions) == there
+    assert set(started.aws.functions) == {"theirs"}
+    assert shown(started)["remaining"] == ["live"]
+
+
+def test_a_plan_of_the_first_version_is_undone(started: FakeRun) -> None:
+    """The stack was updated during the run: what this plan holds, every later version can undo."""
+    planned = started.artifacts.read("plan.json")
+    [step] = planned["steps"]
+    first = {
+        "run_id": "run-1",
+        "function_name": "theirs",
+        "qualifier": None,
+        "expires_at": "2026-11-24T05:00:00+00:00",
+        "planned_at": "2026-11-24T03:00:00+00:00",
+        "snapshot_before": planned["snapshot_before"],
+        "steps": [
+            {
+                "kind": "create_function",
+                "name": step["name"],
+                "candidate": {"memory_mb": 1024, "architecture": "arm64"},
+            }
+        ],
+    }
+    started.artifacts.write("plan.json", first)
+    restored = undo(started)
+    assert restored.removed == (step["name"],)
+    assert all(check.same for check in restored.checks if check.same is not None)
+    assert set(started.aws.functions) == {"theirs"}
 
 
 def test_only_copies_can_be_deleted(started: FakeRun) -> None:

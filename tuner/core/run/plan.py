@@ -4,7 +4,7 @@
 sweeper and the report's proof read one list. A step is appended before its
 side effect happens: what is in the plan may exist, what is not in it does
 not. A step says what was made; ``restore`` knows how each kind is undone, and
-a kind that it does not know is an error of the type checker.
+a kind that it forgets is an error of the type checker.
 
 That costs one write of ``plan.json`` for each round that makes something. A
 copied package is no step: runs share it, and the bucket's own rule removes it.
@@ -37,8 +37,16 @@ class CreateFunction:
     kind: Literal["create_function"] = "create_function"
 
 
-Step = CreateFunction
-"""Every kind of step, told apart by ``kind``; each has a ``name``. A union, as soon as there are two."""
+@dataclass(frozen=True, slots=True)
+class UnknownStep:
+    """What a later version made and wrote down, before the stack went back to this one."""
+
+    name: str
+    kind: str
+
+
+Step = CreateFunction | UnknownStep
+"""Every kind of step, told apart by ``kind``; each has a ``name``."""
 
 
 @dataclass(frozen=True, slots=True)
