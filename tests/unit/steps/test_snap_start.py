@@ -188,7 +188,7 @@ def test_throttles_and_an_abort_while_waiting_leave_nothing(run: FakeRun) -> Non
     run.aws.before = slow_down
     with pytest.raises(Throttled):
         create_clones(run.artifacts, run.reader, run.clones, number)
-    with pytest.raises(CloneNotReady, match="cannot be removed yet"):
+    with pytest.raises(CloneNotReady, match="can be removed yet"):
         restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat())
     run.aws.before = lambda call, name: None
     assert restore(run.artifacts, run.reader, run.clones, now=NOW.isoformat()).complete
