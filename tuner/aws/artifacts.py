@@ -123,7 +123,7 @@ class Artifacts:
                 raise
 
     def rewrite(self, key: str, change: Callable[[bytes | None], tuple[bytes, Value]]) -> Value:
-        """Change an object that others may change too: what they wrote meanwhile is read, and changed in its turn.
+        """Change an object that others may change too: what they wrote in the meantime is read, and changed in turn.
 
         *change* gives the new content for what is there (``None``: nothing), and what it stands for, which is
         returned. It may be called several times.

@@ -39,7 +39,7 @@ User Guide, seen 2026-11-28). botocore's ``tcp_keepalive`` alone leaves Linux's 
 
 @cache
 def client(service: str, *, read_timeout_s: int = 20, attempts: int = 4) -> Any:
-    """A client for one of our own calls: a few retries, a bounded wait of CALL_WORST_S at the most."""
+    """A client for one of our own calls: a few retries, waiting at most CALL_WORST_S."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         config=Config(

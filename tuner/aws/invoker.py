@@ -1,4 +1,4 @@
-"""One invocation of a clone, and the log record that tells what it took."""
+"""One invocation of a clone, and the log record that says what it took."""
 
 from __future__ import annotations
 

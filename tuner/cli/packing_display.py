@@ -21,7 +21,7 @@ LEAST_BYTES = 1_000_000
 def shown_packing(console: Console, package: Package, silence_s: float = SILENCE_S) -> Iterator[Callable[[int], None]]:
     """Say how much is packed if the block takes longer than a second; gives what to call with the bytes that are.
 
-    Of less than a megabyte nothing is said: then it is not the packing that takes long.
+    Nothing is shown below a megabyte: then it is not the packing that takes long.
     """
     bar = Progress(TextColumn("packed"), BarColumn(), DownloadColumn(), console=console, transient=True)
     task = bar.add_task("", total=package.size_bytes)

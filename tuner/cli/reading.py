@@ -25,7 +25,7 @@ _READERS = 16
 
 
 def run_ids(artifacts: ArtifactReader) -> list[str]:
-    """Ids of the runs that have a report, by name: ids of executions that somebody else named tell no time."""
+    """Ids of the runs that have a report, by name: not all begin with the time, as anyone may name an execution."""
     return [run_id for key in artifacts.keys(INDEX) if (run_id := _run_id_of(key)) is not None]
 
 

@@ -43,7 +43,7 @@ class ExecutionStatus:
 
 
 def new_run_id(function: str, now: datetime) -> str:
-    """Name a run so that the names sort by time and tell the function.
+    """Name a run so that the names sort by time and show the function.
 
     The name is an execution's: at most 80 characters, letters, digits, ``-`` and ``_``.
     """
@@ -133,7 +133,7 @@ class Runs:
         return found if isinstance(found, dict) else None
 
     def failure(self, run_id: str) -> dict[str, Any] | None:
-        """Why the run failed, as the run itself worded it: name, message, hint."""
+        """Why the run failed, in the run's own words: name, message, hint."""
         found = self._run(run_id).find(FAILURE)
         return found if isinstance(found, dict) else None
 

@@ -33,7 +33,7 @@ _GENERATED_ENDING = re.compile(r"[A-Za-z0-9]{8,13}")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a template shall say, and of which function.
+    """What the template should say, and for which function.
 
     ``named`` is what the user typed to name it (a logical id, a name or a handler); without it the function is looked
     for by the run's own ``name``, and by the ``logical_id`` that a run of a template's function was given. The run's

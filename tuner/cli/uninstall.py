@@ -1,4 +1,4 @@
-"""``uninstall``: remove the application from an account, and show that nothing of ours is left."""
+"""``uninstall``: remove the application from an account, and confirm that nothing is left."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _POLL_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What of ours is in an account: the names, by kind."""
+    """What Lambda Tuner has in an account: the names, by kind."""
 
     stack: str | None
     buckets: tuple[str, ...]

@@ -162,7 +162,7 @@ class RetryableError(TunerError):
 
 
 class Throttled(RetryableError):
-    """AWS asked to slow down; for so many seconds, where it said so."""
+    """AWS asked to slow down, and for how many seconds, if it said so."""
 
     def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
         self.retry_after_s = retry_after_s

@@ -97,7 +97,7 @@ class SnapshotPrices:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One invocation of a clone, as its own log line tells it.
+    """One invocation of a clone, as its own log line reports it.
 
     ``duration_ms`` meets goals, ``billed_ms`` is priced, ``init_ms`` is the
     cold start (init, or SnapStart restore); they are never added silently.
@@ -441,7 +441,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class MoreInvocations:
-    """How probable a verdict other than ``UNCERTAIN`` is after so many more invocations."""
+    """How probable a verdict other than ``UNCERTAIN`` is after a number of further invocations."""
 
     invocations: int
     verdict_probability: float

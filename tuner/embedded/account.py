@@ -108,8 +108,8 @@ def embedded_aws(
     """Run an embedded AWS for the time of a ``with`` block, as a process of its own.
 
     *home* keeps the artifact bucket, and may be shared with another server. *port* 0 takes a free one on 127.0.0.1.
-    *application* is the folder of another ``template.yaml`` than ours. With *real_aws* the server gets this process's
-    environment, and functions its AWS.
+    *application* is the folder of another ``template.yaml`` than the installed one. With *real_aws* the
+    server gets this process's environment, and functions its AWS.
 
     Raises:
         EmbeddedAwsFailed: It did not become ready; the message ends with its log's last lines.
@@ -316,7 +316,7 @@ def deploy_function(
     ephemeral_storage_mb: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> str:
-    """Put a folder of code on the embedded account as a function, anew or in place of what has its name; its ARN.
+    """Deploy a folder of code to the embedded account as a function, replacing one of that name; its ARN.
 
     *code_dir* becomes the function's root, without caches, version control and virtual environments. *memory_mb* is at
     most what this machine can grant (``identity.memory_cap_mb``), *timeout_s* whole seconds, at most 900. *layers* are

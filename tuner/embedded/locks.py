@@ -1,4 +1,4 @@
-"""What belongs to a living process and what a killed one left: told by file locks, which the kernel takes off."""
+"""What belongs to a living process and what a killed one left: file locks show it, which the kernel releases."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _serve(options: argparse.Namespace, work_dir: Path, ending: threading.Event)
 
     class QuietHandler(MotoRequestHandler):  # type: ignore[misc]
         def log_request(self, code: Any = "-", size: Any = "-") -> None:  # noqa: ARG002 - the name is werkzeug's
-            """Log requests at DEBUG only; the client's name tells whose they are."""
+            """Log requests at DEBUG only; the client's name says whose they are."""
             target = self.headers.get("X-Amz-Target", "-")
             LOG.debug("%s %s %s %s %s", self.command, self.path, code, target, self.headers.get("User-Agent", "-"))
 

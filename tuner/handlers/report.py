@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuner.handlers._entry import Context, JsonObject, count, entry, now, run_artifacts
-from tuner.steps.known_end import told_end
+from tuner.steps.known_end import reported_end
 from tuner.steps.report import report
 
 
@@ -14,7 +14,7 @@ def handler(event: JsonObject, _: Context) -> JsonObject:
     output = report(
         run_artifacts(event["runId"]),
         finished_at=now().isoformat(),
-        status=None if status is None else told_end(status),
+        status=None if status is None else reported_end(status),
         failure=event.get("failure"),
     )
     count("RunsFailed" if "error" in output else "RunsReported", 1)

@@ -93,7 +93,7 @@ class Plan:
     def choose(
         self, spots: Iterable[Spot], width: float, elsewhere: Iterable[Spot] = (), *, must: bool = True
     ) -> Spot | None:
-        """Take the first of the best spots for a name so wide; ``None`` if none lies inside the picture."""
+        """Take the first of the best spots for a name of this width; ``None`` if none lies inside the picture."""
         best, least = None, math.inf if must else _ON_A_POINT
         near = [*spots]
         for order, spot in enumerate(itertools.chain(near, elsewhere)):

@@ -54,7 +54,7 @@ _STRATEGIES = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the reader is told first.
+    """What the reader sees first.
 
     ``headline`` is the verdict in one sentence, ``support`` what else matters
     to the decision, ``next_step`` what to do now (empty where nothing is to do).

@@ -20,8 +20,8 @@ _BEFORE_A_RUN = frozenset({COMMAND, GIVEN_PAYLOAD, STOP})
 """What whoever starts a run may write where there is none."""
 
 
-def told_end(status: Any) -> str:
-    """Read how a run is said to have ended; what is no such status says nothing."""
+def reported_end(status: Any) -> str:
+    """Read the status with which a run is said to have ended; ``UNKNOWN`` for anything else."""
     return str(status) if status in _ENDS else UNKNOWN
 
 
@@ -30,7 +30,7 @@ def known_end(artifacts: RunArtifacts, stepfunctions: Any, *, execution_arn: str
 
     Step Functions is asked, as its answer may be a moment old and names can be
     made up: an execution that succeeded keeps its answer whatever *told* says, and
-    one that it does not know has no end that anybody could tell. Where it
+    one that it does not know has no known end. Where it
     cannot be asked, *told* stands: the run is undone all the same.
 
     *execution_arn* is the execution of ``tune`` that has the run's id as its name.
@@ -41,7 +41,7 @@ def known_end(artifacts: RunArtifacts, stepfunctions: Any, *, execution_arn: str
     Raises:
         RunNotFound: There is no such execution, and the bucket knows nothing of such a run.
     """
-    told_status = told_end(told)
+    told_status = reported_end(told)
     try:
         with aws_call("states:DescribeExecution", execution_arn):
             try:

@@ -2,7 +2,7 @@
 
 ``plan`` leaves a mark before it does anything, and the report that tells of
 the run's end, with everything restored, takes it away. An overdue mark
-belongs to a run that nobody restored, or whose end nobody told. The sweeper
+belongs to a run that nobody restored, or whose end was not reported. The sweeper
 looks at all of them every hour; a run looks after its own function's.
 """
 
@@ -16,7 +16,7 @@ from tuner.core.run.run_id import is_run_id
 
 
 def mark_open(artifacts: RunArtifacts, *, expires_at: str, function_name: str | None = None) -> None:
-    """Say that a run may have made something, and has not told its end; before it makes anything.
+    """Mark a run that may have made something and has not reported its end; before it makes anything.
 
     *expires_at* (ISO 8601, UTC) is when somebody else ends the run.
     """
@@ -26,12 +26,12 @@ def mark_open(artifacts: RunArtifacts, *, expires_at: str, function_name: str | 
 
 
 def mark_closed(artifacts: RunArtifacts) -> None:
-    """Say that nothing of a run is left, and that its report tells how it ended."""
+    """Take the mark away: nothing of the run is left, and its report says how it ended."""
     artifacts.bucket.delete(open_mark_key(artifacts.run_id))
 
 
 def is_open(artifacts: RunArtifacts) -> bool:
-    """Whether a run's end is still to be told, by the bucket's listing: not everybody may read the mark."""
+    """Whether a run's end is still to be reported, by the bucket's listing: not everybody may read the mark."""
     key = open_mark_key(artifacts.run_id)
     return key in artifacts.bucket.keys(key)
 

@@ -85,6 +85,6 @@ def load_journals(artifacts: RunArtifacts) -> list[Journal]:
 
 
 def memory_cap_mb(artifacts: RunArtifacts) -> int | None:
-    """The account's cap on memory in MB, where a refused clone told it."""
+    """The account's cap on memory in MB, if a refused clone revealed it."""
     facts: dict[str, Any] | None = artifacts.find(FACTS)
     return None if facts is None else facts.get("memory_cap_mb")

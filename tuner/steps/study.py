@@ -1,4 +1,4 @@
-"""The function's study in the bucket: opened for a step, written back where nobody else wrote it meanwhile."""
+"""The function's study in the bucket: opened for a step, written back if nobody else wrote it in the meantime."""
 
 from __future__ import annotations
 

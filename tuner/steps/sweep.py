@@ -36,7 +36,7 @@ def sweep(clones: Clones, artifacts: Artifacts, start_restore: Callable[[str], N
 
     One function's refusal is not another's: it is named, and the rest is swept.
 
-    *now* is ISO 8601 in UTC. The bucket holds the marks of runs whose end nobody told: such a run may have left no
+    *now* is ISO 8601 in UTC. The bucket holds the marks of runs whose end was not reported: such a run may have left no
     function.
 
     Raises:

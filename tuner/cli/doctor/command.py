@@ -103,7 +103,7 @@ class Doctor:
 
 
 def masked(text: str) -> str:
-    """Put stars in place of account numbers and access keys.
+    """Replace account numbers and access keys with stars.
 
     Example:
         >>> masked("arn:aws:iam::123456789012:role/a, bucket b-123456789012-eu-west-1, AKIAIOSFODNN7EXAMPLE")

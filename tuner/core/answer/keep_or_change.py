@@ -39,7 +39,7 @@ def decision_reason(
         met_today: Probability that today's configuration meets the goal; ``None`` without a goal.
         met_pick: That the pick does.
         confidence: How sure the user wants to be.
-        worth_ratio: What the change is worth; ``None`` where it cannot be told.
+        worth_ratio: What the change is worth; ``None`` if it is not known.
         tolerance: What a change has to be worth more than.
         clear: Whether the bounds of what it saves are on one side of 0.
         by_cost: Whether the cheapest is looked for, and not the fastest or a balance.

@@ -24,7 +24,7 @@ from tuner.core.run.record import Outside
 
 
 def input_notes(given: PowerTuning) -> list[str]:
-    """What is done in place of fields that are accepted and have no effect of their own, each as a sentence."""
+    """What the run does instead for fields that are accepted without effect, each as a sentence."""
     notes = []
     if given.discard_top_bottom is not None:
         notes.append(

@@ -1,4 +1,4 @@
-"""Every verdict, and all that is said and done by it alone: its words, its colour, its exit code."""
+"""Every verdict, with all that depends on it alone: its words, its colour, its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many invocations a run may have in flight: never so many that production could miss them."""
+"""How many invocations a run may have in flight: never enough for production to notice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ concurrency for a function", seen 2026-11)."""
 
 @dataclass(frozen=True, slots=True)
 class Concurrency:
-    """What runs at the same time: so many batches, each with so many invocations."""
+    """What runs at the same time: the number of batches, and of invocations in each."""
 
     batches: int
     per_batch: int

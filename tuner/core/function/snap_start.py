@@ -40,7 +40,7 @@ def check_snap_start(configuration: Mapping[str, Any], target: TargetFunction) -
 
 
 def has_snap_start(configuration: Mapping[str, Any]) -> bool:
-    """Whether the published versions of a function, as ``GetFunctionConfiguration`` tells it, have SnapStart."""
+    """Whether the published versions of a function, as ``GetFunctionConfiguration`` reports it, have SnapStart."""
     return (configuration.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions"
 
 

@@ -39,7 +39,7 @@ def find_report(tail: str, request_id: str) -> ReportRecord | None:
 
 
 def init_ran_again(tail: str, request_id: str) -> bool:
-    """Whether the log tells of an init that failed or ran out of its time, so that the invocation began with another.
+    """Whether the log shows an init that failed or timed out, so that the invocation began with another.
 
     Such an invocation is a cold start although its record has no init: it is
     inside the duration.

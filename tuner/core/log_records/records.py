@@ -16,7 +16,7 @@ MAX_THREADS = 4_194_304
 
 @dataclass(frozen=True, slots=True)
 class ReportRecord:
-    """One invocation, as its own record tells it. ``None`` is what the record lacks: absent is not zero.
+    """One invocation, as its own record reports it. ``None`` is what the record lacks: absent is not zero.
 
     ``status`` is the platform's word: ``success``, ``failure`` (the handler
     raised; JSON only), ``error`` or ``timeout``. A text record of success has

@@ -32,7 +32,7 @@ def is_left_out(observations: Sequence[Observation]) -> Callable[[Invocation], b
 
 
 def is_disturbed(observations: Sequence[Observation]) -> bool:
-    """Whether other work disturbed so much of a run that no later one may start from it."""
+    """Whether other work disturbed too much of a run for a later one to start from it."""
     invocations = invocations_of(observations)
     disturbed = sum(invocation.core_wait_ms is not None for invocation in invocations)
     return disturbed > DISTURBED_RUN_SHARE * len(invocations)

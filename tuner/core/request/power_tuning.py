@@ -1,4 +1,4 @@
-"""AWS Lambda Power Tuning's input, translated into ours once: names, sizes, events; and what bounds such a run.
+"""AWS Lambda Power Tuning's input, translated into a request once: names, sizes, events; and what bounds such a run.
 
 ``docs/coming-from-power-tuning.md`` says field by field what is the same. What
 its fields mean was read in its code and README-INPUT-OUTPUT.md, seen 2026-11.
@@ -84,7 +84,7 @@ def whole_numbers(given: Any) -> Any:
 
 
 def translate(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None, Mapping[str, str]]:
-    """Translate an input in its dialect into ours.
+    """Translate an input in its dialect into a request.
 
     The input comes without fields that are ``null``.
 

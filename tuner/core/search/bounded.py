@@ -1,4 +1,4 @@
-"""A problem of bounded size in place of the request's: what the search looks at, whatever was asked for.
+"""A problem of bounded size instead of the request's: what the search looks at, however large the request.
 
 Time and memory grow with draws × payloads × candidates. A range in steps of
 1 MB has 10,113 sizes of one architecture, and neighbours among them cannot be

@@ -1,4 +1,4 @@
-"""Rounds of a fixed design: so many invocations at each of the given sizes, no more and no fewer.
+"""Rounds of a fixed design: exactly the number of invocations asked for at each of the given sizes.
 
 The search chooses nothing here. What was measured still goes through its
 posterior, so that the recommendation knows how sure it is.

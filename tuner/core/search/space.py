@@ -91,7 +91,7 @@ FEW_MEGABYTES = 2**20
 
 
 def slices(count: int, numbers_each: int, numbers: int) -> Iterator[slice]:
-    """Cut *count* rows into slices that hold about so many *numbers*, *numbers_each* a row.
+    """Cut *count* rows of *numbers_each* numbers into slices that hold about *numbers* of them.
 
     >>> list(slices(5, 10, 20))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]

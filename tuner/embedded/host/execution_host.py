@@ -205,7 +205,7 @@ class ExecutionHost:
             each.end()
 
     def close(self) -> None:
-        """End every environment, those at work too, and the watchdog. Nothing of ours runs afterwards."""
+        """End every environment, even those at work, and the watchdog. Nothing keeps running afterwards."""
         with self._changed:
             if self._closed:
                 return

@@ -27,7 +27,7 @@ LogFormat = Literal["Text", "JSON"]
 def report_record(
     report: Report, log_format: LogFormat, *, tells_cpu_time: bool = True, tells_core_wait: bool = True
 ) -> str:
-    r"""The REPORT line, or the ``platform.report`` record; AWS's tell neither of CPU time nor of a wait for a core.
+    r"""The REPORT line, or the ``platform.report`` record; AWS's have neither CPU time nor a wait for a core.
 
     Example:
         >>> report = Report("8d59", "success", 2.461, 417, 1024, 95, init_ms=413.61)
@@ -82,7 +82,7 @@ def init_report_record(
     error_type: str | None = None,
     snap_start: bool = False,
 ) -> str:
-    """The line that tells of an init that failed or took too long, or that went into a SnapStart snapshot."""
+    """The line about an init that failed or took too long, or that went into a SnapStart snapshot."""
     line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms"
     line += "" if snap_start else f"\tPhase: {phase}\tStatus: {status}"
     line += f"\tError Type: {error_type}" if error_type else ""
@@ -109,7 +109,7 @@ def _runtime_version(name: str) -> str:
 
 
 def restore_report_record(restore_ms: float, status: Status, error_type: str | None, log_format: LogFormat) -> str:
-    """The line that tells of a restore, before the invocation that it was for."""
+    """The line about a restore, before the invocation that it was for."""
     line = f"RESTORE_REPORT Restore Duration: {restore_ms:.2f} ms"
     line += f"\tStatus: {status}\tError Type: {error_type}" if error_type else ""
     record = {"status": status, "metrics": {"durationMs": round(restore_ms, 3)}, "errorType": error_type}

@@ -294,7 +294,7 @@ class PortableProcessTree(_SignalledTree):
         return [process.pid for process in self._children]
 
     def cpu_s(self) -> float:
-        """CPU seconds of the tree, as fine as the system tells."""
+        """CPU seconds of the tree, as precisely as the system reports them."""
         with self._lock:
             for process in self._processes():
                 with contextlib.suppress(psutil.Error):
@@ -335,7 +335,7 @@ class PortableProcessTree(_SignalledTree):
         return self.peak_bytes
 
     def run_delay_s(self) -> float | None:
-        """Not told by this system."""
+        """This system does not report it."""
         return None
 
 

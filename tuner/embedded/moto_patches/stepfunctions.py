@@ -82,7 +82,7 @@ def patch_execution_times(hooks: Hooks) -> None:
 
 
 def patch_execution_end(hooks: Hooks) -> None:
-    """End executions as AWS does, and tell EventBridge of each change of their status.
+    """End executions as AWS does, and notify EventBridge of each change of their status.
 
     In moto a stop takes effect only when the running task is done, forgets its
     error and cause, and nobody hears of any end; one that comes between two
