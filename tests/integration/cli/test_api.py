@@ -36,8 +36,8 @@ def test_a_deployed_function_is_tuned(running_aws: EmbeddedAws, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"environment": {"A=B": "c"}}, "environment must be names"),
-        ({"environment": {"A": 3}}, "environment must be names"),
+        ({"environment": {"A=B": "c"}}, "environment must map names"),
+        ({"environment": {"A": 3}}, "environment must map names"),
         ({"template": "none.yaml"}, "--template none.yaml cannot be read"),
         ({"dry_run": True}, r"dry_run is not a field \(did you mean dryRun\?\)"),
         ({"budget": {1: 2}}, "budget.1 is not a field"),
