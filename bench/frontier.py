@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.curves import read_curves, read_noise
-from bench.search import DATA, Work, print_table, rows_of, run_all
+from bench.search import DATA, Work, curve_truths, print_table, rows_of, run_all
 
 MONTHLY_INVOCATIONS = (300.0, 1200.0, 6e3, 3e4, 1.5e5, 6e5, 3e6, 3e7, 3e8)
 """The search asks for more where a month of the wrong size costs more."""
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     rows = []
     for monthly in MONTHLY_INVOCATIONS:
         work = [
-            Work(arguments.truth, curve, noise.get(curve.name), position, ("ours",), arguments.seeds, 150, monthly)
-            for position, curve in list(enumerate(curves))[:: arguments.stride]
+            Work(arguments.truth, make, ("ours",), range(arguments.seeds), 150, monthly)
+            for make in curve_truths(arguments.truth, curves, noise)[:: arguments.stride]
         ]
         row = rows_of(run_all(work, arguments.jobs))[0]
         row["monthly_invocations"] = monthly

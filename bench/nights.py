@@ -30,7 +30,7 @@ from bench.algorithms.ours import search_replay
 from bench.curves import Curve, FloatArray, MeasuredNoise, read_curves, read_noise
 from bench.replay import Replay
 from bench.search import DATA
-from bench.truth import PERCENTILE, Task, Truth, raw_truth, smooth_truth, tasks_of
+from bench.truth import PERCENTILE, CurveTruth, Task, Truth, raw_truth, smooth_truth, tasks_of
 from tuner.core.model import EarlierRun, Observation, RunContext, TuningBudget
 from tuner.core.search.decision import decide, keep_or_change
 from tuner.core.search.fit import FINAL_DRAW_COUNT, fit_posterior
@@ -208,7 +208,7 @@ def _print_rows(rows: Sequence[Row], arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _truth_of(work: Work) -> Truth:
+def _truth_of(work: Work) -> CurveTruth:
     return (raw_truth if work.truth_kind == "raw" else smooth_truth)(work.curve, work.noise, work.position)
 
 

@@ -8,9 +8,10 @@ import os
 import resource
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from rich.table import Table
 
 from bench.algorithms import ALGORITHMS
 from bench.curves import Curve, MeasuredNoise, read_curves, read_noise
+from bench.quota_truth import QUOTA_COUNT, QUOTA_KINDS
 from bench.replay import Replay
 from bench.scoring import Run, calibration_table, figures, score
 from bench.synthetic import FAMILIES
@@ -26,8 +28,9 @@ from bench.truth import GOAL_SHARES, OUT_OF_REACH_SHARES, Truth, raw_truth, smoo
 from tuner.core.model import TuningBudget
 
 OUT_OF_REACH = "out-of-reach"
-TRUTHS = ("raw", "smooth", OUT_OF_REACH)
+MEASURED = ("raw", "smooth", OUT_OF_REACH)
 """Measured curves; the last is ``smooth`` with limits that no size meets."""
+TRUTHS = (*MEASURED, *QUOTA_KINDS, *FAMILIES)
 DATA = Path(__file__).parent / "data"
 
 
@@ -36,11 +39,9 @@ class Work:
     """One function for one worker: all goals, algorithms and seeds on it."""
 
     truth_kind: str
-    curve: Curve | None
-    noise: MeasuredNoise | None
-    position: int
+    make: Callable[[], Truth]
     algorithms: tuple[str, ...]
-    seeds: int
+    seeds: range
     max_invocations: int
     monthly_invocations: float | None = None
 
@@ -58,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="comma separated")
     parser.add_argument(
-        "--truth", default="raw,smooth,synthetic", help=f"raw, smooth, {OUT_OF_REACH}, synthetic, or families by name"
+        "--truth",
+        default="raw,smooth,synthetic",
+        help=f"raw, smooth, {OUT_OF_REACH}, synthetic, {', '.join(QUOTA_KINDS)}, or families by name",
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the rows here")
@@ -73,10 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
     algorithms = tuple(arguments.algorithms.split(","))
     unknown = [name for name in algorithms if name not in ALGORITHMS]
     kinds = [kind for part in arguments.truth.split(",") for kind in (FAMILIES if part == "synthetic" else [part])]
-    unknown += [kind for kind in kinds if kind not in (*TRUTHS, *FAMILIES)]
+    unknown += [kind for kind in kinds if kind not in TRUTHS]
     if unknown:
         print(f"Unknown: {', '.join(unknown)}. Algorithms: {', '.join(ALGORITHMS)}; truths: "
-              f"{', '.join((*TRUTHS, 'synthetic', *FAMILIES))}.", file=sys.stderr)  # fmt: skip
+              f"{', '.join((*TRUTHS, 'synthetic'))}.", file=sys.stderr)  # fmt: skip
         return 2
     try:
         curves, noise = read_curves(arguments.curves), read_noise(arguments.noise)
@@ -101,21 +104,23 @@ def _work(
     arguments: argparse.Namespace,
 ) -> Iterator[Work]:  # fmt: skip
     stride = 6 if arguments.quick else 1
-    seeds = 1 if arguments.quick else arguments.seeds
+    seeds = range(1 if arguments.quick else arguments.seeds)
     for kind in kinds:
-        if kind in TRUTHS:
-            for position, curve in list(enumerate(curves))[::stride]:
-                yield Work(kind, curve, noise.get(curve.name), position, algorithms, seeds, arguments.max_invocations)
+        makes: list[Callable[[], Truth]]
+        if kind in MEASURED:
+            makes = curve_truths(kind, curves, noise)[::stride]
+        elif kind in QUOTA_KINDS:
+            makes = [partial(QUOTA_KINDS[kind], position) for position in range(0, QUOTA_COUNT, stride)]
         else:
-            for position in range(3 if arguments.quick else 12):
-                yield Work(kind, None, None, position, algorithms, seeds, arguments.max_invocations)
+            makes = [partial(FAMILIES[kind], position) for position in range(3 if arguments.quick else 12)]
+        for make in makes:
+            yield Work(kind, make, algorithms, seeds, arguments.max_invocations)
 
 
-def _truth_of(work: Work) -> Truth:
-    if work.curve is None:
-        return FAMILIES[work.truth_kind](work.position)
-    make = raw_truth if work.truth_kind == "raw" else smooth_truth
-    return make(work.curve, work.noise, work.position)
+def curve_truths(kind: str, curves: list[Curve], noise: dict[str, MeasuredNoise]) -> list[Callable[[], Truth]]:
+    """What makes the truth of each measured curve."""
+    make = raw_truth if kind == "raw" else smooth_truth
+    return [partial(make, curve, noise.get(curve.name), position) for position, curve in enumerate(curves)]
 
 
 def run_work(work: Work) -> list[Run]:
@@ -123,9 +128,9 @@ def run_work(work: Work) -> list[Run]:
     runs = []
     budget = TuningBudget(max_invocations=work.max_invocations, max_cost_usd=1e9, max_minutes=1e9)
     shares = OUT_OF_REACH_SHARES if work.truth_kind == OUT_OF_REACH else GOAL_SHARES
-    tasks = tasks_of(_truth_of(work), budget, shares, monthly_invocations=work.monthly_invocations)
+    tasks = tasks_of(work.make(), budget, shares, monthly_invocations=work.monthly_invocations)
     for goal_number, task in enumerate(tasks):
-        for seed in range(work.seeds):
+        for seed in work.seeds:
             for algorithm in work.algorithms:
                 stream = (seed, goal_number, zlib.crc32(f"{task.truth.name}/{work.truth_kind}".encode()))
                 replay = Replay(task, stream)
@@ -162,7 +167,7 @@ def rows_of(runs: list[Run]) -> list[dict[str, object]]:
 
 
 def _rank(kind: str) -> int:
-    return (*TRUTHS, *FAMILIES).index(kind)
+    return TRUTHS.index(kind)
 
 
 def print_table(rows: list[dict[str, object]]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,6 +29,43 @@ SMOOTH_ERROR = 0.04
 SMOOTH_LENGTH = 0.4
 
 
+class Timing(NamedTuple):
+    """What an invocation tells of itself."""
+
+    duration_ms: float
+    cpu_ms: float | None = None
+
+
+Environment = Callable[[], Timing]
+"""One execution environment of a size: invokes the function on it."""
+
+
+class Truth(Protocol):
+    """One function as a replay knows it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the runs."""
+
+    @property
+    def memory_mb(self) -> tuple[int, ...]:
+        """The sizes, ascending."""
+
+    @property
+    def drift(self) -> float:
+        """Standard deviation, in log, of the speed's slow wandering per invocation (a random walk)."""
+
+    @property
+    def mean_ms(self) -> FloatArray:
+        """Expected duration at each size, over invocations and environments."""
+
+    def percentile_ms(self, percentile: float) -> FloatArray:
+        """The percentile at each size, over invocations and environments."""
+
+    def environment(self, index: int, generator: np.random.Generator) -> Environment:
+        """A new execution environment of the *index*-th size; its luck, and its invocations', from *generator*."""
+
+
 @dataclass(frozen=True)
 class Noise:
     """The noise of one function: log-normal core, slow share, and a factor of each environment."""
@@ -36,14 +75,13 @@ class Noise:
     tail_share: float
     environment_spread: float
     drift: float = 0.0
-    """Standard deviation, in log, of the speed's slow wandering per invocation (a random walk)."""
     second_mode: float = 0.0
     """Share of invocations that miss a cache and take three times as long."""
 
 
 @dataclass(frozen=True)
-class Truth:
-    """One function as a replay knows it."""
+class CurveTruth:
+    """A function whose noise multiplies a curve."""
 
     name: str
     memory_mb: tuple[int, ...]
@@ -52,8 +90,13 @@ class Truth:
     noise: Noise
 
     @property
+    def drift(self) -> float:
+        """As the noise says."""
+        return self.noise.drift
+
+    @property
     def mean_ms(self) -> FloatArray:
-        """Expected duration at each size, over invocations and environments."""
+        """In closed form."""
         tail = 1 + self.noise.tail_share * ((TAIL_LOW + TAIL_HIGH) / 2 - 1)
         mode = 1 + 2 * self.noise.second_mode
         spread = np.sqrt(self.noise.spread**2 + self.noise.environment_spread**2)
@@ -61,8 +104,23 @@ class Truth:
         return result
 
     def percentile_ms(self, percentile: float) -> FloatArray:
-        """The percentile at each size, over invocations and environments (one million draws of noise)."""
+        """From the distribution function of the noise."""
         return np.asarray(self.core_ms * _percentile_factors(self.noise, percentile))
+
+    def environment(self, index: int, generator: np.random.Generator) -> Environment:
+        """One with a factor of its own."""
+        noise = self.noise
+        environment_log_ms = math.log(self.core_ms[index]) + noise.environment_spread * generator.standard_normal()
+
+        def invoke() -> Timing:
+            log_ms = environment_log_ms + float(noise.spread[index]) * generator.standard_normal()
+            if generator.random() < noise.tail_share:
+                log_ms += math.log(generator.uniform(TAIL_LOW, TAIL_HIGH))
+            if noise.second_mode and generator.random() < noise.second_mode:
+                log_ms += math.log(3.0)
+            return Timing(math.exp(log_ms))
+
+        return invoke
 
 
 def _percentile_factors(noise: Noise, percentile: float) -> FloatArray:
@@ -102,14 +160,14 @@ def _normal_cdf(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2))
 
 
-def raw_truth(curve: Curve, noise: MeasuredNoise | None, position: int) -> Truth:
+def raw_truth(curve: Curve, noise: MeasuredNoise | None, position: int) -> CurveTruth:
     """The published points themselves, PCHIP in log-log between them."""
     sizes = sizes_of(curve)
     log_ms = monotone_cubic(np.log(curve.memory_mb), np.log(curve.mean_ms), np.log(sizes))
-    return Truth(curve.name, sizes, np.exp(log_ms), noise_of(curve, noise, position))
+    return CurveTruth(curve.name, sizes, np.exp(log_ms), noise_of(curve, noise, position))
 
 
-def smooth_truth(curve: Curve, noise: MeasuredNoise | None, position: int) -> Truth:
+def smooth_truth(curve: Curve, noise: MeasuredNoise | None, position: int) -> CurveTruth:
     """The family plus a Gaussian process, fitted to the points as if each had 4 % error.
 
     So that nobody is scored on the wiggles of published points.
@@ -132,7 +190,7 @@ def smooth_truth(curve: Curve, noise: MeasuredNoise | None, position: int) -> Tr
             weight = inverse @ residual[chosen]
             curve_at = centre[chosen] + shapes_at[chosen] + 4.0 * weight.sum() + misfit**2 * (kernel_at @ weight)
             best = (float(score[chosen]), curve_at)
-    return Truth(curve.name, sizes, np.exp(best[1]), noise_of(curve, noise, position))
+    return CurveTruth(curve.name, sizes, np.exp(best[1]), noise_of(curve, noise, position))
 
 
 def _family(log_memory: FloatArray) -> FloatArray:

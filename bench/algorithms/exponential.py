@@ -48,9 +48,9 @@ def _scored(task: Task, cost: FloatArray, fitted_ms: FloatArray) -> FloatArray:
 
 
 def _sample(replay: Replay, index: int) -> FloatArray:
-    durations_ms = [replay.invoke(index) for _ in range(FIRST_COUNT)]
+    durations_ms = [replay.invoke(index).duration_ms for _ in range(FIRST_COUNT)]
     while len(durations_ms) < MOST_COUNT and np.std(durations_ms) / np.mean(durations_ms) > CALM_VARIATION:
-        durations_ms.append(replay.invoke(index))
+        durations_ms.append(replay.invoke(index).duration_ms)
     return np.array(durations_ms)
 
 

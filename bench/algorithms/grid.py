@@ -26,7 +26,7 @@ def search_grid10(task: Task, replay: Replay, seed: int) -> Answer:  # noqa: ARG
 
 
 def _search_grid(task: Task, replay: Replay, count: int) -> Answer:
-    samples = {index: np.array([replay.invoke(index) for _ in range(count)]) for index in grid_of(task)}
+    samples = {index: np.array([replay.invoke(index).duration_ms for _ in range(count)]) for index in grid_of(task)}
     return Answer(choose_by_samples(task, samples))
 
 

@@ -68,8 +68,15 @@ def measure_batch(task: Task, replay: Replay, batch: Batch) -> Observation:
     invocations = []
     for number in range(batch.invocation_count):
         slot = number % batch.environment_count
-        duration_ms = replay.invoke(index, slot)
+        timing = replay.invoke(index, slot)
         invocations.append(
-            Invocation(f"{batch.trial}-{number}", "ok", False, duration_ms, environment=f"{index}-{slot}")
+            Invocation(
+                f"{batch.trial}-{number}",
+                "ok",
+                False,
+                timing.duration_ms,
+                environment=f"{index}-{slot}",
+                cpu_ms=timing.cpu_ms,
+            )
         )
     return Observation(batch.round, batch.trial, batch.candidate, tuple(invocations))

@@ -22,7 +22,9 @@ def search_random(task: Task, replay: Replay, seed: int) -> Answer:
     generator = np.random.default_rng((seed, 77))
     size_count = len(task.truth.memory_mb)
     picked = generator.choice(size_count, size=min(BATCH_COUNT, size_count), replace=False)
-    samples = {int(index): np.array([replay.invoke(int(index)) for _ in range(BATCH_SIZE)]) for index in picked}
+    samples = {
+        int(index): np.array([replay.invoke(int(index)).duration_ms for _ in range(BATCH_SIZE)]) for index in picked
+    }
     return Answer(choose_by_samples(task, samples))
 
 
@@ -36,7 +38,7 @@ def search_tpe(task: Task, replay: Replay, seed: int) -> Answer:
     def objective(trial: optuna.Trial) -> float:
         memory_mb = trial.suggest_int("memory_mb", int(sizes[0]), int(sizes[-1]), log=True)
         index = int(np.argmin(np.abs(np.log(sizes / memory_mb))))
-        samples.setdefault(index, []).extend(replay.invoke(index) for _ in range(BATCH_SIZE))
+        samples.setdefault(index, []).extend(replay.invoke(index).duration_ms for _ in range(BATCH_SIZE))
         durations_ms = np.array(samples[index])
         if task.goal is not None:
             trial.set_constraint("goal", float(np.percentile(durations_ms, task.goal.percentile)) - task.goal.limit_ms)
