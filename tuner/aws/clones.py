@@ -16,10 +16,9 @@ from botocore.exceptions import ClientError
 from tuner.aws.failures import aws_call, error_code, error_text
 from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone, PermissionDenied
 from tuner.core.function.clone import clone_request, way_out
-from tuner.core.function.snap_start import CLONE_VERSION
 from tuner.core.model import Candidate
 from tuner.core.run.bucket_layout import code_key
-from tuner.core.run.plan import CLONE_PREFIX, is_clone
+from tuner.core.run.plan import CLONE_PREFIX, CLONE_VERSION, is_clone
 
 REFUSED_CAP = re.compile(r"MemorySize.*less than or equal to (?P<cap>\d+)", re.DOTALL)
 """How AWS refuses a memory size that the account may not have."""

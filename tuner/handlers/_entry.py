@@ -17,11 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.clients import client
-from tuner.aws.clones import Clones
 from tuner.aws.failures import aws_call
-from tuner.aws.target import TargetReader
-from tuner.aws.traffic import TrafficReader
-from tuner.core.run.plan import read_tags
 
 logger = Logger()
 tracer = Tracer()
@@ -61,28 +57,6 @@ def run_artifacts(run_id: str) -> RunArtifacts:
     run = RunArtifacts(artifacts(), run_id)
     logger.append_keys(run_id=run_id)
     return run
-
-
-@cache
-def target_reader() -> TargetReader:
-    """Reads the function under test."""
-    return TargetReader(client)
-
-
-@cache
-def traffic_reader(region: str) -> TrafficReader:
-    """Reads the function's metrics; a run does not wait long for what it can do without."""
-    return TrafficReader(client("cloudwatch", read_timeout_s=10, attempts=2), region)
-
-
-@cache
-def clones() -> Clones:
-    """Creates and deletes temporary functions."""
-    return Clones(
-        client("lambda"),
-        log_group=os.environ["TUNER_CLONE_LOG_GROUP"],
-        tags=read_tags(os.environ.get("TUNER_CLONE_TAGS", "")),
-    )
 
 
 def is_local() -> bool:

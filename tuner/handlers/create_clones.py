@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tuner.handlers._entry import Context, JsonObject, clones, entry, run_artifacts, target_reader
+from tuner.aws.clients import client
+from tuner.aws.target import TargetReader
+from tuner.handlers._clones import clones
+from tuner.handlers._entry import Context, JsonObject, entry, run_artifacts
 from tuner.steps.create_clones import create_clones
 
 
@@ -11,7 +14,7 @@ def handler(event: JsonObject, context: Context) -> JsonObject:
     """Take ``runId`` and ``round``; give ``ready``, or raise ``CloneNotReady`` to be called again."""
     ready = create_clones(
         run_artifacts(event["runId"]),
-        target_reader(),
+        TargetReader(client),
         clones(),
         int(event["round"]),
         remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import platform
 
+from tuner.aws.clients import client
+from tuner.aws.target import TargetReader
+from tuner.aws.traffic import TrafficReader
 from tuner.core.model import architecture_of
 from tuner.core.run.installation import Installation, Machine
 from tuner.handlers._entry import (
@@ -16,8 +19,6 @@ from tuner.handlers._entry import (
     now,
     restorer,
     run_artifacts,
-    target_reader,
-    traffic_reader,
 )
 from tuner.steps.plan import plan_run
 
@@ -36,8 +37,9 @@ def handler(event: JsonObject, context: Context) -> JsonObject:
     )
     record = plan_run(
         run_artifacts(event["runId"]),
-        target_reader(),
-        traffic_reader(region),
+        TargetReader(client),
+        # A run does not wait long for what it can do without.
+        TrafficReader(client("cloudwatch", read_timeout_s=10, attempts=2), region),
         event.get("input"),
         installation,
         execution_arn=event["executionArn"],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from tuner.handlers._entry import Context, JsonObject, artifacts, clones, count, entry, logger, now, restorer
+from tuner.handlers._clones import clones
+from tuner.handlers._entry import Context, JsonObject, artifacts, count, entry, logger, now, restorer
 from tuner.steps.sweep import sweep
 
 

@@ -17,9 +17,6 @@ from tuner.core.function.target import TargetFunction
 from tuner.core.model import Candidate, Observation, SearchProblem, SnapshotPrices
 from tuner.core.money.pricing import clone_cost_usd, price_rows, restore_cost_usd
 
-CLONE_VERSION = "1"
-"""The version that publishing a new function makes."""
-
 _CACHE_LEAST_S = 3 * 60 * 60
 """For how long SnapStart's cache is charged at least. Source: AWS Lambda pricing, seen 2026-11."""
 _MONTH_S = 730 * 60 * 60

@@ -22,6 +22,9 @@ from tuner.core.model import Candidate
 CLONE_PREFIX = "lambda-tuner-clone-"
 """Names of temporary functions begin so; nothing else may be written, invoked or deleted."""
 
+CLONE_VERSION = "1"
+"""The version that publishing a new function makes."""
+
 RUN_TAG = "lambda-tuner:run"
 EXPIRES_TAG = "lambda-tuner:expires"
 CPU_TIME_TAG = "lambda-tuner:cpu-time"
