@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import selectors
@@ -109,6 +110,7 @@ def _start(index: int, job: Callable[[], dict[str, Any]]) -> tuple[int, _Child]:
         os.close(writer)
         return reader, _Child(pid, index, time.monotonic() + _CELL_ENDS_WITHIN_S, [])
     try:
+        gc.disable()  # a copy does not live long enough to pay for it
         os.close(reader)
         try:
             answer = job()

@@ -8,6 +8,7 @@ of it, and leaves nothing to the next.
 from __future__ import annotations
 
 import contextvars
+import functools
 import gc
 import importlib
 import json
@@ -197,15 +198,18 @@ class World:
         gc.freeze()
 
     def _warm_up(self) -> None:
-        """Do once, before any copy is made, what each would do at its first need: a fifth of its time."""
+        """Do once, before any copy is made, what each would do at its first need: half of its time."""
         from moto import backends
+        from moto.core import errors, responses
         from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
         from tuner.aws.clients import client
-        from tuner.report.page import environment
 
         modules = tuple(backends.list_of_moto_modules())
         backends.list_of_moto_modules = lambda: modules  # read from the disk for each call of the account
+        lookups = errors.ErrorLookupFactory()
+        errors.ErrorLookupFactory = lambda: lookups  # made anew for each error
+        responses.method_names_from_class = functools.cache(responses.method_names_from_class)
         for row in self.own_functions():
             token = CALLER.set(Caller(row["FunctionName"], 0, row["Role"]))
             for service in ("lambda", "logs", "s3"):
@@ -213,15 +217,37 @@ class World:
             CALLER.reset(token)
         parse = AmazonStateLanguageParser.parse
         definitions = [self._definition(machine) for machine in ("tune", "restore")]
-        ahead = {definition: [parse(definition) for _ in range(2)] for definition in definitions}
-        # Each execution has a program of its own, as ever; the first two were read from their definition beforehand.
+        ahead = {definition: [parse(definition) for _ in range(3)] for definition in definitions}
+        # Each execution has a program of its own, as ever; the first few were read from their definition beforehand.
         AmazonStateLanguageParser.parse = lambda text: ahead[text].pop() if ahead.get(text) else parse(text)
-        environment().get_template("report.html.jinja")
         for module in ("numpy.random", "tuner.embedded.event_delivery", "tuner.embedded.functions"):
             importlib.import_module(module)
         # What a service needs is loaded with the first call of it.
         self.client("cloudwatch").list_metrics()
         self.client("logs").describe_log_groups()
+        self._rehearse()
+
+    def _rehearse(self) -> None:
+        """Play a run, which loads what its steps need, and forget it."""
+        from moto.logs.models import logs_backends
+
+        self.start(
+            "tune", {"lambdaARN": TARGET, "memory": [256, 512], "budget": {"maxInvocations": 4}}, name="rehearsal"
+        )
+        self.settle()
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(_ENDS_WITHIN_S)
+        assert threading.active_count() == 1, "a process with threads must not be copied"
+        assert [row["status"] for row in self.executions("tune")] == ["SUCCEEDED"]
+        assert not self.left(), "a rehearsal leaves nothing"
+        for key in self.stored():
+            self.client("s3").delete_object(Bucket=self.bucket, Key=key)
+        for machine in self._machines():
+            machine.executions.clear()
+        for group in logs_backends[self.identity.ACCOUNT_ID][self.identity.REGION].groups.values():
+            group.streams.clear()
+        self.record, self.invoked, self.visits, self._turns = Record(), {}, {}, {}
 
     def _schedules(self) -> Iterator[tuple[str, str]]:
         from tuner.embedded.moto_account import scheduled_targets
@@ -598,12 +624,14 @@ class World:
         raise TimeoutError("something still runs")
 
     def _is_busy(self, handlers_too: bool) -> bool:
-        from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
-        backend = stepfunctions_parser_backends[self.identity.ACCOUNT_ID][self.identity.REGION]
-        executions = [one for machine in backend.state_machines for one in list(machine.executions)]
+        executions = [one for machine in self._machines() for one in list(machine.executions)]
         running = any(one.status == "RUNNING" for one in executions)
         return running or not self._events.empty() or bool(handlers_too and self._active)
+
+    def _machines(self) -> list[Any]:
+        from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+        return list(stepfunctions_parser_backends[self.identity.ACCOUNT_ID][self.identity.REGION].state_machines)
 
     def function_of(self, state: str) -> str | None:
         """The function that a state of ``tune`` or ``restore`` invokes."""

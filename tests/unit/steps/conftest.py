@@ -33,6 +33,12 @@ def _no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda _: '<svg width="9" height="9" viewBox="0 0 9 9"></svg>')
 
 
+@pytest.fixture(autouse=True)
+def _few_other_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers for other limits take most of a run's time, and tests/unit/core/search/test_alternatives.py tries all."""
+    monkeypatch.setattr("tuner.core.search.alternatives.MOST_STEPS", 10)
+
+
 @dataclass
 class FakeRun:
     """One run and everything around it."""
