@@ -667,30 +667,29 @@ class World:
 
     def _expire_code(self) -> None:
         """Let the copied code be as old as the bucket's rule lets it become, and the rule be applied."""
-        from moto.s3.models import s3_backends
-
         from tuner.embedded.moto_account import expire_objects
 
         now = datetime.now(UTC)
-        for record in s3_backends[self.identity.ACCOUNT_ID]["aws"].buckets[self.bucket].keys.values():
+        for record in self._bucket_keys().values():
             if record.name.startswith("clones/"):
                 record.last_modified = (now - timedelta(days=3)).replace(tzinfo=None)
         assert expire_objects(now), "no rule lets the code expire"
 
     # --- what is there ------------------------------------------------------------------------------------------
 
+    def _bucket_keys(self) -> Any:
+        from moto.s3.models import s3_backends
+
+        return s3_backends[self.identity.ACCOUNT_ID]["aws"].buckets[self.bucket].keys
+
     def stored(self) -> list[str]:
         """Every key of the artifact bucket."""
-        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-        return [row["Key"] for page in pages for row in page.get("Contents", ())]
+        return sorted(self._bucket_keys())
 
     def object(self, key: str) -> Any | None:
         """A JSON object of the artifact bucket; ``None`` where there is none."""
-        s3 = self.client("s3")
-        try:
-            return json.loads(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
-        except s3.exceptions.NoSuchKey:
-            return None
+        found = self._bucket_keys().get(key)
+        return None if found is None else json.loads(found.value)
 
     def functions(self) -> list[str]:
         """The names of all functions that are not the stack's own."""

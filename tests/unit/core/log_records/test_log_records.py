@@ -630,11 +630,11 @@ def test_any_text_around_a_record_leaves_it_alone(case: tuple[dict[str, Any], Re
 @example("\ud800REPORT RequestId: a\tDuration: 1 ms")
 def test_any_text_at_all(text: str) -> None:
     """Nothing raises and nothing takes long."""
-    began = time.perf_counter()
+    began_s = time.process_time()
     parse_log(text)
     read_all(text)
     list(iter_messages([text]))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began_s < 5
 
 
 # --- Logs as users have them ----------------------------------------------------------------------------------------
