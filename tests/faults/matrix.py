@@ -19,6 +19,8 @@ from tests.faults.verdict import Verdict, judge
 from tests.faults.world import World
 
 _CELL_ENDS_WITHIN_S = 600.0
+_WORTH_A_REHEARSAL = 6
+"""As many copies win what the rehearsal costs."""
 
 
 @dataclass
@@ -72,6 +74,8 @@ def in_copies(
     world: World, jobs: Sequence[Callable[[], dict[str, Any]]], at_once: int
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Run each job in a copy of this process; what ends badly or never gives ``{"broken": why}``."""
+    if len(jobs) >= _WORTH_A_REHEARSAL:
+        world.rehearse()
     waiting = list(enumerate(jobs))[::-1]
     running: dict[int, _Child] = {}
     selector = selectors.DefaultSelector()
