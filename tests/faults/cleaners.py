@@ -21,7 +21,7 @@ CLEANERS: tuple[Cleaner, ...] = ("the run", "restore", "the sweeper")
 SWEPT_STORIES = {"swept", "unrestored", "orphaned"}
 """No event is delivered, ``restore`` is down, or nobody knows whose a clone is: the story is about the sweeper."""
 STOPPED_STORIES = {"stopped", "followed"}
-"""The execution is stopped: nothing of it goes on. In ``followed`` no event tells of any end: the next run looks."""
+"""The execution is stopped: nothing of it goes on. In ``followed`` no event reports any end: the next run looks."""
 PASSING = {"throttled", "answer lost once", "error after", "error before"}
 """Kinds after which a step is simply done again; what a call does after them, see ``heals``."""
 
@@ -79,7 +79,7 @@ RULES: tuple[Rule, ...] = (
     Rule("the sweeper", "the story is about the sweeper", lambda cell: cell.story in SWEPT_STORIES, sweeps=2),
     Rule(
         "the sweeper",
-        "no event tells of the end, and no next run looks",
+        "no event reports the end, and no next run looks",
         lambda cell: cell.kind == "aborted, no event" or _keeps_the_next_run_from_looking(cell),
     ),
     Rule(
@@ -95,30 +95,30 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "the sweeper",
-        "restore itself is hit, of whose end no event tells",
+        "restore itself is hit, and no event reports its end",
         lambda cell: _state(cell).startswith("restore.") and not heals(cell),
     ),
     Rule(
         "the sweeper",
-        "what undoes a run, or writes down its end, is out of order for good",
+        "what undoes or reports is broken for good",
         lambda cell: cell.kind == "out of order" and cell.where in ("restore", "report"),
     ),
     Rule(
         "the sweeper",
-        "a step that nobody stops makes something after the clean-up",
+        "a step that nobody stops creates something after the clean-up",
         lambda cell: cell.kind == "aborted" and cell.place == "call" and cell.where in ("plan", "create-clones"),
     ),
     Rule(
         "restore",
-        "the execution has ended and can do nothing more",
+        "the execution is stopped or its time is over",
         lambda cell: cell.story in STOPPED_STORIES or cell.kind in _ENDED,
     ),
     Rule(
         "restore",
-        "the run's last try to undo, or to write down its end, is hit",
+        "its last try to undo, or to write down its end, is hit",
         _hits_the_last_try,
     ),
-    Rule("the run", "the step is done again, or the run ends by its own way of failing", lambda cell: True),
+    Rule("the run", "the execution continues, by repeating a step or by its own failure path", lambda cell: True),
 )
 
 

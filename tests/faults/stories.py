@@ -137,7 +137,7 @@ def _around(world: World) -> None:
 
 
 def _orphaned(world: World) -> None:
-    """A temporary function of this stack of which nobody knows whose it is."""
+    """A clone of this stack of which nobody knows whose it is."""
     _well(world)
     world.client("lambda").create_function(
         FunctionName="lambda-tuner-clone-of-nobody",
@@ -172,11 +172,11 @@ STORIES = (
     Story("refused", _refused, "there is no such function, and somebody restores a run that never was", ends="FAILED"),
     Story("unworded", _unworded, "the function fails, and the step that words failures is down", ends="FAILED"),
     Story("stopped", _stopped, "the execution is stopped while it measures", ends="ABORTED"),
-    Story("swept", _swept, "it is stopped, no event tells of it, the sweeper comes", ends="ABORTED"),
+    Story("swept", _swept, "it is stopped, no event reports it, the sweeper comes", ends="ABORTED"),
     Story("expiring", _expiring, "the copied code expires between two rounds"),
     Story("reserving", _reserving, "its clones reserve concurrency, and several are made in a round"),
     Story("long", _long, "a batch goes on in a second task, as one has no time for all of it", _slow),
-    Story("followed", _followed, "it is stopped, no event tells of it, the function's next run comes", ends="ABORTED"),
+    Story("followed", _followed, "it is stopped, no event reports it, the function's next run comes", ends="ABORTED"),
     Story("snapshots", _snapshotting, "its clones are versions with SnapStart, waited for", _with_snapshots),
     Story(
         "around", _around, "an event in S3, processors, policies, a layer, and records in the log alone", _surrounded
@@ -187,5 +187,5 @@ STORIES = (
         "it is stopped, and the steps that restore and that word failures are down",
         ends="ABORTED",
     ),
-    Story("orphaned", _orphaned, "the sweeper finds a temporary function that belongs to no run"),
+    Story("orphaned", _orphaned, "the sweeper finds a clone that belongs to no run"),
 )
