@@ -1,4 +1,4 @@
-"""``python -m bench`` (most of them), or one of ``search frontier nights examples busy cost logs report cpu``."""
+"""``python -m bench`` (most of them), or one of ``search quota frontier nights examples busy cost logs report cpu``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 COMMANDS = {
     "search": ("search", "the search against its peers, on measured curves"),
+    "quota": ("quota", "the search on raw durations of a short function, which falls in steps"),
     "frontier": ("frontier", "our search's quality against invocations, as a plot"),
     "nights": ("nights", "a second run that starts from the first one's study"),
     "examples": ("examples", "the picks on real examples against all sizes measured"),
@@ -49,6 +50,8 @@ def _run_all(*, quick: bool) -> int:
     commands = (
         ["search", *(["--quick"] if quick else [])],
         ["search", "--algorithms", "ours", "--truth", "out-of-reach", *(["--quick"] if quick else ["--seeds", "1"])],
+        ["search", "--truth", "quota", *(["--quick", "--algorithms", "ours,grid10"] if quick else [])],
+        ["search", "--algorithms", "ours", "--truth", "quota-free,quota-cpu", *(["--quick"] if quick else [])],
         ["nights", "--stride", "17" if quick else "4"],
         ["frontier", "--stride", "34" if quick else "4"],
         ["report"],

@@ -63,6 +63,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Any]:
     suggest_ms = [ms for run in runs for ms in run.suggest_ms]
     claims = [(run, _is_right(run)) for run in runs if run.confidence is not None and run.confidence >= 0.9]
     goal_claims = [right for run, right in claims if run.verdict in ("GOAL_MET", "GOAL_NOT_MET")]
+    near_claims = _near_claims(runs)
     infeasible = [run for run in runs if not run.feasible]
     return {
         "algorithm": runs[0].algorithm,
@@ -85,6 +86,8 @@ def figures(runs: Sequence[Run]) -> dict[str, Any]:
         else None,
         "calibration": _share(goal_claims),
         "claims": len(goal_claims),
+        "within_5_percent_claims": len(near_claims),
+        "within_5_percent_claims_wrong": sum(not _is_near(run) for run in near_claims),
         "no_goal_calibration": _share([right for run, right in claims if run.verdict == "NO_GOAL"]),
         "infeasible_runs": len(infeasible),
         "infeasible_claimed_met": _share([run.verdict == "GOAL_MET" for run in infeasible]),
@@ -95,22 +98,60 @@ def figures(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def calibration_table(runs: Sequence[Run]) -> list[dict[str, float | int | None]]:
-    """Predicted against true share of met goals, by band of the predicted probability."""
+def claims_table(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Claims "within 5 %" at 0.9 or more, and how many of them are wrong, for each truth and goal."""
+    rows = []
+    for kind in dict.fromkeys(run.truth_kind for run in runs):
+        for share in dict.fromkeys(run.goal_share for run in runs if run.truth_kind == kind):
+            chosen = [run for run in runs if (run.truth_kind, run.goal_share) == (kind, share)]
+            claims = _near_claims(chosen)
+            wrong = [not _is_near(run) for run in claims]
+            rows.append({
+                "truth": kind, "goal": share, "runs": len(chosen), "claims": len(claims), "wrong": sum(wrong),
+                "wrong_share": _share(wrong),
+            })  # fmt: skip
+    return rows
+
+
+GOAL_MET = "goal met"
+WITHIN_5_PERCENT = "within 5 %"
+
+
+def calibration_table(runs: Sequence[Run], claim: str = GOAL_MET) -> list[dict[str, float | int | None]]:
+    """Predicted against true share of a claim, by band of the predicted probability."""
+    if claim == GOAL_MET:
+        claimed = [
+            (run.goal_probability, run.excess <= 1e-9)
+            for run in runs
+            if run.goal_probability is not None and run.excess is not None
+        ]
+    else:
+        claimed = [
+            (run.within_5_percent, _is_near(run)) for run in runs if run.within_5_percent is not None and run.feasible
+        ]
     rows: list[dict[str, float | int | None]] = []
-    with_goal = [run for run in runs if run.goal_probability is not None and run.excess is not None]
     for low, high in ((0.0, 0.5), (0.5, 0.75), (0.75, 0.85), (0.85, 0.925), (0.925, 0.975), (0.975, 1.001)):
-        band = [run for run in with_goal if low <= (run.goal_probability or 0.0) < high]
+        band = [(probability, true) for probability, true in claimed if low <= probability < high]
         rows.append(
             {
                 "from": low,
                 "to": min(high, 1.0),
                 "runs": len(band),
-                "predicted": float(np.mean([run.goal_probability for run in band])) if band else None,
-                "met": _share([(run.excess or 0.0) <= 1e-9 for run in band]),
+                "predicted": float(np.mean([probability for probability, _ in band])) if band else None,
+                "met": _share([true for _, true in band]),
             }
         )
     return rows
+
+
+def _near_claims(runs: Sequence[Run]) -> list[Run]:
+    """Runs that claim a pick within 5 % of the best, at 0.9 or more."""
+    return [run for run in runs if run.feasible and (run.within_5_percent or 0.0) >= 0.9]
+
+
+def _is_near(run: Run) -> bool:
+    """Whether the pick meets the goal and costs at most 5 % too much."""
+    return run.extra_cost <= FAR and (run.excess is None or run.excess <= 1e-9)
 
 
 def _is_right(run: Run) -> bool:

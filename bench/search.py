@@ -22,7 +22,7 @@ from bench.algorithms import ALGORITHMS
 from bench.curves import Curve, MeasuredNoise, read_curves, read_noise
 from bench.quota_truth import QUOTA_COUNT, QUOTA_KINDS
 from bench.replay import Replay
-from bench.scoring import Run, calibration_table, figures, score
+from bench.scoring import GOAL_MET, WITHIN_5_PERCENT, Run, calibration_table, claims_table, figures, score
 from bench.synthetic import FAMILIES
 from bench.truth import GOAL_SHARES, OUT_OF_REACH_SHARES, Truth, raw_truth, smooth_truth, tasks_of
 from tuner.core.model import TuningBudget
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     runs = run_all(work, arguments.jobs)
     rows = rows_of(runs)
     print_table(rows)
-    _print_calibration([run for run in runs if run.algorithm == "ours"])
+    print_claims([run for run in runs if run.algorithm == "ours"])
     print(f"Memory of a worker at its peak, interpreter and benchmark included: {_peak_memory_mb():.0f} MB.")
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
@@ -201,14 +201,24 @@ def _percent(ratio: object, digits: int = 1) -> str:
     return "" if ratio is None else f"{100 * float(str(ratio)):.{digits}f} %"
 
 
-def _print_calibration(runs: list[Run]) -> None:
+def print_claims(runs: list[Run]) -> None:
+    """How often what our search claims is true: the claims at 0.9 or more, and each claim by its probability."""
     if not runs:
         return
-    table = Table(
-        box=None, header_style="bold", title="Our claims: predicted probability that the goal is met, and the truth"
-    )
-    for header in ("from", "to", "runs", "predicted", "met"):
-        table.add_column(header, justify="right")
-    for row in calibration_table(runs):
-        table.add_row(*("" if value is None else f"{value:.3g}" for value in row.values()))
-    Console(width=150).print(table)
+    table = Table(box=None, header_style="bold", title="Our claims that the pick is within 5 %, at 0.9 or more")
+    for header in ("truth", "goal", "runs", "claims", "wrong", "share"):
+        table.add_column(header, justify="left" if header == "truth" else "right")
+    for row in claims_table(runs):
+        goal = "none" if row["goal"] is None else f"{row['goal']:.0%}"
+        table.add_row(
+            row["truth"], goal, *(str(row[name]) for name in ("runs", "claims", "wrong")), _percent(row["wrong_share"])
+        )
+    console = Console(width=150)
+    console.print(table)
+    for claim in (GOAL_MET, WITHIN_5_PERCENT):
+        table = Table(box=None, header_style="bold", title=f"Our claims, {claim}: predicted probability and truth")
+        for header in ("from", "to", "runs", "predicted", "true"):
+            table.add_column(header, justify="right")
+        for row in calibration_table(runs, claim):
+            table.add_row(*("" if value is None else f"{value:.3g}" for value in row.values()))
+        console.print(table)

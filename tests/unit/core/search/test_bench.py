@@ -12,7 +12,7 @@ from bench.algorithms import ALGORITHMS, Answer
 from bench.curves import Curve, MeasuredNoise, monotone_cubic, read_curves, read_noise, sizes_of
 from bench.nights import Row, Work, run_in_a_row
 from bench.replay import Replay
-from bench.scoring import figures, score
+from bench.scoring import WITHIN_5_PERCENT, calibration_table, claims_table, figures, score
 from bench.search import DATA
 from bench.synthetic import FAMILIES
 from bench.truth import raw_truth, smooth_truth, tasks_of
@@ -125,6 +125,26 @@ def test_figures_are_shares_of_all_runs() -> None:
     assert row["goal_missed"] == row["goal_missed_over_5pct"] == 0.25
     assert row["goal_missed_of_goal_runs"] == 0.5
     assert row["extra_cost_p90"] == pytest.approx(0)
+
+
+def test_a_claim_is_wrong_where_the_pick_costs_more_or_misses_the_goal() -> None:
+    """Four claims "within 5 %": two true, one too dear, one that misses its goal; a claim at 0.8 is no claim at 0.9."""
+    none, tight, _ = tasks_of(raw_truth(CURVE, NOISE, 0), BUDGET)
+    dear = int(np.argmax(none.cost))
+    slow = int(np.argmax(tight.percentile_ms))
+    runs = [
+        score("ours", "raw", task, 0, Answer(pick, within_5_percent=probability), 10, 10.0)
+        for task, pick, probability in (
+            (none, none.best, 0.95), (none, dear, 0.95), (none, none.best, 0.8),
+            (tight, tight.best, 0.95), (tight, slow, 0.95),
+        )
+    ]  # fmt: skip
+    assert none.cost[dear] > 1.05 * none.cost[none.best]
+    assert [(row["goal"], row["claims"], row["wrong"]) for row in claims_table(runs)] == [(None, 2, 1), (0.15, 2, 1)]
+    row = figures(runs)
+    assert (row["within_5_percent_claims"], row["within_5_percent_claims_wrong"]) == (4, 2)
+    bands = {row["from"]: (row["runs"], row["met"]) for row in calibration_table(runs, WITHIN_5_PERCENT)}
+    assert (bands[0.75], bands[0.925]) == ((1, 1.0), (4, 0.5))
 
 
 def test_shared_files_are_read() -> None:

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import argparse
+import gzip
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bench.algorithms import ALGORITHMS
+from bench.algorithms.ours import measure_batch
+from bench.quota import add_arguments, run
 from bench.quota_truth import (
+    FREE_MB,
+    GRID_MB,
+    QUOTA_COUNT,
+    QUOTA_KINDS,
     Piece,
     QuotaTruth,
     durations_ms,
     quota_of,
+    quota_truth,
 )
+from bench.recorded import read_recorded
+from bench.replay import Replay
+from bench.truth import tasks_of
+from tuner.core.model import Batch, TuningBudget
 
+BUDGET = TuningBudget(50, 1e9, 1e9)
 SEEN_MEAN_MS = {
     128: 223, 204: 139.3, 275: 100.3, 345: 79.8, 416: 60.7, 487: 49.3, 558: 41.0, 628: 40.7, 699: 38.5, 752: 22.6,
     841: 21.5, 1053: 21.2, 1336: 20.8, 1407: 19.0, 1478: 17.3, 1831: 16.9,
@@ -108,3 +127,153 @@ def test_the_fast_way_is_the_slow_one(seed: int) -> None:
     fast_ms = durations_ms(pieces, quota_of(memory_mb), np.array([start_ms]), one, one, second_thread=share)
     slow_ms = [tick_by_tick_ms(pieces, quota_ms, start_ms, share) for quota_ms in quota_of(memory_mb)]
     assert fast_ms == pytest.approx(slow_ms, abs=0.05)
+
+
+def test_a_short_burst_is_never_held_back() -> None:
+    """What one budget covers runs at full speed, at the same speed as with all of a vCPU."""
+    pieces = (Piece(0.0, 5.0), Piece(100.0, 5.0))
+    one = np.ones(1)
+    at = durations_ms(pieces, quota_of([512, 1769]), np.zeros(1), one, one)
+    assert at == pytest.approx([110.0, 110.0])
+
+
+def test_the_truth_is_what_a_replay_answers() -> None:
+    """Mean and p95 by enumeration against 8,000 invocations on as many environments, at a size with steps."""
+    truth = quota_truth(9)
+    index = truth.memory_mb.index(1088)
+    replay = Replay(tasks_of(truth, BUDGET)[0], (5,))
+    samples = [replay.invoke(index, slot).duration_ms for slot in range(8000)]
+    assert np.mean(samples) == pytest.approx(truth.mean_ms[index], rel=0.01)
+    below = np.mean(np.array(samples) <= truth.percentile_ms(95)[index] * (1 + 1e-9))
+    assert below == pytest.approx(0.95, abs=0.01)
+
+
+def test_the_family_is_as_wide_as_it_is_said_to_be() -> None:
+    """Enough functions for 900 runs with three seeds; CPU 3 to 150 ms, waits up to 300, one or two threads."""
+    family = [quota_truth(position) for position in range(QUOTA_COUNT)]
+    cpu_ms = [sum(piece.cpu_ms for piece in truth.pieces) for truth in family]
+    wait_ms = [sum(piece.wait_ms for piece in truth.pieces) for truth in family]
+    assert 3 <= min(cpu_ms) < 4
+    assert 120 < max(cpu_ms) <= 150
+    assert min(wait_ms) == 0
+    assert 200 < max(wait_ms) <= 300
+    assert {len(truth.pieces) for truth in family} == {1, 2, 3, 4, 5}
+    assert 0 < sum(truth.second_thread > 0 for truth in family) < len(family) / 2
+    assert 3 * sum(len(tasks_of(truth, BUDGET)) for truth in family) >= 900
+
+
+def test_the_kinds_are_the_same_functions() -> None:
+    """Free sizes hold the grid's with the same durations; only one kind tells CPU times, 2 % off."""
+    grid, free, cpu = (QUOTA_KINDS[kind](3) for kind in ("quota", "quota-free", "quota-cpu"))
+    assert (grid.memory_mb, free.memory_mb) == (GRID_MB, FREE_MB)
+    assert len(FREE_MB) > 2 * len(GRID_MB)
+    at = [free.memory_mb.index(memory_mb) for memory_mb in GRID_MB]
+    assert free.mean_ms[at] == pytest.approx(grid.mean_ms)
+    told = [cpu.environment(0, np.random.default_rng(slot))().cpu_ms for slot in range(400)]
+    assert np.median([ms for ms in told if ms is not None]) == pytest.approx(115.8, rel=0.01)
+    assert grid.environment(0, np.random.default_rng(1))().cpu_ms is None
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_answers(name: str) -> None:
+    """Ours and its peers, with CPU times in their invocations."""
+    task = tasks_of(QUOTA_KINDS["quota-cpu"](1), BUDGET)[1]
+    assert 0 <= ALGORITHMS[name](task, Replay(task, (4,)), 0).pick < len(GRID_MB)
+
+
+def test_our_search_is_told_the_cpu_time() -> None:
+    """What the replay's invocation tells is in the observation."""
+    task = tasks_of(QUOTA_KINDS["quota-cpu"](1), BUDGET)[0]
+    seen = measure_batch(task, Replay(task, (1,)), Batch(0, 0, task.problem.candidates[3], 4, 2, ""))
+    assert all(invocation.cpu_ms is not None and invocation.cpu_ms > 20 for invocation in seen.invocations)
+
+
+def recorded_lines(seen_ms: dict[int, list[list[float]]]) -> str:
+    """A file of the durations of each size's environments."""
+    return "".join(
+        json.dumps({"m": memory_mb, "b": number, "ms": row}) + "\n"
+        for memory_mb, rows in seen_ms.items()
+        for number, row in enumerate(rows)
+    )
+
+
+def command(*arguments: object) -> int:
+    """``python -m bench quota``, in this process."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_an_environment_is_read_on_from_a_random_place(tmp_path: Path, zipped: bool) -> None:
+    """One environment's durations in their order, begun anywhere and begun again after the last."""
+    path = tmp_path / "raw.jsonl"
+    text = recorded_lines({128: [[1, 2, 3, 4], [10, 20, 30]], 256: [[1, 1]]}).encode()
+    path.write_bytes(gzip.compress(text) if zipped else text)
+    truth = read_recorded(path)
+    assert truth.mean_ms == pytest.approx([10, 1])
+    assert truth.percentile_ms(50) == pytest.approx([4, 1])
+    begun = set()
+    for seed in range(60):
+        invoke = truth.environment(0, np.random.default_rng(seed))
+        seen = [invoke().duration_ms for _ in range(5)]
+        order = [1, 2, 3, 4] if seen[0] < 10 else [10, 20, 30]
+        begun.add(seen[0])
+        at = order.index(seen[0])
+        assert seen == [order[(at + step) % len(order)] for step in range(5)]
+    assert begun == {1, 2, 3, 4, 10, 20, 30}
+
+
+def test_the_command_runs_on_a_made_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file from the simulation, some of its sizes, a row a goal with the best size as the simulation has it."""
+    raw, out, sizes = tmp_path / "raw.jsonl.gz", tmp_path / "rows.json", "384,512,768,1024,1792"
+    assert command("--make-raw", raw, "--cpu-ms", "17.26", "--sizes", f"{sizes},256") == 0
+    assert command("--raw", raw, "--sizes", sizes, "--seeds", 2, "--jobs", 1, "--json", out) == 0
+    rows = json.loads(out.read_text())
+    assert [row["goal"] for row in rows] == [None, 0.15, 0.5]
+    made = QuotaTruth("made", tuple(map(int, sizes.split(","))), (Piece(0.0, 17.26),))
+    assert [row["best_mb"] for row in rows] == [made.memory_mb[task.best] for task in tasks_of(made, BUDGET)]
+    for row in rows:
+        assert list(row) == ["goal", "best_mb", "invocations_mean", "extra_cost_median", "extra_cost_p90",
+                             "goal_missed", "claims", "claims_wrong"]  # fmt: skip
+        assert 0 <= row["claims_wrong"] <= row["claims"] <= 2
+        assert 3 <= row["invocations_mean"] <= 50
+    assert "best_mb" in capsys.readouterr().out
+
+
+GOOD = recorded_lines({128: [[2.0, 3.0]], 256: [[1.0]]})
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        (GOOD + "{", (), "raw.jsonl:3 is not JSON"),
+        (GOOD + "[1]", (), "raw.jsonl:3 is not {"),
+        ('{"m": 128, "ms": [1]}', (), "raw.jsonl:1 .* no b"),
+        ("", (), "raw.jsonl has no durations"),
+        ("\n\n", (), "raw.jsonl has no durations"),
+        (GOOD.splitlines()[0], (), "raw.jsonl: .*at least two memory sizes.* 128 MB alone"),
+        (GOOD, ("--sizes", "256"), "raw.jsonl: .*at least two memory sizes.* 256 MB alone"),
+        (GOOD, ("--sizes", "128,192"), "raw.jsonl has no durations at 192 MB, but at 128, 256 MB"),
+        (GOOD, ("--sizes", "128,x"), "--sizes: 'x'"),
+        (GOOD, ("--seeds", "0"), "--seeds"),
+        (GOOD + '{"m": 512, "b": 1, "ms": [1, -2]}', (), "raw.jsonl:3: .* above 0, not -2"),
+        (GOOD + '{"m": 512, "b": 1, "ms": [NaN]}', (), "raw.jsonl:3: .* above 0, not NaN"),
+        (GOOD + '{"m": 512, "b": 1, "ms": ["1"]}', (), "raw.jsonl:3: .* above 0"),
+        (GOOD + '{"m": 512, "b": 1, "ms": []}', (), "raw.jsonl:3: .*at least one"),
+        (GOOD + '{"m": 512.5, "b": 1, "ms": [1]}', (), "raw.jsonl:3: .*memory size"),
+        ("\x1f\x8bno", (), "raw.jsonl is no complete gzip file"),
+        ("\xff", (), "raw.jsonl:1 is not UTF-8"),
+        (None, (), "raw.jsonl: No such file"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, options: tuple[str, ...], said: str
+) -> None:
+    """Exit code 2, and one line that names the file and, where there is one, the line."""
+    path = tmp_path / "raw.jsonl"
+    if text is not None:
+        path.write_bytes(text.encode("latin-1"))
+    assert command("--raw", path, *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(said, line)
