@@ -285,7 +285,8 @@ def outcome_log_likelihoods(
     """Outcomes × draws: the log likelihood of each simulated outcome in each draw, up to a constant per row."""
     draws = fit.prediction.draws
     centre = np.einsum("sp,p->s", draws.log_median[:, :, site], draws.payload_share)
-    variance = draws.noise**2 / warm_count
+    own_variance = draws.noise_at(site) ** 2
+    variance = own_variance / warm_count
     known = fit.known_environments[site][:environment_count]
     new_count = environment_count - len(known)
     if len(known):
@@ -300,7 +301,7 @@ def outcome_log_likelihoods(
         freedom = warm_count - 1
         # Wilson and Hilferty's approximation of a chi-square from a normal.
         cube = 1 - 2 / (9 * freedom) + simulated.own_spread * math.sqrt(2 / (9 * freedom))
-        single = draws.noise**2
+        single = own_variance
         if environment_count > 1:
             single = single + draws.environment_spread**2
         seen = single[world] * freedom * np.maximum(cube, 0.05) ** 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tuner.core.model import Candidate, LatencyGoal, Observation, RunContext, SearchProblem
+from tuner.core.search import priors
 from tuner.core.search.bounded import bounded
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.loss import choose_cheapest_meeting, losses, strategy_losses
-from tuner.core.search.posterior import Posterior
+from tuner.core.search.posterior import Draws, Posterior
 from tuner.core.search.prediction import Prediction, cold_starts_of, predict
-from tuner.core.search.samples import Samples, read_samples, run_covariance, with_earlier_outcomes
+from tuner.core.search.quota_posterior import QuotaDraws, QuotaPosterior
+from tuner.core.search.samples import Samples, is_single_payload, read_samples, run_covariance, with_earlier_outcomes
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, space_of
 from tuner.core.search.warm_start import Verified, verify
 
@@ -71,9 +74,7 @@ def fit_posterior(
     reasons = ruled_out(problem, with_earlier_outcomes(observations, context.earlier), context)
     eligible = problem.candidates if problem.design is None else problem.design.candidates
     allowed = np.array([candidate not in reasons and candidate in eligible for candidate in problem.candidates])
-    draws = Posterior(space, samples, problem.payload_weights).draw(
-        draw_count or DRAW_COUNT, generator_of(problem, samples, "draw")
-    )
+    draws = _draw(problem, space, samples, draw_count or DRAW_COUNT)
     prediction = predict(space, draws, problem, cold_starts_of(problem, observations))
     size = len(space.candidates)
     fit = Fit(
@@ -83,6 +84,42 @@ def fit_posterior(
         known_environments=_known_environments(samples, size),
     )  # fmt: skip
     return chosen_under(problem, fit, prediction) if allowed.any() else fit
+
+
+def _draw(problem: SearchProblem, space: Space, samples: Samples, count: int) -> Draws:
+    """Draws of both families, each with its share of the probability."""
+    posterior = Posterior(space, samples, problem.payload_weights)
+    generator = generator_of(problem, samples, "draw")
+    if not may_run_in_steps(problem, samples):
+        return posterior.draw(count, generator)
+    own = generator_of(problem, samples, "steps")
+    quota = QuotaPosterior(space, samples, own)
+    log_odds = math.log(priors.QUOTA_PRIOR / (1 - priors.QUOTA_PRIOR)) + quota.log_evidence - posterior.log_evidence
+    in_steps = round(count / (1 + math.exp(-min(max(log_odds, -50.0), 50.0))))
+    draws = posterior.draw(count, generator)
+    return in_quota_steps(draws, quota.draw(in_steps, own)) if in_steps else draws
+
+
+def may_run_in_steps(problem: SearchProblem, samples: Samples) -> bool:
+    """Whether it has one payload, and was seen to run so fast that steps of the CPU's quota may show."""
+    warm = samples.log_ms[~samples.cold]
+    return is_single_payload(problem) and bool(len(warm)) and float(warm.min()) < math.log(priors.QUOTA_FASTEST_MS)
+
+
+def in_quota_steps(draws: Draws, quota: QuotaDraws) -> Draws:
+    """Put the draws of the other family in the place of the last ones of this."""
+    count, world = len(quota.world), quota.world
+    rows = slice(len(draws.noise) - count, None)
+    log_median, noise, spread, environment = (
+        np.array(each) for each in (draws.log_median, draws.noise, draws.environment_spread, draws.environment)
+    )
+    log_median[rows] = quota.log_centre[world, None, :]
+    noise[rows] = np.median(quota.spread, axis=1)[world]
+    spread[rows] = priors.QUOTA_ENVIRONMENT
+    environment[rows] = 0.0
+    return replace(
+        draws, log_median=log_median, noise=noise, environment_spread=spread, environment=environment, quota=quota
+    )
 
 
 def chosen_under(problem: SearchProblem, fit: Fit, prediction: Prediction) -> Fit:

@@ -30,6 +30,7 @@ import numpy as np
 from tuner.core.search import priors
 from tuner.core.search.groups import Groups, Places, group, sites_of
 from tuner.core.search.noise import normal_cdf
+from tuner.core.search.quota_posterior import QuotaDraws
 from tuner.core.search.samples import Samples
 from tuner.core.search.shapes import SHAPE_COUNT, log_shapes, shape_log_weights
 from tuner.core.search.space import FEW_MEGABYTES, BoolArray, FloatArray, IntArray, Space, slices
@@ -111,11 +112,20 @@ class Draws:
     cold_offset: FloatArray
     run_shift: FloatArray
     """Draws × runs: how far each run's durations lie from this run's, in log."""
+    quota: QuotaDraws | None = None
+    """What the last draws say of each size, if they are of a function that runs in steps of the CPU's quota."""
 
     def __getitem__(self, some: slice) -> Draws:
-        """Some of the draws."""
-        rows = {each.name: getattr(self, each.name)[some] for each in fields(self) if each.name != "payload_share"}
-        return replace(self, **rows)
+        """Some of the draws, what they say of steps apart."""
+        rows = {name: getattr(self, name)[some] for name in _BY_DRAW}
+        return replace(self, quota=None, **rows)
+
+    def noise_at(self, candidate: int) -> FloatArray:
+        """Spread of an invocation's log duration at a candidate, one a draw."""
+        if self.quota is None:
+            return self.noise
+        own = self.quota.spread[self.quota.world, candidate]
+        return np.concatenate([self.noise[: len(self.noise) - len(own)], own])
 
     @property
     def typical_log_ms(self) -> FloatArray:
@@ -131,6 +141,9 @@ class Draws:
     def spread(self) -> FloatArray:
         """Spread of a single invocation in production, over many environments."""
         return np.asarray(np.sqrt(self.noise**2 + self.environment_spread**2))
+
+
+_BY_DRAW = tuple(each.name for each in fields(Draws) if each.name not in ("payload_share", "quota"))
 
 
 class Posterior:
@@ -328,9 +341,8 @@ class Posterior:
             for index, hypothesis in enumerate(self._hypotheses)
             if (of_hypothesis == index).any()
         ]
-        names = [each.name for each in fields(Draws) if each.name != "payload_share"]
-        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-        return Draws(payload_share=self._payload_share, **joined)
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_DRAW}
+        return Draws(payload_share=self._payload_share, quota=None, **joined)
 
     @property
     def log_evidence(self) -> float:

@@ -70,6 +70,9 @@ def mean_of(draws: Draws, cold: ColdStarts = WARM_ONLY) -> FloatArray:
     each_ms = draws.log_median + log_mean(draws.spread, draws.tail_share, draws.tail_excess)[:, None, None]
     np.exp(each_ms, out=each_ms)
     mean_ms: FloatArray = np.einsum("spj,p->sj", each_ms, draws.payload_share)
+    if draws.quota is not None:
+        rows = slice(len(mean_ms) - len(draws.quota.world), None)
+        mean_ms[rows] = draws.quota.mean_ms[draws.quota.world] * (1 + draws.tail_share * draws.tail_excess)[rows, None]
     if cold.share:
         slower_ms = mean_ms * np.exp(draws.cold_offset)[:, None] + cold.init_ms
         mean_ms = (1 - cold.share) * mean_ms + cold.share * slower_ms
@@ -78,13 +81,20 @@ def mean_of(draws: Draws, cold: ColdStarts = WARM_ONLY) -> FloatArray:
 
 def percentile_of(draws: Draws, percentile: float, cold: ColdStarts = WARM_ONLY) -> FloatArray:
     """Draws × candidates of a percentile of the duration in production, in milliseconds."""
+    count, _, size = draws.log_median.shape
     if len(draws.payload_share) == 1 and not cold.share:
         factor = log_quantile(percentile, draws.spread, draws.tail_share, draws.tail_log_factors)
-        return np.asarray(np.exp(draws.log_median[:, 0] + factor[:, None]))
-    count, _, size = draws.log_median.shape
-    result = np.empty((count, size))
-    for some in slices(count, size, CACHED):
-        result[some] = np.exp(_mixture_quantile(percentile / 100, *_components(draws[some], cold)))
+        result = np.asarray(np.exp(draws.log_median[:, 0] + factor[:, None]))
+    else:
+        result = np.empty((count, size))
+        for some in slices(count, size, CACHED):
+            result[some] = np.exp(_mixture_quantile(percentile / 100, *_components(draws[some], cold)))
+    if draws.quota is not None:
+        rows = slice(count - len(draws.quota.world), None)
+        # Cold starts and the tail lie above the rest.
+        share = percentile / 100 / ((1 - draws.tail_share[rows]) * (1 - cold.share))
+        own = np.exp(draws.quota.log_quantile(np.minimum(share, 1.0)))
+        result[rows] = np.where((share < 1)[:, None], own, np.maximum(own, result[rows]))
     return result
 
 

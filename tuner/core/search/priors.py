@@ -93,3 +93,45 @@ CHANGED_SHAPE_SHARE = 0.3
 """Of the changes, how many leave nothing of the curve; the others move the level."""
 CHANGED_LEVEL_SPREAD = 0.5
 """How far a change moves the level."""
+
+# Short functions, which run in steps of the CPU quota's period (``cpu_quota.py``)
+QUOTA_PRIOR = 0.5
+"""That a function as short as QUOTA_FASTEST_MS is best described so, against the smooth family. Assumed."""
+QUOTA_FASTEST_MS = 350.0
+"""Of a function whose fastest size takes longer, steps of 20 ms are no part worth looking for."""
+QUOTA_CPU_MS = (2.0, 180.0)
+"""CPU time at full speed: log-uniform."""
+QUOTA_NO_WAIT = 0.4
+"""That a function only computes."""
+QUOTA_WAIT_MS = (0.5, 400.0)
+"""Else its waiting, in all: log-uniform."""
+QUOTA_BURSTS, QUOTA_BURSTS_PRIOR = (1, 2, 4), (0.4, 0.3, 0.3)
+"""Bursts of CPU where it waits: the waits between them restart the budget."""
+QUOTA_MAIN_SHARE = (0.25, 0.98)
+"""Of the CPU time, in the longest of several bursts; uniform. The others are as long as each other."""
+QUOTA_THREADS, QUOTA_THREADS_PRIOR = (1.0, 1.25, 1.6, 2.0), (0.67, 0.11, 0.11, 0.11)
+"""How many threads run at once, on average over a burst."""
+QUOTA_LATER_STARTS = (0.6, 0.06, 0.06, 0.08, 0.1, 0.1)
+"""How often a burst after a wait starts at each of STARTS_MS: a long wait ends the period, a short one does not."""
+QUOTA_STARTS = ((6.0, 2.6, 2.6, 1.5, 0.15, 0.15), (0.6, 0.4, 0.4, 0.6, 0.5, 0.5))
+"""How often invocations start at each of STARTS_MS: Dirichlet priors, one near to what was seen of a function."""
+QUOTA_STARTS_PRIOR = (0.6, 0.4)
+QUOTA_JITTERS = (0.01, 0.03)
+"""Spread of one invocation's CPU time. Seen: 1 to 2 %."""
+QUOTA_MISFITS = (0.012, 0.05)
+"""Of a size's mean. The mechanism's error on the one function that was seen is 3 % in the median, 10 % at most."""
+QUOTA_MISFIT_LENGTH = 0.15
+QUOTA_EDGE_MISFIT = 0.25
+"""And, of the spread of a size's invocations, so much: how often each of its modes is met is not known."""
+QUOTA_ENVIRONMENT = 0.015
+"""Environments of equal hosts. Seen: 1 to 2 % away from edges."""
+QUOTA_HOSTS, QUOTA_HOST_SHARES = (0.0, -0.154, 0.095), (0.90, 0.08, 0.02)
+"""CPU time on other hosts, in log. Seen in one Region at full speed: 2.5 GHz 90 %, 2.9 and 3.0 GHz 8 %, AMD 2 %."""
+QUOTA_CLOCK_MS = 0.15
+"""Spread of what a duration has besides: waking up, the clock's resolution."""
+QUOTA_OWN_NOISE = 0.012
+"""Spread of an invocation within a mode."""
+QUOTA_WAIT_NOISE = 0.03
+"""Spread of an invocation's waiting."""
+QUOTA_TAIL = 0.01
+"""Share of slow outliers that the likelihood allows for."""
