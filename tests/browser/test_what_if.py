@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.conftest import OpenPage
-from tests.unit.core.search.simulated import remembering_posterior
+from tests.unit.core.search.simulated import remembering_draws
 from tests.unit.report import documents
 from tests.unit.report.test_real_documents import noisy_curve
 from tests.unit.steps.conftest import NOW, FakeRun
@@ -106,7 +106,7 @@ def test_the_sliders_sentence_is_the_choice_at_two_hundred_goals(
     """At every limit the page says, word for word, what the search answers where that limit is the goal."""
     document, run = finished(**({"goal": goal} if goal else {}))
     problem, observations = load_record(run.artifacts).problem, observations_of(load_journals(run.artifacts))
-    monkeypatch.setattr(believing, "Posterior", remembering_posterior())
+    monkeypatch.setattr(believing, "draw_worlds", remembering_draws())
     assert document.goal_alternatives is not None
     steps = document.goal_alternatives.steps
     assert len(steps) >= 200

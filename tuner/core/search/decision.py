@@ -42,8 +42,11 @@ def decide(problem: SearchProblem, fit: Fit) -> Decision:
     if by_cost:
         best_usd = cheapest_meeting_usd(prediction, goal, fit.allowed)
         cost_usd = prediction.cost_per_million_usd[:, pick]
-        within = {ratio: float((cost_usd <= best_usd * (1 + ratio)).mean()) for ratio in _RATIOS}
-        within_tolerance = float((cost_usd <= best_usd * (1 + problem.tolerance)).mean())
+        # A size that misses the goal is not near the cheapest that meets it, however little it costs.
+        missed = np.zeros(len(cost_usd)) if fit.met is None else 1 - fit.met[:, pick]
+        near = (missed == 0) if fit.unreachable is None else (missed == 0) | (fit.unreachable > 0)
+        within = {ratio: float(((cost_usd <= best_usd * (1 + ratio)) & near).mean()) for ratio in _RATIOS}
+        within_tolerance = float(((cost_usd <= best_usd * (1 + problem.tolerance)) & near).mean())
     else:
         within_tolerance = within_strategy(problem, fit.loss, prediction, fit.allowed, pick)
     met = fit.met.mean(axis=0) if fit.met is not None else None

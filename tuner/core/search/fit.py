@@ -17,7 +17,7 @@ from tuner.core.search.loss import choose_cheapest_meeting, losses, strategy_los
 from tuner.core.search.posterior import Draws, Posterior
 from tuner.core.search.prediction import Prediction, cold_starts_of, predict
 from tuner.core.search.quota_posterior import QuotaDraws, QuotaPosterior
-from tuner.core.search.samples import Samples, is_single_payload, read_samples, run_covariance, with_earlier_outcomes
+from tuner.core.search.samples import Samples, read_samples, run_covariance, with_earlier_outcomes
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, space_of
 from tuner.core.search.warm_start import Verified, verify
 
@@ -74,7 +74,8 @@ def fit_posterior(
     reasons = ruled_out(problem, with_earlier_outcomes(observations, context.earlier), context)
     eligible = problem.candidates if problem.design is None else problem.design.candidates
     allowed = np.array([candidate not in reasons and candidate in eligible for candidate in problem.candidates])
-    draws = _draw(problem, space, samples, draw_count or DRAW_COUNT)
+    generators = generator_of(problem, samples, "draw"), generator_of(problem, samples, "steps")
+    draws = draw_worlds(space, samples, problem.payload_weights, draw_count or DRAW_COUNT, generators)
     prediction = predict(space, draws, problem, cold_starts_of(problem, observations))
     size = len(space.candidates)
     fit = Fit(
@@ -86,24 +87,32 @@ def fit_posterior(
     return chosen_under(problem, fit, prediction) if allowed.any() else fit
 
 
-def _draw(problem: SearchProblem, space: Space, samples: Samples, count: int) -> Draws:
-    """Draws of both families, each with its share of the probability."""
-    posterior = Posterior(space, samples, problem.payload_weights)
-    generator = generator_of(problem, samples, "draw")
-    if not may_run_in_steps(problem, samples):
-        return posterior.draw(count, generator)
-    own = generator_of(problem, samples, "steps")
-    quota = QuotaPosterior(space, samples, own)
+def draw_worlds(
+    space: Space,
+    samples: Samples,
+    payload_weights: Sequence[float],
+    count: int,
+    generators: tuple[np.random.Generator, np.random.Generator],
+) -> Draws:
+    """*count* draws of both families of hypotheses, each with its share of the probability."""
+    smooth, in_steps = generators
+    posterior = Posterior(space, samples, payload_weights)
+    draws = posterior.draw(count, smooth)
+    if len(payload_weights) > 1 or not may_run_in_steps(samples):
+        return draws
+    quota = QuotaPosterior(space, samples, in_steps)
     log_odds = math.log(priors.QUOTA_PRIOR / (1 - priors.QUOTA_PRIOR)) + quota.log_evidence - posterior.log_evidence
-    in_steps = round(count / (1 + math.exp(-min(max(log_odds, -50.0), 50.0))))
-    draws = posterior.draw(count, generator)
-    return in_quota_steps(draws, quota.draw(in_steps, own)) if in_steps else draws
+    share = 1 / (1 + math.exp(-min(max(log_odds, -50.0), 50.0)))
+    own_count = round(count * share)
+    return in_quota_steps(draws, quota.draw(own_count, in_steps)) if own_count else draws
 
 
-def may_run_in_steps(problem: SearchProblem, samples: Samples) -> bool:
-    """Whether it has one payload, and was seen to run so fast that steps of the CPU's quota may show."""
-    warm = samples.log_ms[~samples.cold]
-    return is_single_payload(problem) and bool(len(warm)) and float(warm.min()) < math.log(priors.QUOTA_FASTEST_MS)
+def may_run_in_steps(samples: Samples) -> bool:
+    """Whether an invocation was so fast that steps of the CPU's quota may show, and no other work disturbed any."""
+    warm = ~samples.cold
+    if not warm.any() or float(samples.error.max()) > priors.QUOTA_DISTURBED:
+        return False
+    return float(samples.log_ms[warm].min()) < math.log(priors.QUOTA_FASTEST_MS)
 
 
 def in_quota_steps(draws: Draws, quota: QuotaDraws) -> Draws:

@@ -99,6 +99,8 @@ QUOTA_PRIOR = 0.5
 """That a function as short as QUOTA_FASTEST_MS is best described so, against the smooth family. Assumed."""
 QUOTA_FASTEST_MS = 350.0
 """Of a function whose fastest size takes longer, steps of 20 ms are no part worth looking for."""
+QUOTA_DISTURBED = 0.02
+"""Where other work on the machine moved a duration further than this, in log, steps cannot be told from it."""
 QUOTA_CPU_MS = (2.0, 180.0)
 """CPU time at full speed: log-uniform."""
 QUOTA_NO_WAIT = 0.4

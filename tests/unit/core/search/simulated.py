@@ -8,8 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from tuner.core.model import (
     Architecture,
@@ -36,7 +35,8 @@ from tuner.core.search import (
     recommend,
     tell_measured,
 )
-from tuner.core.search.posterior import Draws, Posterior
+from tuner.core.search.fit import draw_worlds
+from tuner.core.search.posterior import Draws
 
 PRICES: dict[Architecture, ArchitecturePrices] = {
     "x86_64": ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309),
@@ -172,21 +172,18 @@ def measure_until_stop(
         assert len(suggestions) < 200, "the search does not end"
 
 
-def remembering_posterior() -> Callable[..., object]:
-    """A stand-in for ``Posterior`` that draws once from the same samples, however many goals are asked about.
+def remembering_draws() -> Callable[..., Draws]:
+    """A stand-in for ``draw_worlds`` that draws once from the same samples, however many goals are asked about.
 
     What goes into a posterior decides which one it is, to the byte: were the goal part of it, each would be its own.
     """
     known: dict[bytes, Draws] = {}
 
-    @dataclass
-    class Remembered:
-        fitted_to: tuple[object, ...]
+    def draw(*fitted_to: Any) -> Draws:
+        *what, generators = fitted_to
+        key = pickle.dumps((what, [generator.bit_generator.state for generator in generators]))
+        if key not in known:
+            known[key] = draw_worlds(*fitted_to)
+        return known[key]
 
-        def draw(self, count: int, generator: np.random.Generator) -> Draws:
-            key = pickle.dumps((self.fitted_to, count, generator.bit_generator.state))
-            if key not in known:
-                known[key] = Posterior(*self.fitted_to).draw(count, generator)  # type: ignore[arg-type]
-            return known[key]
-
-    return lambda *fitted_to: Remembered(fitted_to)
+    return draw

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.core.search.simulated import SimulatedFunction, problem_of, remembering_posterior, search
+from tests.unit.core.search.simulated import SimulatedFunction, problem_of, remembering_draws, search
 from tuner.core.model import Candidate, GoalAlternatives, LatencyGoal, Observation, Outcome, RunContext, SearchProblem
 from tuner.core.search import fit as believing
 from tuner.core.search import fit_run, goal_alternatives, recommend
 from tuner.core.search.alternatives import MOST_STEPS, limits_to_try
 from tuner.core.search.decision import decide
-from tuner.core.search.fit import FINAL_DRAW_COUNT, RunFit, fit_posterior
+from tuner.core.search.fit import FINAL_DRAW_COUNT, SEEN_SHARE, RunFit, fit_posterior
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024, 1536, 1769, 2048, 3008)
 
@@ -64,7 +64,7 @@ def test_every_step_is_the_choice_of_a_run_with_that_goal(name: str, monkeypatch
     """Size, verdict and probabilities at each limit are what the search answers where that limit is the goal."""
     problem, _ = PROBLEMS[name]
     observations, _, found = ended(name)
-    monkeypatch.setattr(believing, "Posterior", remembering_posterior())
+    monkeypatch.setattr(believing, "draw_worlds", remembering_draws())
     assert found.percentile == (problem.goal.percentile if problem.goal else 95)
     for step in found.steps:
         asked = replace(problem, goal=LatencyGoal(found.percentile, step.limit_ms))
@@ -107,12 +107,13 @@ def test_choices_and_steps_cover_each_other(name: str) -> None:
 
 
 def test_the_limits_reach_from_out_of_reach_to_anything_goes() -> None:
-    """The lowest limit is met by no size, the highest by the cheapest one."""
+    """The lowest limit is met by no size, the highest by the cheapest one or by one that costs next to nothing more."""
     _, _, found = ended("met")
     assert found.choices[0].verdict == "GOAL_NOT_MET"
     assert found.choices[-1].verdict == "GOAL_MET"
     cheapest = min(choice.cost_per_million_usd.estimate for choice in found.choices)
-    assert found.choices[-1].cost_per_million_usd.estimate == cheapest
+    within = problem_of(SIZES).tolerance * SEEN_SHARE
+    assert found.choices[-1].cost_per_million_usd.estimate <= cheapest * (1 + within)
 
 
 def test_without_a_warm_invocation_there_is_nothing_to_say() -> None:

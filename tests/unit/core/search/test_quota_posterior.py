@@ -14,11 +14,11 @@ from tuner.core.model import Candidate, Invocation, LatencyGoal, Observation, Ru
 from tuner.core.search import fit_run, recommend
 from tuner.core.search.cpu_quota import burst_ms
 from tuner.core.search.decision import decide
-from tuner.core.search.fit import fit_posterior
+from tuner.core.search.fit import Fit, fit_posterior
 from tuner.core.search.posterior import Posterior
 from tuner.core.search.quota_posterior import QuotaPosterior
 from tuner.core.search.samples import Samples, read_samples
-from tuner.core.search.space import space_of
+from tuner.core.search.space import FloatArray, space_of
 
 SIZES_MB = tuple(sorted({*range(128, 2049, 64), 1769}))
 SPACE = space_of(problem_of(SIZES_MB))
@@ -115,6 +115,35 @@ def test_draws_are_the_same_for_the_same_random_numbers() -> None:
     samples = samples_of([(mb, computing(17.3)(mb)) for mb in FIRST_LOOK_MB])
     first, again = (quota_posterior(samples).draw(64, np.random.default_rng(2)) for _ in range(2))
     np.testing.assert_array_equal(first.mean_ms, again.mean_ms)
+
+
+def test_a_size_that_misses_the_goal_is_not_near_the_cheapest_that_meets_it() -> None:
+    """So no cost is within 5 % more probably than the goal is met, or met by no size."""
+    duration_ms = computing(17.3)
+    problem = problem_of(SIZES_MB, goal=LatencyGoal(95, 26.0))
+    fit = fit_posterior(problem, seen([(mb, duration_ms(mb)) for mb in FIRST_LOOK_MB]), RunContext())
+    answer = decide(problem, fit).probability
+    assert answer.within_5_percent is not None
+    assert answer.goal_met is not None
+    assert answer.no_size_meets is not None
+    assert answer.within_10_percent == pytest.approx(
+        float((fit.prediction.cost_per_million_usd[:, fit.pick] <= _cheapest_usd(fit) * 1.1) @ _meets(fit))
+        / len(fit.loss)
+    )
+    assert answer.within_5_percent <= answer.within_10_percent <= answer.goal_met + answer.no_size_meets
+
+
+def _meets(fit: Fit) -> FloatArray:
+    """Draws: 1.0 where the pick meets the goal, or no size does."""
+    assert fit.met is not None
+    assert fit.unreachable is not None
+    return np.maximum(fit.met[:, fit.pick], fit.unreachable)
+
+
+def _cheapest_usd(fit: Fit) -> FloatArray:
+    """Draws: the cost of the cheapest that meets the goal; infinite if none does, since then any is as good."""
+    assert fit.met is not None
+    return np.asarray(np.where(fit.met > 0, fit.prediction.cost_per_million_usd, np.inf).min(axis=1))
 
 
 def test_the_answer_says_why_less_memory_costs_more() -> None:

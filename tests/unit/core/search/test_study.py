@@ -170,7 +170,7 @@ def test_who_asks_for_more_than_is_worth_gets_one_invocation() -> None:
 
 def test_what_a_lost_study_held_is_put_back(tmp_path: Path) -> None:
     """Set aside in the middle of a run: the run goes on with what it measured, and keeps it for later runs."""
-    problem = problem_of(SIZES)
+    problem = problem_of(SIZES, goal=LatencyGoal(95, 600))
     function, observations = SimulatedFunction(), []
     for number in range(3):
         study = open_study(tmp_path / f"study-{min(number, 1)}.log", "function")
