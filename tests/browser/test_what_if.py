@@ -100,7 +100,7 @@ def expected_sentence(
 
 
 @pytest.mark.parametrize("goal", [{"percentile": 95, "limitMs": 400}, None])
-def test_the_sliders_sentence_is_the_choice_at_two_hundred_goals(
+def test_the_sliders_sentence_is_the_choice_at_every_limit(
     goal: Any, open_report: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At every limit the page says, word for word, what the search answers where that limit is the goal."""
@@ -109,7 +109,7 @@ def test_the_sliders_sentence_is_the_choice_at_two_hundred_goals(
     monkeypatch.setattr(believing, "draw_worlds", remembering_draws())
     assert document.goal_alternatives is not None
     steps = document.goal_alternatives.steps
-    assert len(steps) >= 200
+    assert len(steps) > 100
     opened = open_report(document)
     for place, step in enumerate(steps):
         sentence, limit = opened.page.evaluate(MOVE, place)

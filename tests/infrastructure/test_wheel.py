@@ -144,7 +144,7 @@ def test_wheel_holds_the_package_alone(wheel: Path) -> None:
     ("arguments", "code", "sentence"),
     [
         (["tune", "--help"], 0, "Usage"),
-        (["list"], 0, "no run in the store"),
+        (["list"], 0, "no runs in the store"),
         (["logs", str(ROOT / "tests" / "data" / "logs" / "chalice-logs--log.txt")], 0, "14.97"),
         (["tune", "f", "--region", "us-east-1", "--goal", "p95"], 2, "--goal"),
         (["demo"], 2, "pip install './lambda-tuner[local]'"),

@@ -167,7 +167,7 @@ def test_force_puts_a_number_in_place_of_a_reference() -> None:
 
 def test_a_parameter_that_does_not_allow_the_size_is_named() -> None:
     """AllowedValues, MinValue and MaxValue are looked at before the default is changed."""
-    with pytest.raises(PatchRefused, match="AllowedValues do not have 2048"):
+    with pytest.raises(PatchRefused, match="AllowedValues do not include 2048"):
         patch(SAM, "Orders", memory_mb=2048)
     bounded = SAM.replace("AllowedValues: [512, 1024]", "MaxValue: 1000")
     with pytest.raises(PatchRefused, match="MaxValue is 1000"):
@@ -230,12 +230,12 @@ def test_a_function_of_another_name_is_not_found_by_its_logical_id() -> None:
         ("a: 1\n---\nb: 2\n", "neither YAML nor JSON"),
         ("Resources: &r\n  A: *r\n", "neither YAML nor JSON|no Lambda function"),
         ("[" * 5000, "neither YAML nor JSON"),
-        ("x" * 2_000_001, "more than CloudFormation takes"),
+        ("x" * 2_000_001, "more than CloudFormation accepts"),
         ("Resources:\n  F: {Type: AWS::Lambda::Function}\n", "has no Properties"),
         ("Resources:\n  F: {Type: AWS::Lambda::Function, Properties: !Ref X}\n", "has no Properties"),
         (
             "Resources:\n  F: {Type: AWS::Lambda::Function, Properties: {MemorySize: 1, MemorySize: 2}}\n",
-            "stands twice",
+            "appears twice",
         ),
         (
             "Resources:\n  F: {Type: AWS::Lambda::Function}\n  F: {Type: AWS::Lambda::Function}\n",

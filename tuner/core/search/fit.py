@@ -23,6 +23,8 @@ from tuner.core.search.warm_start import Verified, verify
 
 DRAW_COUNT = 800
 FINAL_DRAW_COUNT = 1600
+MOST_SAMPLES_IN_STEPS = 240
+"""If there are more, only this many, evenly chosen, decide whether durations fall in steps."""
 ROUNDING_SHARE = 0.05
 """Rounding the pick to a size that people type may lose this share of the tolerance."""
 SEEN_SHARE = 0.1
@@ -100,8 +102,10 @@ def draw_worlds(
     draws = posterior.draw(count, smooth)
     if len(payload_weights) > 1 or not may_run_in_steps(samples):
         return draws
-    quota = QuotaPosterior(space, samples, in_steps)
-    log_odds = math.log(priors.QUOTA_PRIOR / (1 - priors.QUOTA_PRIOR)) + quota.log_evidence - posterior.log_evidence
+    few = samples.thinned(MOST_SAMPLES_IN_STEPS)
+    quota = QuotaPosterior(space, few, in_steps)
+    rival = posterior if few is samples else Posterior(space, few, payload_weights)
+    log_odds = math.log(priors.QUOTA_PRIOR / (1 - priors.QUOTA_PRIOR)) + quota.log_evidence - rival.log_evidence
     share = 1 / (1 + math.exp(-min(max(log_odds, -50.0), 50.0)))
     own_count = round(count * share)
     return in_quota_steps(draws, quota.draw(own_count, in_steps)) if own_count else draws

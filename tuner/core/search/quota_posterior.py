@@ -24,7 +24,7 @@ import numpy as np
 from tuner.core.search import priors
 from tuner.core.search.cpu_quota import LOG_CPU_MS, LOG_CPU_STEP, STARTS_MS, burst_table, vcpus
 from tuner.core.search.samples import Samples
-from tuner.core.search.space import FloatArray, IntArray, Space
+from tuner.core.search.space import FEW_MEGABYTES, FloatArray, IntArray, Space, slices
 
 PARTICLES_KEPT = 320
 DISTINCT_DRAWS = 128
@@ -352,18 +352,28 @@ class QuotaPosterior:
             width = own[:, :, position]
             for environment in np.unique(samples.environment[rows]):
                 each = samples.log_ms[rows[samples.environment[rows] == environment]]
-                centre = log_ms[:, :, position]
-                # particles × hosts × misfit × samples × parts
-                residual = each[None, None, None, :, None] - off[:, None, :, None, None] - centre[:, :, None, None, :]
-                scaled = (residual / width[:, :, None, None, None]) ** 2
-                density = (np.exp(-0.5 * scaled) * weights[:, None, None, None, :]).sum(axis=4)
-                density /= width[:, :, None, None] * math.sqrt(2 * math.pi)
-                above = each[None, :] - mean[:, position, None]
-                density = (1 - priors.QUOTA_TAIL) * density + _tail_density(above)[:, None, None, :]
-                of_host = np.log(density).sum(axis=3) + host_shares[None, :, None]
+                of_host = np.repeat(host_shares[None, :, None], len(spread), axis=0)
+                for some in slices(len(each), log_ms[:, :, 0].size * len(nodes), FEW_MEGABYTES):
+                    of_host = of_host + self._of_samples(
+                        each[some], off, log_ms[:, :, position], weights, width, mean[:, position]
+                    )
                 of_site += np.logaddexp.reduce(of_host, axis=1)
             result = result + np.logaddexp.reduce(of_site + np.log(_MISFIT_WEIGHTS)[None, :], axis=1)
         return np.asarray(result)
+
+    @staticmethod
+    def _of_samples(
+        each: FloatArray, off: FloatArray, log_ms: FloatArray, weights: FloatArray, width: FloatArray, mean: FloatArray
+    ) -> FloatArray:
+        """Log likelihood of samples of one environment: particles × hosts × misfits."""
+        # particles × hosts × misfits × samples × parts
+        residual = each[None, None, None, :, None] - off[:, None, :, None, None] - log_ms[:, :, None, None, :]
+        residual /= width[:, :, None, None, None]
+        density = (np.exp(-0.5 * residual**2) * weights[:, None, None, None, :]).sum(axis=4)
+        density /= width[:, :, None, None] * math.sqrt(2 * math.pi)
+        tail = _tail_density(each[None, :] - mean[:, None])
+        density = (1 - priors.QUOTA_TAIL) * density + tail[:, None, None, :]
+        return np.asarray(np.log(density).sum(axis=3))
 
     def draw(self, count: int, generator: np.random.Generator) -> QuotaDraws:
         """*count* joint draws, of DISTINCT_DRAWS worlds, each with misfits of its own."""

@@ -78,6 +78,14 @@ class Samples:
     def _own_warm(self) -> BoolArray:
         return np.asarray(~self.cold & (self.environment_run[self.environment] == 0))
 
+    def thinned(self, most: int) -> Samples:
+        """At most so many of them, evenly over sizes, environments and, within these, durations."""
+        if len(self.log_ms) <= most:
+            return self
+        rows = np.linspace(0, len(self.log_ms) - 1, most).astype(np.int64)
+        by_row = ("log_ms", "candidate", "environment", "cold", "payload", "cpu_ratio", "error")
+        return replace(self, **{name: getattr(self, name)[rows] for name in by_row})
+
     def _count(self, candidates: IntArray) -> IntArray:
         return np.bincount(candidates, minlength=self.size).astype(np.int64)
 
