@@ -96,8 +96,8 @@ CHANGED_LEVEL_SPREAD = 0.5
 
 # Short functions, which run in steps of the CPU quota's period (``cpu_quota.py``)
 QUOTA_PRIOR = 0.2
-"""That a function as short as QUOTA_FASTEST_MS is best described so, against the smooth family. With one half, the short
-ones among the published curves missed their goal a point more often."""
+"""That a function as short as QUOTA_FASTEST_MS is best described so, against the smooth family. With one half, short
+published curves missed their goal a point more often."""
 QUOTA_FASTEST_MS = 350.0
 """Of a function whose fastest size takes longer, steps of 20 ms are no part worth looking for."""
 QUOTA_DISTURBED = 0.02
