@@ -46,7 +46,7 @@ def studies(run: FakeRun) -> list[str]:
 
 
 def test_the_second_night_starts_from_the_first(run: FakeRun) -> None:
-    """Nothing changed: few invocations, the same answer, and the result says what it rests on."""
+    """Nothing changed: at most half of the invocations, the same answer, and the result says what it rests on."""
     begin(run, "night-1")
     first = finish(run)
     begin(run, "night-2")
@@ -58,7 +58,7 @@ def test_the_second_night_starts_from_the_first(run: FakeRun) -> None:
         "samples": sum(row["samples"] for row in first["configurations"]),
     }  # fmt: skip
     assert second["warmStart"]["unchangedProbability"] > 0.9
-    assert second["invocations"] <= 8 < first["invocations"]
+    assert second["invocations"] <= first["invocations"] / 2
     assert second["recommended"]["memoryMb"] == first["recommended"]["memoryMb"]
     assert len(studies(run)) == 1
 
