@@ -43,10 +43,9 @@ def decide(problem: SearchProblem, fit: Fit) -> Decision:
         best_usd = cheapest_meeting_usd(prediction, goal, fit.allowed)
         cost_usd = prediction.cost_per_million_usd[:, pick]
         # A size that misses the goal is not near the cheapest that meets it, however little it costs.
-        missed = np.zeros(len(cost_usd)) if fit.met is None else 1 - fit.met[:, pick]
-        near = (missed == 0) if fit.unreachable is None else (missed == 0) | (fit.unreachable > 0)
+        near = True if fit.met is None or fit.unreachable is None else fit.met[:, pick] + fit.unreachable > 0
         within = {ratio: float(((cost_usd <= best_usd * (1 + ratio)) & near).mean()) for ratio in _RATIOS}
-        within_tolerance = float(((cost_usd <= best_usd * (1 + problem.tolerance)) & near).mean())
+        within_tolerance = float((cost_usd <= best_usd * (1 + problem.tolerance)).mean())
     else:
         within_tolerance = within_strategy(problem, fit.loss, prediction, fit.allowed, pick)
     met = fit.met.mean(axis=0) if fit.met is not None else None

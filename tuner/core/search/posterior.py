@@ -22,7 +22,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -32,6 +31,7 @@ from tuner.core.search.groups import Groups, Places, group, sites_of
 from tuner.core.search.noise import normal_cdf
 from tuner.core.search.quota_posterior import QuotaDraws
 from tuner.core.search.samples import Samples
+from tuner.core.search.sampling import log_sum, misfit_kernel, resample
 from tuner.core.search.shapes import SHAPE_COUNT, log_shapes, shape_log_weights
 from tuner.core.search.space import FEW_MEGABYTES, BoolArray, FloatArray, IntArray, Space, slices
 
@@ -39,18 +39,6 @@ OUTLIER_LIMIT = 20
 SCREEN_STRIDE = 4
 FINE_SHAPE_COUNT = 1024
 """Shapes where CPU times tell them apart: of the usual ones too few would be left."""
-
-
-@lru_cache(maxsize=8)
-def _misfit_kernel(log_memory: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
-    """Unit covariance of the misfit over sites, and its Cholesky factor."""
-    points = np.array(log_memory)
-    distance = (points[:, None] - points[None, :]) / priors.MISFIT_LENGTH
-    kernel = np.exp(-0.5 * distance**2)
-    unique, inverse = np.unique(points, return_inverse=True)
-    between = (unique[:, None] - unique[None, :]) / priors.MISFIT_LENGTH
-    factor = np.linalg.cholesky(np.exp(-0.5 * between**2) + 1e-6 * np.eye(len(unique)))
-    return kernel, factor[inverse]
 
 
 @dataclass(frozen=True)
@@ -162,7 +150,7 @@ class Posterior:
             typical, priors.MISFIT_PRIOR if by_cpu_time is None else priors.MISFIT_PRIOR_WITH_CPU_TIME
         )
         self._sites = sites_of(space, samples)
-        self._kernel, self._factor = _misfit_kernel(tuple(self._sites.log_memory))
+        self._kernel, self._factor = misfit_kernel(tuple(self._sites.log_memory), priors.MISFIT_LENGTH)
         self._shapes = log_shapes(self._sites.log_memory, len(self._shape_log_weights))
         self._hypotheses = self._outlier_hypotheses()
 
@@ -186,7 +174,7 @@ class Posterior:
                 break
             outliers = (*outliers, *(int(row) for row in worst))
             screened.append((self._screen(outliers), outliers))
-        scores = [max(_log_sum(hypothesis.log_posterior) for hypothesis in pair) for pair, _ in screened]
+        scores = [max(log_sum(hypothesis.log_posterior) for hypothesis in pair) for pair, _ in screened]
         best = max(scores)
         return [
             hypothesis
@@ -330,12 +318,8 @@ class Posterior:
 
     def draw(self, count: int, generator: np.random.Generator) -> Draws:
         """*count* joint draws of the curve, the noise and the environments."""
-        logs = np.array([_log_sum(hypothesis.log_posterior) for hypothesis in self._hypotheses])
-        shares = np.exp(logs - logs.max())
-        # Every hypothesis keeps its exact share of the draws: less luck than with independent ones.
-        cumulative = np.cumsum(shares / shares.sum())
-        positions = (np.arange(count) + generator.random()) / count
-        of_hypothesis = np.minimum(np.searchsorted(cumulative, positions), len(logs) - 1)
+        logs = np.array([log_sum(hypothesis.log_posterior) for hypothesis in self._hypotheses])
+        of_hypothesis = resample(logs, count, generator)
         parts = [
             self._draw_under(hypothesis, int((of_hypothesis == index).sum()), generator)
             for index, hypothesis in enumerate(self._hypotheses)
@@ -348,15 +332,11 @@ class Posterior:
     def log_evidence(self) -> float:
         """Logarithm of the probability (density) of the durations under this model, given the CPU times."""
         seen = np.concatenate([hypothesis.log_posterior.ravel() for hypothesis in self._hypotheses])
-        return _log_sum(seen) - _log_sum(self._grid.log_prior) - _log_sum(self._shape_log_weights)
+        return log_sum(seen) - log_sum(self._grid.log_prior) - log_sum(self._shape_log_weights)
 
     def _draw_under(self, hypothesis: _Hypothesis, count: int, generator: np.random.Generator) -> Draws:
         grid, sites, groups = self._grid, self._sites, hypothesis.groups
-        flat = hypothesis.log_posterior.ravel()
-        weights = np.exp(flat - flat.max())
-        cumulative = np.cumsum(weights / weights.sum())
-        positions = (np.arange(count) + generator.random()) / count
-        picked = np.minimum(np.searchsorted(cumulative, positions), len(flat) - 1)
+        picked = resample(hypothesis.log_posterior.ravel(), count, generator)
         combination, shape = np.divmod(picked, len(self._shapes))
         misfit, noise = grid.misfit[combination], grid.noise[combination]
         environment_spread = grid.environment[combination]
@@ -483,8 +463,3 @@ def _draw_mode(
     else:
         drawn = low + (high - low) * generator.random(count)
     return np.repeat(drawn[:, None], len(priors.TAIL_FACTORS), axis=1)
-
-
-def _log_sum(values: FloatArray) -> float:
-    peak = float(values.max())
-    return peak + math.log(float(np.exp(values - peak).sum()))

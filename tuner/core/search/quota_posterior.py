@@ -16,15 +16,16 @@ smooth one (``posterior.py``).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
 from tuner.core.search import priors
 from tuner.core.search.cpu_quota import LOG_CPU_MS, LOG_CPU_STEP, STARTS_MS, burst_table, vcpus
 from tuner.core.search.samples import Samples
-from tuner.core.search.space import FEW_MEGABYTES, FloatArray, IntArray, Space, slices
+from tuner.core.search.sampling import log_sum, misfit_kernel, resample
+from tuner.core.search.space import FEW_MEGABYTES, BoolArray, FloatArray, IntArray, Space, slices
 
 PARTICLES_KEPT = 320
 DISTINCT_DRAWS = 128
@@ -83,11 +84,8 @@ class QuotaDraws:
     """… and the share of the invocations up to the middle of each."""
 
     def log_quantile(self, share: FloatArray) -> FloatArray:
-        """Draws × candidates: the logarithm of a quantile, *share* one a draw; shares of a world must not be far apart.
-
-        It is read at the middle of each world's shares.
-        """
-        of_world = np.array([float(np.median(share[self.world == world])) for world in range(len(self.below))])
+        """Draws × candidates: the logarithm of a quantile, *share* one a draw, read at the mean share of each world."""
+        of_world = np.bincount(self.world, share) / np.bincount(self.world)
         right = np.minimum((self.below < of_world[:, None, None]).sum(axis=2), self.below.shape[2] - 1)[..., None]
         left = np.maximum(right - 1, 0)
         low, high = (np.take_along_axis(self.below, at, 2)[..., 0] for at in (left, right))
@@ -109,15 +107,15 @@ class QuotaPosterior:
         self._cpu_ms, self._cpu_spread = _cpu_time_of(samples)
         proposed = self._propose(generator)
         rough = proposed.log_weight + self._rough_log_likelihood(proposed)
-        rows, copies = np.unique(_resample(ROUGH_POWER * rough, PARTICLES_KEPT, generator), return_counts=True)
+        rows, copies = np.unique(resample(ROUGH_POWER * rough, PARTICLES_KEPT, generator), return_counts=True)
         kept = proposed[rows]
         likelihood = self._log_likelihood(kept)
         # Each particle that was kept stands for all that its copies were drawn for.
-        flattened = _log_sum(ROUGH_POWER * rough)
+        flattened = log_sum(ROUGH_POWER * rough)
         log_weights = np.log(copies / PARTICLES_KEPT) + flattened - ROUGH_POWER * rough[rows]
         log_weights = log_weights + kept.log_weight + likelihood
-        self.log_evidence = _log_sum(log_weights)
-        chosen = _resample(log_weights, DISTINCT_DRAWS, generator)
+        self.log_evidence = log_sum(log_weights)
+        chosen = resample(log_weights, DISTINCT_DRAWS, generator)
         self._particles = self._moved(kept[chosen], likelihood[chosen], generator)
 
     def _moved(self, particles: _Particles, likelihood: FloatArray, generator: np.random.Generator) -> _Particles:
@@ -130,8 +128,12 @@ class QuotaPosterior:
             # Half of the steps keep CPU time and waiting together as long as they were.
             wait_ms = particles.wait_ms * np.exp(0.05 * generator.standard_normal(count))
             kept_sum = particles.wait_ms - np.exp(particles.log_cpu_ms) * np.expm1(cpu) / particles.threads
-            together = (generator.random(count) < 0.5) & (kept_sum > 0)
-            wait_ms = np.where(particles.wait_ms > 0, np.where(together, kept_sum, wait_ms), 0.0)
+            together = generator.random(count) < 0.5
+            waits = particles.wait_ms > 0
+            wait_ms = np.where(waits, np.where(together, kept_sum, wait_ms), 0.0)
+            possible = _is_between(wait_ms, priors.QUOTA_WAIT_MS) | ~waits
+            possible &= _is_between(particles.log_cpu_ms + cpu, np.log(priors.QUOTA_CPU_MS))
+            wait_ms = np.where(possible, wait_ms, particles.wait_ms)
             trial = replace(
                 particles,
                 log_cpu_ms=particles.log_cpu_ms + cpu,
@@ -146,13 +148,9 @@ class QuotaPosterior:
                 misfit=np.where(redrawn[2], generator.choice(priors.QUOTA_MISFITS, count), particles.misfit),
             )
             of_trial = self._log_likelihood(trial)
-            log_ratio = of_trial - likelihood
             # The prior is even in the waiting's logarithm: a step that keeps the sum is even in milliseconds.
-            stretched = np.log(np.where(together & (wait_ms > 0), particles.wait_ms / np.maximum(wait_ms, 1e-9), 1.0))
-            low, high = priors.QUOTA_CPU_MS
-            log_ratio = np.where(
-                (trial.log_cpu_ms > math.log(low)) & (trial.log_cpu_ms < math.log(high)), log_ratio + stretched, -np.inf
-            )
+            stretched = np.where(together & waits, np.log(particles.wait_ms + ~waits) - np.log(wait_ms + ~waits), 0.0)
+            log_ratio = np.where(possible, of_trial - likelihood + stretched, -np.inf)
             accepted = np.log(generator.random(count)) < log_ratio
             particles = _Particles(
                 **{
@@ -296,7 +294,7 @@ class QuotaPosterior:
         low, high = np.log(priors.QUOTA_CPU_MS)
         even = np.linspace(low, high, 1000)
         each, all_ = (-0.5 * ((math.log(self._cpu_ms) - cpu) / self._cpu_spread) ** 2 for cpu in (log_cpu_ms, even))
-        return np.asarray(each - _log_sum(all_) + math.log(len(even)))
+        return np.asarray(each - log_sum(all_) + math.log(len(even)))
 
     def _cold_log_likelihood(self, mean: FloatArray) -> FloatArray:
         """Of cold samples: one offset for all of them, and noise of their own."""
@@ -403,7 +401,7 @@ class QuotaPosterior:
         self, particles: _Particles, mean: FloatArray, variance: FloatArray, generator: np.random.Generator
     ) -> FloatArray:
         """Worlds × candidates: how far each size's mean lies from the mechanism's, given the samples."""
-        kernel, factor = _misfit_kernel(tuple(self._space.log_memory))
+        kernel, factor = misfit_kernel(tuple(self._space.log_memory), priors.QUOTA_MISFIT_LENGTH)
         scale = np.sqrt(self._misfit_variance(particles, variance))
         free = scale * (generator.standard_normal((len(scale), factor.shape[1])) @ factor.T)
         sites = np.unique(self._samples.candidate[self._warm])
@@ -432,16 +430,6 @@ def _cpu_time_of(samples: Samples) -> tuple[float | None, float]:
     return float(np.median(cpu_ms)), math.hypot(priors.CPU_COMMON_ERROR, priors.CPU_SCATTER / math.sqrt(known.sum()))
 
 
-@lru_cache(maxsize=8)
-def _misfit_kernel(log_memory: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
-    """Unit covariance of the misfit over candidates, and its Cholesky factor."""
-    points = np.array(log_memory)
-    kernel = np.exp(-0.5 * ((points[:, None] - points[None, :]) / priors.QUOTA_MISFIT_LENGTH) ** 2)
-    unique, inverse = np.unique(points, return_inverse=True)
-    between = np.exp(-0.5 * ((unique[:, None] - unique[None, :]) / priors.QUOTA_MISFIT_LENGTH) ** 2)
-    return kernel, np.linalg.cholesky(between + 1e-6 * np.eye(len(unique)))[inverse]
-
-
 def _draw_starts(count: int, generator: np.random.Generator) -> FloatArray:
     """Shares of the starts from their prior."""
     which = generator.choice(len(priors.QUOTA_STARTS), count, p=priors.QUOTA_STARTS_PRIOR)
@@ -455,19 +443,10 @@ def _tail_density(above: FloatArray) -> FloatArray:
     return np.where((above > low) & (above < high + 0.7), priors.QUOTA_TAIL / (high - low), 1e-9)
 
 
-def _resample(log_weights: FloatArray, count: int, generator: np.random.Generator) -> IntArray:
-    """Rows in proportion to their weights, by systematic resampling, ascending."""
-    weights = np.exp(log_weights - log_weights.max())
-    cumulative = np.cumsum(weights / weights.sum())
-    positions = (np.arange(count) + generator.random()) / count
-    return np.minimum(np.searchsorted(cumulative, positions), len(log_weights) - 1)
+def _is_between(values: FloatArray, bounds: Sequence[float] | FloatArray) -> BoolArray:
+    return np.asarray((values >= bounds[0]) & (values <= bounds[1]))
 
 
 def _spread_over(count: int, number: int) -> IntArray:
     """*count* of *number* rows, evenly."""
     return np.arange(count) * number // count
-
-
-def _log_sum(values: FloatArray) -> float:
-    peak = float(values.max())
-    return peak + math.log(float(np.exp(values - peak).sum()))

@@ -242,8 +242,8 @@ def _steps_notes(fit: Fit, pick: int) -> list[str]:
     if quota is None or len(quota.world) < _SURELY_IN_STEPS * len(fit.loss):
         return []
     note = (
-        f"It uses about {float(np.median(quota.cpu_ms)):.0f} ms of CPU time. Lambda hands out CPU time in periods of "
-        f"{PERIOD_MS:.0f} ms, so the duration falls in steps"
+        f"The function uses about {float(np.median(quota.cpu_ms)):.0f} ms of CPU time. Lambda hands out CPU time in "
+        f"periods of {PERIOD_MS:.0f} ms, so its duration drops in steps"
     )
     space, mean_ms = fit.space, quota.mean_ms.mean(axis=0)
     longer_ms = mean_ms - mean_ms[pick]
