@@ -16,7 +16,6 @@ smooth one (``posterior.py``).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +24,7 @@ from tuner.core.search import priors
 from tuner.core.search.cpu_quota import LOG_CPU_MS, LOG_CPU_STEP, STARTS_MS, burst_table, vcpus
 from tuner.core.search.samples import Samples
 from tuner.core.search.sampling import log_sum, misfit_kernel, resample
-from tuner.core.search.space import FEW_MEGABYTES, BoolArray, FloatArray, IntArray, Space, slices
+from tuner.core.search.space import FEW_MEGABYTES, FloatArray, IntArray, Space, slices
 
 PARTICLES_KEPT = 320
 DISTINCT_DRAWS = 128
@@ -84,8 +83,11 @@ class QuotaDraws:
     """… and the share of the invocations up to the middle of each."""
 
     def log_quantile(self, share: FloatArray) -> FloatArray:
-        """Draws × candidates: the logarithm of a quantile, *share* one a draw, read at the mean share of each world."""
-        of_world = np.bincount(self.world, share) / np.bincount(self.world)
+        """Draws × candidates: the logarithm of a quantile, *share* one a draw; shares of a world must not be far apart.
+
+        It is read at the middle of each world's shares.
+        """
+        of_world = np.array([float(np.median(share[self.world == world])) for world in range(len(self.below))])
         right = np.minimum((self.below < of_world[:, None, None]).sum(axis=2), self.below.shape[2] - 1)[..., None]
         left = np.maximum(right - 1, 0)
         low, high = (np.take_along_axis(self.below, at, 2)[..., 0] for at in (left, right))
@@ -128,12 +130,8 @@ class QuotaPosterior:
             # Half of the steps keep CPU time and waiting together as long as they were.
             wait_ms = particles.wait_ms * np.exp(0.05 * generator.standard_normal(count))
             kept_sum = particles.wait_ms - np.exp(particles.log_cpu_ms) * np.expm1(cpu) / particles.threads
-            together = generator.random(count) < 0.5
-            waits = particles.wait_ms > 0
-            wait_ms = np.where(waits, np.where(together, kept_sum, wait_ms), 0.0)
-            possible = _is_between(wait_ms, priors.QUOTA_WAIT_MS) | ~waits
-            possible &= _is_between(particles.log_cpu_ms + cpu, np.log(priors.QUOTA_CPU_MS))
-            wait_ms = np.where(possible, wait_ms, particles.wait_ms)
+            together = (generator.random(count) < 0.5) & (kept_sum > 0)
+            wait_ms = np.where(particles.wait_ms > 0, np.where(together, kept_sum, wait_ms), 0.0)
             trial = replace(
                 particles,
                 log_cpu_ms=particles.log_cpu_ms + cpu,
@@ -148,9 +146,13 @@ class QuotaPosterior:
                 misfit=np.where(redrawn[2], generator.choice(priors.QUOTA_MISFITS, count), particles.misfit),
             )
             of_trial = self._log_likelihood(trial)
+            log_ratio = of_trial - likelihood
             # The prior is even in the waiting's logarithm: a step that keeps the sum is even in milliseconds.
-            stretched = np.where(together & waits, np.log(particles.wait_ms + ~waits) - np.log(wait_ms + ~waits), 0.0)
-            log_ratio = np.where(possible, of_trial - likelihood + stretched, -np.inf)
+            stretched = np.log(np.where(together & (wait_ms > 0), particles.wait_ms / np.maximum(wait_ms, 1e-9), 1.0))
+            low, high = priors.QUOTA_CPU_MS
+            log_ratio = np.where(
+                (trial.log_cpu_ms > math.log(low)) & (trial.log_cpu_ms < math.log(high)), log_ratio + stretched, -np.inf
+            )
             accepted = np.log(generator.random(count)) < log_ratio
             particles = _Particles(
                 **{
@@ -441,10 +443,6 @@ def _tail_density(above: FloatArray) -> FloatArray:
     """Density of a slow outlier's excess over its size's mean, times the share of such invocations."""
     low, high = priors.OUTLIER_RANGE
     return np.where((above > low) & (above < high + 0.7), priors.QUOTA_TAIL / (high - low), 1e-9)
-
-
-def _is_between(values: FloatArray, bounds: Sequence[float] | FloatArray) -> BoolArray:
-    return np.asarray((values >= bounds[0]) & (values <= bounds[1]))
 
 
 def _spread_over(count: int, number: int) -> IntArray:
