@@ -795,7 +795,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "requests are free",
         BOOKING,
         "tuner/core/money/pricing.py",
-        "        + prices.usd_per_request\n",
+        " + prices.usd_per_request\n",
         "",
         (_WELL,),
     ),

@@ -117,9 +117,17 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "payload": read_payload,
     "memory": parse_sizes,
     "observed": parse_observed,
-    "architectures": lambda typed: [name.strip() for name in typed.split(",") if name.strip()],
 }
 """How a field is read from what is typed, if that is not its value already."""
+
+
+def _read(path: str, typed: Any) -> Any:
+    if path in _READ:
+        return _READ[path](typed)
+    if get_origin(FLAGS[path].kind) is not tuple:
+        return typed
+    parts = (part.strip() for part in typed.split(","))
+    return [int(part) if part.isdecimal() else part for part in parts if part]
 
 
 def type_of(path: str) -> type:
@@ -169,8 +177,7 @@ def build_request(function: str, typed: Mapping[str, Any], *, local: bool) -> di
     for path in (path for path in FLAGS if path in typed):
         group, _, name = path.rpartition(".")
         with _noting(problems):
-            value = _READ[path](typed[path]) if path in _READ else typed[path]
-            (request.setdefault(group, {}) if group else request)[name] = value
+            (request.setdefault(group, {}) if group else request)[name] = _read(path, typed[path])
     with _noting(problems):
         parse_request(request, local=local, called=_called)
     if problems:

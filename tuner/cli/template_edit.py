@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,11 +38,11 @@ class Wanted:
     ``named`` is what the user typed to name it (a logical id, a name or a handler); without it the function is looked
     for by the run's own ``name``, and by the ``logical_id`` that a run of a template's function was given. The run's
     ``handler`` decides nothing, since many functions share one; it only says which function may be meant if none is
-    found. ``architecture`` is ``None`` where it stays as it is.
+    found.
     """
 
-    memory_mb: int
-    architecture: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The properties' values; every other one stays as it is."""
     named: str | None = None
     name: str | None = None
     handler: str | None = None
@@ -64,7 +64,8 @@ class Patched:
 
     text: str
     logical_id: str
-    changes: tuple[Change, ...]
+    changes: Mapping[str, Change]
+    """By property."""
     notes: tuple[str, ...]
 
 
@@ -110,7 +111,7 @@ class _Template:
 
 
 def patch_template(text: str, wanted: Wanted, *, force: bool = False) -> Patched:
-    """Write the wanted size, and the architecture where it changes, into a template's text.
+    """Write the wanted values into a template's text.
 
     With *force* also what other functions share, and a number where there is a reference that cannot be followed.
 
@@ -120,18 +121,16 @@ def patch_template(text: str, wanted: Wanted, *, force: bool = False) -> Patched
     """
     template = _read(text)
     logical_id, notes = _find_function(template, wanted)
-    changes: list[Change] = []
-    for name, value in (("MemorySize", str(wanted.memory_mb)), ("Architectures", wanted.architecture)):
-        if value is None:
-            continue
+    changes = {}
+    for name, value in wanted.values.items():
         edit = _plan_edit(template, logical_id, name, value, notes, force=force)
         if edit is None:
             continue
         after = _read(template.text[: edit.start] + edit.replacement + template.text[edit.end :])
         _check_only(template, after, edit, value)
         template = after
-        changes.append(edit.change)
-    return Patched(template.text, logical_id, tuple(changes), tuple(notes))
+        changes[name] = edit.change
+    return Patched(template.text, logical_id, changes, tuple(notes))
 
 
 def function_finder(text: str) -> Callable[[Wanted], list[str]]:

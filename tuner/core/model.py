@@ -36,8 +36,13 @@ class Candidate:
     memory_mb: int
     architecture: Architecture
 
+    @property
+    def variant(self) -> str:
+        """What it is besides its memory size, in words."""
+        return self.architecture
+
     def __str__(self) -> str:
-        return f"{self.memory_mb:,} MB {self.architecture}"
+        return f"{self.memory_mb:,} MB {self.variant}"
 
 
 @dataclass(frozen=True, slots=True)

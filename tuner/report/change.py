@@ -82,6 +82,18 @@ def patch_command(report: KnownRun) -> str:
     return f"lambda-tuner patch {shlex.quote(report.run_id)} --file template.yaml{place}"
 
 
+def template_values(report: Answer) -> dict[str, str]:
+    """What a SAM or CloudFormation template should say, by property."""
+    size = report.recommended.candidate
+    architecture = {"Architectures": size.architecture} if architecture_changes(report) else {}
+    return {"MemorySize": str(size.memory_mb), **architecture}
+
+
+def what_changes(report: Answer) -> str:
+    """What of the function's configuration changes, in words."""
+    return "memory size and architecture" if architecture_changes(report) else "the memory size"
+
+
 def architecture_changes(report: KnownRun) -> bool:
     """Whether the recommendation asks for another instruction set, and so for another build."""
     current, recommended = doc.named(report, "current"), doc.named(report, "recommended")

@@ -79,7 +79,7 @@ def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
     band: list[dict[str, Any]] = [
         {
             "mb": row.candidate.memory_mb,
-            "architecture": row.candidate.architecture,
+            "variant": row.candidate.variant,
             "low": row.mean_ms.low,
             "high": row.mean_ms.high,
             "mean": row.mean_ms.estimate,
@@ -102,7 +102,8 @@ def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
     def down(ms: float) -> float:
         return (1 - drawing.position(ms, y_scale)) * frame.height
 
-    detail = {"detail": {"field": "architecture", "type": "nominal"}} if len(doc.architectures_of(answer)) > 1 else {}
+    several = len({row["variant"] for row in band}) > 1
+    detail = {"detail": {"field": "variant", "type": "nominal"}} if several else {}
     area = {"type": "area", "color": drawing.CURVE, "opacity": 0.16, "interpolate": "monotone"}
     dotted = {**_curved(drawing.CURVE, 1), "strokeDash": [2, 3]}
     percentiles = [row for row in band if row["percentile"]]
@@ -137,10 +138,10 @@ def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
     spec = drawing.chart(layers, frame)
     if detail:
         lowest = -math.inf
-        heights = {row["architecture"]: down(row["mean"]) for row in band}
-        for architecture, end_y in sorted(heights.items(), key=lambda end: end[1]):
+        heights = {row["variant"]: down(row["mean"]) for row in band}
+        for variant, end_y in sorted(heights.items(), key=lambda end: end[1]):
             lowest = max(end_y, lowest + 14)
-            spec["layer"] += drawing.text_at(Spot(frame.width + 4, lowest, "left"), architecture, drawing.CURVE, {})
+            spec["layer"] += drawing.text_at(Spot(frame.width + 4, lowest, "left"), variant, drawing.CURVE, {})
         spec["padding"]["right"] = 56
     return spec
 
@@ -150,7 +151,7 @@ def drawn_dots(answer: Answer) -> list[dict[str, Any]]:
     dots = [
         {
             "mb": row.candidate.memory_mb,
-            "architecture": row.candidate.architecture,
+            "variant": row.candidate.variant,
             "ms": row.invocation.duration_ms,
             "cold": row.invocation.cold,
             "id": row.invocation.request_id or "no request id",
@@ -185,7 +186,7 @@ def crossing_spec(answer: Answer, frame: Frame) -> Spec | None:
         for row in doc.configurations_of(answer)
         if "mean" in row.duration_ms
         and row.cost_per_million_usd
-        and row.candidate.architecture == answer.recommended.candidate.architecture
+        and row.candidate.variant == answer.recommended.candidate.variant
     ]
     if len(rows) < 2:
         return None
@@ -233,7 +234,8 @@ def _point(answer: Answer, row: ConfigurationEstimate, key: str) -> dict[str, An
         role = "safer"
     return {
         "mb": candidate.memory_mb,
-        "architecture": candidate.architecture,
+        "size": doc.size_text(answer, candidate),
+        "variant": candidate.variant,
         "symbol": "square" if several and candidate.architecture == "x86_64" else "circle",
         "role": role,
         "measured": row.basis == "samples",
@@ -266,21 +268,21 @@ def left_out_of_tradeoff(answer: Answer) -> list[int]:
 
 
 def _thinned(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of many modelled sizes those that lie evenly over the logarithm of memory, in each architecture."""
+    """Of many modelled sizes those that lie evenly over the logarithm of memory, of each variant."""
     chosen = {}
-    for architecture in sorted({point["architecture"] for point in points}):
-        own = [point for point in points if point["architecture"] == architecture]
+    for variant in sorted({point["variant"] for point in points}):
+        own = [point for point in points if point["variant"] == variant]
         low, high = math.log(own[0]["mb"]), math.log(own[-1]["mb"])
         for place in range(MOST_MODELLED_POINTS):
             target = low + (high - low) * place / (MOST_MODELLED_POINTS - 1)
             nearest = min(own, key=lambda point: abs(math.log(point["mb"]) - target))
-            chosen[architecture, nearest["mb"]] = nearest
+            chosen[variant, nearest["mb"]] = nearest
     return list(chosen.values())
 
 
 def _path_layer(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> Layer:
     """A faint thread through the sizes in the order of their memory."""
-    order = {"order": {"field": "mb", "type": "quantitative"}, "detail": {"field": "architecture", "type": "nominal"}}
+    order = {"order": {"field": "mb", "type": "quantitative"}, "detail": {"field": "variant", "type": "nominal"}}
     return layer(points, {"type": "line", "color": drawing.LINE, "strokeWidth": 1.5}, {"x": x, "y": y, **order})
 
 
@@ -345,7 +347,6 @@ def _name_layers(
         spot = plan.choose(spots, text_width(text, 12, bold=True))
         layers += drawing.text_at(spot, text, drawing.LIMIT, {"fontWeight": 600}, name="limit_name")
         plan.lines = [Box(at_x - 3, 0, at_x + 3, frame.height)]
-    several = len({point["architecture"] for point in shown}) > 1
     roles = [point for point in shown if point["role"]]
     measured = [point for point in shown if point["measured"] and not point["role"]]
     if len(measured) > MOST_MARKED_POINTS:
@@ -354,11 +355,9 @@ def _name_layers(
         main = bool(point["role"])
         text = f"{point['mb']:,}"
         if main:
-            architecture = f" {point['architecture']}" if several else ""
-            text = f"{formats.megabytes(point['mb'])}{architecture} {point['role']}"
+            text = f"{point['size']} {point['role']}"
             if frame.width < _NARROW:  # the key below says which colour is the pick's
-                text = f"{formats.megabytes(point['mb'])}{architecture}"
-                text = text if point["role"] in PICKS else f"{point['mb']:,}{architecture} {point['role']}"
+                text = point["size"] if point["role"] in PICKS else text.replace(" MB", "")
         size = 11.5 if not main else 12 if frame.width < _NARROW else 13
         spot = plan.beside(across(point["ms"]), down(point["cost"]), text_width(text, size, bold=main), must=main)
         colour = drawing.ACCENT if point["role"] in PICKS else drawing.INK if main else drawing.MUTED

@@ -124,7 +124,6 @@ def dot_titles(answer: Answer) -> dict[str, list[str]]:
 
 
 def _sizes(answer: Answer) -> list[tuple[str, ConfigurationEstimate, str]]:
-    several = len(doc.architectures_of(answer)) > 1
     same = doc.same(answer.current, answer.recommended)
     found = []
     for path, configuration, word in (
@@ -132,17 +131,14 @@ def _sizes(answer: Answer) -> list[tuple[str, ConfigurationEstimate, str]]:
         ("recommended", answer.recommended, doc.pick_word(answer)),
     ):
         if configuration is not None:
-            size = str(configuration.candidate) if several else formats.megabytes(configuration.candidate.memory_mb)
             role = f"{word} and {doc.current_word(answer)}" if same else word
-            found.append((path, configuration, f"{size} {role}"))
+            found.append((path, configuration, f"{doc.size_text(answer, configuration.candidate)} {role}"))
     return found
 
 
 def _dots(answer: Answer, configuration: ConfigurationEstimate) -> list[dict[str, Any]]:
-    size = configuration.candidate
-    return [
-        dot for dot in drawn_dots(answer) if (dot["mb"], dot["architecture"]) == (size.memory_mb, size.architecture)
-    ]
+    at = configuration.candidate
+    return [dot for dot in drawn_dots(answer) if (dot["mb"], dot["variant"]) == (at.memory_mb, at.variant)]
 
 
 def _in_samples(warm_ms: list[float], key: str) -> Cell:

@@ -196,7 +196,8 @@ def architectures_of(report: KnownRun) -> list[str]:
 
 def size_text(report: KnownRun, candidate: Candidate) -> str:
     """``1,024 MB``, with the architecture if more than one is in the space."""
-    return str(candidate) if len(architectures_of(report)) > 1 else f"{candidate.memory_mb:,} MB"
+    variants = {row.candidate.variant for row in configurations_of(report)}
+    return str(candidate) if len(variants) > 1 else f"{candidate.memory_mb:,} MB"
 
 
 def monthly_invocations(report: KnownRun) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuner.core.answer.report import Answer, InvocationRow, KnownRun
 from tuner.core.model import Candidate, ConfigurationEstimate, Invocation
@@ -150,10 +150,9 @@ def _weights(report: KnownRun) -> dict[int, float]:
 
 def architectures(report: Answer) -> list[ArchitectureRow]:
     """The recommended memory size on each architecture; empty where only one was looked at."""
-    if len(doc.architectures_of(report)) < 2:
-        return []
     currency, key = doc.currency_of(report), doc.latency_key(report)
-    return [
+    pick = report.recommended.candidate
+    rows = [
         ArchitectureRow(
             row,
             duration_cell(row, key, f"configurations.{index}"),
@@ -161,8 +160,9 @@ def architectures(report: Answer) -> list[ArchitectureRow]:
             row.samples,
         )
         for index, row in enumerate(report.configurations)
-        if row.candidate.memory_mb == report.recommended.candidate.memory_mb
+        if replace(row.candidate, architecture=pick.architecture) == pick
     ]
+    return rows if len(rows) > 1 else []
 
 
 def unmeasured(report: KnownRun) -> list[InvocationRow]:

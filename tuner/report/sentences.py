@@ -17,6 +17,7 @@ from tuner.core.answer.verdicts import Tone, facts_of
 from tuner.core.model import LatencyGoal
 from tuner.report import document as doc
 from tuner.report import formats, tables
+from tuner.report.change import what_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,17 +322,14 @@ def _in_exchange(report: Answer) -> tuple[Sentence, ...]:
 
 def _change_opening(report: Answer, keep: str) -> Sentence:
     """``Change the memory size from 3,008 MB to 1,024 MB``, or *keep* where it stays."""
-    current, recommended = report.current, report.recommended
-    if doc.same(current, recommended):
+    current = report.current
+    if doc.same(current, report.recommended):
         return ("Keep ", _size(report, "recommended"), keep)
     if not current:
         return ("Use ", _size(report, "recommended"))
     if current.assumed:
         return ("Use ", _size(report, "recommended"), " rather than the assumed ", _size(report, "current"))
-    what = "the memory size"
-    if current.candidate.architecture != recommended.candidate.architecture:
-        what = "memory size and architecture"
-    return (f"Change {what} from ", _size(report, "current"), " to ", _size(report, "recommended"))
+    return (f"Change {what_changes(report)} from ", _size(report, "current"), " to ", _size(report, "recommended"))
 
 
 def _monthly(report: Answer) -> tuple[Sentence, ...]:

@@ -64,9 +64,9 @@ def test_one_function_gets_another_size_and_nothing_else_changes(path: Path, nam
     refusal = REFUSED.get((path.name, name))
     if refusal is not None:
         with pytest.raises(PatchRefused, match=refusal):
-            patch_template(text, Wanted(1216, named=name))
+            patch_template(text, Wanted({"MemorySize": "1216"}, named=name))
         return
-    patched = patch_template(text, Wanted(1216, named=name)).text
+    patched = patch_template(text, Wanted({"MemorySize": "1216"}, named=name)).text
     before, after = functions_of(text), functions_of(patched)
     assert str(after[name].pop("MemorySize")) == "1216"
     before[name].pop("MemorySize", None)

@@ -92,9 +92,15 @@ Resources:
 """
 
 
+def wanted(memory_mb: int, *, architecture: str | None = None, **clues: Any) -> Wanted:
+    """A size, and an architecture where one is given, for the function that the clues name."""
+    values = {"MemorySize": str(memory_mb)} | ({} if architecture is None else {"Architectures": architecture})
+    return Wanted(values, **clues)
+
+
 def patch(text: str, named: str | None = None, *, memory_mb: int = 1024, force: bool = False, **other: Any) -> Patched:
     """Write a size for a function named by its logical id."""
-    return patch_template(text, Wanted(memory_mb, named=named, **other), force=force)
+    return patch_template(text, wanted(memory_mb, named=named, **other), force=force)
 
 
 def changed_lines(before: str, after: str) -> tuple[list[str], list[str]]:
@@ -194,13 +200,13 @@ def test_a_changed_default_says_that_stacks_keep_theirs() -> None:
 def test_the_function_is_found(clue: dict[str, str], logical_id: str) -> None:
     """By logical id, name, the name that CloudFormation makes, a pattern of the name, or a handler that was typed."""
     text = SAM.replace("AllowedValues: [512, 1024]", "")
-    assert patch_template(text, Wanted(1024, **clue)).logical_id == logical_id
+    assert patch_template(text, wanted(1024, **clue)).logical_id == logical_id
 
 
 def test_a_handler_alone_decides_nothing() -> None:
     """Half of all functions are called app.handler: the one that has the run's is named, and nothing is changed."""
     with pytest.raises(PatchRefused, match="no function other") as refused:
-        patch_template(SAM, Wanted(1024, name="other", handler="missing.handler"))
+        patch_template(SAM, wanted(1024, name="other", handler="missing.handler"))
     assert refused.value.hint.endswith("The run's handler, missing.handler, is that of Missing.")
 
 
@@ -208,14 +214,14 @@ def test_a_handler_of_two_functions_decides_nothing() -> None:
     """Where more than one function fits what was typed, the candidates are named."""
     twice = SAM.replace("missing.handler", "flow.handler")
     with pytest.raises(PatchRefused, match="2 functions of the template have this handler: Missing, Flow"):
-        patch_template(twice, Wanted(1024, named="flow.handler"))
+        patch_template(twice, wanted(1024, named="flow.handler"))
 
 
 def test_a_function_of_another_name_is_not_found_by_its_logical_id() -> None:
     """The run's function Plain is not the one that the template calls shop-plain."""
     with pytest.raises(PatchRefused, match="no function Plain"):
-        patch_template(SAM, Wanted(1024, name="Plain"))
-    assert patch_template(SAM, Wanted(1024, named="Plain")).logical_id == "Plain"
+        patch_template(SAM, wanted(1024, name="Plain"))
+    assert patch_template(SAM, wanted(1024, named="Plain")).logical_id == "Plain"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +274,7 @@ Resources:
 def test_globals_of_one_function_are_changed_there() -> None:
     """A size in Globals that only this function takes is changed in Globals."""
     patched = patch(GLOBALS, "One")
-    assert patched.changes[0].place == "Globals.Function.MemorySize"
+    assert patched.changes["MemorySize"].place == "Globals.Function.MemorySize"
     assert "only function that takes it" in patched.notes[0]
 
 
@@ -276,7 +282,7 @@ def test_globals_of_several_functions_stay() -> None:
     """Where others take it from Globals, this function gets a line of its own, and the others are named."""
     text = GLOBALS + "  Two: {Type: AWS::Serverless::Function, Properties: {Timeout: 3}}\n"
     patched = patch(text, "One")
-    assert patched.changes[0].place == "One.Properties.MemorySize"
+    assert patched.changes["MemorySize"].place == "One.Properties.MemorySize"
     assert "{Timeout: 3, MemorySize: 1024}" in patched.text
     assert "Two" in patched.notes[0]
     computed = text.replace("MemorySize: 512", "MemorySize: !Ref M")
@@ -287,13 +293,13 @@ def test_globals_of_several_functions_stay() -> None:
 
 def test_globals_are_not_for_plain_cloudformation() -> None:
     """AWS::Lambda::Function takes nothing from Globals, which are SAM's."""
-    assert patch(GLOBALS, "Raw").changes[0].place == "Raw.Properties.MemorySize"
+    assert patch(GLOBALS, "Raw").changes["MemorySize"].place == "Raw.Properties.MemorySize"
 
 
 def test_what_is_said_already_changes_nothing() -> None:
     """The same size, written or by default, is no change."""
     assert patch(SAM, "Plain", memory_mb=512).text == SAM
-    assert patch(SAM, "Missing", memory_mb=128).changes == ()
+    assert patch(SAM, "Missing", memory_mb=128).changes == {}
 
 
 ANCHORED = """\
@@ -518,7 +524,7 @@ def test_this_products_own_template() -> None:
         assert after == ["      MemorySize: 1536\n"]
         assert len(before) <= 1
         assert patched.logical_id == logical_id
-    assert patch_template(text, Wanted(1536, name="lambda-tuner-copy-code")).logical_id == "CopyCodeFunction"
+    assert patch_template(text, wanted(1536, name="lambda-tuner-copy-code")).logical_id == "CopyCodeFunction"
 
 
 def test_aliases_of_aliases_are_walked_once() -> None:

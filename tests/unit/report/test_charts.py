@@ -83,7 +83,7 @@ def test_two_architectures_are_told_apart() -> None:
     data = values(tradeoff(document))
     texts = {datum["text"] for datum in data if "text" in datum}
     assert {"1,024 MB arm64 recommended", "3,008 MB x86_64 now"} <= texts
-    hollow = [datum["architecture"] for datum in data if datum.get("measured") is False and not datum["role"]]
+    hollow = [datum["variant"] for datum in data if datum.get("measured") is False and not datum["role"]]
     assert min(hollow.count("arm64"), hollow.count("x86_64")) > 20
 
 

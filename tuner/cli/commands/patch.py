@@ -23,7 +23,7 @@ from tuner.core.errors import RunNotFound
 from tuner.core.foreign_text import visible
 from tuner.core.run.bucket_layout import COMMAND, run_key
 from tuner.report import document as doc
-from tuner.report.change import architecture_changes
+from tuner.report.change import template_values
 from tuner.report.sentences import keep_sentence
 
 MOST_LOOKED_AT = 200
@@ -74,7 +74,7 @@ def patch(
     body = _read(file) if body is None else body
     text = _decoded(body, file)
     if kept is not None:
-        patched = Patched(text, next(iter(function_finder(text)(wanted)), ""), (), (kept,))
+        patched = Patched(text, next(iter(function_finder(text)(wanted)), ""), {}, (kept,))
     else:
         patched = patch_template(text, wanted, force=force)
     notes = [*patched.notes, *_notes(report, patched, forced=refusal is not None)]
@@ -100,10 +100,10 @@ def _latest_of(artifacts: ArtifactReader, where: str, file: Path, text: str, fun
         PatchRefused: It is no template, or *function* is not in it or not clearly one.
     """
     find = function_finder(text)
-    named = find(Wanted(0, named=function)) if function else None
+    named = find(Wanted(named=function)) if function else None
     rows = latest_runs(artifacts, MOST_LOOKED_AT)
     for row in rows:
-        found = find(Wanted(0, name=row.function, logical_id=_tried_in(artifacts, row, file)))
+        found = find(Wanted(name=row.function, logical_id=_tried_in(artifacts, row, file)))
         if found and (named is None or found == named):
             return row.run_id
     last = f" The run that ended last is {rows[0].run_id} of {rows[0].function or 'no function'}." if rows else ""
@@ -149,10 +149,8 @@ def _refusal(report: RunReport, run_id: str) -> tuple[str, str] | None:
 
 
 def _wanted(answer: Answer, function: str | None, logical_id: str | None) -> Wanted:
-    size = answer.recommended.candidate
     return Wanted(
-        memory_mb=size.memory_mb,
-        architecture=size.architecture if architecture_changes(answer) else None,
+        template_values(answer),
         named=function,
         name=doc.function_name(answer),
         handler=answer.function.handler if answer.function else None,
@@ -162,16 +160,17 @@ def _wanted(answer: Answer, function: str | None, logical_id: str | None) -> Wan
 
 def _notes(answer: Answer, patched: Patched, *, forced: bool) -> list[str]:
     found = []
-    stated = next((c.before for c in patched.changes if c.before is not None and c.before.isdecimal()), None)
+    memory = patched.changes.get("MemorySize")
+    stated = memory and memory.before
     current_mb = answer.current and answer.current.candidate.memory_mb
-    if stated is not None and current_mb is not None and int(stated) != current_mb:
+    if stated and stated.isdecimal() and current_mb is not None and int(stated) != current_mb:
         found.append(
             f"The template says {int(stated):,} MB, the run found {current_mb:,} MB: check that this is "
             "the template from which the function was deployed."
         )
-    if any(change.after in ("arm64", "x86_64") for change in patched.changes):
+    if architecture := patched.changes.get("Architectures"):
         found.append(
-            f"The architecture changes to {patched.changes[-1].after}: all compiled parts of the function "
+            f"The architecture changes to {architecture.after}: all compiled parts of the function "
             "(dependencies, layers, the image) must be built for it and deployed with it."
         )
     if answer.where == "local":
@@ -248,7 +247,7 @@ def _show(
                 "written": bool(patched.changes) and written,
                 "changes": [
                     {"place": change.place, "before": change.before, "after": change.after}
-                    for change in patched.changes
+                    for change in patched.changes.values()
                 ],
                 "notes": notes,
                 "diff": "".join(diff),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from tuner.core.measurement.disturbance import is_left_out
 from tuner.core.model import Candidate, Observation, SearchProblem, invocations_of
-from tuner.core.money.pricing import cost_per_million_usd
+from tuner.core.money.pricing import candidate_cost_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,6 @@ def best_so_far(problem: SearchProblem, observations: Sequence[Observation]) -> 
             continue
         slowest_ms = max(duration_ms for duration_ms, _ in warm)
         if problem.goal is None or slowest_ms <= problem.goal.limit_ms:
-            billed_ms = [billed_ms for _, billed_ms in warm]
-            prices = problem.prices[candidate.architecture]
-            cost_usd = cost_per_million_usd(candidate.memory_mb, billed_ms, prices, problem.ephemeral_storage_mb)
-            found.append(BestSoFar(candidate, slowest_ms, cost_usd))
+            cost_usd = fmean(candidate_cost_usd(problem, candidate, billed_ms) for _, billed_ms in warm)
+            found.append(BestSoFar(candidate, slowest_ms, cost_usd * 1e6))
     return min(found, key=lambda best: best.cost_per_million_usd, default=None)

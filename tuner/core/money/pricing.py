@@ -11,12 +11,11 @@ the table is an error, because a wrong price silently moves the optimum.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tuner.core.errors import NothingMeasured, PriceUnknown
+from tuner.core.errors import PriceUnknown
 from tuner.core.model import ArchitecturePrices, Candidate, SearchProblem
 
 FREE_EPHEMERAL_STORAGE_MB = 512
@@ -210,13 +209,18 @@ def invocation_cost_usd(
     for name, number in (("billed_ms", billed_ms), ("memory_mb", memory_mb)):
         if not 0 <= number < math.inf:
             raise ValueError(f"{name} is {number}: it must be a finite number of at least 0")
-    billed_s = billed_ms / 1_000
+    per_second_usd = _per_second_usd(memory_mb, prices, ephemeral_storage_mb)
+    return per_second_usd * billed_ms / 1_000 + prices.usd_per_request
+
+
+def _per_second_usd(memory_mb: float, prices: ArchitecturePrices, ephemeral_storage_mb: int) -> float:
     above_free_gb = max(ephemeral_storage_mb - FREE_EPHEMERAL_STORAGE_MB, 0) / 1_024
-    return (
-        memory_mb / 1_024 * billed_s * prices.usd_per_gb_second
-        + above_free_gb * billed_s * prices.usd_per_ephemeral_gb_second
-        + prices.usd_per_request
-    )
+    return memory_mb / 1_024 * prices.usd_per_gb_second + above_free_gb * prices.usd_per_ephemeral_gb_second
+
+
+def candidate_per_second_usd(problem: SearchProblem, candidate: Candidate) -> float:
+    """Price a second of compute at one of a run's candidates, without the request."""
+    return _per_second_usd(candidate.memory_mb, problem.prices[candidate.architecture], problem.ephemeral_storage_mb)
 
 
 def candidate_cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: float) -> float:
@@ -244,37 +248,3 @@ def restore_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
     """Price one restore of a clone with SnapStart, beside its invocation; nothing where clones have none."""
     prices = problem.snapshot_prices
     return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.restore_usd_per_gb
-
-
-def cost_per_million_usd(
-    memory_mb: int,
-    billed_ms: Sequence[float],
-    prices: ArchitecturePrices,
-    ephemeral_storage_mb: int = FREE_EPHEMERAL_STORAGE_MB,
-) -> float:
-    """Price one million invocations at a memory size.
-
-    Lambda bills every started millisecond of *configured* memory, so the mean
-    is taken over billed durations and never over measured ones: an invocation
-    of 1.2 ms is billed as 2 ms, two thirds more.
-
-    Returns:
-        Compute charge plus request charge plus ephemeral storage. Free tier,
-        volume tiers and savings plans are left out: they depend on the
-        account, not on the function.
-
-    Raises:
-        NothingMeasured: *billed_ms* is empty; a missing sample is not a free one.
-        ValueError: A sample that is not a number of at least 0.
-
-    Example:
-        >>> prices = ArchitecturePrices(0.0000166667, 0.0000002, 0.0000000309)
-        >>> round(cost_per_million_usd(1024, [100, 100], prices), 4)
-        1.8667
-    """
-    if not len(billed_ms):
-        raise NothingMeasured(
-            f"There is no billed duration at {memory_mb:,} MB to price.", hint="A missing sample is not a free one."
-        )
-    total = math.fsum(invocation_cost_usd(memory_mb, each, prices, ephemeral_storage_mb) for each in billed_ms)
-    return total / len(billed_ms) * 1_000_000

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from tuner.core.model import (
-    Architecture,
     Candidate,
     CurvePoint,
     Explanation,
@@ -53,11 +52,10 @@ def explain(run_fit: RunFit) -> Explanation | None:
 def _curve(problem: SearchProblem, observations: Sequence[Observation], context: RunContext) -> tuple[CurvePoint, ...]:
     """The curve of each architecture that was measured or may be recommended, also between the candidates."""
     points: list[Candidate] = []
-    architectures: list[Architecture] = sorted({candidate.architecture for candidate in problem.candidates})
-    for architecture in architectures:
-        sizes_mb = [c.memory_mb for c in problem.candidates if c.architecture == architecture]
-        between = np.geomspace(min(sizes_mb), max(sizes_mb), CURVE_POINTS)
-        points += [Candidate(size_mb, architecture) for size_mb in sorted({round(float(size)) for size in between})]
+    for architecture in sorted({candidate.architecture for candidate in problem.candidates}):
+        own = [candidate for candidate in problem.candidates if candidate.architecture == architecture]
+        between = np.geomspace(own[0].memory_mb, own[-1].memory_mb, CURVE_POINTS)
+        points += [replace(own[0], memory_mb=size_mb) for size_mb in sorted({round(float(size)) for size in between})]
     # The posterior is one over functions of memory, so it can be asked at any size.
     wider = replace(problem, candidates=tuple(sorted({*problem.candidates, *points})), design=None)
     prediction = fit_posterior(wider, observations, context, draw_count=FINAL_DRAW_COUNT).prediction
@@ -76,7 +74,7 @@ def _neighbours(problem: SearchProblem, fit: Fit, decision: Decision) -> tuple[N
     chosen: set[int] = {fit.space.index_of(problem.current)}
     if decision.safer is not None:
         chosen.add(decision.safer)
-    same = [i for i, c in enumerate(candidates) if c.architecture == pick.architecture]
+    same = [i for i, c in enumerate(candidates) if replace(c, memory_mb=pick.memory_mb) == pick]
     for ratio in NEIGHBOUR_RATIOS:
         wanted = math.log(pick.memory_mb * ratio)
         # A size that people type, where there is one close by.

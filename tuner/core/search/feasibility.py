@@ -44,18 +44,18 @@ def ruled_out(problem: SearchProblem, observations: Sequence[Observation], conte
 def _of_architecture(
     architecture: Architecture, candidates: Sequence[Candidate], observations: Sequence[Observation]
 ) -> dict[Candidate, str]:
-    outcomes: dict[int, list[str]] = {}
-    errors: dict[int, str] = {}
+    outcomes: dict[Candidate, list[str]] = {}
+    errors: dict[Candidate, str] = {}
     for observation in observations:
-        memory_mb = observation.candidate.memory_mb
+        at = observation.candidate
         for invocation in observation.invocations:
-            outcomes.setdefault(memory_mb, []).append(invocation.outcome)
+            outcomes.setdefault(at, []).append(invocation.outcome)
             if invocation.outcome == "function_error":
-                errors.setdefault(memory_mb, invocation.error_type or invocation.error_message or "an error")
-    succeeded = {memory_mb for memory_mb, seen in outcomes.items() if "ok" in seen}
-    out_of_memory_mb = max((m for m, seen in outcomes.items() if "out_of_memory" in seen), default=0)
-    timed_out = {m for m, seen in outcomes.items() if "timeout" in seen}
-    failing = {m for m, seen in outcomes.items() if seen.count("function_error") > seen.count("ok")}
+                errors.setdefault(at, invocation.error_type or invocation.error_message or "an error")
+    succeeded = {at.memory_mb for at, seen in outcomes.items() if "ok" in seen}
+    out_of_memory_mb = max((at.memory_mb for at, seen in outcomes.items() if "out_of_memory" in seen), default=0)
+    timed_out = {at.memory_mb for at, seen in outcomes.items() if "timeout" in seen}
+    failing = {at for at, seen in outcomes.items() if seen.count("function_error") > seen.count("ok")}
     peaks_mb = _peaks_mb(observations)
 
     reasons: dict[Candidate, str] = {}
@@ -66,15 +66,15 @@ def _of_architecture(
         if memory_mb <= out_of_memory_mb:
             reasons[candidate] = (
                 "ran out of memory"
-                if "out_of_memory" in outcomes.get(memory_mb, [])
+                if "out_of_memory" in outcomes.get(candidate, [])
                 else f"{out_of_memory_mb:,} MB already ran out of memory"
             )
         elif memory_mb in timed_out:
             reasons[candidate] = "did not end within the function's timeout"
         elif slow_at_mb:
             reasons[candidate] = f"{min(slow_at_mb):,} MB already did not end within the function's timeout"
-        elif memory_mb in failing:
-            reasons[candidate] = f"failed with {errors[memory_mb]}"
+        elif candidate in failing:
+            reasons[candidate] = f"failed with {errors[candidate]}"
         elif failing and not succeeded:
             reasons[candidate] = f"the function does not run on {architecture}: {errors[min(failing)]}"
         elif peak_mb is not None and peak_mb > MEMORY_HEADROOM_RATIO * memory_mb:

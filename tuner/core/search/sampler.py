@@ -11,12 +11,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tuner.core.errors import InvalidRequest
 from tuner.core.measurement.anchor import scaled
-from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
+from tuner.core.model import Observation, RunContext, SearchProblem
 from tuner.core.search import trials
 from tuner.core.search.fixed_design import plan_design
 from tuner.core.search.planning import PlannedBatch, RoundPlan, plan_round
 from tuner.core.search.samples import round_number
-from tuner.core.search.trials import SEARCH_SPACE, StudyRun, annotate, observation_of
+from tuner.core.search.trials import SEARCH_SPACE, StudyRun, annotate, candidate_of, observation_of, params_of
 
 
 class LeastLossSampler(BaseSampler):
@@ -90,7 +90,7 @@ class LeastLossSampler(BaseSampler):
     def _left(self, own: list[FrozenTrial]) -> tuple[PlannedBatch, ...]:
         """The planned batches without those that were asked for, by this sampler or, and still running, by another."""
         asked = {
-            Candidate(trial.params[trials.MEMORY], trial.params[trials.ARCHITECTURE])
+            candidate_of(trial.params)
             for trial in own
             if trial.number >= self._round_begins or trial.state == TrialState.RUNNING
             if trials.COUNT in trial.params
@@ -129,12 +129,7 @@ class LeastLossSampler(BaseSampler):
         left = self.plan(study).batches
         batch = left[0] if left else PlannedBatch(self.problem.current, 1, 1, "asked for after the search had ended")
         annotate(study, trial, self.attributes(self._round_number, batch.reason))
-        return {
-            trials.MEMORY: batch.candidate.memory_mb,
-            trials.ARCHITECTURE: batch.candidate.architecture,
-            trials.COUNT: batch.invocation_count,
-            trials.ENVIRONMENTS: batch.environment_count,
-        }
+        return params_of(batch.candidate, batch.invocation_count, batch.environment_count)
 
     def attributes(self, number: int, reason: str) -> dict[str, Any]:
         """What a trial of this run carries from the moment it is asked for."""

@@ -10,15 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tuner.core.model import Candidate, SearchProblem
-from tuner.core.money.pricing import restore_cost_usd
+from tuner.core.money.pricing import candidate_per_second_usd, restore_cost_usd
 from tuner.core.request.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-_FREE_EPHEMERAL_MB = 512
-"""Ephemeral storage that is not charged (AWS Lambda pricing, seen 2026-11)."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +53,6 @@ class Space:
 
 def space_of(problem: SearchProblem) -> Space:
     """Arrays for the candidates of *problem*, in its order."""
-    usd_per_ms, usd_per_request = [], []
-    for candidate in problem.candidates:
-        prices = problem.prices[candidate.architecture]
-        ephemeral_gb = max(0, problem.ephemeral_storage_mb - _FREE_EPHEMERAL_MB) / 1024
-        usd_per_second = (
-            candidate.memory_mb / 1024 * prices.usd_per_gb_second + ephemeral_gb * prices.usd_per_ephemeral_gb_second
-        )
-        usd_per_ms.append(usd_per_second / 1000)
-        usd_per_request.append(prices.usd_per_request)
     return Space(
         candidates=problem.candidates,
         log_memory=np.log([float(candidate.memory_mb) for candidate in problem.candidates]),
@@ -77,8 +65,8 @@ def space_of(problem: SearchProblem) -> Space:
                 for candidate in problem.candidates
             ]
         ),
-        usd_per_ms=np.array(usd_per_ms),
-        usd_per_request=np.array(usd_per_request),
+        usd_per_ms=np.array([candidate_per_second_usd(problem, each) / 1000 for each in problem.candidates]),
+        usd_per_request=np.array([problem.prices[each.architecture].usd_per_request for each in problem.candidates]),
         usd_of_restores=np.array(
             [(problem.cold_start_share or 0.0) * restore_cost_usd(problem, each) for each in problem.candidates]
         ),

@@ -22,7 +22,7 @@ from tuner.core.search.bounded import bounded
 from tuner.core.search.sampler import LeastLossSampler
 from tuner.core.search.samples import checked_duration_ms, recent
 from tuner.core.search.space import space_of
-from tuner.core.search.trials import SEARCH_SPACE, StudyRun, annotate, batch_of, observation_of
+from tuner.core.search.trials import SEARCH_SPACE, StudyRun, annotate, batch_of, observation_of, params_of
 from tuner.core.search.warm_start import verify
 
 FORMAT = "lambda-tuner-format"
@@ -152,14 +152,7 @@ def tell_measured(study: optuna.Study, observations: Sequence[Observation]) -> N
         if trial.state == TrialState.RUNNING:
             _finish(study, trial, observation)
     for observation in measured.values():
-        at, count = observation.candidate, len(observation.invocations)
-        values = {
-            trials.MEMORY: at.memory_mb,
-            trials.ARCHITECTURE: at.architecture,
-            trials.COUNT: count,
-            trials.ENVIRONMENTS: 1,
-        }
-        study.enqueue_trial(values)
+        study.enqueue_trial(params_of(observation.candidate, len(observation.invocations), 1))
         trial = study.get_trials(deepcopy=False)[study.ask(SEARCH_SPACE).number]
         annotate(study, trial, sampler.attributes(observation.round, "was asked for, and lost by the study"))
         _finish(study, trial, observation)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
@@ -13,13 +14,11 @@ from tuner.core.codec import from_json, to_json
 from tuner.core.model import Batch, Candidate, Observation
 from tuner.core.search.samples import checked_duration_ms
 
-MEMORY = "memory_mb"
-ARCHITECTURE = "architecture"
 COUNT = "invocation_count"
 ENVIRONMENTS = "environment_count"
 SEARCH_SPACE: dict[str, BaseDistribution] = {
-    MEMORY: IntDistribution(128, 10_240),
-    ARCHITECTURE: CategoricalDistribution(["x86_64", "arm64"]),
+    "memory_mb": IntDistribution(128, 10_240),
+    "architecture": CategoricalDistribution(["x86_64", "arm64"]),
     COUNT: IntDistribution(1, 1000),
     ENVIRONMENTS: IntDistribution(1, 1000),
 }
@@ -44,10 +43,20 @@ class StudyRun:
     """Whether the machine that measured it did other work when it began."""
 
 
+def candidate_of(params: Mapping[str, Any]) -> Candidate:
+    """The configuration that a trial's parameters name."""
+    return Candidate(params["memory_mb"], params["architecture"])
+
+
+def params_of(candidate: Candidate, invocation_count: int, environment_count: int) -> dict[str, Any]:
+    """The parameters of a trial: a candidate's fields under their own names, and how it is invoked."""
+    return {**asdict(candidate), COUNT: invocation_count, ENVIRONMENTS: environment_count}
+
+
 def batch_of(trial: Trial | FrozenTrial) -> Batch:
     """The batch that a trial asks for; its number is the trial's."""
     params, attributes = trial.params, trial.user_attrs
-    candidate = Candidate(params[MEMORY], params[ARCHITECTURE])
+    candidate = candidate_of(params)
     return Batch(attributes[ROUND], trial.number, candidate, params[COUNT], params[ENVIRONMENTS], attributes[REASON])
 
 
