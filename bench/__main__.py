@@ -1,4 +1,4 @@
-"""``python -m bench`` (most of them), or one of ``search quota frontier nights examples busy cost logs report cpu``."""
+"""``python -m bench`` (most of them), or one of ``COMMANDS``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 COMMANDS = {
     "search": ("search", "the search against its peers, on measured curves"),
     "quota": ("quota", "the search on raw durations of a short function, which falls in steps"),
+    "steps": ("steps", "measured durations of a short function beside the mechanism, as a plot"),
     "frontier": ("frontier", "our search's quality against invocations, as a plot"),
     "nights": ("nights", "a second run that starts from the first one's study"),
     "examples": ("examples", "the picks on real examples against all sizes measured"),

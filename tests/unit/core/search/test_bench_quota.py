@@ -27,15 +27,13 @@ from bench.quota_truth import (
 )
 from bench.recorded import read_recorded
 from bench.replay import Replay
+from bench.steps import measured
 from bench.truth import tasks_of
 from tuner.core.model import Batch, TuningBudget
 
 BUDGET = TuningBudget(50, 1e9, 1e9)
-SEEN_MEAN_MS = {
-    128: 223, 204: 139.3, 275: 100.3, 345: 79.8, 416: 60.7, 487: 49.3, 558: 41.0, 628: 40.7, 699: 38.5, 752: 22.6,
-    841: 21.5, 1053: 21.2, 1336: 20.8, 1407: 19.0, 1478: 17.3, 1831: 16.9,
-}  # fmt: skip
-"""Of a function with 17.4 ms of CPU, 5,000 invocations a size (artefact of arXiv 2506.01283, April 2025)."""
+SEEN_MEAN_MS = {int(row["memory_mb"]): row["mean_ms"] for row in measured()}
+"""Of a function with 17.4 ms of CPU."""
 SEEN_CROSSING_MB = {130: 212, 110: 246, 90: 296, 70: 367, 50: 484, 30: 716}
 """Where its mean passes so many milliseconds."""
 

@@ -7,13 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.steps import measured
 from tuner.core.search.cpu_quota import LOG_CPU_MS, STARTS_MS, burst_ms, burst_table, vcpus
 
-MEASURED_MS = {
-    128: 223.0, 204: 139.3, 275: 100.3, 345: 79.8, 416: 60.7, 487: 49.3, 558: 41.0, 628: 40.7, 699: 38.5, 752: 22.6,
-    841: 21.5, 1053: 21.2, 1336: 20.8, 1407: 19.0, 1478: 17.3, 1831: 16.9,
-}  # fmt: skip
-"""Means of one real function, 5,000 warm invocations a size (public artefact of arXiv 2506.01283)."""
+MEASURED_MS = {int(row["memory_mb"]): row["mean_ms"] for row in measured()}
+"""Means of one real function."""
 CROSSED_MB = {130: 212, 110: 246, 90: 296, 70: 367, 50: 484, 30: 716}
 """Where the mean of the same function passes a duration in milliseconds."""
 SEEN_CPU_MS = np.linspace(16.95, 17.75, 9)
