@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuner.core.answer.recommendation import ConfigurationEstimate, CurvePoint
 from tuner.core.answer.report import Answer
-from tuner.core.model import ConfigurationEstimate, CurvePoint
 from tuner.report import document as doc
 from tuner.report import drawing, formats
 from tuner.report.drawing import Frame, Layer, Spec, layer, memory_axis, quantitative

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tuner.core.answer.recommendation import ConfigurationEstimate, Interval
 from tuner.core.answer.report import Answer
 from tuner.core.measurement.latency import percentile, percentile_interval
-from tuner.core.model import ConfigurationEstimate, Interval
 from tuner.report import document as doc
 from tuner.report import drawing, formats
 from tuner.report.charts import MOST_DOTS, drawn_dots

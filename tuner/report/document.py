@@ -9,19 +9,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from tuner.core.answer.keep_or_change import KEPT, decision_reason
+from tuner.core.answer.recommendation import Alternative, ConfigurationEstimate, Interval, KeepOrChange
 from tuner.core.answer.report import Answer, KnownRun
 from tuner.core.answer.verdicts import facts_of
 from tuner.core.measurement.latency import samples_needed
-from tuner.core.model import (
-    DEFAULT_CONFIDENCE,
-    DEFAULT_TOLERANCE,
-    Alternative,
-    Candidate,
-    ConfigurationEstimate,
-    Interval,
-    KeepOrChange,
-    Strategy,
-)
+from tuner.core.model import DEFAULT_CONFIDENCE, DEFAULT_TOLERANCE, Candidate, Strategy
 
 SEEN_WITH = 0.9
 """How sure it must be that the largest sample lies above a percentile for the samples to show it: p95 needs 45."""

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tuner.core.answer.recommendation import ConfigurationEstimate
 from tuner.core.answer.report import Answer, InvocationRow, KnownRun
-from tuner.core.model import Candidate, ConfigurationEstimate, Invocation
+from tuner.core.model import Candidate, Invocation
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.tables import UNKNOWN, Cell, cold_start_cell, cost_cell, duration_cell

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tuner.core.model import Interval
+from tuner.core.answer.recommendation import Interval
 
 CURRENCY_SIGNS = {"USD": "$", "CNY": "¥"}
 MISSING = "–"

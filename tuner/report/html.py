@@ -13,10 +13,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tuner.core.answer.recommendation import Drift
 from tuner.core.answer.report import Answer, Failure, RunReport
 from tuner.core.answer.verdicts import facts_of
 from tuner.core.foreign_text import visible
-from tuner.core.model import Drift
 from tuner.report import change, charts, distribution, drawing, evidence, formats, tables, what_if
 from tuner.report import document as doc
 from tuner.report.page import TEMPLATES, environment

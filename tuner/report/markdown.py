@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
+from tuner.core.answer.recommendation import ConfigurationEstimate
 from tuner.core.answer.report import Answer, Failure, KnownRun, RunReport
 from tuner.core.answer.verdicts import Tone
 from tuner.core.foreign_text import visible
-from tuner.core.model import ConfigurationEstimate
 from tuner.report import change, evidence, formats, tables
 from tuner.report import document as doc
 from tuner.report.sentences import Figure, Sentence, goal_text, restored_sentence, verdict_message

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tuner.core.answer.recommendation import (
+    Alternative,
+    ConfigurationEstimate,
+    GoalAlternatives,
+    Interval,
+    Neighbour,
+)
 from tuner.core.answer.report import Answer, KnownRun
-from tuner.core.model import Alternative, ConfigurationEstimate, GoalAlternatives, Interval, Neighbour
 from tuner.report import document as doc
 from tuner.report import formats
 

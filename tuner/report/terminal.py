@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tuner.core.answer.recommendation import ConfigurationEstimate, Interval
 from tuner.core.answer.report import Answer, RunReport
 from tuner.core.foreign_text import visible
-from tuner.core.model import ConfigurationEstimate, Interval
 from tuner.report import change, formats, tables
 from tuner.report import document as doc
 from tuner.report.sentences import Sentence, goal_text, restored_sentence, verdict_message

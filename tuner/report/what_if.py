@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, assert_never
 
+from tuner.core.answer.recommendation import Alternative, GoalAlternatives, GoalStep
 from tuner.core.answer.report import Answer
 from tuner.core.answer.verdicts import GoalVerdict, facts_of
-from tuner.core.model import Alternative, GoalAlternatives, GoalStep
 from tuner.report import document as doc
 from tuner.report import formats
 from tuner.report.charts import tradeoff_spec

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from tuner.aws.artifacts import RunArtifacts
+from tuner.core.answer.recommendation import WarmStart
 from tuner.core.codec import to_json
 from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.drift import estimate_drift, with_drift
-from tuner.core.model import RunContext, WarmStart
+from tuner.core.model import RunContext
 from tuner.core.run.bucket_layout import ALTERNATIVES, DECISION, EXPLANATION, SEARCH
 from tuner.core.run.journal import observations_of, without_cold_starts
 from tuner.core.search import explain, fit_run, goal_alternatives, recommend

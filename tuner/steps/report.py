@@ -11,13 +11,14 @@ from typing import Any
 from tuner.aws.artifacts import RunArtifacts
 from tuner.core.answer.assemble import answered, estimated, failed, planned, restored_proof
 from tuner.core.answer.codec import decode, encode, encode_row, execution_output
+from tuner.core.answer.recommendation import Explanation, GoalAlternatives, Recommendation
 from tuner.core.answer.report import Answer, Failure, KnownRun, RunReport
 from tuner.core.answer.run_row import row_of
 from tuner.core.codec import from_json
 from tuner.core.errors import REPORT_LINE, ErrorFacts
 from tuner.core.foreign_text import json_text, one_line
 from tuner.core.function.snap_start import uninvoked_clones
-from tuner.core.model import Candidate, Explanation, GoalAlternatives, Observation, Recommendation
+from tuner.core.model import Candidate, Observation
 from tuner.core.run.bucket_layout import (
     ALTERNATIVES,
     COMMAND,

@@ -13,21 +13,17 @@ from typing import Any, Literal
 from tuner.application import application_root
 from tuner.core.answer.codec import decode, encode
 from tuner.core.answer.keep_or_change import KEPT, decision_reason
-from tuner.core.answer.report import Answer, InvocationRow, PowerTuningOutput, RunCost, RunReport
-from tuner.core.answer.verdicts import GoalVerdict, Verdict
-from tuner.core.model import (
+from tuner.core.answer.recommendation import (
     Alternative,
-    Architecture,
-    Candidate,
     ConfigurationEstimate,
     GoalAlternatives,
     GoalStep,
     Interval,
-    Invocation,
     KeepOrChange,
-    LatencyGoal,
-    Strategy,
 )
+from tuner.core.answer.report import Answer, InvocationRow, PowerTuningOutput, RunCost, RunReport
+from tuner.core.answer.verdicts import GoalVerdict, Verdict
+from tuner.core.model import Architecture, Candidate, Invocation, LatencyGoal, Strategy
 
 USD_PER_GB_SECOND: dict[Architecture, float] = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 USD_PER_MILLION_REQUESTS = 0.20

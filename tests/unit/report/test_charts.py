@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.report import documents
+from tuner.core.answer.recommendation import Interval
 from tuner.core.answer.report import Answer
-from tuner.core.model import Candidate, Interval, LatencyGoal
+from tuner.core.model import Candidate, LatencyGoal
 from tuner.report import charts, drawing
 
 

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.report import documents
 from tests.unit.report.documents import changed
 from tests.unit.report.test_html import without_pictures
+from tuner.core.answer.recommendation import Drift
 from tuner.core.answer.report import MonthlyCost, ProductionTraffic, TrafficPercentiles
-from tuner.core.model import Drift
 from tuner.report import distribution, evidence
 from tuner.report.sentences import drift_sentence, plain, traffic_sentence, verdict_message
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.unit.report import documents
 from tests.unit.report.documents import changed
 from tuner.core.answer.codec import decode, encode
+from tuner.core.answer.recommendation import Explanation, Interval, MoreInvocations
 from tuner.core.answer.report import RunReport
 from tuner.core.function.snapshot import Check, ForeignChange
-from tuner.core.model import Candidate, Explanation, Interval, LatencyGoal, MoreInvocations, Strategy
+from tuner.core.model import Candidate, LatencyGoal, Strategy
 from tuner.report.sentences import Figure, plain, restored_sentence, verdict_message
 
 

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from tests.unit.report import documents
+from tuner.core.answer.recommendation import Interval
 from tuner.core.answer.report import RunReport
-from tuner.core.model import Interval
 from tuner.report.terminal import MOST_ROWS, render_terminal, strip
 
 

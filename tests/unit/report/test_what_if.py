@@ -8,9 +8,9 @@ from typing import get_args
 import pytest
 
 from tests.unit.report import documents
+from tuner.core.answer.recommendation import GoalAlternatives, Interval
 from tuner.core.answer.report import Answer
 from tuner.core.answer.verdicts import GoalVerdict, facts_of
-from tuner.core.model import GoalAlternatives, Interval
 from tuner.report.page import TEMPLATES
 from tuner.report.what_if import limit_range, what_if
 

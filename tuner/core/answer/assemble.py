@@ -9,6 +9,13 @@ from typing import Any
 
 from tuner.core.answer.dry_run import worst_case
 from tuner.core.answer.power_tuning_output import power_tuning_output
+from tuner.core.answer.recommendation import (
+    ConfigurationEstimate,
+    Explanation,
+    GoalAlternatives,
+    KeepOrChange,
+    Recommendation,
+)
 from tuner.core.answer.report import (
     Answer,
     ColdStartSummary,
@@ -34,18 +41,7 @@ from tuner.core.measurement.anchor import anchor_factor, anchored
 from tuner.core.measurement.disturbance import disturbance_sentence
 from tuner.core.measurement.error_rates import error_sentences
 from tuner.core.measurement.latency import percentile
-from tuner.core.model import (
-    Batch,
-    Candidate,
-    ConfigurationEstimate,
-    Explanation,
-    GoalAlternatives,
-    KeepOrChange,
-    Observation,
-    Recommendation,
-    SearchProblem,
-    invocations_of,
-)
+from tuner.core.model import Batch, Candidate, Observation, SearchProblem, invocations_of
 from tuner.core.money.pricing import price_rows
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.record import Outside, RunRecord

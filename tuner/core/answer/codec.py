@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import cattrs
 
+from tuner.core.answer.recommendation import Drift
 from tuner.core.answer.report import Answer, DryRun, Failure, PowerTuningOutput, RunReport
 from tuner.core.answer.run_row import RunRow
 from tuner.core.json_shape import camel_case
-from tuner.core.model import Drift
 
 POWER_TUNING_NAMES = tuple(camel_case(field.name) for field in dataclasses.fields(PowerTuningOutput))
 """What the execution's output has besides ours, for an input with fields of AWS Lambda Power Tuning."""

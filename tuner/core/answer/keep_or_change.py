@@ -8,8 +8,8 @@ more than the tolerance, and clearly something.
 
 from __future__ import annotations
 
+from tuner.core.answer.recommendation import DecisionReason
 from tuner.core.answer.verdicts import Verdict, facts_of
-from tuner.core.model import DecisionReason
 
 KEPT: frozenset[DecisionReason] = frozenset({"same", "within_tolerance", "no_size_meets_goal", "not_sure"})
 """Reasons to keep today's configuration; every other one is to change it."""

@@ -6,17 +6,10 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from tuner.core.answer.recommendation import ConfigurationEstimate, Recommendation
 from tuner.core.answer.report import PowerTuningOutput, RunCost, SizeAverages
 from tuner.core.errors import PriceUnknown
-from tuner.core.model import (
-    Batch,
-    Candidate,
-    ConfigurationEstimate,
-    Observation,
-    Recommendation,
-    SearchProblem,
-    invocations_of,
-)
+from tuner.core.model import Batch, Candidate, Observation, SearchProblem, invocations_of
 from tuner.core.money.pricing import candidate_cost_usd, transition_price_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.request.tuning_request import PowerTuning

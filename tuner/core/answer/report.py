@@ -12,25 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tuner.core.answer.verdicts import Verdict
-from tuner.core.errors import ErrorFacts
-from tuner.core.function.snapshot import Check, ForeignChange
-from tuner.core.json_shape import FLAT, LEFT_OUT
-from tuner.core.model import (
-    Architecture,
-    Batch,
-    Candidate,
+from tuner.core.answer.recommendation import (
     ConfigurationEstimate,
     Drift,
     Explanation,
     GoalAlternatives,
-    Invocation,
     KeepOrChange,
-    LatencyGoal,
     Probability,
-    Strategy,
     WarmStart,
 )
+from tuner.core.answer.verdicts import Verdict
+from tuner.core.errors import ErrorFacts
+from tuner.core.function.snapshot import Check, ForeignChange
+from tuner.core.json_shape import FLAT, LEFT_OUT
+from tuner.core.model import Architecture, Batch, Candidate, Invocation, LatencyGoal, Strategy
 
 SCHEMA_VERSION: Literal[1] = 1
 

@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tuner.core.answer.recommendation import ConfigurationEstimate, Drift, Interval, Recommendation
 from tuner.core.measurement.latency import t_quantile
-from tuner.core.model import Candidate, ConfigurationEstimate, Drift, Interval, Observation, Recommendation
+from tuner.core.model import Candidate, Observation
 
 DRIFT_INVOCATIONS = 3
 """So many invocations at the end, at the size that was measured first, where no size tells otherwise."""

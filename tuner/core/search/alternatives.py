@@ -13,9 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from tuner.core.answer.recommendation import Alternative, GoalAlternatives, GoalStep
 from tuner.core.answer.verdicts import Verdict
 from tuner.core.measurement.latency import samples_needed
-from tuner.core.model import Alternative, GoalAlternatives, GoalStep, LatencyGoal
+from tuner.core.model import LatencyGoal
 from tuner.core.search.decision import decide
 from tuner.core.search.fit import RunFit, chosen_under
 from tuner.core.search.prediction import intervals_of, percentile_of

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuner.core.answer.keep_or_change import KEPT, decision_reason
+from tuner.core.answer.recommendation import Interval, KeepOrChange, Probability
 from tuner.core.answer.verdicts import Verdict
-from tuner.core.model import Interval, KeepOrChange, LatencyGoal, Probability, SearchProblem
+from tuner.core.model import LatencyGoal, SearchProblem
 from tuner.core.search.fit import Fit
 from tuner.core.search.loss import NEAR_FASTEST_RATIO, cheapest_meeting_usd, within_strategy
 from tuner.core.search.prediction import intervals_of, slowest_ms

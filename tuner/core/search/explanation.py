@@ -8,17 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuner.core.model import (
-    Candidate,
-    CurvePoint,
-    Explanation,
-    Interval,
-    MoreInvocations,
-    Neighbour,
-    Observation,
-    RunContext,
-    SearchProblem,
-)
+from tuner.core.answer.recommendation import CurvePoint, Explanation, Interval, MoreInvocations, Neighbour
+from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.search.acquisition import outcome_log_likelihoods, simulate_outcomes
 from tuner.core.search.decision import Decision, decide
 from tuner.core.search.fit import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Fit, RunFit, fit_posterior, generator_of

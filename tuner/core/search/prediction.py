@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.core.model import Interval, Observation, SearchProblem, invocations_of
+from tuner.core.answer.recommendation import Interval
+from tuner.core.model import Observation, SearchProblem, invocations_of
 from tuner.core.search import priors
 from tuner.core.search.noise import log_mean, log_quantile, normal_cdf, normal_quantile
 from tuner.core.search.posterior import Draws

@@ -7,19 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tuner.core.answer.recommendation import ConfigurationEstimate, Interval, Recommendation, WarmStart
 from tuner.core.errors import NothingMeasured, RunInterrupted
 from tuner.core.measurement.latency import samples_needed
-from tuner.core.model import (
-    ConfigurationEstimate,
-    Interval,
-    Invocation,
-    Observation,
-    Recommendation,
-    RunContext,
-    SearchProblem,
-    WarmStart,
-    invocations_of,
-)
+from tuner.core.model import Invocation, Observation, RunContext, SearchProblem, invocations_of
 from tuner.core.search.cpu_quota import PERIOD_MS
 from tuner.core.search.decision import Decision, decide, keep_or_change
 from tuner.core.search.fit import Fit, RunFit

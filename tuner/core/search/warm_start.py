@@ -21,7 +21,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tuner.core.model import Candidate, EarlierRun, Observation, RunContext, SearchProblem, WarmStart, invocations_of
+from tuner.core.answer.recommendation import WarmStart
+from tuner.core.model import (
+    Candidate,
+    EarlierRun,
+    Observation,
+    RunContext,
+    SearchProblem,
+    invocations_of,
+)
 from tuner.core.search import priors
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.posterior import Posterior

@@ -8,16 +8,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from tuner.core.answer.recommendation import ConfigurationEstimate, Interval, Probability, Recommendation
 from tuner.core.measurement.drift import drift_sentence, estimate_drift, with_drift
-from tuner.core.model import (
-    Candidate,
-    ConfigurationEstimate,
-    Interval,
-    Invocation,
-    Observation,
-    Probability,
-    Recommendation,
-)
+from tuner.core.model import Candidate, Invocation, Observation
 
 SMALL, LARGE = Candidate(512, "arm64"), Candidate(1024, "arm64")
 

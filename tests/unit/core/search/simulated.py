@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuner.core.answer.recommendation import Recommendation
 from tuner.core.model import (
     Architecture,
     ArchitecturePrices,
@@ -19,7 +20,6 @@ from tuner.core.model import (
     LatencyGoal,
     Observation,
     Outcome,
-    Recommendation,
     RunContext,
     SearchProblem,
     Suggestion,

@@ -14,7 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core.search.simulated import SimulatedFunction, problem_of, remembering_draws, search
-from tuner.core.model import Candidate, GoalAlternatives, LatencyGoal, Observation, Outcome, RunContext, SearchProblem
+from tuner.core.answer.recommendation import GoalAlternatives
+from tuner.core.model import (
+    Candidate,
+    LatencyGoal,
+    Observation,
+    Outcome,
+    RunContext,
+    SearchProblem,
+)
 from tuner.core.search import fit as believing
 from tuner.core.search import fit_run, goal_alternatives, recommend
 from tuner.core.search.alternatives import MOST_STEPS, limits_to_try

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.core.search.simulated import ALL_SIZES, SimulatedFunction, problem_of
+from tuner.core.answer.recommendation import Explanation
 from tuner.core.model import (
     Batch,
     EarlierRun,
-    Explanation,
     LatencyGoal,
     Observation,
     RunContext,

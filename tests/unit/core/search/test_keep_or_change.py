@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.core.search.simulated import SimulatedFunction, problem_of
-from tuner.core.model import Batch, Candidate, LatencyGoal, Observation, Outcome, Recommendation, RunContext
+from tuner.core.answer.recommendation import Recommendation
+from tuner.core.model import Batch, Candidate, LatencyGoal, Observation, Outcome, RunContext
 from tuner.core.search import fit_run, recommend
 
 
