@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.examples.running import tune
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.core.measurement.latency import percentile
 from tuner.core.model import DEFAULT_TOLERANCE
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.embedded.account import EmbeddedAws, deploy_function, embedded_aws
 from tuner.embedded.host.cpu_share import PERIOD_S
 

@@ -23,7 +23,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.embedded.host import ExecutionHost, FunctionSpec, InvocationResult
 
 MEMORY_SIZES_MB = (128, 256, 512, 1024, 1769, 3008)

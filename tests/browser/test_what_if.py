@@ -19,7 +19,7 @@ from tests.unit.steps.fakes import FakeLambda
 from tuner.core.answer.codec import decode
 from tuner.core.answer.report import Answer
 from tuner.core.model import LatencyGoal, Observation, RunContext, SearchProblem
-from tuner.core.run.journal import observations_of
+from tuner.core.run.record import observations_of
 from tuner.core.search import fit as believing
 from tuner.core.search.decision import decide
 from tuner.core.search.fit import FINAL_DRAW_COUNT, fit_posterior

@@ -15,7 +15,7 @@ import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.infrastructure.deployed import ACCOUNT, EVERYTHING_SET, REGION, ROOT, Deployed, definition, states
-from tuner.aws.target import TargetReader, iam_action
+from tuner.aws.snapshot import SnapshotReader, iam_action
 from tuner.core.run.bucket_layout import GIVEN_PAYLOAD, PROGRESS
 from tuner.core.run.plan import CLONE_PREFIX
 
@@ -269,7 +269,7 @@ def test_roles_policies_are_read_where_that_is_wanted() -> None:
 @pytest.mark.parametrize("role", ["PlanRole", "RestoreRole"])
 def test_everything_that_is_compared_may_be_read(role: str, by_default: Deployed) -> None:
     """Both who take a snapshot hold each action that one takes: no section is left out for want of a permission."""
-    source = inspect.getsource(TargetReader.snapshot)
+    source = inspect.getsource(SnapshotReader.snapshot)
     asked = set(re.findall(r'"((?:lambda|logs):[A-Z][A-Za-z]+)"', source))
     asked |= {iam_action(operation) for operation in re.findall(r'"((?:get|list)_[a-z_]+)"', source)}
     held = {action for statement in by_default.statements(role) for action in statement["Action"]}

@@ -7,7 +7,7 @@ import pytest
 from tests.infrastructure.deployed import Deployed
 from tests.infrastructure.worst_cases import measure
 from tuner.aws.clients import CALL_WORST_S, client
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.core.aws_limits import ONE_VCPU_MB
 
 MOST_MB = 600
 MOST_CPU_S = 20

@@ -28,12 +28,12 @@ from typing import Any
 from tests.infrastructure.deployed import ROOT, Deployed
 from tests.infrastructure.handler_process import Folder
 from tests.unit.steps.conftest import FakeRun
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.core.codec import to_json
 from tuner.core.model import Batch, Candidate, Invocation, Observation
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.core.run.bucket_layout import SEARCH, code_key
-from tuner.core.run.journal import Journal
 from tuner.core.run.plan import clone_name
+from tuner.core.run.record import Journal
 from tuner.steps.run import journal_name, load_plan, load_record, round_name, save_plan
 
 BOTH = ["x86_64", "arm64"]

@@ -705,7 +705,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "event sources are not read",
         SNAPSHOT,
-        "tuner/aws/target.py",
+        "tuner/aws/snapshot.py",
         'ask(pages, "list_event_source_mappings", "EventSourceMappings"),',
         "NOT_READABLE,",
         (_WELL,),
@@ -737,7 +737,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "only the first page of a list is compared",
         SNAPSHOT,
-        "tuner/aws/target.py",
+        "tuner/aws/snapshot.py",
         "for page in pages for row in page[rows]]",
         "for page in list(pages)[:1] for row in page[rows]]",
         (f"{_RESTORES}::test_every_page_of_a_list_is_compared",),
@@ -745,7 +745,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "another function's log group is compared",
         SNAPSHOT,
-        "tuner/aws/target.py",
+        "tuner/aws/snapshot.py",
         'for group in groups if group["logGroupName"] == name), None)',
         "for group in groups), None)",
         (f"{_RESTORES}::test_log_group_is_the_functions_own_and_no_other",),
@@ -753,7 +753,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the log group that a function names is not read",
         SNAPSHOT,
-        "tuner/aws/target.py",
+        "tuner/aws/snapshot.py",
         '(configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"',
         'f"/aws/lambda/{name}"',
         (f"{_RESTORES}::test_log_group_is_the_functions_own_and_no_other",),
@@ -819,7 +819,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the last observation of a run is not booked",
         BOOKING,
-        "tuner/core/run/journal.py",
+        "tuner/core/run/record.py",
         "return [journal.observation for journal in journals if journal.observation.invocations]",
         "return [journal.observation for journal in journals[:-1] if journal.observation.invocations]",
         (_WELL,),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tuner.aws.failures import aws_call
-from tuner.core.function.traffic import DAYS, Traffic
+from tuner.core.function.target import DAYS, Traffic
 from tuner.core.money.pricing import price_rows
 
 _DAY_S = 86_400

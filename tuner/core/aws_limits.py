@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import re
 
+MAX_MEMORY_MB = 10_240
+"""The largest size of an ordinary function. Source: AWS Lambda quotas, seen 2026-11.
+
+The API model allows 32,768; that is for Managed Instances, which are not tuned.
+"""
+
+ONE_VCPU_MB = 1_769
+"""At this size a function has one full vCPU. Source: AWS Lambda developer guide, "Configure memory", seen 2026-11."""
+
 LONGEST_EXECUTION_NAME = 80
 """Characters ("StartExecution", Step Functions API reference; botocore 1.44.5, shape Name; seen 2026-11)."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from tuner.core.json_shape import FLAT, HIDDEN, LEFT_OUT, named
@@ -155,6 +155,22 @@ class Observation:
 def invocations_of(observations: Iterable[Observation], at: Candidate | None = None) -> list[Invocation]:
     """The invocations of some observations, or only those *at* one candidate."""
     return [each for seen in observations if at in (None, seen.candidate) for each in seen.invocations]
+
+
+def accept_allowed(invocations: Sequence[Invocation], allowed_exceptions: Sequence[str]) -> list[Invocation]:
+    """Count an error that the request allows as the answer that it is, if it was measured; its traceback and log go.
+
+    Timeouts and running out of memory are never allowed: they are facts about the size.
+    """
+    return [
+        replace(invocation, outcome="ok", error_frames=(), log_tail=())
+        if invocation.outcome == "function_error"
+        and invocation.error_type in allowed_exceptions
+        and invocation.duration_ms is not None
+        and invocation.billed_ms is not None
+        else invocation
+        for invocation in invocations
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tuner.core.request.memory_sizes import MAX_MEMORY_MB, ONE_VCPU_MB
+from tuner.core.aws_limits import MAX_MEMORY_MB, ONE_VCPU_MB
 from tuner.core.run.plan import CLONE_PREFIX
 
 ACCOUNT_ID = "123456789012"

@@ -8,7 +8,7 @@ from functools import cache
 
 from tuner.aws.clients import INVOKE_MARGIN_S, client, invoke_client
 from tuner.aws.invoker import Invoker
-from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
+from tuner.core.function.target import PROCESSOR_TIMEOUT_S
 from tuner.handlers._entry import Context, JsonObject, count, entry, run_artifacts
 from tuner.steps.measure import measure
 

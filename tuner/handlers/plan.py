@@ -6,7 +6,7 @@ import os
 import platform
 
 from tuner.aws.clients import client
-from tuner.aws.target import TargetReader
+from tuner.aws.snapshot import SnapshotReader
 from tuner.aws.traffic import TrafficReader
 from tuner.core.model import architecture_of
 from tuner.core.run.installation import Installation, Machine
@@ -37,7 +37,7 @@ def handler(event: JsonObject, context: Context) -> JsonObject:
     )
     record = plan_run(
         run_artifacts(event["runId"]),
-        TargetReader(client),
+        SnapshotReader(client),
         # A run does not wait long for what it can do without.
         TrafficReader(client("cloudwatch", read_timeout_s=10, attempts=2), region),
         event.get("input"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tuner.aws.clients import client
-from tuner.aws.target import TargetReader
+from tuner.aws.snapshot import SnapshotReader
 from tuner.handlers._clones import clones
 from tuner.handlers._entry import Context, JsonObject, entry, now, run_artifacts
 from tuner.steps.known_end import known_end
@@ -26,7 +26,7 @@ def handler(event: JsonObject, context: Context) -> JsonObject:
         status = known_end(run, client("stepfunctions"), execution_arn=f"{machine}:{run.run_id}", told=event["status"])
     restored = restore(
         run,
-        TargetReader(client),
+        SnapshotReader(client),
         clones(),
         now=now().isoformat(),
         remaining_s=lambda: context.get_remaining_time_in_millis() / 1000,

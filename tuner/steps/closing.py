@@ -14,8 +14,7 @@ from tuner.core.model import Batch, Candidate, Observation, RunContext, invocati
 from tuner.core.money.pricing import clone_cost_usd, worst_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.bucket_layout import SEARCH, STOP
-from tuner.core.run.journal import without_cold_starts
-from tuner.core.run.record import RunRecord
+from tuner.core.run.record import RunRecord, without_cold_starts
 from tuner.core.search import fit_run, recommend
 from tuner.steps.earlier import load_earlier
 from tuner.steps.run import memory_cap_mb

@@ -15,8 +15,8 @@ from tuner.core.errors import CloneFailed, CloneNotReady, CodeGone
 from tuner.core.function.target import TargetFunction
 from tuner.core.model import Batch, Candidate, Observation
 from tuner.core.run.bucket_layout import FACTS, code_key
-from tuner.core.run.journal import Journal
 from tuner.core.run.plan import CPU_TIME_TAG, EXPIRES_TAG, RUN_TAG, clone_name
+from tuner.core.run.record import Journal
 from tuner.core.run.run_id import run_tag
 from tuner.steps.run import journal_name, load_plan, load_record, load_round, memory_cap_mb, save_plan
 

@@ -15,13 +15,11 @@ from tuner.aws.clients import INVOKE_MARGIN_S
 from tuner.aws.invoker import LOG_WAITS_S, Invoker
 from tuner.core.codec import from_json, to_json
 from tuner.core.errors import BatchUnfinished, CloneNotReady, RunNotFound, Throttled
-from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
-from tuner.core.model import Batch, Invocation, Observation
+from tuner.core.function.target import PROCESSOR_TIMEOUT_S
+from tuner.core.model import Batch, Invocation, Observation, accept_allowed
 from tuner.core.request.payload_mix import next_payload
-from tuner.core.request.power_tuning import accept_allowed
-from tuner.core.run.journal import Journal
 from tuner.core.run.plan import CLONE_VERSION, clone_name
-from tuner.core.run.record import RunRecord
+from tuner.core.run.record import Journal, RunRecord
 from tuner.steps.progress import report_batch
 from tuner.steps.run import journal_name, load_journals, load_payloads, load_record, load_round
 

@@ -12,7 +12,8 @@ from typing import Any
 from tuner import __version__
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import VERSIONS
-from tuner.aws.target import TargetReader
+from tuner.aws.role_policies import read_role_policies
+from tuner.aws.snapshot import SnapshotReader
 from tuner.aws.traffic import TrafficReader
 from tuner.core.codec import to_json
 from tuner.core.errors import InvalidRequest
@@ -25,8 +26,9 @@ from tuner.core.function.snap_start import check_snap_start, snap_start_warnings
 from tuner.core.function.snapshot import fingerprint
 from tuner.core.function.target import read_target, size_is_assumed
 from tuner.core.request.parsing import parse_request
+from tuner.core.request.payloads import MAX_MIX_BYTES, check_payloads
 from tuner.core.request.power_tuning import read_event, read_events, uninvoked
-from tuner.core.request.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload, check_payloads
+from tuner.core.request.tuning_request import TuningRequest, WeightedPayload
 from tuner.core.run.bucket_layout import GIVEN_PAYLOAD, PROGRESS, RECORD, USERS_PAYLOADS
 from tuner.core.run.caveats import assumptions, machine_warnings, reserve_warnings
 from tuner.core.run.installation import Installation
@@ -46,7 +48,7 @@ _LONGEST_RUN = timedelta(hours=6)
 
 def plan_run(
     artifacts: RunArtifacts,
-    reader: TargetReader,
+    reader: SnapshotReader,
     traffic_reader: TrafficReader,
     event_input: Any,
     installation: Installation,
@@ -85,7 +87,7 @@ def plan_run(
     inspection = Inspection(
         sections=snapshot,
         missing_layers=reader.missing_layers([layer["Arn"] for layer in configuration.get("Layers") or ()]),
-        policies=reader.role_policies(target.role_arn),
+        policies=read_role_policies(reader.clients("iam"), target.role_arn),
         clone_log_group=installation.clone_log_group,
         today=now.date().isoformat(),
     )

@@ -12,7 +12,7 @@ from tuner.core.measurement.anchor import anchored
 from tuner.core.measurement.drift import estimate_drift, with_drift
 from tuner.core.model import RunContext
 from tuner.core.run.bucket_layout import ALTERNATIVES, DECISION, EXPLANATION, SEARCH
-from tuner.core.run.journal import observations_of, without_cold_starts
+from tuner.core.run.record import observations_of, without_cold_starts
 from tuner.core.search import explain, fit_run, goal_alternatives, recommend
 from tuner.steps.earlier import load_earlier
 from tuner.steps.progress import report_progress

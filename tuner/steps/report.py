@@ -34,8 +34,8 @@ from tuner.core.run.bucket_layout import (
     function_key,
     index_key,
 )
-from tuner.core.run.journal import observations_of
 from tuner.core.run.plan import CreateFunction
+from tuner.core.run.record import observations_of
 from tuner.core.run.restored import Restored
 from tuner.report.html import render_html
 from tuner.report.markdown import render_markdown

@@ -11,8 +11,8 @@ from typing import Any, assert_never
 from tuner.aws.artifacts import RunArtifacts
 from tuner.aws.clients import CALL_WORST_S
 from tuner.aws.clones import Clones
-from tuner.aws.target import TargetReader
-from tuner.core.codec import to_json
+from tuner.aws.snapshot import SnapshotReader
+from tuner.core.codec import from_json, to_json
 from tuner.core.errors import (
     CloneNotReady,
     FunctionNotFound,
@@ -34,12 +34,11 @@ from tuner.core.function.snapshot import (
 from tuner.core.run.bucket_layout import PLAN, RESTORED
 from tuner.core.run.plan import CreateFunction, Plan, Step, UnknownStep, clone_prefix
 from tuner.core.run.restored import Restored
-from tuner.steps.run import load_plan
 
 
 def restore(
     artifacts: RunArtifacts,
-    reader: TargetReader,
+    reader: SnapshotReader,
     clones: Clones,
     *,
     now: str,
@@ -64,9 +63,10 @@ def restore(
         RestoreIncomplete: Something could not be removed; names it.
         ChangedMeanwhile: Others kept changing the proof.
     """
-    if artifacts.find(PLAN) is None:
+    planned = artifacts.find(PLAN)
+    if planned is None:
         return Restored((), (), (), now)
-    plan = load_plan(artifacts)
+    plan = from_json(Plan, planned)
     removed: set[str] = set()
     gone: set[str] = set()
     problems: dict[str, TunerError] = {}
@@ -127,7 +127,7 @@ def _remove(clones: Clones, name: str) -> tuple[TunerError | None, bool]:
     return refused or CloneNotReady(f"{name} is still there, though AWS has accepted its deletion."), True
 
 
-def _read(reader: TargetReader, plan: Plan) -> Mapping[str, Any]:
+def _read(reader: SnapshotReader, plan: Plan) -> Mapping[str, Any]:
     try:
         return fingerprint(reader.snapshot(plan.function_name, plan.qualifier))
     except FunctionNotFound:
@@ -140,7 +140,7 @@ def _read(reader: TargetReader, plan: Plan) -> Mapping[str, Any]:
         return dict.fromkeys(plan.snapshot_before, NOT_READABLE)
 
 
-def _exists(reader: TargetReader, name: str) -> bool:
+def _exists(reader: SnapshotReader, name: str) -> bool:
     try:
         reader.configuration(name, None)
     except FunctionNotFound:

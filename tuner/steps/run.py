@@ -14,9 +14,8 @@ from tuner.core.errors import RunNotFound
 from tuner.core.model import Batch
 from tuner.core.request.tuning_request import WeightedPayload
 from tuner.core.run.bucket_layout import FACTS, OBSERVATIONS, PAYLOAD_SIZES, PAYLOADS, PLAN, RECORD, ROUNDS
-from tuner.core.run.journal import Journal
 from tuner.core.run.plan import Plan
-from tuner.core.run.record import RunRecord
+from tuner.core.run.record import Journal, RunRecord
 
 
 def load_record(artifacts: RunArtifacts) -> RunRecord:

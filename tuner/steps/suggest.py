@@ -13,8 +13,7 @@ from tuner.core.measurement.anchor import anchor_factor
 from tuner.core.measurement.traceback_frames import own_frames
 from tuner.core.model import Batch, Candidate, Invocation, Observation, RunContext, Suggestion, invocations_of
 from tuner.core.run.bucket_layout import ROUNDS, SEARCH, STOP
-from tuner.core.run.journal import Journal, observations_of
-from tuner.core.run.record import RunRecord
+from tuner.core.run.record import Journal, RunRecord, observations_of
 from tuner.core.search import VERSIONS, LeastLossSampler, StudyRun, ask_round, payload_failure, tell_measured
 from tuner.steps.closing import closing_batches
 from tuner.steps.progress import report_progress, used

@@ -7,7 +7,7 @@ from datetime import datetime
 from tuner.aws.traffic import TrafficReader
 from tuner.core.errors import PermissionDenied, TunerError
 from tuner.core.function.function_reference import FunctionReference
-from tuner.core.function.traffic import DAYS, Traffic
+from tuner.core.function.target import DAYS, Traffic
 
 
 def read_traffic(reader: TrafficReader, reference: FunctionReference, *, now: datetime) -> tuple[Traffic | None, str]:

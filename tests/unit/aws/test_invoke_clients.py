@@ -16,7 +16,7 @@ from aws_xray_sdk import global_sdk_config
 from aws_xray_sdk.core import xray_recorder
 
 from tuner.aws.clients import invoke_client
-from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
+from tuner.core.function.target import PROCESSOR_TIMEOUT_S
 
 OURS = "Root=1-66666666-111111111111111111111111;Parent=2222222222222222;Sampled=1"
 

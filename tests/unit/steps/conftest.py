@@ -13,7 +13,7 @@ from tests.unit.steps.fakes import ACCOUNT, REGION, FakeCloudWatch, FakeIam, Fak
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.clones import Clones
 from tuner.aws.invoker import Invoker
-from tuner.aws.target import TargetReader
+from tuner.aws.snapshot import SnapshotReader
 from tuner.aws.traffic import TrafficReader
 from tuner.core.model import Architecture, Batch
 from tuner.core.run.bucket_layout import code_key
@@ -58,7 +58,7 @@ class FakeRun:
     def __post_init__(self) -> None:
         self.aws.s3 = self.s3
         self.artifacts = RunArtifacts(Artifacts(self.s3, "bucket"), "run-1")
-        self.reader = TargetReader({"lambda": self.aws, "logs": self.logs, "iam": self.iam}.__getitem__)
+        self.reader = SnapshotReader({"lambda": self.aws, "logs": self.logs, "iam": self.iam}.__getitem__)
         self.clones = Clones(self.aws, log_group="/lambda-tuner/clones")
 
     def plan(self, **request: Any) -> RunRecord:

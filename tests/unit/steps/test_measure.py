@@ -30,11 +30,12 @@ from tuner.core.errors import (
     Throttled,
     TooManyUnmeasured,
 )
-from tuner.core.function.processors import PROCESSOR_TIMEOUT_S
+from tuner.core.function.target import PROCESSOR_TIMEOUT_S
 from tuner.core.model import Batch
-from tuner.core.request.tuning_request import MAX_MIX_BYTES, TuningRequest, WeightedPayload
+from tuner.core.request.payloads import MAX_MIX_BYTES
+from tuner.core.request.tuning_request import TuningRequest, WeightedPayload
 from tuner.core.run.bucket_layout import RECORD
-from tuner.core.run.journal import observations_of
+from tuner.core.run.record import observations_of
 from tuner.steps.create_clones import create_clones
 from tuner.steps.measure import TASK_S, measure
 from tuner.steps.run import load_journals, load_payloads, load_record, round_name, save_payloads

@@ -38,7 +38,7 @@ def asked(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
     monkeypatch.setattr(handler_module, "client", lambda _: Executions("ABORTED"))
     monkeypatch.setattr(handler_module, "run_artifacts", lambda _: run.artifacts)
-    monkeypatch.setattr(handler_module, "TargetReader", lambda _: run.reader)
+    monkeypatch.setattr(handler_module, "SnapshotReader", lambda _: run.reader)
     monkeypatch.setattr(handler_module, "clones", lambda: run.clones)
     run.plan()
     run.round()

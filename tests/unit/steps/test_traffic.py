@@ -13,8 +13,9 @@ from tests.unit.report.test_real_documents import whole_run
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import REGION, FakeCloudWatch, client_error
 from tuner.aws.traffic import TrafficReader
+from tuner.core.answer.assemble import unlike_production
 from tuner.core.answer.codec import decode
-from tuner.core.function.traffic import Traffic, unlike_production
+from tuner.core.function.target import Traffic
 from tuner.core.money.pricing import prices_for
 from tuner.report.markdown import render_markdown
 from tuner.report.sentences import plain, verdict_message

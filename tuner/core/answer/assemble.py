@@ -36,7 +36,7 @@ from tuner.core.answer.report import (
 )
 from tuner.core.errors import ErrorFacts
 from tuner.core.function.snap_start import clones_of, restores_of, snapshot_fees_usd
-from tuner.core.function.traffic import Traffic, unlike_production
+from tuner.core.function.target import Traffic
 from tuner.core.measurement.anchor import anchor_factor, anchored
 from tuner.core.measurement.disturbance import disturbance_sentence
 from tuner.core.measurement.error_rates import error_sentences
@@ -46,6 +46,9 @@ from tuner.core.money.pricing import price_rows
 from tuner.core.money.spending import spent_usd
 from tuner.core.run.record import Outside, RunRecord
 from tuner.core.run.restored import Restored
+
+_LIKE_PRODUCTION = 2.0
+"""A median this many times longer or shorter than production's is another kind of event."""
 
 
 def planned(
@@ -214,6 +217,24 @@ def _unlike_production(record: RunRecord, recommendation: Recommendation) -> str
     if record.traffic is None or median is None or record.where == "local":
         return None
     return unlike_production(record.traffic, median.estimate)
+
+
+def unlike_production(traffic: Traffic, measured_p50_ms: float | None) -> str | None:
+    """Say that the payload is evidently not what production sees; ``None`` where it may be.
+
+    Example:
+        >>> unlike_production(Traffic(100, p50_ms=100.0), 150.0) is None
+        True
+    """
+    if not traffic.p50_ms or not measured_p50_ms:
+        return None
+    if traffic.p50_ms / _LIKE_PRODUCTION <= measured_p50_ms <= traffic.p50_ms * _LIKE_PRODUCTION:
+        return None
+    return (
+        f"Half of production's invocations in the last {traffic.days} days took up to {traffic.p50_ms:,.4g} ms; half "
+        f"of those measured at today's size took up to {measured_p50_ms:,.4g} ms. The payload does not look like "
+        "production's. Tune with events from production before changing anything."
+    )
 
 
 def _left_undone(record: RunRecord) -> tuple[str, ...]:

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tuner.core.errors import InvalidRequest
+from tuner.core.request.tuning_request import MOST_ENVIRONMENTS_AT_ONCE
 
 BATCHES_AT_ONCE = 5
 """Batches of a round that are measured at the same time, each at its own temporary function."""
-_ENVIRONMENTS_AT_ONCE: Mapping[bool | None, int] = {False: 1, None: 3, True: 5}
+_ENVIRONMENTS_AT_ONCE: Mapping[bool | None, int] = {False: 1, None: 3, True: MOST_ENVIRONMENTS_AT_ONCE}
 """Environments of one temporary function that are called at the same time, by what the user asked for.
 
 Environments differ by 5 to 12 %, so an answer that rests on one of them is an answer about that one.
 """
-MOST_ENVIRONMENTS_AT_ONCE = max(_ENVIRONMENTS_AT_ONCE.values())
 _SHARE = 0.1
 """Of what production could need, the most that a run takes."""
 LEAST_UNRESERVED = 100

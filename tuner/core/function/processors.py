@@ -7,11 +7,8 @@ from dataclasses import replace
 
 from tuner.core.errors import InvalidRequest
 from tuner.core.function.function_reference import parse_function_reference
-from tuner.core.function.target import MAX_TIMEOUT_S
+from tuner.core.function.target import MAX_TIMEOUT_S, PROCESSOR_TIMEOUT_S
 from tuner.core.request.tuning_request import TuningRequest
-
-PROCESSOR_TIMEOUT_S = 60
-"""So long a processor may take: it runs before or after each invocation."""
 
 
 def with_processors(

@@ -1,4 +1,4 @@
-"""The function under test as the product sees it."""
+"""The function under test as the product sees it, and what production does with it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from tuner.core.model import Architecture
 MAX_TIMEOUT_S = LONGEST_FUNCTION_TIMEOUT_S - 60
 """Who invokes must outlive the invocation, and then has to read and to write down what came back."""
 
+PROCESSOR_TIMEOUT_S = 60
+"""So long a processor may take: it runs before or after each invocation."""
+
+DAYS = 28
+"""Four whole weeks: every weekday counts equally often."""
+
+HOURS_A_MONTH = 730
+"""What AWS's own price examples take for a month. Source: AWS Pricing Calculator, seen 2026-11."""
 
 ASSUMED_SIZE_TAG = "lambda-tuner:assumed-size"
 """Of functions on the embedded AWS: whether the size is a guess, as for a handler that was never deployed."""
@@ -43,6 +51,33 @@ class TargetFunction:
     def function_arn(self) -> str:
         """The ARN without version or alias."""
         return ":".join(self.arn.split(":")[:7])
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The function's metrics in CloudWatch over ``days``, read once: unknown traffic stays unknown.
+
+    ``p50_ms`` and ``p95_ms`` are of production's durations (without init), at
+    whatever size it had in that time; ``None`` where CloudWatch gave none.
+    ``cost_usd`` is what asking cost; ``None`` where the Region's price of it
+    is not known.
+    """
+
+    invocations: float
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    days: int = DAYS
+    cost_usd: float | None = None
+
+    @property
+    def monthly_invocations(self) -> float:
+        """Invocations in a month of 730 hours.
+
+        Example:
+            >>> Traffic(invocations=28_000).monthly_invocations
+            30416.666666666664
+        """
+        return self.invocations / (self.days * 24) * HOURS_A_MONTH
 
 
 def read_target(

@@ -6,27 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.core.aws_limits import MAX_MEMORY_MB, ONE_VCPU_MB
 from tuner.core.errors import InvalidRequest
 from tuner.core.request.fields import fields_of
 from tuner.core.request.reading import Called, Problems, read_fields, read_value, shown_json
-from tuner.core.request.tuning_request import MemoryRange, MemorySpec, TuningRequest
-
-MAX_MEMORY_MB = 10_240
-"""The largest size of an ordinary function. Source: AWS Lambda quotas, seen 2026-11.
-
-The API model allows 32,768; that is for Managed Instances, which are not tuned.
-"""
-
-ONE_VCPU_MB = 1_769
-"""At this size a function has one full vCPU. Source: AWS Lambda developer guide, "Configure memory", seen 2026-11."""
-
-ROUND_SIZES_MB = (
-    *range(128, 1_024, 128),
-    *range(1_024, 3_072, 256),
-    3_008,  # the cap of young accounts, and the largest size there was until 2020: common in real functions
-    *range(3_072, 10_241, 512),
-)
-"""The sizes that a pick may be rounded to: those that people type."""
+from tuner.core.request.tuning_request import ROUND_SIZES_MB, MemoryRange, MemorySpec, TuningRequest
 
 
 @dataclass(frozen=True, slots=True)

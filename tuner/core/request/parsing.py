@@ -11,9 +11,10 @@ from tuner.core.function.function_reference import read_function_reference
 from tuner.core.money.pricing import known_regions
 from tuner.core.request.fields import fields_of
 from tuner.core.request.memory_sizes import check_memory
+from tuner.core.request.payloads import check_payloads
 from tuner.core.request.power_tuning import POWER_TUNING_FIELDS, bounded_by_design, read_own, translate
 from tuner.core.request.reading import Called, Problems, read_fields, shown_json
-from tuner.core.request.tuning_request import TuningRequest, check_payloads
+from tuner.core.request.tuning_request import TuningRequest
 
 REQUEST_FIELDS = (*fields_of(TuningRequest), *POWER_TUNING_FIELDS)
 """Every name that an execution's input may have."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
 from tuner.core.errors import InvalidRequest
-from tuner.core.model import Invocation, SearchProblem, TuningBudget
+from tuner.core.model import SearchProblem, TuningBudget
 from tuner.core.money.pricing import candidate_cost_usd, clone_cost_usd, restore_cost_usd
 from tuner.core.request.fields import Asked, fields_of
 from tuner.core.request.reading import Problems, read_fields, shown_json
@@ -223,20 +223,4 @@ def uninvoked(payloads: Sequence[WeightedPayload], num: int, *, field: str = "pa
         "at each size, raise num or the weight"
         for index, item in enumerate(payloads)
         if item.weight * num < total
-    ]
-
-
-def accept_allowed(invocations: Sequence[Invocation], allowed_exceptions: Sequence[str]) -> list[Invocation]:
-    """Count an error that the request allows as the answer that it is, if it was measured; its traceback and log go.
-
-    Timeouts and running out of memory are never allowed: they are facts about the size.
-    """
-    return [
-        replace(invocation, outcome="ok", error_frames=(), log_tail=())
-        if invocation.outcome == "function_error"
-        and invocation.error_type in allowed_exceptions
-        and invocation.duration_ms is not None
-        and invocation.billed_ms is not None
-        else invocation
-        for invocation in invocations
     ]

@@ -1,14 +1,13 @@
-"""A run's record: what was asked, of which function, and what it may cost."""
+"""A run's record: what was asked, of which function, what it may cost, and a journal for each batch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tuner.core.function.target import TargetFunction
-from tuner.core.function.traffic import Traffic
-from tuner.core.model import SearchProblem
+from tuner.core.function.target import TargetFunction, Traffic
+from tuner.core.model import Observation, SearchProblem
 from tuner.core.request.tuning_request import TuningRequest
 
 
@@ -45,3 +44,26 @@ class RunRecord:
     """Whether today's size is a guess, as for a handler that was never deployed."""
     busy: bool = False
     """Whether the user's own machine, which measures, did other work when the run began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A batch while it is measured: what was started, and what came back.
+
+    ``started`` is written before an invocation, so that a crash in the middle
+    of one leaves it counted (as unmeasured) and never run twice.
+    """
+
+    observation: Observation
+    started: int = 0
+    complete: bool = False
+
+
+def observations_of(journals: Sequence[Journal]) -> list[Observation]:
+    """What was observed: batches in which at least one invocation was tried."""
+    return [journal.observation for journal in journals if journal.observation.invocations]
+
+
+def without_cold_starts(observations: Sequence[Observation]) -> list[Observation]:
+    """What the answer rests on: all but the cold starts that the request asked for."""
+    return [observation for observation in observations if observation.purpose != "cold_start"]

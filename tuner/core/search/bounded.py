@@ -19,8 +19,9 @@ from itertools import chain, islice
 from statistics import fmean
 from typing import NamedTuple
 
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
-from tuner.core.request.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
+from tuner.core.request.tuning_request import ROUND_SIZES_MB
 
 MOST_CANDIDATES = 400
 MOST_PAYLOADS = 8

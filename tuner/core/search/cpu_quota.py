@@ -22,7 +22,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.core.search.space import FloatArray
 
 PERIOD_MS = 20.0

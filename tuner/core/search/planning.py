@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.core.function.snap_start import clones_of
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem, invocations_of
 from tuner.core.money.pricing import clone_cost_usd, worst_usd
 from tuner.core.money.spending import spent_usd
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.core.request.payload_mix import next_payload
 from tuner.core.search.acquisition import REFERENCE_MONTHLY, Option, choose_batches
 from tuner.core.search.bounded import bounded

@@ -21,7 +21,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.core.search import priors
 from tuner.core.search.samples import Samples
 from tuner.core.search.space import FloatArray, Space

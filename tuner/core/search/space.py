@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.core.model import Candidate, SearchProblem
 from tuner.core.money.pricing import candidate_per_second_usd, restore_cost_usd
-from tuner.core.request.memory_sizes import ONE_VCPU_MB, ROUND_SIZES_MB
+from tuner.core.request.tuning_request import ROUND_SIZES_MB
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.embedded.runtimes.python import PYTHON
 from tuner.embedded.runtimes.runtime import Runtime
 

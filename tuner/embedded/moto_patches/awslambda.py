@@ -21,7 +21,7 @@ from urllib.parse import unquote
 from tuner.core.aws_limits import TAG_KEY, TAG_VALUE
 from tuner.core.errors import Throttled, TunerError
 from tuner.core.function.concurrency import LEAST_UNRESERVED
-from tuner.core.request.tuning_request import MAX_PAYLOAD_BYTES
+from tuner.core.request.payloads import MAX_PAYLOAD_BYTES
 from tuner.embedded.identity import STEERING_PREFIX
 from tuner.embedded.runtimes import languages, runtime_named
 

@@ -10,9 +10,8 @@ from tests.unit.core.search.simulated import PRICES, problem_of
 from tuner.core.answer.power_tuning_output import power_tuning_output
 from tuner.core.answer.recommendation import ConfigurationEstimate, Interval, Probability, Recommendation
 from tuner.core.answer.report import PowerTuningOutput
-from tuner.core.model import Batch, Candidate, Invocation, Observation
+from tuner.core.model import Batch, Candidate, Invocation, Observation, accept_allowed
 from tuner.core.money.pricing import invocation_cost_usd
-from tuner.core.request.power_tuning import accept_allowed
 from tuner.core.request.tuning_request import PowerTuning
 
 WITH_STATS = PowerTuning(include_output_results=True)

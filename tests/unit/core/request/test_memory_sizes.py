@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuner.core.errors import InvalidRequest
-from tuner.core.request.memory_sizes import ROUND_SIZES_MB, check_memory, memory_space
-from tuner.core.request.tuning_request import MemoryRange
+from tuner.core.request.memory_sizes import check_memory, memory_space
+from tuner.core.request.tuning_request import ROUND_SIZES_MB, MemoryRange
 
 
 def test_the_default_space() -> None:

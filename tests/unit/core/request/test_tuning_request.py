@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 from tuner.core.codec import from_json, to_json
 from tuner.core.model import LatencyGoal, TuningBudget
 from tuner.core.request.parsing import parse_request
+from tuner.core.request.payloads import MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH, check_payloads
 from tuner.core.request.tuning_request import (
-    MAX_PAYLOAD_BYTES,
-    MAX_PAYLOAD_DEPTH,
     MemoryRange,
     ObservedDuration,
     TuningRequest,
     WeightedPayload,
-    check_payloads,
     is_weighted_mix,
 )
 

@@ -22,7 +22,7 @@ from tuner.core.model import (
     RunContext,
     SearchProblem,
 )
-from tuner.core.request.memory_sizes import ROUND_SIZES_MB
+from tuner.core.request.tuning_request import ROUND_SIZES_MB
 from tuner.core.search import fit_run, groups, recommend
 from tuner.core.search.bounded import MOST_CANDIDATES, MOST_CELLS, MOST_PAYLOADS, bounded
 from tuner.core.search.fit import Fit, fit_posterior

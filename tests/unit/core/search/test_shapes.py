@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.unit.core.search.simulated import problem_of
+from tuner.core.aws_limits import ONE_VCPU_MB
 from tuner.core.model import Candidate, Invocation, Observation, RunContext
-from tuner.core.request.memory_sizes import ONE_VCPU_MB
 from tuner.core.search.fit import fit_posterior
 from tuner.core.search.prediction import mean_of
 from tuner.core.search.samples import read_samples
