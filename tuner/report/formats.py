@@ -46,6 +46,16 @@ def milliseconds(duration_ms: float) -> str:
     return f"{significant(duration_ms / 1000)} s" if duration_ms >= 10_000 else f"{_milliseconds(duration_ms)} ms"
 
 
+def about_milliseconds(duration_ms: float) -> str:
+    """A duration of which only the whole milliseconds are known, below ten a tenth of one.
+
+    Example:
+        >>> about_milliseconds(17.26), about_milliseconds(4.12)
+        ('17 ms', '4.1 ms')
+    """
+    return f"{duration_ms:.{0 if duration_ms >= 9.95 else 1}f} ms"
+
+
 def milliseconds_range(interval: Interval) -> str:
     """The bounds of an interval of a duration, in the unit of its estimate.
 

@@ -603,6 +603,39 @@ def _more_invocations(report: Answer) -> tuple[Sentence, ...]:
     return ((f"The probability that further invocations decide it: {listed}.",),)
 
 
+def _steps(report: Answer) -> tuple[Sentence, ...]:
+    """Why a little less memory would take longer, where the function is so short that its duration falls in steps."""
+    steps = None if report.explanation is None else report.explanation.cpu_steps
+    if steps is None:
+        return ()
+    of_cpu = Figure(formats.about_milliseconds(steps.cpu_ms), "cpuSteps.cpuMs", steps.cpu_ms)
+    period = Figure(f"{steps.period_ms:g} ms", "cpuSteps.periodMs", steps.period_ms)
+    known: Sentence = ("The function uses about ", of_cpu, " of CPU time. Lambda hands it out in periods of ", period)
+    step = steps.step
+    if step is None:
+        return ((*known, ", so the duration falls in steps."),)
+    fewer = round(step.longer_ms / steps.period_ms)
+    need = ("it waits less often for the next one", "it needs one period less", f"it needs {fewer} fewer periods")
+    cost: Sentence = ()
+    if step.extra_cost_ratio >= 0.005:
+        more = Figure(f"{step.extra_cost_ratio:.0%}", "cpuSteps.step.extraCostRatio", step.extra_cost_ratio)
+        cost = (" and costs ", more, " more")
+    return (
+        (
+            *known,
+            ". From ",
+            Figure(formats.megabytes(step.from_memory_mb), "cpuSteps.step.fromMemoryMb", step.from_memory_mb),
+            f" on {need[min(fewer, 2)]}: ",
+            Figure(formats.megabytes(step.below_memory_mb), "cpuSteps.step.belowMemoryMb", step.below_memory_mb),
+            " takes about ",
+            Figure(formats.about_milliseconds(step.longer_ms), "cpuSteps.step.longerMs", step.longer_ms),
+            " longer",
+            *cost,
+            ".",
+        ),
+    )
+
+
 def _no_goal(report: Answer) -> Message:
     only = len(doc.configurations_of(report)) == 1
     strategy = _STRATEGIES[doc.strategy_of(report)]
@@ -623,7 +656,7 @@ def _message(
 ) -> Message:
     """The message of an answer: after what its verdict says, what each of them has."""
     facts = facts_of(report.verdict)
-    support += (*_monthly(report), *_production(report), *_rests_on(report), *_local(report))
+    support += (*_steps(report), *_monthly(report), *_production(report), *_rests_on(report), *_local(report))
     return Message(label or facts.label, facts.tone, headline, support, next_step)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tests.unit.report import documents
 from tests.unit.report.documents import changed
+from tuner.core.answer.recommendation import CpuStep, CpuSteps, Explanation
 from tuner.core.answer.report import Answer, RunReport
 from tuner.core.answer.verdicts import Verdict
 
@@ -28,6 +30,12 @@ def small_step(goal: tuple[float, float] | None = (95, 300), verdict: Verdict = 
         fixed_ms=150.0,
         scaling_ms=60.0,
     )
+
+
+def in_steps(longer_ms: float = 14.2, extra_cost_ratio: float = 0.27) -> Answer:
+    """A short function, whose duration falls in steps."""
+    step = CpuStep(from_memory_mb=256, below_memory_mb=192, longer_ms=longer_ms, extra_cost_ratio=extra_cost_ratio)
+    return replace(documents.no_goal(), explanation=Explanation((), (), cpu_steps=CpuSteps(17.26, 20.0, step)))
 
 
 SITUATIONS: dict[str, RunReport] = {
@@ -111,6 +119,12 @@ SITUATIONS: dict[str, RunReport] = {
         },
     ),
     "no goal: change": documents.no_goal(),
+    "no goal: in steps": in_steps(),
+    "no goal: in steps, half a step": in_steps(6.2, 0.001),
+    "no goal: in steps, sizes far apart": in_steps(38.8, 0.41),
+    "no goal: in steps, none below": replace(
+        documents.no_goal(), explanation=Explanation((), (), cpu_steps=CpuSteps(4.12, 20.0))
+    ),
     "no goal: today's is the cheapest": made(
         documents.finished_run(goal=None, verdict="NO_GOAL", recommended_mb=512, current_mb=512), {}
     ),

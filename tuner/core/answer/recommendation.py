@@ -204,6 +204,30 @@ class MoreInvocations:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuStep:
+    """The last step of the duration at or below the recommended size."""
+
+    from_memory_mb: int
+    below_memory_mb: int
+    """A candidate before the step."""
+    longer_ms: float
+    """Its mean duration over the recommended size's."""
+    extra_cost_ratio: float
+    """Its cost over the recommended size's, minus 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class CpuSteps:
+    """That the function computes for so short a time that its duration falls in steps."""
+
+    cpu_ms: float
+    """Of an invocation, at full speed."""
+    period_ms: float
+    """In which Lambda hands out CPU time."""
+    step: CpuStep | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why the answer is what it is."""
 
@@ -213,3 +237,5 @@ class Explanation:
     """By architecture, then memory size."""
     more_invocations: tuple[MoreInvocations, ...] = field(default=(), metadata=LEFT_OUT)
     """Empty where the verdict is decided."""
+    cpu_steps: CpuSteps | None = field(default=None, metadata=LEFT_OUT)
+    """``None`` unless the function surely runs in steps."""

@@ -8,20 +8,33 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuner.core.answer.recommendation import CurvePoint, Explanation, Interval, MoreInvocations, Neighbour
+from tuner.core.answer.recommendation import (
+    CpuStep,
+    CpuSteps,
+    CurvePoint,
+    Explanation,
+    Interval,
+    MoreInvocations,
+    Neighbour,
+)
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.search.acquisition import outcome_log_likelihoods, simulate_outcomes
+from tuner.core.search.cpu_quota import PERIOD_MS
 from tuner.core.search.decision import Decision, decide
 from tuner.core.search.fit import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Fit, RunFit, fit_posterior, generator_of
 from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
 from tuner.core.search.space import FloatArray
 
-CURVE_POINTS = 40
-"""At most so many a curve, evenly spread over log memory."""
+CURVE_POINTS, STEPPED_CURVE_POINTS = 40, 120
+"""At most so many a curve, evenly spread over log memory; more where it falls in steps."""
 NEIGHBOUR_RATIOS = (0.5, 0.67, 0.8, 1.25, 1.5, 2.0)
 """Sizes to hold against the recommended one, by their memory over its memory."""
 MORE_INVOCATIONS = (10, 20, 50)
 SAME_COST_RATIO = 0.005
+_SURELY_IN_STEPS = 0.9
+"""Share of the draws that the quota's hypotheses have, at least."""
+_STEP_WIDTH = 0.1
+"""In log memory, at most."""
 _ODD_SIZE = 0.1
 _WORLDS = 64
 _SITES = 6
@@ -33,19 +46,52 @@ def explain(run_fit: RunFit) -> Explanation | None:
         return None
     problem, fit = run_fit.problem, run_fit.fit
     decision = decide(problem, fit)
+    steps = _steps(fit, decision.pick)
+    count = CURVE_POINTS if steps is None else STEPPED_CURVE_POINTS
     return Explanation(
-        curve=_curve(problem, run_fit.observations, run_fit.verified.context),
+        curve=_curve(problem, run_fit.observations, run_fit.verified.context, count),
         neighbours=_neighbours(problem, fit, decision),
         more_invocations=_more(problem, fit) if decision.verdict == "UNCERTAIN" else (),
+        cpu_steps=steps,
     )
 
 
-def _curve(problem: SearchProblem, observations: Sequence[Observation], context: RunContext) -> tuple[CurvePoint, ...]:
+def _steps(fit: Fit, pick: int) -> CpuSteps | None:
+    """Whether the function is so short that it surely runs in steps, and what the last one before the pick is worth."""
+    quota = fit.prediction.draws.quota
+    if quota is None or len(quota.world) < _SURELY_IN_STEPS * len(fit.loss):
+        return None
+    space, mean_ms = fit.space, quota.mean_ms.mean(axis=0)
+    longer_ms = mean_ms - mean_ms[pick]
+    same = np.flatnonzero(space.other_architecture == space.other_architecture[pick])
+    ascending = same[np.argsort(space.log_memory[same], kind="stable")]
+    until = int(np.flatnonzero(ascending == pick)[0])
+    smaller, step = ascending[:until], None
+    slower = np.flatnonzero(longer_ms[smaller] > PERIOD_MS / 4)
+    if len(slower):
+        above, below = ascending[slower[-1] + 1], smaller[slower[-1]]
+        # Sizes close together stand in the middle of a step; its foot is near.
+        near = space.log_memory[smaller] > space.log_memory[below] - _STEP_WIDTH
+        foot = np.flatnonzero(near & (longer_ms[smaller] > PERIOD_MS / 2))
+        below = smaller[foot[-1]] if len(foot) else below
+        cost = fit.prediction.cost_per_million_usd
+        step = CpuStep(
+            space.candidates[above].memory_mb,
+            space.candidates[below].memory_mb,
+            float(longer_ms[below]),
+            float(np.median(cost[:, below] / cost[:, pick]) - 1),
+        )
+    return CpuSteps(float(np.median(quota.cpu_ms)), PERIOD_MS, step)
+
+
+def _curve(
+    problem: SearchProblem, observations: Sequence[Observation], context: RunContext, count: int
+) -> tuple[CurvePoint, ...]:
     """The curve of each architecture that was measured or may be recommended, also between the candidates."""
     points: list[Candidate] = []
     for architecture in sorted({candidate.architecture for candidate in problem.candidates}):
         own = [candidate for candidate in problem.candidates if candidate.architecture == architecture]
-        between = np.geomspace(own[0].memory_mb, own[-1].memory_mb, CURVE_POINTS)
+        between = np.geomspace(own[0].memory_mb, own[-1].memory_mb, count)
         points += [replace(own[0], memory_mb=size_mb) for size_mb in sorted({round(float(size)) for size in between})]
     # The posterior is one over functions of memory, so it can be asked at any size.
     wider = replace(problem, candidates=tuple(sorted({*problem.candidates, *points})), design=None)

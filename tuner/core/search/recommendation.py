@@ -11,14 +11,12 @@ from tuner.core.answer.recommendation import ConfigurationEstimate, Interval, Re
 from tuner.core.errors import NothingMeasured, RunInterrupted
 from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import Invocation, Observation, RunContext, SearchProblem, invocations_of
-from tuner.core.search.cpu_quota import PERIOD_MS
 from tuner.core.search.decision import Decision, decide, keep_or_change
 from tuner.core.search.fit import Fit, RunFit
 from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
 from tuner.core.search.samples import is_single_payload
 from tuner.core.search.warm_start import counted
 
-_SURELY_IN_STEPS = 0.9
 _COLD_START_SPREAD = 0.12
 """Init durations of one function differ by 5 to 15 %; used where there are too few to tell."""
 
@@ -220,27 +218,7 @@ def _notes(
             )
         )
         notes.append(f"Durations and costs are of the mix: {listed}.")
-    notes += _steps_notes(fit, decision.pick)
     if decision.safer is not None:
         safer = problem.candidates[decision.safer]
         notes.append(f"{safer} would meet the goal with the confidence asked for.")
     return tuple(notes)
-
-
-def _steps_notes(fit: Fit, pick: int) -> list[str]:
-    """Why a little less memory may cost more, if the function is so short that it runs in steps of the CPU's quota."""
-    quota = fit.prediction.draws.quota
-    if quota is None or len(quota.world) < _SURELY_IN_STEPS * len(fit.loss):
-        return []
-    note = (
-        f"The function uses about {float(np.median(quota.cpu_ms)):.0f} ms of CPU time. Lambda hands out CPU time in "
-        f"periods of {PERIOD_MS:.0f} ms, so its duration drops in steps"
-    )
-    space, mean_ms = fit.space, quota.mean_ms.mean(axis=0)
-    longer_ms = mean_ms - mean_ms[pick]
-    smaller = (space.log_memory < space.log_memory[pick]) & (space.other_architecture == space.other_architecture[pick])
-    above_a_step = np.flatnonzero(smaller & (longer_ms > PERIOD_MS / 4))
-    if not len(above_a_step):
-        return [f"{note}."]
-    nearest = int(above_a_step[np.argmax(space.log_memory[above_a_step])])
-    return [f"{note}: at {space.candidates[nearest]} it takes about {longer_ms[nearest]:.0f} ms longer."]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from tuner.core.model import (
     TuningBudget,
 )
 from tuner.core.search import explain, fit_run, recommend
+from tuner.core.search.cpu_quota import burst_ms
 from tuner.core.search.explanation import MORE_INVOCATIONS
 from tuner.core.search.planning import plan_round
 
@@ -83,6 +86,35 @@ def test_without_a_goal_the_curve_has_its_mean_only() -> None:
     _, _, explanation = explained(None)
     assert {point.goal_ms for point in explanation.curve} == {None}
     assert {row.goal_probability for row in explanation.neighbours} == {None}
+
+
+@pytest.mark.parametrize(("step_mb", "from_mb"), [(64, (768, 768)), (16, (736, 768))])
+def test_a_short_function_is_explained_by_its_last_step(step_mb: int, from_mb: tuple[int, int]) -> None:
+    """With its CPU time, where the step lies, and what the size before it would take and cost; the curve shows it."""
+    sizes_mb = tuple(range(128, 2049, step_mb))
+    starts = itertools.cycle((0.0, 3.25, 7.0))
+    function = SimulatedFunction(lambda mb: burst_ms(mb, 17.3, next(starts)), spread=0.01)
+    problem = problem_of(sizes_mb, current_mb=1024)
+    explanation = explain(fit_run(problem, measured(problem, function), RunContext()))
+    assert explanation is not None
+    steps = explanation.cpu_steps
+    assert steps is not None
+    assert steps.step is not None
+    assert steps.cpu_ms == pytest.approx(17.3, rel=0.06)
+    assert from_mb[0] <= steps.step.from_memory_mb <= from_mb[1]
+    assert 640 <= steps.step.below_memory_mb < steps.step.from_memory_mb
+    assert 10 < steps.step.longer_ms < 22
+    assert 0.1 < steps.step.extra_cost_ratio < 0.4
+    below, after = (
+        min(explanation.curve, key=lambda point, mb=mb: abs(point.candidate.memory_mb - mb))  # type: ignore[misc]
+        for mb in (steps.step.below_memory_mb, steps.step.from_memory_mb)
+    )
+    assert below.mean_ms.low > after.mean_ms.high
+
+
+def test_a_long_function_has_no_steps() -> None:
+    """They would be too small to matter."""
+    assert explained(300.0)[2].cpu_steps is None
 
 
 def test_each_neighbour_says_what_it_would_have_lost() -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tests.unit.core.search.simulated import problem_of
 from tuner.core.model import Candidate, Invocation, LatencyGoal, Observation, RunContext
-from tuner.core.search import fit_run, recommend
 from tuner.core.search.cpu_quota import burst_ms
 from tuner.core.search.decision import decide
 from tuner.core.search.fit import Fit, fit_posterior
@@ -144,24 +143,6 @@ def _cheapest_usd(fit: Fit) -> FloatArray:
     """Draws: the cost of the cheapest that meets the goal; infinite if none does, since then any is as good."""
     assert fit.met is not None
     return np.asarray(np.where(fit.met > 0, fit.prediction.cost_per_million_usd, np.inf).min(axis=1))
-
-
-def test_the_answer_says_why_less_memory_costs_more() -> None:
-    """With the CPU time, and what the size before the step would take."""
-    duration_ms = computing(17.3)
-    observations = seen([(memory_mb, duration_ms(memory_mb)) for memory_mb in (*FIRST_LOOK_MB, 704, 768, 768, 896)])
-    answer = recommend(fit_run(problem_of(SIZES_MB, current_mb=1024), observations), stop_reason="Enough.")
-    [note] = [note for note in answer.notes if "CPU time" in note]
-    assert "about 17 ms of CPU time" in note
-    assert "periods of 20 ms" in note
-    assert "ms longer" in note
-
-
-def test_a_long_function_has_no_such_sentence() -> None:
-    """Its steps are too small to matter."""
-    observations = seen([(memory_mb, 1e6 / memory_mb) for memory_mb in FIRST_LOOK_MB])
-    answer = recommend(fit_run(problem_of(SIZES_MB, current_mb=1024), observations), stop_reason="Enough.")
-    assert not [note for note in answer.notes if "CPU time" in note]
 
 
 @pytest.mark.parametrize(
