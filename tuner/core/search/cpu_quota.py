@@ -22,14 +22,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from tuner.core.aws_limits import ONE_VCPU_MB
+from tuner.core.aws_limits import CPU_PERIOD_MS, CPU_TICK_MS, ONE_VCPU_MB, SEEN_STARTS_MS
 from tuner.core.search.space import FloatArray
 
-PERIOD_MS = 20.0
-TICK_MS = 4.0
-TICKS_PER_PERIOD = 5
-STARTS_MS = (0.0, 3.0, 3.5, 7.0, 11.0, 15.5)
-"""After the period's begin: where handlers were seen to start (0, 3 to 3.5 and 7 ms), and later."""
+_TICKS_PER_PERIOD = round(CPU_PERIOD_MS / CPU_TICK_MS)
+STARTS_MS = (*SEEN_STARTS_MS, 11.0, 15.5)
+"""After the period's begin: where handlers were seen to start, and later."""
 LEAST_CPU_MS, MOST_CPU_MS = 0.5, 256.0
 LOG_CPU_STEP = 0.0125
 LOG_CPU_MS = np.arange(np.log(LEAST_CPU_MS), np.log(MOST_CPU_MS) + LOG_CPU_STEP, LOG_CPU_STEP)
@@ -69,7 +67,7 @@ def burst_table(memory_mb: tuple[float, ...], threads: float) -> BurstTable:
 
 def quota_ms(memory_mb: FloatArray) -> FloatArray:
     """CPU milliseconds that a size gets in each period."""
-    return np.asarray(PERIOD_MS * memory_mb / ONE_VCPU_MB)
+    return np.asarray(CPU_PERIOD_MS * memory_mb / ONE_VCPU_MB)
 
 
 def vcpus(memory_mb: FloatArray) -> FloatArray:
@@ -95,16 +93,16 @@ def _pattern(
     history: list[FloatArray] = []
     begin = 0.0
     while not history or history[-1].min() < most_cpu_ms:
-        if len(history) % TICKS_PER_PERIOD == 0:
+        if len(history) % _TICKS_PER_PERIOD == 0:
             budget = np.minimum(budget + quota, quota)
             running = np.where(budget > 0, 1.0, running)
-        spent = np.clip(begin + TICK_MS - starts, 0.0, TICK_MS) * rate * running
+        spent = np.clip(begin + CPU_TICK_MS - starts, 0.0, CPU_TICK_MS) * rate * running
         used = used + spent
         budget = budget - spent
         running = np.where(budget > 0, running, 0.0)
         history.append(used)
-        begin += TICK_MS
-    return np.asarray(TICK_MS * np.arange(1, len(history) + 1)), np.array(history)
+        begin += CPU_TICK_MS
+    return np.asarray(CPU_TICK_MS * np.arange(1, len(history) + 1)), np.array(history)
 
 
 def _ends(

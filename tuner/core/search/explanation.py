@@ -17,9 +17,9 @@ from tuner.core.answer.recommendation import (
     MoreInvocations,
     Neighbour,
 )
+from tuner.core.aws_limits import CPU_PERIOD_MS
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.search.acquisition import outcome_log_likelihoods, simulate_outcomes
-from tuner.core.search.cpu_quota import PERIOD_MS
 from tuner.core.search.decision import Decision, decide
 from tuner.core.search.fit import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Fit, RunFit, fit_posterior, generator_of
 from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
@@ -67,12 +67,12 @@ def _steps(fit: Fit, pick: int) -> CpuSteps | None:
     ascending = same[np.argsort(space.log_memory[same], kind="stable")]
     until = int(np.flatnonzero(ascending == pick)[0])
     smaller, step = ascending[:until], None
-    slower = np.flatnonzero(longer_ms[smaller] > PERIOD_MS / 4)
+    slower = np.flatnonzero(longer_ms[smaller] > CPU_PERIOD_MS / 4)
     if len(slower):
         above, below = ascending[slower[-1] + 1], smaller[slower[-1]]
         # Sizes close together stand in the middle of a step; its foot is near.
         near = space.log_memory[smaller] > space.log_memory[below] - _STEP_WIDTH
-        foot = np.flatnonzero(near & (longer_ms[smaller] > PERIOD_MS / 2))
+        foot = np.flatnonzero(near & (longer_ms[smaller] > CPU_PERIOD_MS / 2))
         below = smaller[foot[-1]] if len(foot) else below
         cost = fit.prediction.cost_per_million_usd
         step = CpuStep(
@@ -81,7 +81,7 @@ def _steps(fit: Fit, pick: int) -> CpuSteps | None:
             float(longer_ms[below]),
             float(np.median(cost[:, below] / cost[:, pick]) - 1),
         )
-    return CpuSteps(float(np.median(quota.cpu_ms)), PERIOD_MS, step)
+    return CpuSteps(float(np.median(quota.cpu_ms)), CPU_PERIOD_MS, step)
 
 
 def _curve(

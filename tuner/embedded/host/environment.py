@@ -134,8 +134,17 @@ class ExecutionEnvironment:
         headers = {"Lambda-Runtime-Trace-Id": trace_id or _new_trace()}
         if client_context is not None:
             headers["Lambda-Runtime-Client-Context"] = _as_json(client_context)
-        cores, spent_s = self._settings.core_count, repeated_init_s
-        ran = run(worker, self._api, spec, event, request_id, headers, core_count=cores, spent_s=spent_s)
+        ran = run(
+            worker,
+            self._api,
+            spec,
+            event,
+            request_id,
+            headers,
+            core_count=self._settings.core_count,
+            start_ms=self._settings.start_ms(),
+            spent_s=repeated_init_s,
+        )
         return self._conclude(request_id, ran, cold=cold)
 
     def take_snapshot(self, *, logged: bool = True) -> str | None:

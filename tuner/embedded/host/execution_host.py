@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tuner.embedded.access import AccessKey
 from tuner.embedded.host.core_queue import QUEUE_LIMIT_S, CoreQueue, OtherServers
 from tuner.embedded.host.environment import ExecutionEnvironment
 from tuner.embedded.host.model import FunctionSpec, InvocationResult, LogSink
+from tuner.embedded.host.running import seen_start_ms
 from tuner.embedded.host.sandbox import Sandbox, find_sandbox
 from tuner.embedded.host.worker import HostSettings
 
@@ -74,6 +75,7 @@ class ExecutionHost:
         cores: Cores of this machine that functions may use together.
         cores_lock: A file by which the hosts of several processes take turns; without one they do not.
         force_bootstrap: Use our own runtime client where AWS's is there, too.
+        start_ms: How long after the beginning of a period of the CPU quota the next handler starts.
         sandbox: What keeps the functions from this machine; by default the
             best that the system has.
         left_behind: A folder that is removed when the host is gone, however it went.
@@ -103,6 +105,7 @@ class ExecutionHost:
         *,
         cores_lock: Path | None = None,
         force_bootstrap: bool = False,
+        start_ms: Callable[[], float] = seen_start_ms,
         sandbox: Sandbox | None = None,
         left_behind: Path | None = None,
         access_key: AccessKey = _OPENS_NOTHING,
@@ -126,6 +129,7 @@ class ExecutionHost:
             worker_ended=self._watchdog.ended,
             access_key=access_key,
             real_aws=real_aws,
+            start_ms=start_ms,
             force_bootstrap=force_bootstrap,
             sandbox=sandbox or find_sandbox(),
         )

@@ -118,6 +118,7 @@ class LinuxProcessTree(_SignalledTree):
         self._lock = threading.Lock()
         self._delay_ns = 0
         self._delay_of_ns: dict[str, int] = {}
+        self._turns_of: dict[str, int] = {}
         self._delays_read_at_s = 0.0
 
     def children(self) -> list[int]:
@@ -203,12 +204,15 @@ class LinuxProcessTree(_SignalledTree):
                     running_count += _read(f"/proc/{pid}/task/{task}/stat").rpartition(b")")[2][1:2] == b"R"
         return running_count
 
-    def stop(self) -> None:
+    def stop(self) -> bool:
         """Stop the tree; the kernel reports the stop when all threads of the worker have stopped.
 
         A worker that is just starting a child (vfork) does not stop before the
         child has begun its program, and the child may be stopped already: then
         neither runs, and there is nothing to wait for.
+
+        Returns:
+            Whether the stop was reported, or the worker has ended.
         """
         self.signal(signal.SIGSTOP)
         give_up_at_s = time.monotonic() + _STOP_PATIENCE_S
@@ -216,8 +220,9 @@ class LinuxProcessTree(_SignalledTree):
             # WNOWAIT leaves the exit status to whoever reaps the worker.
             while os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
                 if time.monotonic() > give_up_at_s:
-                    return
+                    return False
                 time.sleep(_STOP_LOOK_S)
+        return True
 
     def memory_bytes(self) -> int:
         """Resident memory of the worker; the proportional sum (PSS) once it has children."""
@@ -255,16 +260,21 @@ class LinuxProcessTree(_SignalledTree):
             with contextlib.suppress(OSError):
                 for task in _names(f"/proc/{pid}/task"):
                     try:
-                        delay_ns = int(_read(f"/proc/{pid}/task/{task}/schedstat").split()[1])
+                        fields = _read(f"/proc/{pid}/task/{task}/schedstat").split()
                     except OSError:
                         if not Path("/proc/self/schedstat").exists():
                             return None  # a kernel without CONFIG_SCHED_INFO
                         continue
+                    delay_ns, self._turns_of[task] = int(fields[1]), int(fields[2])
                     before_ns = self._delay_of_ns.get(task, 0)
                     # Less than before: the number is another thread's now.
                     self._delay_ns += delay_ns - before_ns if delay_ns >= before_ns else delay_ns
                     self._delay_of_ns[task] = delay_ns
         return self._delay_ns / 1e9
+
+    def turn_count(self) -> int | None:
+        """How often its threads had got a core when :meth:`run_delay_s` was last read: the third field there."""
+        return sum(self._turns_of.values()) if self._turns_of else None
 
 
 class PortableProcessTree(_SignalledTree):
@@ -312,13 +322,16 @@ class PortableProcessTree(_SignalledTree):
                 running_count += 1 if count == 1 else min(count, os.cpu_count() or 1)
         return thread_count, running_count
 
-    def stop(self) -> None:
-        """Stop the tree; waits up to 5 ms for the worker to show as stopped."""
+    def stop(self) -> bool:
+        """Stop the tree; waits up to 5 ms for the worker to show as stopped, and returns whether it did."""
         self.signal(signal.SIGSTOP)
         give_up_at = time.monotonic() + 0.005
         with contextlib.suppress(psutil.Error):
-            while time.monotonic() < give_up_at and self._process.status() not in _STILL:
+            while self._process.status() not in _STILL:
+                if time.monotonic() > give_up_at:
+                    return False
                 time.sleep(0.0002)
+        return True
 
     def memory_bytes(self) -> int:
         """Resident memory summed; shared pages of several processes count more than once here."""
@@ -336,6 +349,10 @@ class PortableProcessTree(_SignalledTree):
 
     def run_delay_s(self) -> float | None:
         """This system does not report it."""
+        return None
+
+    def turn_count(self) -> int | None:
+        """Nor this."""
         return None
 
 

@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tuner.embedded.host.cpu_share import PERIOD_S, CpuShare
+from tuner.core.aws_limits import SEEN_STARTS_MS
+from tuner.embedded.host.cpu_share import CpuShare
 from tuner.embedded.host.model import FunctionSpec
 from tuner.embedded.host.runtime_api import RuntimeApi
 from tuner.embedded.host.verdict import Verdict, answered, exited, timed_out
@@ -32,6 +33,11 @@ class Ran:
     core_wait_error_ms: float = 0.0
 
 
+def seen_start_ms() -> float:
+    """How long after the beginning of a period of the CPU quota a handler starts: at random, as often as on Lambda."""
+    return random.choices([*SEEN_STARTS_MS], [*SEEN_STARTS_MS.values()])[0]  # noqa: S311 - nothing is secret about it
+
+
 def await_polling(worker: Worker, api: RuntimeApi, limit_s: float) -> None:
     """After a response the runtime needs a moment to ask for the next event; one that does not ask is ended."""
     give_up_s = time.monotonic() + limit_s
@@ -51,31 +57,32 @@ def run(
     headers: Mapping[str, str],
     *,
     core_count: float,
+    start_ms: float,
     spent_s: float,
 ) -> Ran:
     """Deliver the event and watch over the worker until it responds, or the platform has to end it.
 
     *worker* is awake and asks for an event; a function that has as many vCPU as *core_count* is not slowed down;
-    *spent_s* of the invocation's time has gone into a repeated init.
+    it starts *start_ms* after the beginning of a period of the CPU quota; *spent_s* of the invocation's time has gone
+    into a repeated init.
     """
     tree = worker.tree
     is_limited = spec.cpu_limited and spec.cpu_share < core_count
-    phase_s = random.uniform(0, PERIOD_S)  # noqa: S311 - nothing is secret about it
-    share = CpuShare(tree, spec.cpu_share if is_limited else math.inf, phase_s=phase_s)
-    started_s = share.begin()
-    deadline_s = started_s + spec.timeout_s - spent_s
+    share = CpuShare(tree, spec.cpu_share if is_limited else math.inf, start_ms=start_ms)
     headers = {
         **headers,
-        "Lambda-Runtime-Deadline-Ms": str(int((time.time() + deadline_s - time.monotonic()) * 1000)),
+        "Lambda-Runtime-Deadline-Ms": str(int((time.time() + spec.timeout_s - spent_s) * 1000)),
         "Lambda-Runtime-Invoked-Function-Arn": spec.arn,
     }
     memory_look_s = _MEMORY_LOOK_S if spec.cpu_limited else _MEMORY_LOOK_UNLIMITED_S
     limit_bytes = spec.memory_mb * 1024 * 1024
     out_of_memory = False
     failure: Verdict | None = None
-    next_memory_look_s = started_s
+    deliver = api.delivery(request_id, event, headers)
+    next_memory_look_s = started_s = share.begin()
+    deadline_s = started_s + spec.timeout_s - spent_s
     with contextlib.suppress(OSError):  # a worker that is gone is noticed below
-        api.deliver(request_id, event, headers)
+        deliver()
     while True:
         now_s = time.monotonic()
         if now_s >= deadline_s + share.core_wait_s:

@@ -15,7 +15,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -86,20 +86,23 @@ class RuntimeApi:
             raise ConnectionError("the runtime does not wait to be restored")
         _send(connection, 200, b"")
 
-    def deliver(self, request_id: str, event: bytes, headers: Mapping[str, str]) -> None:
-        """Answer the waiting ``next`` with *event*.
+    def delivery(self, request_id: str, event: bytes, headers: Mapping[str, str]) -> Callable[[], None]:
+        """Prepare the answer to the waiting ``next``; calling what is returned sends it.
 
-        Raises:
-            OSError: the worker went away meanwhile.
+        The call raises :class:`OSError` if the worker went away meanwhile.
         """
         with self.changed:
-            connection = self._parked
-            if connection is None:
-                raise ConnectionError("the runtime does not wait for an event")
-            self._parked = None
+            connection, self._parked = self._parked, None
             self._request_id = request_id
             self.completion = None
-        _send(connection, 200, event, {"Lambda-Runtime-Aws-Request-Id": request_id, **headers})
+        message = _message(200, event, {"Lambda-Runtime-Aws-Request-Id": request_id, **headers})
+
+        def send() -> None:
+            if connection is None:
+                raise ConnectionError("the runtime does not wait for an event")
+            connection.sendall(message)
+
+        return send
 
     def acknowledge(self) -> None:
         """Answer the ``response`` or ``error`` that :attr:`completion` holds, so that the runtime goes on."""
@@ -216,10 +219,14 @@ def _close_all(connections: set[socket.socket]) -> None:
             connection.shutdown(socket.SHUT_RDWR)
 
 
-def _send(connection: socket.socket, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+def _send(connection: socket.socket, status: int, body: bytes) -> None:
+    connection.sendall(_message(status, body))
+
+
+def _message(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
     head = [f"HTTP/1.1 {status} {_REASONS[status]}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
     head += [f"{name}: {text}" for name, text in (headers or {}).items()]
-    connection.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body)
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
 
 
 def _read_headers(stream: BinaryIO) -> dict[str, str]:

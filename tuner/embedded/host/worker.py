@@ -41,6 +41,7 @@ class HostSettings:
     worker_ended: Callable[[int], None]
     access_key: AccessKey
     real_aws: Mapping[str, str] | None
+    start_ms: Callable[[], float]
     force_bootstrap: bool = False
     sandbox: Sandbox = NO_SANDBOX
 
