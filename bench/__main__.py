@@ -25,6 +25,7 @@ COMMANDS = {
     "logs": ("logs", "how many records of a log are read a second"),
     "cost": ("run_cost", "what one run takes besides the invocations"),
     "cpu": ("cpu_share", "the embedded AWS's CPU share against AWS's"),
+    "host": ("host_steps", "whether short functions step on the embedded AWS where they do on Lambda"),
 }
 """Module and help of each; the module has ``add_arguments`` and ``run``."""
 

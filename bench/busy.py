@@ -3,8 +3,8 @@
 ``python -m bench busy`` tunes three functions whose answer is known, on an idle
 machine and beside a busy loop for each of its cores. The truth is the model
 that the embedded AWS imitates: what a function computes takes its CPU time over
-its share of a vCPU, from a quota that is full at first and filled every 20 ms;
-what it waits takes as long at every size.
+its share of a vCPU, in the steps of ``core/search/cpu_quota.py``; what it waits
+takes as long at every size.
 
 A verdict is wrong where it says with 0.9 or more that no size meets the goal,
 or that the recommended one does which does not, by more than
@@ -27,11 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.examples.running import tune
-from tuner.core.aws_limits import ONE_VCPU_MB
+from tuner.core.aws_limits import CPU_PERIOD_MS, SEEN_STARTS_MS
 from tuner.core.measurement.latency import percentile
 from tuner.core.model import DEFAULT_TOLERANCE
+from tuner.core.search.cpu_quota import burst_ms
 from tuner.embedded.account import EmbeddedAws, deploy_function, embedded_aws
-from tuner.embedded.host.cpu_share import PERIOD_S
 
 SIZES_MB = (128, 192, 256, 384, 512, 640, 768, 896, 1024, 1280, 1769)
 PERCENTILE = 95
@@ -40,7 +40,7 @@ SURE = 0.9
 MOST_INVOCATIONS = 20
 FEWER_ALLOWED = 2
 """So many good picks fewer than on the idle machine are put down to luck."""
-_PHASES = 400
+_STARTS = 200
 
 CODE = """
 import time
@@ -68,10 +68,15 @@ class Known:
     """What it has today."""
 
     def durations_ms(self, memory_mb: int) -> list[float]:
-        """What it takes at a size, wherever the edges of the periods lie."""
-        share, period_ms = memory_mb / ONE_VCPU_MB, PERIOD_S * 1e3
-        phases = [(number + 0.5) / _PHASES * period_ms for number in range(_PHASES)]
-        return [self.wait_ms + _computing_ms(self.cpu_ms, share, period_ms, phase) for phase in phases]
+        """What it takes at a size, at each of the starts as often as it is met."""
+        return [
+            duration_ms
+            for start_ms, weight in SEEN_STARTS_MS.items()
+            for duration_ms in [
+                self.wait_ms + burst_ms(memory_mb, self.cpu_ms, (start_ms + self.wait_ms) % CPU_PERIOD_MS)
+            ]
+            * round(_STARTS * weight)
+        ]
 
     def percentile_ms(self, memory_mb: int) -> float:
         """Its goal's percentile at a size."""
@@ -93,18 +98,6 @@ FUNCTIONS = (
     Known("computes-and-waits", 60, 20, 160, 1024),
     Known("waits", 80, 3, 150, 512),
 )
-
-
-def _computing_ms(cpu_ms: float, share: float, period_ms: float, first_edge_ms: float) -> float:
-    """How long work takes that begins with a full quota; the quota is filled at edges."""
-    now_ms, edge_ms, left_ms = 0.0, first_edge_ms, share * period_ms
-    while True:
-        step_ms = min(cpu_ms, left_ms, edge_ms - now_ms)
-        now_ms, cpu_ms, left_ms = now_ms + step_ms, cpu_ms - step_ms, left_ms - step_ms
-        if cpu_ms <= 1e-9:
-            return now_ms
-        if left_ms <= 1e-9 or edge_ms - now_ms <= 1e-9:
-            now_ms, edge_ms, left_ms = edge_ms, edge_ms + period_ms, share * period_ms
 
 
 @dataclass(frozen=True)
@@ -145,7 +138,7 @@ def run(parsed: argparse.Namespace) -> int:
         with embedded_aws(home=Path(folder) / "home") as aws:
             for known in functions:
                 for busy in (False, True):
-                    with _busy_loops(os.cpu_count() or 1) if busy else contextlib.nullcontext():
+                    with busy_loops(os.cpu_count() or 1) if busy else contextlib.nullcontext():
                         answers[known.name, busy] = [
                             _tuned(aws, known, code_dir, f"{known.name}-{'busy' if busy else 'idle'}-{number}")
                             for number in range(runs)
@@ -155,7 +148,8 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _busy_loops(count: int) -> Iterator[None]:
+def busy_loops(count: int) -> Iterator[None]:
+    """So many processes that do nothing but take a core."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield

@@ -136,7 +136,8 @@ class CpuShare:
         self._together_s = 0.0
         self._lost_s = 0.0
         self._overstated_s = 0.0
-        self._wait_s = 0.0
+        self.core_wait_s = 0.0
+        """How long the invocation stood still because others had the cores."""
         self.stop_count = 0
         self.thread_count = 0
         """The most threads that were seen at once."""
@@ -147,9 +148,9 @@ class CpuShare:
         return self._cpu_s - self._first_cpu_s
 
     @property
-    def core_wait_s(self) -> float:
-        """How long the invocation stood still because others had the cores."""
-        return self._wait_s + self._exact.late_s
+    def stood_still_s(self) -> float:
+        """How long the clock of the periods has stood still; no part of the duration."""
+        return self.core_wait_s + self._exact.late_s
 
     @property
     def core_wait_error_s(self) -> float:
@@ -158,10 +159,10 @@ class CpuShare:
         Whether the last one to end was among those that waited is not known. A wait that the CPU time spoke against
         is as doubtful as far as it did.
         """
-        if not self._wait_s:
+        if not self.core_wait_s:
             return self._overstated_s
         together = self._together_s / self._waited_s
-        return self._overstated_s + self._wait_s * (together + SINGLE_THREAD_ERROR_RATIO * (1 - together))
+        return self._overstated_s + self.core_wait_s * (together + SINGLE_THREAD_ERROR_RATIO * (1 - together))
 
     def begin(self) -> float:
         """Start with a full quota: the worker has slept until now.
@@ -216,8 +217,8 @@ class CpuShare:
         self._count_threads()
         self._read(ended_at_s, is_exact=True)
         # One thread may have waited while another ran: what was used was not waited for.
-        self._overstated_s = max(0.0, self._wait_s - max(0.0, self._lost_s))
-        self._wait_s -= self._overstated_s
+        self._overstated_s = max(0.0, self.core_wait_s - max(0.0, self._lost_s))
+        self.core_wait_s -= self._overstated_s
         if self._stopped:
             self._stopped = False
             self._tree.resume()
@@ -230,7 +231,7 @@ class CpuShare:
 
     def _at_ms(self, now_s: float) -> float:
         """Where *now_s* is on the clock of the periods."""
-        return (now_s - self._period_began_s - self.core_wait_s) * 1e3
+        return (now_s - self._period_began_s - self.stood_still_s) * 1e3
 
     def _count_threads(self) -> None:
         thread_count, self._running_count = self._tree.threads()
@@ -291,7 +292,7 @@ class CpuShare:
             self._lost_s += passed_s - used_s / at_once
         # Threads that wait for each other while all cores are theirs have lost nothing to others.
         unseen_s = CLOCK_LAG_S if at_once > 1 and not is_exact else 0.0
-        self._wait_s = max(self._wait_s, min(self._waited_s, self._lost_s - unseen_s))
+        self.core_wait_s = max(self.core_wait_s, min(self._waited_s, self._lost_s - unseen_s))
 
     def _go_on(self) -> float:
         exact, now_s = self._exact, self._clock()

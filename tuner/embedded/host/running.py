@@ -85,10 +85,10 @@ def run(
         deliver()
     while True:
         now_s = time.monotonic()
-        if now_s >= deadline_s + share.core_wait_s:
+        if now_s >= deadline_s + share.stood_still_s:
             failure = timed_out(spec, request_id)
             break
-        wait_s = min(deadline_s + share.core_wait_s - now_s, memory_look_s)
+        wait_s = min(deadline_s + share.stood_still_s - now_s, memory_look_s)
         if spec.cpu_limited:
             wait_s = min(wait_s, share.look())
         with api.changed:
@@ -106,21 +106,21 @@ def run(
                 out_of_memory = True
                 tree.kill()
     completion = api.completion if failure is None else None
-    ended_s = completion.at_s if completion is not None else min(time.monotonic(), deadline_s + share.core_wait_s)
+    ended_s = completion.at_s if completion is not None else min(time.monotonic(), deadline_s + share.stood_still_s)
     debt_s = share.settle(ended_s)
-    core_wait_s = share.core_wait_s if spec.cpu_limited else 0.0
+    stood_still_s = share.stood_still_s if spec.cpu_limited else 0.0
     if failure is None:
         if tree.peak_memory_bytes() > limit_bytes:
             out_of_memory = True
             tree.kill()
             failure = exited(spec, worker, request_id, out_of_memory=True)
-        elif ended_s + debt_s > deadline_s + core_wait_s:
+        elif ended_s + debt_s > deadline_s + stood_still_s:
             failure = timed_out(spec, request_id)
     is_timed_out = failure is not None and failure.status == "timeout"
     if not is_timed_out:
         time.sleep(debt_s)
     # A sum of fractions may miss 0.
-    duration_s = spec.timeout_s if is_timed_out else max(0.0, spent_s + ended_s - started_s + debt_s - core_wait_s)
+    duration_s = spec.timeout_s if is_timed_out else max(0.0, spent_s + ended_s - started_s + debt_s - stood_still_s)
     verdict = failure
     if verdict is None:
         assert completion is not None
@@ -131,6 +131,6 @@ def run(
         out_of_memory,
         cpu_ms=share.cpu_s * 1e3,
         thread_count=share.thread_count,
-        core_wait_ms=core_wait_s * 1e3,
+        core_wait_ms=share.core_wait_s * 1e3 if spec.cpu_limited else 0.0,
         core_wait_error_ms=share.core_wait_error_s * 1e3,
     )

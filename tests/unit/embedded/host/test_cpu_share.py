@@ -244,7 +244,7 @@ def test_work_takes_what_the_mechanism_says(
     machine = SimulatedMachine(thread_count=thread_count, work_s=work_ms / 1e3, starts_at_s=starts_at_s)
     bucket = CpuShare(machine, memory_mb / ONE_VCPU_MB, machine.clock, start_ms=start_ms)
 
-    took_ms = (duration_of(machine, bucket, late_s) - bucket.core_wait_s) * 1e3
+    took_ms = (duration_of(machine, bucket, late_s) - bucket.stood_still_s) * 1e3
 
     # Beside a step it may be on either side of it.
     least_ms, most_ms = (burst_ms(memory_mb, work_ms * off, start_ms, thread_count) for off in (0.999, 1.001))

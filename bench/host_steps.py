@@ -1,0 +1,236 @@
+"""Do short functions step on the embedded AWS where they step on Lambda?
+
+``python -m bench host`` runs handlers that compute for some milliseconds of CPU
+time, which makes them the same on every machine, at 24 memory sizes. It
+compares their mean durations with the mechanism (``core/search/cpu_quota.py``)
+for a burst that is as long as the handler at full speed, the runtime's own part
+with it. How long after its period began an invocation starts is dealt out as
+often as on Lambda, so that luck does not decide beside a step. For 17.3 ms the
+means of the real function (``bench steps``) stand beside them.
+
+``--kernel`` measures bursts under the kernel's own control group instead. It
+needs root and a writable cgroup v1; each burst starts with a period.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.steps import measured
+from tuner.core.aws_limits import CPU_PERIOD_MS, ONE_VCPU_MB, SEEN_STARTS_MS
+from tuner.core.search.cpu_quota import burst_ms
+from tuner.embedded.host import ExecutionHost, FunctionSpec, InvocationResult
+
+REAL_CPU_MS = 17.3
+REAL_MEAN_MS = {int(row["memory_mb"]): row["mean_ms"] for row in measured()}
+FULL_SPEED_MB = 1856
+SIZES_MB = tuple(sorted({*REAL_MEAN_MS, 160, 240, 310, 912, 982, 1194, 1620, FULL_SPEED_MB}))
+CLOSE_RATIO = 0.1
+
+CODE = """
+import time
+
+def handler(event, context):
+    began = time.thread_time()
+    while time.thread_time() - began < event["cpuMs"] / 1e3:
+        pass
+"""
+
+_GROUP = Path("/sys/fs/cgroup/cpu/lambda-tuner-steps")
+_BURSTS = """
+import os, sys, time
+with open(sys.argv[1], "w") as members:
+    members.write(str(os.getpid()))
+for _ in range(int(sys.argv[3])):
+    time.sleep(0.1)
+    began, used = time.monotonic(), time.thread_time()
+    while time.thread_time() - used < float(sys.argv[2]) / 1e3:
+        pass
+    print((time.monotonic() - began) * 1e3)
+"""
+
+
+@dataclass(frozen=True)
+class Mean:
+    """What one handler took at one memory size."""
+
+    cpu_ms: float
+    memory_mb: int
+    mean_ms: float
+    core_wait_ms: float = 0.0
+    """Of an invocation, on average; it is not in its duration."""
+
+
+Row = dict[str, float | None]
+
+
+def dealt_starts_ms(count: int) -> list[float]:
+    """*count* starts in random order, each as often as it was seen."""
+    starts, weights = list(SEEN_STARTS_MS), list(SEEN_STARTS_MS.values())
+    reached = [sum(weights[: number + 1]) / sum(weights) for number in range(len(weights))]
+    dealt = [starts[sum((deal + 0.5) / count > each for each in reached)] for deal in range(count)]
+    random.shuffle(dealt)
+    return dealt
+
+
+def mechanism_ms(memory_mb: int, cpu_ms: float, starts_ms: Sequence[float]) -> float:
+    """The mean duration of a burst over these starts."""
+    return statistics.mean(burst_ms(memory_mb, cpu_ms, start_ms) for start_ms in starts_ms)
+
+
+class Bench:
+    """A host whose invocations start when they are told to."""
+
+    def __init__(self, folder: Path, rounds: int) -> None:
+        self._rounds = rounds
+        self._starts_ms: list[float] = []
+        self._code_dir = folder / "code"
+        self._code_dir.mkdir()
+        (self._code_dir / "app.py").write_text(CODE)
+        self.host = ExecutionHost(
+            "http://127.0.0.1:9", lambda *_: None, folder, os.cpu_count() or 1, start_ms=self._next_start_ms
+        )
+
+    def _next_start_ms(self) -> float:
+        return self._starts_ms.pop() if self._starts_ms else 0.0
+
+    def mean(self, cpu_ms: float, memory_mb: int) -> Mean:
+        """Invoke it as often as there are rounds, on a warm environment."""
+        self._invoke(cpu_ms, memory_mb)
+        self._starts_ms = dealt_starts_ms(self._rounds)
+        results = [self._invoke(cpu_ms, memory_mb) for _ in range(self._rounds)]
+        return Mean(
+            cpu_ms,
+            memory_mb,
+            statistics.mean(each.duration_ms for each in results),
+            statistics.mean(each.core_wait_ms for each in results),
+        )
+
+    def _invoke(self, cpu_ms: float, memory_mb: int) -> InvocationResult:
+        spec = FunctionSpec(
+            arn=f"arn:aws:lambda:us-east-1:123456789012:function:steps-{memory_mb}",
+            name=f"steps-{memory_mb}",
+            version="1",
+            code_dir=self._code_dir,
+            handler="app.handler",
+            memory_mb=memory_mb,
+            timeout_s=60,
+        )
+        result = self.host.invoke(spec, json.dumps({"cpuMs": cpu_ms}).encode())
+        if result.function_error is not None:
+            raise RuntimeError(result.payload.decode())
+        return result
+
+
+@contextmanager
+def _bench(rounds: int) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), rounds)
+        with bench.host:
+            yield bench
+
+
+def on_host(cpu_ms: Sequence[float], sizes_mb: Sequence[int], rounds: int) -> list[Row]:
+    """A row for each handler and size: the host's mean, the mechanism's, and the real function's."""
+    rows = []
+    with _bench(rounds) as bench:
+        for each_ms in cpu_ms:
+            means = {size: bench.mean(each_ms, size) for size in sizes_mb}
+            full = means.get(FULL_SPEED_MB) or bench.mean(each_ms, FULL_SPEED_MB)
+            starts_ms = dealt_starts_ms(rounds)
+            rows += [
+                _row(mean, mechanism_ms(mean.memory_mb, full.mean_ms, starts_ms), full.mean_ms)
+                for mean in means.values()
+            ]
+    return rows
+
+
+def on_kernel(cpu_ms: Sequence[float], sizes_mb: Sequence[int], rounds: int) -> list[Row]:
+    """The same rows for the kernel's control group, in which each burst starts with a period."""
+    rows = []
+    _GROUP.mkdir()
+    try:
+        (_GROUP / "cpu.cfs_period_us").write_text(f"{CPU_PERIOD_MS * 1e3:.0f}")
+        for each_ms in cpu_ms:
+            for memory_mb in sizes_mb:
+                (_GROUP / "cpu.cfs_quota_us").write_text(f"{CPU_PERIOD_MS * 1e3 * memory_mb / ONE_VCPU_MB:.0f}")
+                members = str(_GROUP / "cgroup.procs")
+                bursts = subprocess.run(
+                    [sys.executable, "-I", "-S", "-c", _BURSTS, members, str(each_ms), str(rounds)],
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                )
+                mean_ms = statistics.mean(map(float, bursts.stdout.split()))
+                expected_ms = mechanism_ms(memory_mb, each_ms, [0.0])
+                rows.append(_row(Mean(each_ms, memory_mb, mean_ms), expected_ms, each_ms))
+    finally:
+        _GROUP.rmdir()
+    return rows
+
+
+def _row(mean: Mean, mechanism: float, full_speed_ms: float) -> Row:
+    real_ms = REAL_MEAN_MS.get(mean.memory_mb) if mean.cpu_ms == REAL_CPU_MS else None
+    return {
+        **asdict(mean),
+        "full_speed_ms": full_speed_ms,
+        "mechanism_ms": mechanism,
+        "off_ratio": mean.mean_ms / mechanism - 1,
+        "real_ms": real_ms,
+        "off_real_ratio": None if real_ms is None else mean.mean_ms / real_ms - 1,
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--cpu-ms", default="4,8,17.3,40,100", help="CPU time of the handlers, by comma")
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES_MB)), help="memory sizes, by comma")
+    parser.add_argument("--rounds", type=int, default=20, help="warm invocations of each handler and size (default 20)")
+    parser.add_argument("--kernel", action="store_true", help="measure the kernel's control group instead")
+    parser.add_argument("--json", type=Path, help="write the rows here")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print a table in Markdown."""
+    cpu_ms = [float(each) for each in arguments.cpu_ms.split(",")]
+    sizes_mb = [int(each) for each in arguments.sizes.split(",")]
+    rows = (on_kernel if arguments.kernel else on_host)(cpu_ms, sizes_mb, arguments.rounds)
+    _print(rows)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return 0
+
+
+def _print(rows: Sequence[Row]) -> None:
+    print("| CPU | memory size | mean | mechanism | off | real function | off |\n|---|---|---|---|---|---|---|")
+    for row in rows:
+        real = "| |" if row["real_ms"] is None else f"| {row['real_ms']:.1f} ms | {row['off_real_ratio']:+.0%} |"
+        print(
+            f"| {row['cpu_ms']:g} ms | {row['memory_mb']:,} MB | {row['mean_ms']:.1f} ms "
+            f"| {row['mechanism_ms']:.1f} ms | {row['off_ratio']:+.1%} {real}"
+        )
+    print()
+    for cpu_ms in dict.fromkeys(row["cpu_ms"] for row in rows):
+        of_it = [row for row in rows if row["cpu_ms"] == cpu_ms]
+        print(f"{cpu_ms:g} ms ({of_it[0]['full_speed_ms']:.1f} at full speed): {_closeness(of_it, 'off_ratio')}")
+        if real_ones := [row for row in of_it if row["off_real_ratio"] is not None]:
+            print(f"{cpu_ms:g} ms, real function: {_closeness(real_ones, 'off_real_ratio')}")
+
+
+def _closeness(rows: Sequence[Row], name: str) -> str:
+    off = sorted(abs(row[name] or 0.0) for row in rows)
+    close = sum(each <= CLOSE_RATIO for each in off)
+    middle = statistics.median(off)
+    beyond = f"off by {middle:.1%} in the median, {off[-1]:.1%} at most"
+    return f"within {CLOSE_RATIO:.0%} at {close} of {len(off)} sizes; {beyond}"
