@@ -102,7 +102,7 @@ FUNCTIONS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What one run said; ``error`` where it failed."""
+    """What one run said; ``error`` if it failed."""
 
     pick_mb: int = 0
     verdict: str = ""

@@ -66,9 +66,9 @@ class Comparison:
     run: RunAnswer
     exhaustive: ExhaustiveAnswer
     extra_cost_ratio: float | None
-    """Of the pick over the exhaustive answer, below 0 where a size between two of the grid is cheaper.
+    """Of the pick over the exhaustive answer, below 0 if a size between two of the grid is cheaper.
 
-    None where nothing meets the goal, where the run failed, or where the grid knows nothing of the pick.
+    None if nothing meets the goal, the run failed, or the grid knows nothing of the pick.
     """
     error_ratio: float | None
     """One standard error of *extra_cost_ratio*, from the grid's own samples."""

@@ -505,7 +505,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "an invocation is booked before what may fail without it",
         MEASURE,
         "tuner/steps/measure.py",
-        "        # First, so that where it fails no invocation is booked that was not made.\n"
+        "        # First, so that if it fails no invocation is booked that was not made.\n"
         "        report_batch(artifacts, record, batch, [*others, journal.observation])\n",
         "",
         ("well/call/measure:1.*/throttled",),

@@ -62,7 +62,7 @@ class Artifacts:
         return self.uri(key) if self._folder is None else str(self._folder / key)
 
     def console_url(self, key: str) -> str | None:
-        """The object's page in the S3 console; ``None`` where the bucket is a folder or the console unknown."""
+        """The object's page in the S3 console; ``None`` if the bucket is a folder or the console unknown."""
         console = _CONSOLES.get(self._s3.meta.partition) if self._folder is None else None
         if console is None:
             return None
@@ -80,13 +80,13 @@ class Artifacts:
         return Artifacts(self._s3, bucket)
 
     def read(self, key: str, *, part: tuple[int, int] | None = None, most_bytes: int | None = None) -> bytes | None:
-        """The object's bytes, or a part of them by its start and size; ``None`` where there is no such object."""
+        """The object's bytes, or a part of them by its start and size; ``None`` if there is no such object."""
         return self.read_tagged(key, part=part, most_bytes=most_bytes)[0]
 
     def read_tagged(
         self, key: str, *, part: tuple[int, int] | None = None, most_bytes: int | None = None
     ) -> tuple[bytes | None, str | None]:
-        """The object's bytes and its entity tag; both ``None`` where there is no such object."""
+        """The object's bytes and its entity tag; both ``None`` if there is no such object."""
         asked = {} if part is None else {"Range": f"bytes={part[0]}-{sum(part) - 1}"}
         with aws_call("s3:GetObject", self.uri(key)):
             try:
@@ -103,7 +103,7 @@ class Artifacts:
             self._s3.put_object(Bucket=self.name, Key=key, Body=body, **_content_type(key))
 
     def write_unchanged(self, key: str, body: bytes, entity_tag: str | None) -> None:
-        """Write an object only where it still is what was read.
+        """Write an object only if it still is what was read.
 
         *entity_tag* is as ``read_tagged`` gave it; ``None``: there was none.
 
@@ -178,7 +178,7 @@ class Artifacts:
         return [key for _, key in heapq.nlargest(count, written)]
 
     def read_json(self, key: str) -> Any | None:
-        """The object as JSON; ``None`` where there is no such object."""
+        """The object as JSON; ``None`` if there is no such object."""
         body = self.read(key)
         return None if body is None else json.loads(body)
 
@@ -211,7 +211,7 @@ class RunArtifacts:
         return self.bucket.place(self.key(name))
 
     def console_url(self, name: str) -> str | None:
-        """One of the run's objects in the S3 console; ``None`` where it is a file, or the console is not known."""
+        """One of the run's objects in the S3 console; ``None`` if it is a file, or the console is not known."""
         return self.bucket.console_url(self.key(name))
 
     def read(self, name: str) -> Any:

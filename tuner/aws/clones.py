@@ -39,7 +39,7 @@ _REFUSALS = {
     "ResourceNotFoundException",
     "ValidationException",
 }
-"""What ``CreateFunction`` answers where trying again does not help."""
+"""What ``CreateFunction`` answers if trying again does not help."""
 
 
 class MemoryCapReached(Exception):
@@ -192,7 +192,7 @@ class Clones:
                         raise
 
     def delete(self, name: str) -> bool:
-        """Ask AWS to delete a temporary function; ``False`` where it was gone before the first try.
+        """Ask AWS to delete a temporary function; ``False`` if it was gone before the first try.
 
         Raises:
             CloneNotReady: It is just being made; call again.
@@ -205,7 +205,7 @@ class Clones:
             except ClientError as error:
                 match error_code(error):
                     case "ResourceNotFoundException":
-                        # A repetition of the SDK's finds nothing where the first try worked and its answer was lost.
+                        # A repetition of the SDK's finds nothing if the first try worked and its answer was lost.
                         return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts"))
                     case "ResourceConflictException":
                         raise CloneNotReady(f"{name} cannot be deleted while it is being created.") from error
@@ -236,7 +236,7 @@ class Clones:
             }
 
     def tags(self, arn: str) -> dict[str, str] | None:
-        """The tags of a temporary function; ``None`` where it is gone.
+        """The tags of a temporary function; ``None`` if it is gone.
 
         Asked by ``ListTags``: ``GetFunction`` leaves tags out without a word
         where that permission is missing (Lambda API reference, seen 2026-11),

@@ -114,7 +114,7 @@ def _fetch(source: _Source, package: IO[bytes]) -> str:
                 while chunk := body.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     package.write(chunk)
-                # A body that ends early is no error to the library where it is read in parts.
+                # A body that ends early is no error to the library if it is read in parts.
                 if announced is not None and package.tell() != announced:
                     raise ConnectionError("the body ended early")
         except (OSError, HTTPException) as error:

@@ -128,7 +128,7 @@ class Invoker:
         *payload* is JSON text; *new*: the clone has not been invoked before.
 
         Returns:
-            The measure, and the function's answer as JSON text (empty where
+            The measure, and the function's answer as JSON text (empty if
             none came).
 
         Raises:
@@ -173,7 +173,7 @@ class Invoker:
     def run_processor(self, arn: str, payload: bytes) -> bytes:
         """Run the function that a request has run before or after each invocation; event and answer are JSON text.
 
-        The answer is empty where the function has none.
+        The answer is empty if the function has none.
 
         Raises:
             ProcessorFailed: It failed, is not there, or did not answer in time.
@@ -208,7 +208,7 @@ class Invoker:
     def _from_logs(
         self, request_id: str, began_ms: int
     ) -> tuple[ReportRecord | None, Literal["logs", "none"], str | None]:
-        """Look a record up; where there is none, say why if AWS refused to tell."""
+        """Look a record up; if there is none, say why if AWS refused to tell."""
         why = None
         for wait_s in LOG_WAITS_S:
             self._sleep(wait_s)
@@ -231,7 +231,7 @@ class Invoker:
         """Find what became of calls whose answers were lost, by the clone's own log streams.
 
         An invocation of this clone that began since then and is in nobody's
-        book belongs to one of these calls; which one does not matter where they
+        book belongs to one of these calls; which one does not matter if they
         were alike. It may still be running, and is then waited for.
 
         *since_ms* is when the first of the *count* calls was made, *booked* are the request ids whose calls are known,
@@ -239,7 +239,7 @@ class Invoker:
 
         Returns:
             One measure for each invocation that was found, *count* at most;
-            none where there are more than calls, so that it is not certain
+            none if there are more than calls, so that it is not certain
             whose they are.
         """
         found: list[Invocation] = []
@@ -299,7 +299,7 @@ class Invoker:
 
 
 def _refused(name: str, error: ClientError, *, new: bool) -> TunerError | None:
-    """What it means that Lambda did not run a clone; ``None`` where it means nothing in particular."""
+    """What it means that Lambda did not run a clone; ``None`` if it means nothing in particular."""
     code = error_code(error)
     lasting = CloneFailed(
         f"Lambda cannot run {name}: {code}: {error_text(error)}",

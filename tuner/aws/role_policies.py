@@ -15,7 +15,7 @@ from tuner.core.function.role_policies import RolePolicy
 
 
 def read_role_policies(iam: Any, role_arn: str) -> tuple[RolePolicy, ...] | None:
-    """The inline and attached policies of a role; ``None`` where they could not be read, or not all of them.
+    """The inline and attached policies of a role; ``None`` if they could not be read, or not all of them.
 
     Raises:
         Throttled: AWS asked to slow down.

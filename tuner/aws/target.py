@@ -53,14 +53,14 @@ class TargetReader:
                 raise
 
     def reserved_concurrency(self, name: str) -> int | None:
-        """The function's reserved concurrency; ``None`` where none is reserved."""
+        """The function's reserved concurrency; ``None`` if none is reserved."""
         with aws_call("lambda:GetFunctionConcurrency", name):
             answer = self._lambda.get_function_concurrency(FunctionName=name)
         value = answer.get("ReservedConcurrentExecutions")
         return None if value is None else int(value)
 
     def unreserved_concurrency(self) -> int | None:
-        """What all functions without a reserved concurrency share here; ``None`` where it may not be read."""
+        """What all functions without a reserved concurrency share here; ``None`` if it may not be read."""
         try:
             with aws_call("lambda:GetAccountSettings", "*"):
                 answer = self._lambda.get_account_settings()

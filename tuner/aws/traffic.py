@@ -28,7 +28,7 @@ class TrafficReader:
         self._region = region
 
     def read(self, name: str, qualifier: str | None, *, now: datetime) -> Traffic | None:
-        """The function's last 28 days, or those of one version or alias; ``None`` where nothing was recorded.
+        """The function's last 28 days, or those of one version or alias; ``None`` if nothing was recorded.
 
         Raises:
             PermissionDenied: ``cloudwatch:GetMetricData`` is not allowed.
@@ -71,14 +71,14 @@ class TrafficReader:
 
 
 def _weighted(percentiles: Mapping[Any, float], samples: Mapping[Any, float]) -> float | None:
-    """The percentile of the one period, or their mean by samples where CloudWatch cut the time in two."""
+    """The percentile of the one period, or their mean by samples if CloudWatch cut the time in two."""
     weights = {at: samples.get(at, 0.0) for at in percentiles}
     total = sum(weights.values())
     return sum(percentiles[at] * weight for at, weight in weights.items()) / total if total > 0 else None
 
 
 def reading_cost_usd(region: str) -> float | None:
-    """Price one question, every statistic counted as a metric; ``None`` where the Region's price is not known.
+    """Price one question, every statistic counted as a metric; ``None`` if the Region's price is not known.
 
     An upper bound: AWS takes up to five statistics of one metric as one.
     """

@@ -34,7 +34,7 @@ class Account:
     restore_arn: str
     bucket: str
     client: Callable[..., Any]
-    """Gives a boto3 client for a service, with options of botocore's ``Config`` where one needs them."""
+    """Gives a boto3 client for a service, with options of botocore's ``Config`` if one needs them."""
     has_ended: Callable[[], bool] = lambda: False
     """Whether the account itself is gone, and every execution with it: an embedded AWS that died."""
     flags: str = ""

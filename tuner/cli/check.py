@@ -84,7 +84,7 @@ def exit_code_of(verdict_code: int, findings: list[Finding]) -> int:
 
 
 def _decided(answer: Answer) -> str | None:
-    """Why the run decided to change today's configuration; ``None`` where it is kept, or nothing is sure."""
+    """Why the run decided to change today's configuration; ``None`` if it is kept, or nothing is sure."""
     decision = doc.decision_of(answer)
     if not is_worth_making(answer) or decision is None or decision.action != "change":
         return None

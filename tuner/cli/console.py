@@ -36,7 +36,7 @@ def is_interactive() -> bool:
 def confirm(sentence: str, question: str, *, if_not: str = "Nothing was started.", or_else: str = "") -> None:
     """Say what would happen (nothing, if it has been said), and ask.
 
-    *if_not* is what is so if the user does not agree; *or_else* follows "agree with --yes" where there is no terminal.
+    *if_not* is what is so if the user does not agree; *or_else* follows "agree with --yes" if there is no terminal.
 
     Raises:
         NotConfirmed: The user said no, or there is no terminal to ask on.

@@ -36,7 +36,7 @@ _PHASES = {
 """What the run does while it does not measure."""
 
 _QUIET_S = 10.0
-"""Where nothing can move, the longest time without a line, if there is something new to say."""
+"""If nothing can move, the longest time without a line, if there is something new to say."""
 
 
 class Display:

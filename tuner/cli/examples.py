@@ -74,7 +74,7 @@ def example_named(name: str) -> Example:
 
 
 def demo_memory_mb(example: Example, largest_mb: int) -> int:
-    """The size that the example has "today": smaller where this machine cannot give so much CPU."""
+    """The size that the example has "today": smaller if this machine cannot give so much CPU."""
     return min(example.memory_mb, largest_mb)
 
 

@@ -217,7 +217,7 @@ def show_log_tail(report: RunReport | None) -> None:
 
 
 def show_result(report: RunReport, *, quiet: bool = False) -> None:
-    """Print the summary of a report to standard output; only its first sentence where *quiet*."""
+    """Print the summary of a report to standard output; only its first sentence if *quiet*."""
     from tuner.report.terminal import render_headline, render_terminal
 
     render = render_headline if quiet else render_terminal
@@ -225,7 +225,7 @@ def show_result(report: RunReport, *, quiet: bool = False) -> None:
 
 
 def report_files(runs: Runs, run_id: str, presentation: Presentation, *, bucket_folder: Path | None) -> dict[str, str]:
-    """Save the report's files where that was asked for, and say where each is.
+    """Save the report's files if that was asked for, and say where each is.
 
     Returns:
         Paths on this machine, or ``s3://`` addresses, under the names that the report's own ``report`` field has,

@@ -129,7 +129,7 @@ class _Observer:
     failed_in_a_row: int = 0
 
     def look(self) -> ExecutionStatus | None:
-        """Show what is new; ``None`` where the question failed and may be asked again.
+        """Show what is new; ``None`` if the question failed and may be asked again.
 
         Raises:
             EmbeddedAwsEnded: The embedded AWS is gone.

@@ -69,10 +69,10 @@ def annotate(annotations: Iterable[tuple[Level, str]], *, title: str, stream: IO
 
 
 def append_summary(text: str, environment: Mapping[str, str] = os.environ) -> str | None:
-    """Append Markdown to the job's summary, where the step has one.
+    """Append Markdown to the job's summary, if the step has one.
 
     Returns:
-        Why it could not be written; ``None`` where it was, or where there is none.
+        Why it could not be written; ``None`` if it was, or if there is none.
     """
     place = environment.get("GITHUB_STEP_SUMMARY")
     if not place:

@@ -44,7 +44,7 @@ def locate_handler(target: str, interpreter: str, code_root: Path | None = None)
 
     Lambda imports the handler's module with the function's root first on the path. So the code begins at the folder of
     the file, or above it: where the fewest imports are missing that would be found from another of these folders; the
-    nearest where that is equal.
+    nearest if that is equal.
 
     Args:
         target: The handler; Lambda's form is relative to *code_root*, else to the current folder.

@@ -57,7 +57,7 @@ def local_aws(
 
     Args:
         function: What is tuned in the block.
-        real_aws: Let functions reach the user's own AWS, which takes one of its own even where one runs.
+        real_aws: Let functions reach the user's own AWS, which takes one of its own even if one runs.
         sandbox: Keep handlers from this machine; without, one of its own is started too.
         quiet: Say nothing of it, but what it does not isolate.
     """

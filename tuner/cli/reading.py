@@ -84,7 +84,7 @@ def complete_run_ids(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _run_row(artifacts: ArtifactReader, run_id: str) -> RunRow:
-    """The run's row in the index; only its id where a field is not what it may be."""
+    """The run's row in the index; only its id if a field is not what it may be."""
     try:
         return decode_row(artifacts.read_json(index_key(run_id)), run_id)
     except ValueError:

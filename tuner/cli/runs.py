@@ -138,14 +138,14 @@ class Runs:
         return found if isinstance(found, dict) else None
 
     def report(self, run_id: str) -> RunReport | None:
-        """The run's ``report.json``; ``None`` where it has none that can be read."""
+        """The run's ``report.json``; ``None`` if it has none that can be read."""
         try:
             return decode(self._run(run_id).find(REPORT_FILES["json"]))
         except ValueError:
             return None
 
     def report_file(self, run_id: str, name: str) -> bytes | None:
-        """One of the report's files; ``None`` where the run has none."""
+        """One of the report's files; ``None`` if the run has none."""
         return self.artifacts.read(run_key(run_id, name))
 
     def ask_to_end(self, run_id: str) -> None:

@@ -79,7 +79,7 @@ class Settings:
 def read_settings(subject: Subject, files: ConfigFlags, *, quiet: bool) -> Settings:
     """Find the file, read what it says for a function, and say which tables were used.
 
-    Where *files* names none, it is the first ``lambda-tuner.toml`` from the working folder upward.
+    If *files* names none, it is the first ``lambda-tuner.toml`` from the working folder upward.
 
     Raises:
         UsageProblem: The file cannot be read, the file is not TOML, or two tables are the function's; or lists every

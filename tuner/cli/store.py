@@ -36,14 +36,14 @@ class FolderArtifacts:
         self.folder = folder
 
     def read(self, key: str) -> bytes | None:
-        """The object's bytes; ``None`` where there is no such object, or the key leads out of the folder."""
+        """The object's bytes; ``None`` if there is no such object, or the key leads out of the folder."""
         path = (self.folder / key).resolve()
         if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
             return None
         return path.read_bytes()
 
     def read_json(self, key: str) -> Any | None:
-        """The object as JSON; ``None`` where there is no such object."""
+        """The object as JSON; ``None`` if there is no such object."""
         body = self.read(key)
         return None if body is None else json.loads(body)
 

@@ -60,7 +60,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Patched:
-    """The template's new text, the same one where it already says so, and what the reader should know."""
+    """The template's new text, the same one if it already says so, and what the reader should know."""
 
     text: str
     logical_id: str
@@ -85,7 +85,7 @@ class _Template:
     root: Any
     is_json: bool
     uses: Counter[int] = field(default_factory=Counter)
-    """How often each node is used: more than once where an alias names it."""
+    """How often each node is used: more than once if an alias names it."""
 
     def section(self, *names: str) -> Any | None:
         node = self.root
@@ -113,7 +113,7 @@ class _Template:
 def patch_template(text: str, wanted: Wanted, *, force: bool = False) -> Patched:
     """Write the wanted values into a template's text.
 
-    With *force* also what other functions share, and a number where there is a reference that cannot be followed.
+    With *force* also what other functions share, and a number if there is a reference that cannot be followed.
 
     Raises:
         PatchRefused: It is no template, the function is not in it or not clearly one, or the change would reach further
@@ -137,7 +137,7 @@ def function_finder(text: str) -> Callable[[Wanted], list[str]]:
     """Read a template once, to look for many functions in it.
 
     Returns:
-        What gives the logical ids of a wanted function: none where it is not there, several where it is not clear.
+        What gives the logical ids of a wanted function: none if it is not there, several if it is not clear.
 
     Raises:
         PatchRefused: It is no template.

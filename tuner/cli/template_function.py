@@ -18,7 +18,7 @@ _FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 
 @dataclass(frozen=True, slots=True)
 class TemplateFunction:
-    """One function of a template; ``None`` where the template does not say, or says it by a reference."""
+    """One function of a template; ``None`` if the template does not say, or says it by a reference."""
 
     logical_id: str
     code_dir: Path | None

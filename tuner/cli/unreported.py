@@ -12,7 +12,7 @@ from tuner.core.run.bucket_layout import OBSERVATIONS, RECORD, run_key
 
 
 def what_is_known(artifacts: ArtifactReader, run_id: str) -> tuple[str, str] | None:
-    """Say what a run without a report has written, and what to do; ``None`` where it has written nothing."""
+    """Say what a run without a report has written, and what to do; ``None`` if it has written nothing."""
     keys = list(artifacts.keys(run_key(run_id)))
     if not keys:
         return None

@@ -55,7 +55,7 @@ def artifact_bucket(stack: str, account: str, region: str) -> str:
 
 
 def stack_name_problem(stack: str, account: str, region: str) -> str | None:
-    """Say why a stack cannot have this name, or nothing where it can: the artifact bucket's begins with it.
+    """Say why a stack cannot have this name, or nothing if it can: the artifact bucket's begins with it.
 
     Example:
         >>> stack_name_problem("LambdaTuner", "123456789012", "eu-west-1")

@@ -173,7 +173,7 @@ class CloneNotReady(RetryableError):
     """A temporary function is still being made, or Lambda cannot invoke a function yet.
 
     ``lasting`` is the error that it becomes if a minute of waiting does not
-    help, where AWS uses one code for both.
+    help, since AWS uses one code for both.
     """
 
     def __init__(self, message: str, *, hint: str = "", lasting: TunerError | None = None) -> None:

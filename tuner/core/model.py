@@ -105,7 +105,7 @@ class Invocation:
 
     ``duration_ms`` meets goals, ``billed_ms`` is priced, ``init_ms`` is the
     cold start (init, or SnapStart restore); they are never added silently.
-    Each is ``None`` where the record lacks it: absent is not zero.
+    Each is ``None`` if the record lacks it: absent is not zero.
     """
 
     request_id: str | None
@@ -129,10 +129,10 @@ class Invocation:
     cpu_ms: float | None = field(default=None, metadata=LEFT_OUT)
     """CPU time of all its threads and processes; only the embedded AWS tells it, and only where it was asked to."""
     thread_count: int | None = field(default=None, metadata=LEFT_OUT)
-    """The most threads that it had at once; where there is a CPU time."""
+    """The most threads that it had at once, if there is a CPU time."""
     core_wait_ms: float | None = field(default=None, metadata=LEFT_OUT)
     """How long other work of this machine had the cores meanwhile, which is not in ``duration_ms``; only the embedded
-    AWS tells it, and only where that disturbed the invocation."""
+    AWS tells it, and only if that disturbed the invocation."""
     core_wait_error_ms: float | None = field(default=None, metadata=LEFT_OUT)
     """How far off ``duration_ms`` may be for it."""
 
@@ -143,7 +143,7 @@ Purpose = Literal["search", "drift", "cold_start"]
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The invocations of one batch at one candidate: an Optuna trial's result, where its purpose is the search."""
+    """The invocations of one batch at one candidate: an Optuna trial's result, if its purpose is the search."""
 
     round: int
     trial: int
@@ -202,7 +202,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class FixedDesign:
-    """What to invoke where the user says it, and the search does not: so often at each of these."""
+    """What to invoke if the user says it, and the search does not: so often at each of these."""
 
     candidates: tuple[Candidate, ...]
     """Only these are invoked, and only these may be recommended."""
@@ -231,7 +231,7 @@ class SearchProblem:
     must_measure: tuple[Candidate, ...] = ()
     """Candidates that are measured whatever they promise; today's size is, without being listed."""
     design: FixedDesign | None = None
-    """Where there is one, it is carried out as it is, and nothing else is measured."""
+    """If there is one, it is carried out as it is, and nothing else is measured."""
     strategy: Strategy = "cost"
     """What is looked for without a goal; with one, it is the cheapest that meets it."""
     balanced_weight: float = 0.5

@@ -60,7 +60,7 @@ class EmbeddedAws:
     already_running: bool = False
     """``start`` found it running and started nothing."""
     not_isolated: str = ""
-    """What its functions can do to this machine; empty where they cannot do anything."""
+    """What its functions can do to this machine; empty if they cannot do anything."""
     region: str = identity.REGION
     account_id: str = identity.ACCOUNT_ID
     stack: str = identity.STACK
@@ -138,7 +138,7 @@ def start(
 ) -> EmbeddedAws:
     """Start the embedded AWS that stays when this process ends, and return when it is ready.
 
-    Where it runs already, nothing is started and ``already_running`` is true:
+    If it runs already, nothing is started and ``already_running`` is true:
     of two starts at once the second waits for the first.
 
     Raises:

@@ -54,7 +54,7 @@ class BucketFolder:
         return self._root.joinpath(*(_escape(part) for part in key.split("/")))
 
     def write(self, key: str, content: bytes) -> bool:
-        """Keep an object for the user alone; ``False`` where the key cannot be a file (a folder has its name).
+        """Keep an object for the user alone; ``False`` if the key cannot be a file (a folder has its name).
 
         Raises:
             OSError: The disk is full, or may not be written; the old content is there, and nothing else.

@@ -110,7 +110,7 @@ def _fill_template(template: str, values: Mapping[str, Any]) -> str:
 
 
 def _select(document: Any, path: str) -> Any:
-    """Follow a simple JSONPath (``$.detail.name``, ``$.resources[0]``); ``None`` where it leads nowhere."""
+    """Follow a simple JSONPath (``$.detail.name``, ``$.resources[0]``); ``None`` if it leads nowhere."""
     for name, index in re.findall(r"\.([\w-]+)|\[(\d+)\]", path):
         try:
             document = document[name] if name else document[int(index)]

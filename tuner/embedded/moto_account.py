@@ -26,7 +26,7 @@ class ScheduledTarget:
 
 
 def write_log(group: str, stream: str, lines: Sequence[LogLine]) -> None:
-    """Put lines (milliseconds, message) into a log stream; group and stream are made where they are missing."""
+    """Put lines (milliseconds, message) into a log stream; group and stream are made if they are missing."""
     from moto.logs.models import logs_backends
 
     backend = logs_backends[ACCOUNT_ID][REGION]

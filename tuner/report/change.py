@@ -48,7 +48,7 @@ def snippets(report: KnownRun) -> list[Snippet]:
 
 
 def is_worth_making(report: Answer) -> bool:
-    """Whether the verdict carries a change, where one is worth it."""
+    """Whether the verdict carries a change, if one is worth it."""
     return facts_of(report.verdict).change == "if it is worth it"
 
 
@@ -74,7 +74,7 @@ def _commands(report: Answer, memory_mb: int, architecture: str | None) -> str:
 
 
 def patch_command(report: KnownRun) -> str:
-    """The command that writes the change into a SAM or CloudFormation template; empty where there is none to make."""
+    """The command that writes the change into a SAM or CloudFormation template; empty if there is none to make."""
     if not snippets(report):
         return ""
     parts = (report.function_arn or "").split(":")

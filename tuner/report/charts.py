@@ -29,7 +29,7 @@ PICKS = ("recommended", "best", "best guess")
 def tradeoff_spec(answer: Answer, frame: Frame) -> Spec | None:
     """Cost of a million invocations against latency at the goal's percentile; every size a point.
 
-    None where no size has both.
+    None if no size has both.
     """
     key = doc.latency_key(answer)
     points = [point for row in doc.configurations_of(answer) if (point := _point(answer, row, key)) is not None]
@@ -67,7 +67,7 @@ def tradeoff_spec(answer: Answer, frame: Frame) -> Spec | None:
 def curve_spec(answer: Answer, frame: Frame) -> Spec | None:
     """Duration against memory: the model's band, each invocation a dot, cold apart from warm.
 
-    None where there are not two sizes to draw a line between.
+    None if there are not two sizes to draw a line between.
     """
     rows = [row for row in doc.configurations_of(answer) if "mean" in row.duration_ms]
     if len(rows) < 2:
@@ -174,7 +174,7 @@ def dot_titles(dots: Sequence[Mapping[str, Any]]) -> list[str]:
 def crossing_spec(answer: Answer, frame: Frame) -> Spec | None:
     """Cost and duration over memory on one picture, as users of AWS Lambda Power Tuning know it.
 
-    None where there are not two sizes to draw a line between.
+    None if there are not two sizes to draw a line between.
     """
     rows: list[dict[str, Any]] = [
         {
@@ -322,7 +322,7 @@ def _role_layers(points: Sequence[dict[str, Any]], x: Layer, y: Layer) -> list[L
 def _name_layers(
     shown: Sequence[dict[str, Any]], x: Layer, y: Layer, goal_ms: float | None, frame: Frame
 ) -> list[Layer]:
-    """Names of the goal and of the points: those with a role always, measured ones where there is room."""
+    """Names of the goal and of the points: those with a role always, measured ones if there is room."""
 
     def across(ms: float) -> float:
         return drawing.position(ms, x["scale"]) * frame.width

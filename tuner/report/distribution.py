@@ -23,7 +23,7 @@ _JITTER = (0.0, 0.5, -0.5, 0.25, -0.25, 0.75, -0.75)
 
 @dataclass(frozen=True, slots=True)
 class PercentileRow:
-    """One percentile at one size: in its samples, where they carry it, and in the model."""
+    """One percentile at one size: in its samples, if they carry it, and in the model."""
 
     key: str
     samples: Cell
@@ -32,7 +32,7 @@ class PercentileRow:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The spread of one size's durations. ``name`` says which, ``path`` where it stands in the document."""
+    """The spread of one size's durations. ``name`` says which, ``path`` if it stands in the document."""
 
     name: str
     path: str
@@ -41,7 +41,7 @@ class Distribution:
 
 
 def distributions(answer: Answer) -> list[Distribution]:
-    """The percentiles at today's and the recommended size; empty where neither has any."""
+    """The percentiles at today's and the recommended size; empty if neither has any."""
     found = []
     for path, configuration, name in _sizes(answer):
         warm_ms = [dot["ms"] for dot in _dots(answer, configuration) if not dot["cold"]]
@@ -59,7 +59,7 @@ def distribution_spec(answer: Answer, frame: Frame) -> Spec | None:
     """Each invocation a dot at its duration, above it the model's percentiles with their intervals.
 
     One line for today's size, one for the recommended. Above 2,000 dots, the
-    middle 90 % of the samples in place of each. None where neither was measured.
+    middle 90 % of the samples in place of each. None if neither was measured.
     """
     rows = []
     for _, configuration, name in _sizes(answer):
@@ -142,7 +142,7 @@ def _dots(answer: Answer, configuration: ConfigurationEstimate) -> list[dict[str
 
 
 def _in_samples(warm_ms: list[float], key: str) -> Cell:
-    """A percentile of the samples with its interval; how many it takes where there are too few."""
+    """A percentile of the samples with its interval; how many it takes if there are too few."""
     if len(warm_ms) < doc.samples_to_see(key):
         return Cell(formats.MISSING, note=f"takes {doc.samples_to_see(key):,} samples")
     percent = float(key[1:])

@@ -19,7 +19,7 @@ SEEN_WITH = 0.9
 """How sure it must be that the largest sample lies above a percentile for the samples to show it: p95 needs 45."""
 
 DEFAULT_PERCENTILE = 95.0
-"""The percentile that is shown where no goal names one."""
+"""The percentile that is shown if no goal names one."""
 
 Role = Literal["current", "recommended", "safer"]
 """The configurations of an answer that have a name."""
@@ -53,7 +53,7 @@ def same(one: ConfigurationEstimate | None, other: ConfigurationEstimate | None)
 
 
 def strategy_of(report: Answer) -> Strategy:
-    """What was looked for where there is no goal: ``cost``, unless the request names another strategy."""
+    """What was looked for if there is no goal: ``cost``, unless the request names another strategy."""
     return "cost" if report.power_tuning is None else report.power_tuning.strategy
 
 
@@ -78,7 +78,7 @@ def percentile_keys(report: KnownRun) -> list[str]:
 
 
 def at_most(report: KnownRun) -> str:
-    """``at most `` before what was spent, where an invocation left no record; else nothing."""
+    """``at most `` before what was spent, if an invocation left no record; else nothing."""
     return "at most " if any(row.invocation.billed_ms is None for row in report.observations) else ""
 
 
@@ -166,7 +166,7 @@ def pick_word(report: Answer) -> str:
 
 
 def current_word(report: Answer) -> str:
-    """What today's configuration is called: "now", or "assumed" where nothing is deployed."""
+    """What today's configuration is called: "now", or "assumed" if nothing is deployed."""
     return "assumed" if report.current is not None and report.current.assumed else "now"
 
 
@@ -193,7 +193,7 @@ def size_text(report: KnownRun, candidate: Candidate) -> str:
 
 
 def monthly_invocations(report: KnownRun) -> float | None:
-    """Invocations a month, where CloudWatch or somebody gave them; never guessed."""
+    """Invocations a month, if CloudWatch or somebody gave them; never guessed."""
     monthly = report.monthly if isinstance(report, Answer) else None
     return (report.request.get("monthlyInvocations") if monthly is None else monthly.invocations) or None
 

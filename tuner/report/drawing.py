@@ -60,7 +60,7 @@ def draw_svg(spec: Spec, *, identifier: str, name: str) -> str:
 
     Its ids begin with *identifier*, which no other picture of the page has; *name* is for those who do not see it.
     """
-    import vl_convert  # 90 MB and half a second: only where a picture is drawn
+    import vl_convert  # 90 MB and half a second: only if a picture is drawn
 
     svg: str = vl_convert.vegalite_to_svg(spec)
     svg = re.sub(r' (?:width|height)="[0-9.]+"', "", svg, count=2)
@@ -190,7 +190,7 @@ def halo_text(
 
 
 def text_at(spot: Spot | None, text: str, colour: str, type_: Mapping[str, Any], *, name: str = "") -> list[Layer]:
-    """A text at its spot, with a line to its point where it has one; nothing where it has no room."""
+    """A text at its spot, with a line to its point if it has one; nothing if it has no room."""
     if spot is None:
         return []
     placing = {"align": spot.align, **type_}
@@ -206,7 +206,7 @@ def text_at(spot: Spot | None, text: str, colour: str, type_: Mapping[str, Any],
 def with_titles(svg: str, name: str, titles: Sequence[str]) -> str:
     """Give each mark of a named layer a title, which browsers show where it is pointed at.
 
-    There is a title for each of its data, in order; text of users is escaped. Where the layer has another number of
+    There is a title for each of its data, in order; text of users is escaped. If the layer has another number of
     marks, the picture is unchanged.
     """
     found = re.search(rf'<g class="[^"]*\b{re.escape(name)}_marks"[^>]*>(.*?)</g>', svg, re.DOTALL)

@@ -94,7 +94,7 @@ def cold_starts(report: Answer) -> list[ColdStartRow]:
 
 
 def memory_headroom(report: Answer) -> list[MemoryRow]:
-    """Today's and the recommended size with the most memory that was used there; empty where none is known."""
+    """Today's and the recommended size with the most memory that was used there; empty if none is known."""
     rows = []
     same = doc.same(report.current, report.recommended)
     words: dict[doc.Role, str] = {"current": doc.current_word(report), "recommended": doc.pick_word(report)}
@@ -113,7 +113,7 @@ def memory_headroom(report: Answer) -> list[MemoryRow]:
 
 
 def payload_shares(report: KnownRun) -> list[PayloadRow]:
-    """Each payload of a weighted mix; empty where there is one payload only."""
+    """Each payload of a weighted mix; empty if there is one payload only."""
     by_payload: dict[int, list[Invocation]] = {}
     for row in report.observations:
         by_payload.setdefault(row.invocation.payload_index, []).append(row.invocation)
@@ -150,7 +150,7 @@ def _weights(report: KnownRun) -> dict[int, float]:
 
 
 def architectures(report: Answer) -> list[ArchitectureRow]:
-    """The recommended memory size on each architecture; empty where only one was looked at."""
+    """The recommended memory size on each architecture; empty if only one was looked at."""
     currency, key = doc.currency_of(report), doc.latency_key(report)
     pick = report.recommended.candidate
     rows = [

@@ -10,7 +10,7 @@ from tuner.core.answer.recommendation import Interval
 
 CURRENCY_SIGNS = {"USD": "$", "CNY": "¥"}
 MISSING = "–"
-"""What stands where a number is unknown: absent is not zero."""
+"""What stands if a number is unknown: absent is not zero."""
 
 
 def significant(number: float, digits: int = 3) -> str:
@@ -83,7 +83,7 @@ def limit(limit_ms: float) -> str:
 
 
 def money(amount_usd: float, currency: str = "USD") -> str:
-    """An amount: cents where there are any, else two significant digits.
+    """An amount: cents if there are any, else two significant digits.
 
     Example:
         >>> [money(x) for x in (1234.5, 2.916, 0.31, 0.00042, 0)]
@@ -174,7 +174,7 @@ def change(ratio: float) -> str:
 
 
 def change_bounds(low: float, high: float) -> str:
-    """What stands behind a saving ratio for its bounds; where they are on both sides of 0, that nothing is clear.
+    """What stands behind a saving ratio for its bounds; if they are on both sides of 0, that nothing is clear.
 
     Example:
         >>> [change_bounds(*x) for x in ((0.28, 0.34), (-0.15, -0.09), (-0.02, 0.04))]

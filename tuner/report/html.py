@@ -30,7 +30,7 @@ _SPREAD = (
 )
 _SpecOf = Callable[[Answer, drawing.Frame], drawing.Spec | None]
 MARK_SCRIPT = 'document.documentElement.classList.add("js");'
-"""Before anything is drawn: what only a script can use is shown where one runs."""
+"""Before anything is drawn: what only a script can use is shown only if one runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def _pictures(answer: Answer | None, key: str) -> dict[str, Picture | None]:
 def _picture(
     name: str, spec: _SpecOf, answer: Answer, wide: drawing.Frame, about: str, titles: Mapping[str, Sequence[str]]
 ) -> Picture | None:
-    """Draw a chart in both widths; None where there is nothing to draw or it cannot be drawn.
+    """Draw a chart in both widths; None if there is nothing to draw or it cannot be drawn.
 
     A report without a picture is better than none: its tables hold the same numbers.
     The *titles* are what the dots of a layer say where they are pointed at; a phone has no pointer.
@@ -172,7 +172,7 @@ def _picture(
 
 
 def _console_url(report: RunReport) -> str:
-    """The report's address in the S3 console; empty where there is none."""
+    """The report's address in the S3 console; empty if there is none."""
     address = report.report.get("console", "")
     return address if address.startswith("https://") else ""
 

@@ -27,7 +27,7 @@ def render_svg(report: RunReport) -> str:
     """The verdict's sentence over the picture of cost against latency, as an SVG file of its own.
 
     It is light, has its own background and needs no style sheet: a wiki shows it as it is. The function's name and
-    error texts are escaped. Where nothing was measured that a picture could show, it is the sentence alone.
+    error texts are escaped. If nothing was measured that a picture could show, it is the sentence alone.
     """
     chart = _drawn(report)
     message = verdict_message(report)
@@ -69,7 +69,7 @@ def render_svg(report: RunReport) -> str:
 
 
 def _drawn(report: RunReport) -> str:
-    """The picture of cost against latency; empty where there is nothing to draw or it cannot be drawn."""
+    """The picture of cost against latency; empty if there is nothing to draw or it cannot be drawn."""
     spec = tradeoff_spec(report, WIDE) if isinstance(report, Answer) else None
     if spec is None:
         return ""

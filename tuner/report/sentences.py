@@ -25,7 +25,7 @@ class Figure:
     """A piece of a sentence that stands for a field of the document.
 
     ``path`` is the field's place, dotted (``recommended.durationMs.p95.estimate``),
-    None where the figure is derived; ``value`` is what stands there.
+    None if the figure is derived; ``value`` is what stands there.
     """
 
     text: str
@@ -58,7 +58,7 @@ class Message:
     """What the reader sees first.
 
     ``headline`` is the verdict in one sentence, ``support`` what else matters
-    to the decision, ``next_step`` what to do now (empty where nothing is to do).
+    to the decision, ``next_step`` what to do now (empty if nothing is to do).
     """
 
     label: str
@@ -170,7 +170,7 @@ def goal_text(report: KnownRun) -> str:
 
 
 def restored_sentence(report: KnownRun) -> str:
-    """What was checked after the run, in one sentence; empty where nothing was."""
+    """What was checked after the run, in one sentence; empty if nothing was."""
     restored = report.restored
     if restored is None:
         return ""
@@ -191,7 +191,7 @@ def restored_sentence(report: KnownRun) -> str:
 
 
 def drift_sentence(report: KnownRun) -> str:
-    """Whether durations changed while the run went on; empty where the report does not say."""
+    """Whether durations changed while the run went on; empty if the report does not say."""
     drift = report.drift if isinstance(report, Answer) else "unknown"
     if drift == "unknown":
         return ""
@@ -207,7 +207,7 @@ def drift_sentence(report: KnownRun) -> str:
 
 
 def traffic_sentence(report: KnownRun) -> str:
-    """What production looks like beside what was measured; empty where nobody asked CloudWatch."""
+    """What production looks like beside what was measured; empty if nobody asked CloudWatch."""
     traffic = report.traffic
     if traffic is None:
         return ""
@@ -261,7 +261,7 @@ def _goal_is_met(report: Answer, which: doc.Role) -> Sentence:
 
 
 def _best_without_goal(report: Answer) -> Sentence:
-    """How sure it is that nothing better was missed, where there is no goal."""
+    """How sure it is that nothing better was missed, if there is no goal."""
     tolerance = report.request.get("tolerance")
     better = _STRATEGIES[doc.strategy_of(report)].better
     than = f"more than {formats.percent(tolerance)} {better}" if tolerance else f"{better} by more than the tolerance"
@@ -269,7 +269,7 @@ def _best_without_goal(report: Answer) -> Sentence:
 
 
 def _cost_comparison(report: Answer) -> Sentence:
-    """A million invocations now and then; one amount alone where there is nothing to compare."""
+    """A million invocations now and then; one amount alone if there is nothing to compare."""
     saving = report.saving_ratio
     if saving is None or not _can_compare(report):
         return ("a million invocations cost ", _cost(report, "recommended", strong=True))
@@ -297,7 +297,7 @@ def _can_compare(report: Answer) -> bool:
 
 
 def _against_today(report: Answer) -> Sentence:
-    """``58% longer than today's modelled 134 ms``; empty where there is nothing to compare, or no clear difference."""
+    """``58% longer than today's modelled 134 ms``; empty if there is nothing to compare, or no clear difference."""
     key, current = doc.latency_key(report), report.current
     now, then = doc.durations_of(report, key)
     difference = tables.duration_difference(now, then)
@@ -312,7 +312,7 @@ def _against_today(report: Answer) -> Sentence:
 
 
 def _in_exchange(report: Answer) -> tuple[Sentence, ...]:
-    """What the best size would cost, and how its duration compares, where that is not part of the verdict."""
+    """What the best size would cost, and how its duration compares, if that is not part of the verdict."""
     if doc.same(report.current, report.recommended):
         return ()
     compared = _against_today(report)
@@ -321,7 +321,7 @@ def _in_exchange(report: Answer) -> tuple[Sentence, ...]:
 
 
 def _change_opening(report: Answer, keep: str) -> Sentence:
-    """``Change the memory size from 3,008 MB to 1,024 MB``, or *keep* where it stays."""
+    """``Change the memory size from 3,008 MB to 1,024 MB``, or *keep* if it stays."""
     current = report.current
     if doc.same(current, report.recommended):
         return ("Keep ", _size(report, "recommended"), keep)
@@ -333,7 +333,7 @@ def _change_opening(report: Answer, keep: str) -> Sentence:
 
 
 def _monthly(report: Answer) -> tuple[Sentence, ...]:
-    """The saving in a month; nothing where the traffic is unknown."""
+    """The saving in a month; nothing if the traffic is unknown."""
     invocations = doc.monthly_invocations(report)
     now = None if report.current is None else report.current.cost_per_million_usd
     then = report.recommended.cost_per_million_usd
@@ -358,7 +358,7 @@ def _monthly(report: Answer) -> tuple[Sentence, ...]:
 
 
 def _production(report: Answer) -> tuple[Sentence, ...]:
-    """What CloudWatch says of production, beside what was measured at today's size; nothing where it is not known."""
+    """What CloudWatch says of production, beside what was measured at today's size; nothing if it is not known."""
     traffic, current = report.traffic, report.current
     if traffic is None:
         return ()
@@ -415,7 +415,7 @@ def _worth(report: Answer) -> Sentence:
 
 
 def keep_sentence(report: Answer) -> str | None:
-    """Why today's size is kept although another one is the best; None where it is not."""
+    """Why today's size is kept although another one is the best; None if it is not."""
     if not doc.keeps_another(report):
         return None
     keep = ("Keep ", _size(report, "current"), "; the best size is ", _size(report, "recommended"), ". ")
@@ -483,7 +483,7 @@ def _local(report: Answer) -> tuple[Sentence, ...]:
 
 
 def _rests_on(report: Answer) -> tuple[Sentence, ...]:
-    """That earlier runs are part of the answer; nothing where they are not."""
+    """That earlier runs are part of the answer; nothing if they are not."""
     start = report.warm_start
     if start is None or not start.used or not start.samples:
         return ()
@@ -575,7 +575,7 @@ def _uncertain(report: Answer, goal: LatencyGoal) -> Message:
 
 
 def _only_assumed(report: Answer, met: tuple[str, float] | None) -> tuple[Sentence, ...]:
-    """Why a probability that is high enough does not decide; nothing where it is not."""
+    """Why a probability that is high enough does not decide; nothing if it is not."""
     asked = report.request.get("confidence")
     if met is None or asked is None or met[1] < asked:
         return ()
@@ -595,7 +595,7 @@ def _to_know_more(report: Answer) -> str:
 
 
 def _more_invocations(report: Answer) -> tuple[Sentence, ...]:
-    """What more invocations would buy; nothing where the run did not work it out."""
+    """What more invocations would buy; nothing if the run did not work it out."""
     rows = () if report.explanation is None else report.explanation.more_invocations
     if not rows:
         return ()

@@ -58,7 +58,7 @@ def _milliseconds_cell(duration_ms: Interval | None, path: str, note: str = "") 
 
 
 def duration_cell(row: ConfigurationEstimate | None, key: str, path: str) -> Cell:
-    """A warm duration with its interval, marked "modelled" where the samples cannot carry it."""
+    """A warm duration with its interval, marked "modelled" if the samples cannot carry it."""
     if row is None:
         return UNKNOWN
     modelled = "modelled" if doc.is_modelled(row, key) else ""
@@ -91,7 +91,7 @@ def cold_start_cell(row: ConfigurationEstimate | None, path: str) -> Cell:
 
 
 def probability_cell(row: ConfigurationEstimate | Neighbour | None, path: str) -> Cell:
-    """The probability that a configuration meets the goal; unknown where it cannot be used."""
+    """The probability that a configuration meets the goal; unknown if it cannot be used."""
     if row is None or row.goal_probability is None:
         return UNKNOWN
     if isinstance(row, ConfigurationEstimate) and row.infeasible_reason is not None:
@@ -113,14 +113,14 @@ def extra_cost_cell(neighbour: Neighbour, path: str) -> Cell:
 
 
 def count_cell(count: int | None, path: str) -> Cell:
-    """A count, a dash where it is unknown."""
+    """A count, a dash if it is unknown."""
     return UNKNOWN if count is None else Cell(f"{count:,}", path=path, value=count)
 
 
 def comparison(report: KnownRun) -> list[ComparisonRow]:
     """Current and recommended configuration side by side: durations, cold start, cost, month, goal.
 
-    Empty where there is nothing recommended, or today's size cannot be used:
+    Empty if there is nothing recommended, or today's size cannot be used:
     what a model says of it is nothing to compare with.
     """
     if not isinstance(report, Answer):
@@ -154,7 +154,7 @@ def comparison(report: KnownRun) -> list[ComparisonRow]:
 
 
 def monthly_row(report: Answer, currency: str) -> list[ComparisonRow]:
-    """What a month costs now and then; empty where the traffic is unknown."""
+    """What a month costs now and then; empty if the traffic is unknown."""
     invocations = doc.monthly_invocations(report)
     if not invocations:
         return []
@@ -179,7 +179,7 @@ def cost_difference(report: Answer) -> str:
 
 
 def saving_bounds(report: Answer) -> str:
-    """What stands behind the saving for its bounds; nothing where it is about the same.
+    """What stands behind the saving for its bounds; nothing if it is about the same.
 
     The bounds are those of the two costs' ratio, which are closer than those
     of each: a slow hour makes both sizes more expensive.

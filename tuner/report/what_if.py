@@ -57,7 +57,7 @@ class Row:
 class WhatIf:
     """All that the slider and its table show.
 
-    ``start`` is the index of the limit that the slider begins at: the run's goal, or the highest limit where there was
+    ``start`` is the index of the limit that the slider begins at: the run's goal, or the highest limit if there was
     none. ``data`` is for the page's script: numbers and our own words, no text of users.
     """
 
@@ -75,7 +75,7 @@ class WhatIf:
 
 
 def what_if(answer: Answer) -> WhatIf | None:
-    """What the page needs for other limits of the goal; None where the answer has no alternatives."""
+    """What the page needs for other limits of the goal; None if the answer has no alternatives."""
     alternatives = answer.goal_alternatives
     if alternatives is None or not alternatives.steps:
         return None

@@ -16,7 +16,7 @@ class Earlier:
 
     runs: tuple[EarlierRun, ...] = ()
     reason: str = "There is no earlier run of the same code, configuration and payload within the last 60 days."
-    """Why there is nothing to start from; of no meaning where there is."""
+    """Why there is nothing to start from; of no meaning if there is."""
     warning: str | None = None
 
 

@@ -17,7 +17,7 @@ UNKNOWN = "UNKNOWN"
 
 _ENDS = ("FAILED", "ABORTED", "TIMED_OUT", UNKNOWN)
 _BEFORE_A_RUN = frozenset({COMMAND, GIVEN_PAYLOAD, STOP})
-"""What whoever starts a run may write where there is none."""
+"""What whoever starts a run may write if there is none."""
 
 
 def reported_end(status: Any) -> str:
@@ -30,7 +30,7 @@ def known_end(artifacts: RunArtifacts, stepfunctions: Any, *, execution_arn: str
 
     Step Functions is asked, as its answer may be a moment old and names can be
     made up: an execution that succeeded keeps its answer whatever *told* says, and
-    one that it does not know has no known end. Where it
+    one that it does not know has no known end. If it
     cannot be asked, *told* stands: the run is undone all the same.
 
     *execution_arn* is the execution of ``tune`` that has the run's id as its name.

@@ -108,7 +108,7 @@ def measure(
             min(batch.environment_count, batch.invocation_count - len(done)) if record.problem.max_parallel > 1 else 1
         )
         indices = _next_payloads(record.problem.payload_weights, [*earlier, *done], wave)
-        # First, so that where it fails no invocation is booked that was not made.
+        # First, so that if it fails no invocation is booked that was not made.
         report_batch(artifacts, record, batch, [*others, journal.observation])
         journal = replace(journal, started=len(done) + wave)
         artifacts.write(name, to_json(journal))
@@ -137,7 +137,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What became of one call: an invocation where the function ran, an error where something stops the batch."""
+    """What became of one call: an invocation if the function ran, an error if something stops the batch."""
 
     invocation: Invocation | None = None
     error: Exception | None = None
@@ -189,7 +189,7 @@ class _Caller:
         return self._with_lost(calls, since_ms, began_s, booked)
 
     def _with_lost(self, calls: Sequence[_Call], since_ms: int, began_s: float, booked: Collection[str]) -> list[_Call]:
-        """Look for lost answers in the log, now that all that came are known; not where two could be confused."""
+        """Look for lost answers in the log, now that all that came are known; not if two could be confused."""
         ran = [call.invocation for call in calls if call.invocation is not None]
         lost = [each for each in ran if each.outcome == "unmeasured" and not each.request_id]
         if len({each.payload_index for each in lost}) != 1:
@@ -235,7 +235,7 @@ class _Caller:
         return _Call(invocation)
 
     def patiently(self, call: Callable[[str, Value], Answer], name: str, value: Value) -> Answer:
-        """Call, and again where nothing happened for a passing reason: after ``Retry-After``, or a growing wait."""
+        """Call, and again if nothing happened for a passing reason: after ``Retry-After``, or a growing wait."""
         waited_s, growing_s = 0.0, 1.0
         while True:
             try:

@@ -37,7 +37,7 @@ def is_open(artifacts: RunArtifacts) -> bool:
 
 
 def overdue_runs(artifacts: Artifacts, *, now: str) -> Iterator[tuple[str, str | None]]:
-    """Every run that is past its time at *now* (ISO 8601, UTC), with its function where that was known."""
+    """Every run that is past its time at *now* (ISO 8601, UTC), with its function if that was known."""
     for key in artifacts.keys(OPEN_MARKS):
         mark = artifacts.read_json(key)
         run_id = key.removeprefix(OPEN_MARKS).removesuffix(".json")

@@ -76,14 +76,14 @@ def report(
     """Write ``report.html``, ``.md``, ``.svg`` and ``.json`` of a run, whatever became of it.
 
     A stopped execution's last step may still be at its report while the
-    clean-up writes another: ``report.json`` is written last, and only where it
+    clean-up writes another: ``report.json`` is written last, and only if it
     still is what was read; who finds it changed begins again from what it says.
 
     Args:
         artifacts: The run's objects.
         finished_at: The time, ISO 8601.
-        status: How the execution ended, where it could not tell the reason itself; ``UNKNOWN``
-            where nobody told: an answer that is there already then stands. ``None`` in the run
+        status: How the execution ended, if it could not tell the reason itself; ``UNKNOWN``
+            if nobody told: an answer that is there already then stands. ``None`` in the run
             itself, which has an answer to tell.
         failure: Name and cause of the error with which the execution will end, for
             a failure that could not be written down.
@@ -117,12 +117,12 @@ def report(
     if artifacts.find(PLAN) is None or (found.restored is not None and not found.restored.remaining):
         mark_closed(artifacts)
     else:
-        mark_open(artifacts, expires_at=finished_at)  # for the sweeper, also where an earlier restore was complete
+        mark_open(artifacts, expires_at=finished_at)  # for the sweeper, also if an earlier restore was complete
     return execution_output(found)
 
 
 def _reason(status: str | None, failure: Mapping[str, Any] | None, there: RunReport | None) -> ErrorFacts | None:
-    """Why an execution failed, where its own step could not write it down."""
+    """Why an execution failed, if its own step could not write it down."""
     if failure is not None:
         return ErrorFacts(failure["name"], one_line(failure["cause"].partition(REPORT_LINE)[0]))
     return there.error if isinstance(there, Failure) and status in ("FAILED", "UNKNOWN") else None

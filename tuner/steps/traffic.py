@@ -1,4 +1,4 @@
-"""Traffic: what production does with the function, where CloudWatch may be asked."""
+"""Traffic: what production does with the function, if CloudWatch may be asked."""
 
 from __future__ import annotations
 

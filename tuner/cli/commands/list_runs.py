@@ -45,7 +45,7 @@ def list_runs(
 
 
 def list_lines(rows: list[RunRow], width: int) -> list[str]:
-    """A line for each run, its whole id at the end, or on a line of its own where the terminal is too narrow."""
+    """A line for each run, its whole id at the end, or on a line of its own if the terminal is too narrow."""
     table = [("ended (UTC)", "function", "result", "memory", "saving", "run"), *map(_cells, rows)]
     widths = [min(most, max(len(row[place]) for row in table)) for place, most in enumerate(_LONGEST_CELLS)]
     gaps = 2 * len(widths)

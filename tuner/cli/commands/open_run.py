@@ -35,7 +35,7 @@ def open_run(
 
 
 def open_report(artifacts: ArtifactReader, where: str, wanted: str, *, print_path: bool) -> int:
-    """Open a run's ``report.html``; where nothing can be opened, its path is the answer.
+    """Open a run's ``report.html``; if nothing can be opened, its path is the answer.
 
     Raises:
         RunNotFound: There is no such run, or it left no page.

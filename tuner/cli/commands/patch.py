@@ -93,7 +93,7 @@ def patch(
 
 
 def _latest_of(artifacts: ArtifactReader, where: str, file: Path, text: str, function: str | None) -> str:
-    """The run that ended last of those of a function that the template has; of *function* alone where it is named.
+    """The run that ended last of those of a function that the template has; of *function* alone if it is named.
 
     Raises:
         RunNotFound: There is none; names the run that ended last.
@@ -114,7 +114,7 @@ def _latest_of(artifacts: ArtifactReader, where: str, file: Path, text: str, fun
 
 
 def _tried_in(artifacts: ArtifactReader, row: RunRow, file: Path) -> str | None:
-    """The logical id that ``try`` was given, where its template is this one, or one below it such as a build's."""
+    """The logical id that ``try`` was given, if its template is this one, or one below it such as a build's."""
     if row.where != "local":
         return None
     tried = _tried(artifacts, row.run_id)
@@ -133,7 +133,7 @@ def _tried(artifacts: ArtifactReader, run_id: str) -> dict[str, str]:
 
 
 def _refusal(report: RunReport, run_id: str) -> tuple[str, str] | None:
-    """Message and hint where the run gives no reason to change anything; ``None``: it does."""
+    """Message and hint if the run gives no reason to change anything; ``None``: it does."""
     if isinstance(report, Failure):
         return f"The run {run_id} failed ({report.error.name}): it recommends nothing.", "Nothing was changed."
     facts = facts_of(report.verdict)

@@ -140,7 +140,7 @@ def _end(doctor: Doctor) -> int:
 
 
 def _named_account(doctor: Doctor, where: AccountFlags) -> Account | None:
-    """The account that the flags name; ``None`` where credentials or Region stand in the way."""
+    """The account that the flags name; ``None`` if credentials or Region stand in the way."""
     try:
         return account_names(where)
     except CredentialsRefused as error:

@@ -220,7 +220,7 @@ def _unlike_production(record: RunRecord, recommendation: Recommendation) -> str
 
 
 def unlike_production(traffic: Traffic, measured_p50_ms: float | None) -> str | None:
-    """Say that the payload is evidently not what production sees; ``None`` where it may be.
+    """Say that the payload is evidently not what production sees; ``None`` if it may be.
 
     Example:
         >>> unlike_production(Traffic(100, p50_ms=100.0), 150.0) is None

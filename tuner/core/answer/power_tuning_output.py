@@ -123,7 +123,7 @@ def power_tuning_output(
 def _averages(
     problem: SearchProblem, observations: Sequence[Observation], candidate: Candidate
 ) -> tuple[float, float] | None:
-    """Mean cost and mean duration of the warm invocations at a candidate; ``None`` where there is none."""
+    """Mean cost and mean duration of the warm invocations at a candidate; ``None`` if there is none."""
     measured = [
         (each.duration_ms, each.billed_ms)
         for each in invocations_of(observations, candidate)

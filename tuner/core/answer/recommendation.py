@@ -23,7 +23,7 @@ class WarmStart:
     unchanged_probability: float | None = None
     """That the function is still as the earlier runs saw it."""
     samples: int = 0
-    """Earlier warm invocations that the answer rests on; 0 where they are not used."""
+    """Earlier warm invocations that the answer rests on; 0 if they are not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,14 @@ class KeepOrChange:
     reason: DecisionReason
     worth_ratio: float | None
     """Of today's cost: the saving and, where today's size is less sure to meet the goal than was asked for, the lower
-    risk of missing it. ``None`` where there is nothing to compare."""
+    risk of missing it. ``None`` if there is nothing to compare."""
     saving_ratio: Interval | None
-    """1 - recommended cost / today's cost, with its bounds; ``None`` where both are the same configuration."""
+    """1 - recommended cost / today's cost, with its bounds; ``None`` if both are the same configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probability:
-    """How probable it is that the recommendation is right; ``None`` where a probability does not apply."""
+    """How probable it is that the recommendation is right; ``None`` if a probability does not apply."""
 
     goal_met: float | None = None
     """That the recommended configuration meets the goal."""
@@ -145,7 +145,7 @@ class Alternative:
     """At the goal's percentile."""
     cost_per_million_usd: Interval
     saving_ratio: float | None = None
-    """Against today's cost; ``None`` where that is unknown, and in the search."""
+    """Against today's cost; ``None`` if that is unknown, and in the search."""
     samples: int
     environments: int
     thin: bool
@@ -190,7 +190,7 @@ class Neighbour:
 
     candidate: Candidate = field(metadata=FLAT)
     extra_cost_ratio: Interval | None
-    """Its cost over the recommended one's, minus 1; ``None`` where it cannot be used."""
+    """Its cost over the recommended one's, minus 1; ``None`` if it cannot be used."""
     goal_probability: float | None
     why: str
 
@@ -236,6 +236,6 @@ class Explanation:
     neighbours: tuple[Neighbour, ...]
     """By architecture, then memory size."""
     more_invocations: tuple[MoreInvocations, ...] = field(default=(), metadata=LEFT_OUT)
-    """Empty where the verdict is decided."""
+    """Empty if the verdict is decided."""
     cpu_steps: CpuSteps | None = field(default=None, metadata=LEFT_OUT)
     """``None`` unless the function surely runs in steps."""

@@ -40,7 +40,7 @@ class RunRow:
 
     @property
     def function(self) -> str:
-        """The function's name, empty where the run ended before it was known."""
+        """The function's name, empty if the run ended before it was known."""
         parts = (self.function_arn or "").split(":")
         return parts[6] if len(parts) > 6 else parts[0]
 

@@ -68,7 +68,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "SigningJobArn": Treatment("left_out", "the clone's code is the same, checked by its hash, not its signature"),
     "SigningProfileVersionArn": Treatment("left_out", "as SigningJobArn"),
     "SnapStart": Treatment(
-        "ours", "none, as it takes minutes and a fee a clone; the function's own where the request asks (snapStart)"
+        "ours", "none, as it takes minutes and a fee a clone; the function's own if the request asks (snapStart)"
     ),
     "AcceleratorConfig": Treatment("refused", "GPU functions"),
     "CapacityProviderConfig": Treatment("refused", "Managed Instances"),
@@ -262,7 +262,7 @@ _WAYS_OUT = (
 
 
 def way_out(refusal: str) -> str:
-    """What to do where AWS refuses to create a clone, by what its sentence names.
+    """What to do if AWS refuses to create a clone, by what its sentence names.
 
     Example:
         >>> way_out("The runtime parameter of ruby2.7 is no longer supported for creating functions.")[:44]

@@ -46,7 +46,7 @@ class Reserve:
         """Find that AWS allows it, and say what it means for others.
 
         Args:
-            unreserved: The account's concurrency that no function has reserved; ``None`` where it is not known.
+            unreserved: The account's concurrency that no function has reserved; ``None`` if it is not known.
 
         Raises:
             InvalidRequest: It would leave others less than AWS keeps for them; says what would fit.
@@ -85,11 +85,11 @@ def plan_concurrency(
     """Divide a tenth of what production could need among a round's batches.
 
     Args:
-        parallel: Whether the user wants several invocations of one size at once; None where nothing was said.
-        reserved: The function's reserved concurrency, ``None`` where it has none:
+        parallel: Whether the user wants several invocations of one size at once; None if nothing was said.
+        reserved: The function's reserved concurrency, ``None`` if it has none:
             what it could need at most, and a sign of how much its surroundings bear.
         unreserved: The account's concurrency that no function has reserved, which
-            all others share; ``None`` where it is not known.
+            all others share; ``None`` if it is not known.
         per_clone: What each clone reserves; ``None``: nothing. More at once would be throttled.
 
     Example:

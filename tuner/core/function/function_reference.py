@@ -23,9 +23,9 @@ _EXPECTED = (
 class FunctionReference:
     """One function, and which of its versions, as far as the user named it.
 
-    ``region`` and ``account`` are ``None`` where the text held none: the
+    ``region`` and ``account`` are ``None`` if the text held none: the
     caller's own are meant. ``qualifier`` is a version, an alias, ``$LATEST``
-    or, where none was given, ``None``.
+    or, if none was given, ``None``.
     """
 
     name: str
@@ -42,7 +42,7 @@ class FunctionReference:
     def arn(self, *, region: str | None = None, account: str | None = None) -> str:
         """Write the full ARN, with the qualifier if there is one.
 
-        *region* and *account* are taken where the reference names none.
+        *region* and *account* are taken if the reference names none.
 
         Raises:
             ValueError: Region or account are known from neither.
@@ -81,7 +81,7 @@ def parse_function_reference(
 ) -> FunctionReference:
     """Read a name, a partial ARN or an ARN, with or without a version or alias.
 
-    *own_region* and *own_account* are the caller's, where they are known; *field* is how messages call the text.
+    *own_region* and *own_account* are the caller's, if they are known; *field* is how messages call the text.
 
     Raises:
         InvalidRequest: The text names no Lambda function; the sentence says why.

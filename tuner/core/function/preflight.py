@@ -29,7 +29,7 @@ class Inspection:
     """The function's snapshot, by section."""
     missing_layers: Sequence[str]
     policies: Sequence[RolePolicy] | None
-    """The role's; ``None`` where they could not be read."""
+    """The role's; ``None`` if they could not be read."""
     clone_log_group: str
     today: str
     """ISO 8601."""
@@ -42,7 +42,7 @@ def check_tunable(configuration: Mapping[str, Any], target: TargetFunction, insp
         Warnings: what the measurement will not show, or will really do, one sentence each.
 
     Raises:
-        FunctionNotTunable: With the reason, and the way out where there is one.
+        FunctionNotTunable: With the reason, and the way out if there is one.
     """
     for reason, hint in (
         *_of_another_kind(configuration, target),

@@ -69,7 +69,7 @@ def create_blocked(runtime: str | None) -> str | None:
     """Say since when a runtime cannot be created, by what is known for sure.
 
     Returns:
-        The day; ``None`` where it can be, where it is not known, and for
+        The day; ``None`` if it can be, if it is not known, and for
         container images, which have no runtime of Lambda's.
 
     Example:

@@ -96,7 +96,7 @@ def restores_of(observations: Sequence[Observation]) -> list[Candidate]:
 def snapshot_fees_usd(
     problem: SearchProblem, observations: Sequence[Observation], uninvoked: Sequence[Candidate] = ()
 ) -> float:
-    """Price SnapStart's cache and restores of what was observed; 0.0 where clones have no SnapStart.
+    """Price SnapStart's cache and restores of what was observed; 0.0 if clones have no SnapStart.
 
     *uninvoked* are the sizes of clones that were made and never invoked.
     """

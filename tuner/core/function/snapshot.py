@@ -20,7 +20,7 @@ RUNTIME_MANAGEMENT = "runtime management"
 """Sections that are looked into before the run."""
 
 MISSING = "missing"
-"""Stands in the place of a whole snapshot's configuration where the function is gone."""
+"""Stands in the place of a whole snapshot's configuration if the function is gone."""
 
 NOT_READABLE = "not readable"
 """Stands in a snapshot for a section that could not be read."""
@@ -77,7 +77,7 @@ class ForeignChange:
     what: str
     sentence: str
     modified_at: str | None
-    """The function's own ``LastModified``, where it moved."""
+    """The function's own ``LastModified``, if it moved."""
     revision_before: str | None
     revision_after: str | None
 
@@ -134,7 +134,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Check,
 
     Args:
         before: From ``fingerprint``; a section that is in one of the two alone is not compared.
-        after: The same later; its ``configuration`` is ``MISSING`` where the function is gone.
+        after: The same later; its ``configuration`` is ``MISSING`` if the function is gone.
 
     Example:
         >>> compare({"tags": {"a": "1"}}, {"tags": {"a": "2"}})[0].differs

@@ -58,8 +58,8 @@ class Traffic:
     """The function's metrics in CloudWatch over ``days``, read once: unknown traffic stays unknown.
 
     ``p50_ms`` and ``p95_ms`` are of production's durations (without init), at
-    whatever size it had in that time; ``None`` where CloudWatch gave none.
-    ``cost_usd`` is what asking cost; ``None`` where the Region's price of it
+    whatever size it had in that time; ``None`` if CloudWatch gave none.
+    ``cost_usd`` is what asking cost; ``None`` if the Region's price of it
     is not known.
     """
 

@@ -23,7 +23,7 @@ class ReportRecord:
     none. Old records have none for timeouts and exhausted memory either;
     there it is taken from the platform's own line about that request.
     ``cpu_ms`` and ``thread_count`` are told by the embedded AWS alone, where it
-    was asked to, and ``core_wait_ms`` where its machine was busy.
+    was asked to, and ``core_wait_ms`` if its machine was busy.
     """
 
     request_id: str

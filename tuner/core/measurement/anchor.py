@@ -21,7 +21,7 @@ def anchor_factor(observations: Sequence[Observation], observed: ObservedDuratio
 
     Returns:
         The known duration divided by the median of the warm ones measured at
-        its size; ``None`` where there is no anchor, or nothing measured there yet.
+        its size; ``None`` if there is no anchor, or nothing measured there yet.
     """
     if observed is None:
         return None
@@ -36,7 +36,7 @@ def anchor_factor(observations: Sequence[Observation], observed: ObservedDuratio
 
 
 def anchored(observations: Sequence[Observation], observed: ObservedDuration | None) -> list[Observation]:
-    """Scale every duration by the anchor's factor, and CPU time with it; unchanged where there is none."""
+    """Scale every duration by the anchor's factor, and CPU time with it; unchanged if there is none."""
     return scaled(observations, anchor_factor(observations, observed))
 
 

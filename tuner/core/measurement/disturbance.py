@@ -17,7 +17,7 @@ DISTURBED_RUN_SHARE = 0.1
 
 
 def error_ratio(invocation: Invocation) -> float:
-    """How far off its duration may be, as a share of it; 0 where nothing disturbed it."""
+    """How far off its duration may be, as a share of it; 0 if nothing disturbed it."""
     if not invocation.core_wait_error_ms or not invocation.duration_ms:
         return 0.0
     return invocation.core_wait_error_ms / invocation.duration_ms
@@ -39,7 +39,7 @@ def is_disturbed(observations: Sequence[Observation]) -> bool:
 
 
 def disturbance_sentence(observations: Sequence[Observation]) -> str | None:
-    """What a reader should know of it; None where nothing was disturbed."""
+    """What a reader should know of it; None if nothing was disturbed."""
     invocations = invocations_of(observations)
     disturbed = [invocation for invocation in invocations if invocation.core_wait_ms is not None]
     if not disturbed:

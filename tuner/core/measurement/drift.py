@@ -44,7 +44,7 @@ def estimate_drift(observations: Sequence[Observation]) -> Drift | None:
 
     Returns:
         The drift with the interval that holds it with 90 % probability, or
-        ``None`` where no size was measured in two rounds.
+        ``None`` if no size was measured in two rounds.
     """
     groups: dict[tuple[Candidate, int], list[_Sample]] = defaultdict(list)
     for observation in observations:
@@ -129,7 +129,7 @@ def _mean(samples: Sequence[_Sample]) -> float:
 
 
 def _host_variance(early: Sequence[_Sample], late: Sequence[_Sample]) -> float:
-    """How far apart hosts alone may put the two: nothing where both ran in one environment."""
+    """How far apart hosts alone may put the two: nothing if both ran in one environment."""
     before, after = ({sample.environment for sample in samples} for samples in (early, late))
     if before == after and None not in before:
         return 0.0

@@ -56,7 +56,7 @@ def percentile_interval(samples_ms: Sequence[float], percent: float, confidence:
         confidence: At least so probably the bounds hold the percentile; above 0, below 1.
 
     Returns:
-        Lower and upper bound, or ``None`` where so few samples cannot carry
+        Lower and upper bound, or ``None`` if so few samples cannot carry
         the confidence: the 95th percentile at 0.9 takes 45.
 
     Raises:
@@ -158,7 +158,7 @@ def _incomplete_beta(x: float, a: float, b: float) -> float:
 
 @lru_cache(maxsize=512)
 def _ranks(count: int, ratio: float, doubt: float) -> tuple[int | None, int | None]:
-    """Find which order statistics, counted from 1, bound a quantile; ``None`` where none can."""
+    """Find which order statistics, counted from 1, bound a quantile; ``None`` if none can."""
     below = _binomial_cdf(count, ratio)  # below[k]: at most k samples lie below the quantile
 
     def lowest_upper(allowed: float) -> int | None:

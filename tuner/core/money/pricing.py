@@ -30,7 +30,7 @@ class UnitPrice:
     """One row of the price table.
 
     ``tier_from`` and ``tier_to`` count ``unit`` per month; ``tier_to`` is
-    ``None`` where the price has no upper end.
+    ``None`` if the price has no upper end.
     """
 
     service: str
@@ -80,7 +80,7 @@ def _index() -> dict[tuple[str, str, str, str], tuple[UnitPrice, ...]]:
 
 
 def price_rows(service: str, item: str, region: str, architecture: str = "any") -> tuple[UnitPrice, ...]:
-    """Find the rows of one price, its tiers ascending; empty where it is not known.
+    """Find the rows of one price, its tiers ascending; empty if it is not known.
 
     Items that cost the same on both architectures are under ``any``; Region ``all`` holds the free tiers.
     """
@@ -154,7 +154,7 @@ def _unknown(region: str, architecture: str, missing: list[str]) -> PriceUnknown
 
 
 def tier_for(region: str, architecture: str, account_gb_seconds: float) -> UnitPrice:
-    """Find the tier in which one more GB-second of a month falls; the highest known one where usage passes them all.
+    """Find the tier in which one more GB-second of a month falls; the highest known one if usage passes them all.
 
     Raises:
         PriceUnknown: As ``prices_for``.
@@ -234,7 +234,7 @@ def candidate_cost_usd(problem: SearchProblem, candidate: Candidate, billed_ms: 
 
 
 def clone_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
-    """Price one clone itself: SnapStart's cache, where a run's clones have it; else nothing."""
+    """Price one clone itself: SnapStart's cache, if a run's clones have it; else nothing."""
     prices = problem.snapshot_prices
     return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.clone_usd_per_gb
 
@@ -245,6 +245,6 @@ def worst_usd(problem: SearchProblem, candidate: Candidate) -> float:
 
 
 def restore_cost_usd(problem: SearchProblem, candidate: Candidate) -> float:
-    """Price one restore of a clone with SnapStart, beside its invocation; nothing where clones have none."""
+    """Price one restore of a clone with SnapStart, beside its invocation; nothing if clones have none."""
     prices = problem.snapshot_prices
     return 0.0 if prices is None else candidate.memory_mb / 1_024 * prices.restore_usd_per_gb

@@ -12,7 +12,7 @@ from tuner.core.money.pricing import candidate_cost_usd
 def spent_usd(
     problem: SearchProblem, observations: Sequence[Observation], uninvoked: Sequence[Candidate] = ()
 ) -> float:
-    """Price what a run has invoked so far, in US dollars, with SnapStart's fees where its clones have it.
+    """Price what a run has invoked so far, in US dollars, with SnapStart's fees if its clones have it.
 
     It is what was spent at most: see ``billed_at_most_ms``. *uninvoked* are the sizes of clones that were made and
     never invoked.

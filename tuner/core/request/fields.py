@@ -26,7 +26,7 @@ class Flag:
     form: str = ""
     """An example or a word for what follows the name."""
     help: str = ""
-    """Where the field's own sentence does not fit the flag."""
+    """If the field's own sentence does not fit the flag."""
     commands: tuple[str, ...] = EVERY_COMMAND
     is_setting: bool = False
     """Whether it may stand in ``lambda-tuner.toml`` too: what describes the function and what may be spent on it."""
@@ -44,11 +44,11 @@ class Asked:
     above: float | None = None
     at_most: float | None = None
     unit: str = ""
-    """For messages, where the field's name does not say it."""
+    """For messages, if the field's name does not say it."""
     because: str = ""
     """Why the bounds are what they are; follows them in messages."""
     rule: str = ""
-    """What the value must be, where type and bounds do not say it."""
+    """What the value must be, if type and bounds do not say it."""
     local_only: str = ""
     """Why only a run on the embedded AWS may have it; follows "is only for runs on the embedded AWS"."""
     shown_at_default: bool = True
@@ -114,7 +114,7 @@ class RequestField:
 
     @property
     def meaning(self) -> str:
-        """Its sentence, with the bounds where that has a place for them."""
+        """Its sentence, with the bounds if that has a place for them."""
         return self.asked.meaning.replace("{bounds}", self.bounds)
 
 

@@ -13,7 +13,7 @@ def next_payload(weights: Sequence[float], counts: Sequence[int]) -> int:
     invoked.
 
     Returns:
-        The index of the next payload; where several are equal, the one that
+        The index of the next payload; if several are equal, the one that
         was invoked least, and of those the first.
 
     Example:

@@ -23,7 +23,7 @@ def is_run_id(value: Any) -> bool:
 
 
 def check_run_id(value: Any) -> str:
-    """Give *value* back where a run can have this id.
+    """Give *value* back if a run can have this id.
 
     Raises:
         RunNotFound: No run can.

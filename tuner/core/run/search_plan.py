@@ -44,7 +44,7 @@ def plan_search(
 ) -> SearchPlan:
     """Turn a request into a search problem.
 
-    *monthly_invocations* counts where the request does not say; the same *seed_text* gives the same random numbers.
+    *monthly_invocations* counts if the request does not say; the same *seed_text* gives the same random numbers.
 
     Raises:
         InvalidRequest: There is nothing to measure, or the budget cannot give an answer.

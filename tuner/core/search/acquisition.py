@@ -88,7 +88,7 @@ def choose_batches(
     budget after some batches; where *first_cold*, the first invocation on a new environment is no warm sample.
 
     Returns:
-        Empty where none is worth its price, None where none is affordable.
+        Empty if none is worth its price, None if none is affordable.
     """
     acquisition = _Acquisition(fit, max_parallel, first_cold, price_per_invocation(monthly_invocations), generator)
     sites = [int(site) for site in _sites(fit) if 1 + acquisition.cold_count(int(site), 1) <= affordable(int(site), [])]

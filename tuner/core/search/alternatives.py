@@ -23,7 +23,7 @@ from tuner.core.search.prediction import intervals_of, percentile_of
 from tuner.core.search.space import FloatArray
 
 DEFAULT_PERCENTILE = 95.0
-"""Of the limits that are tried where the run had no goal."""
+"""Of the limits that are tried if the run had no goal."""
 MOST_STEPS = 360
 THIN_SAMPLES = samples_needed(50, 0.9)
 """Below as many warm samples not even the middle of a size's durations can be seen in them."""
@@ -36,7 +36,7 @@ def goal_alternatives(run_fit: RunFit) -> GoalAlternatives | None:
 
     Returns:
         Limits from one that no size meets to one that every size meets, the
-        run's own among them, each with its answer; None where nothing can be
+        run's own among them, each with its answer; None if nothing can be
         recommended at all.
     """
     if not run_fit.has_answer:

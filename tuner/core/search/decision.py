@@ -36,7 +36,7 @@ class Decision:
 
 
 def decide(problem: SearchProblem, fit: Fit) -> Decision:
-    """Pick, verdict, the safer candidate where one is needed, and the probabilities."""
+    """Pick, verdict, the safer candidate if one is needed, and the probabilities."""
     pick, prediction, goal = fit.pick, fit.prediction, problem.goal
     by_cost = goal is not None or problem.strategy == "cost"
     within: dict[float, float | None] = dict.fromkeys(_RATIOS)
@@ -169,7 +169,7 @@ def _saving(fit: Fit, today: int, pick: int) -> Interval:
 
 
 def _worth(problem: SearchProblem, fit: Fit, saving: Interval, today: int, pick: int, *, sure: bool) -> float | None:
-    """The saving where today's size is as sure as was asked for; else what is lost less, a missed goal included."""
+    """The saving if today's size is as sure as was asked for; else what is lost less, a missed goal included."""
     if sure and (problem.goal is not None or problem.strategy == "cost"):
         return saving.estimate
     lost_today, lost_then = (float(np.mean(fit.loss[:, index])) for index in (today, pick))

@@ -41,7 +41,7 @@ _SITES = 6
 
 
 def explain(run_fit: RunFit) -> Explanation | None:
-    """Explain the answer of a run by the draws that it was chosen from; None where nothing could be recommended."""
+    """Explain the answer of a run by the draws that it was chosen from; None if nothing could be recommended."""
     if not run_fit.has_answer:
         return None
     problem, fit = run_fit.problem, run_fit.fit
@@ -114,7 +114,7 @@ def _neighbours(problem: SearchProblem, fit: Fit, decision: Decision) -> tuple[N
     same = [i for i, c in enumerate(candidates) if replace(c, memory_mb=pick.memory_mb) == pick]
     for ratio in NEIGHBOUR_RATIOS:
         wanted = math.log(pick.memory_mb * ratio)
-        # A size that people type, where there is one close by.
+        # A size that people type, if there is one close by.
         away = np.abs(fit.space.log_memory - wanted) + _ODD_SIZE * ~fit.space.is_round
         chosen.add(min(same, key=lambda i, away=away: (float(away[i]), i)))  # type: ignore[misc]
     others = [i for i, c in enumerate(candidates) if c.architecture != pick.architecture and fit.allowed[i]]

@@ -49,11 +49,11 @@ class Fit:
     loss: FloatArray
     """Draws × candidates."""
     met: FloatArray | None
-    """Draws × candidates: 1.0 where the goal is met."""
+    """Draws × candidates: 1.0 if the goal is met."""
     unreachable: FloatArray | None
-    """Draws: 1.0 where no candidate meets the goal."""
+    """Draws: 1.0 if no candidate meets the goal."""
     expected_loss: FloatArray
-    """Candidates; infinite where not allowed. An undecided verdict is part of it."""
+    """Candidates; infinite if not allowed. An undecided verdict is part of it."""
     pick: int
     known_environments: tuple[IntArray, ...]
 

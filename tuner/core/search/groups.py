@@ -30,7 +30,7 @@ class Sites:
     """The candidates', then the merged places'."""
     other_architecture: FloatArray
     place: IntArray | None
-    """The merged place of each candidate that was measured; None where nothing is merged."""
+    """The merged place of each candidate that was measured; None if nothing is merged."""
 
 
 @dataclass(frozen=True)

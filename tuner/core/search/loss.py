@@ -28,7 +28,7 @@ def losses(prediction: Prediction, goal: LatencyGoal | None, allowed: BoolArray)
     """Draws × candidates: what recommending each candidate would lose in each draw.
 
     Extra cost over the cheapest that meets the goal, plus the price of a
-    missed goal. Where no candidate meets the goal, the loss is how far the
+    missed goal. If no candidate meets the goal, the loss is how far the
     candidate is from the fastest, and a little of its cost.
     """
     cost, percentile_ms = prediction.cost_per_million_usd, prediction.percentile_ms
@@ -72,7 +72,7 @@ def _goal_losses(cost: FloatArray, percentile_ms: FloatArray, limit_ms: float, a
 
 
 def choose_cheapest_meeting(expected_loss: FloatArray, is_round: BoolArray, rounding_loss: float) -> int:
-    """The candidate of least expected loss, rounded to a size that people type where that loses next to nothing.
+    """The candidate of least expected loss, rounded to a size that people type if that loses next to nothing.
 
     Not the cheapest whose probability passes a threshold: that was measured to
     double the 90th percentile of extra cost with no fewer misses. Of two that
@@ -97,7 +97,7 @@ def cheapest_meeting_usd(prediction: Prediction, goal: LatencyGoal | None, allow
         possible = np.where(allowed, cost[some], np.inf)
         if goal is not None and percentile_ms is not None:
             meeting = np.where(percentile_ms[some] <= goal.limit_ms, possible, np.inf)
-            # Where nothing meets the goal there is nothing cheaper to prefer.
+            # If nothing meets the goal, there is nothing cheaper to prefer.
             possible = np.where(np.isfinite(meeting.min(axis=1, keepdims=True)), meeting, np.inf)
         result[some] = possible.min(axis=1)
     return result

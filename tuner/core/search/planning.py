@@ -215,7 +215,7 @@ def _ask_for_any_sample(
 def _by_acquisition(
     problem: SearchProblem, remaining: RemainingBudget, fit: Fit, *, repeated: bool
 ) -> RoundPlan | None:
-    """The batches that lower the expected loss most for their price; ``None`` where none is worth it.
+    """The batches that lower the expected loss most for their price; ``None`` if none is worth it.
 
     In a run that is *repeated*, what an invocation teaches serves until the
     next run only, so it must be worth more.

@@ -7,7 +7,7 @@ the logarithm of the duration::
 
 * level: nearly flat prior, integrated out exactly; one for each payload, which
   share the shape up to a misfit of their own;
-* shape: 256 curves of a broad prior (``shapes.py``), weighed by CPU times where there are any (``cpu_time.py``);
+* shape: 256 curves of a broad prior (``shapes.py``), weighed by CPU times if there are any (``cpu_time.py``);
 * misfit: a Gaussian process over log memory, its spread mixed over a grid;
 * environment: a factor that invocations on one execution environment share;
 * noise: one spread pooled over sizes, on a grid; slow outliers are explicit

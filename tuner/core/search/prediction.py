@@ -1,7 +1,7 @@
 """From joint draws to what matters: cost and the goal's percentile at every candidate.
 
 Production is a mixture: of payloads by their weight, of the tight core and
-the slow tail, and, where the share of cold starts is known, of warm and cold
+the slow tail, and, if the share of cold starts is known, of warm and cold
 requests. A cold one takes its init and a slower first run.
 """
 
@@ -35,7 +35,7 @@ WARM_ONLY = ColdStarts()
 
 
 def cold_starts_of(problem: SearchProblem, observations: Sequence[Observation]) -> ColdStarts:
-    """The production's cold share with the init that was measured; warm only where the share is unknown."""
+    """The production's cold share with the init that was measured; warm only if the share is unknown."""
     if not problem.cold_start_share:
         return WARM_ONLY
     inits_ms = [each.init_ms for each in invocations_of(observations) if each.init_ms is not None]
@@ -50,7 +50,7 @@ class Prediction:
     cold: ColdStarts
     cost_per_million_usd: FloatArray
     percentile_ms: FloatArray | None
-    """The goal's percentile; None where there is no goal."""
+    """The goal's percentile; None if there is no goal."""
 
     @functools.cached_property
     def estimate_ms(self) -> FloatArray:

@@ -18,7 +18,7 @@ from tuner.core.search.samples import is_single_payload
 from tuner.core.search.warm_start import counted
 
 _COLD_START_SPREAD = 0.12
-"""Init durations of one function differ by 5 to 15 %; used where there are too few to tell."""
+"""Init durations of one function differ by 5 to 15 %; used if there are too few to tell."""
 
 
 def recommend(run_fit: RunFit, *, stop_reason: str) -> Recommendation:
@@ -62,7 +62,7 @@ def recommend(run_fit: RunFit, *, stop_reason: str) -> Recommendation:
 
 
 def _bounded_notes(asked: SearchProblem, problem: SearchProblem) -> tuple[str, ...]:
-    """What was not looked at one by one, where the request has more of it than can be."""
+    """What was not looked at one by one, if the request has more of it than can be."""
     notes = []
     if len(asked.candidates) > len(problem.candidates):
         notes.append(
@@ -78,7 +78,7 @@ def _bounded_notes(asked: SearchProblem, problem: SearchProblem) -> tuple[str, .
 
 
 def _warm_start_notes(start: WarmStart) -> tuple[str, ...]:
-    """What a reader should know of the earlier runs, where there were any."""
+    """What a reader should know of the earlier runs, if there were any."""
     if start.from_run_id is None:
         return ()
     if not start.used:
@@ -161,7 +161,7 @@ def _estimates(
 
 
 def _cold_start(invocations: Sequence[Invocation]) -> Interval | None:
-    """The mean init (or restore) duration measured at a candidate; None where none was."""
+    """The mean init (or restore) duration measured at a candidate; None if none was."""
     inits_ms = [i.init_ms for i in invocations if i.init_ms is not None and i.init_ms > 0]
     if not inits_ms:
         return None

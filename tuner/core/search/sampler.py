@@ -30,7 +30,7 @@ class LeastLossSampler(BaseSampler):
 
     Optuna cannot say "no more": ask :meth:`stop_reason` first. Whoever asks
     all the same gets one more invocation at today's size. With a fixed design in the problem, the design is asked for.
-    *run* is whose trials are looked at where several share the study; *duration_factor* multiplies measured durations
+    *run* is whose trials are looked at if several share the study; *duration_factor* multiplies measured durations
     before they are looked at.
     """
 
@@ -49,7 +49,7 @@ class LeastLossSampler(BaseSampler):
         self.duration_factor = duration_factor
         self._elapsed_minutes = elapsed_minutes
         self._measured: dict[int, Observation | None] = {}
-        """What finished trials hold, by number; None where it cannot be read."""
+        """What finished trials hold, by number; None if it cannot be read."""
         self._seen: tuple[int, ...] = ()
         self._observations: list[Observation] = []
         self._round = RoundPlan()

@@ -36,7 +36,7 @@ class Samples:
     payload: IntArray
     """Which of the run's payloads each invocation got."""
     cpu_ratio: FloatArray
-    """CPU time over duration; -1 where no CPU time was measured."""
+    """CPU time over duration; -1 if no CPU time was measured."""
     error: FloatArray
     """How far off each may be, in log, because other work on the machine disturbed it; 0 if it did not."""
     environment_candidate: IntArray
@@ -157,7 +157,7 @@ def checked_duration_ms(observation: Observation, invocation: Invocation) -> flo
 
 
 def payload_failure(observations: Sequence[Observation]) -> Invocation | None:
-    """The failed invocation where the payload check of round 1 failed, else None.
+    """The failed invocation if the payload check of round 1 failed, else None.
 
     The caller raises ``PayloadFailed`` with it: a payload at which the
     function fails at its current size says nothing about memory sizes.

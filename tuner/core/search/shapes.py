@@ -93,7 +93,7 @@ def shape_log_weights(space: Space, samples: Samples, count: int) -> FloatArray 
     """Logarithm of the likelihood of the CPU times under each of *count* shapes, up to a constant.
 
     One ratio a size, the median of its warm invocations. Sizes at which an
-    invocation got more than its share are left out. ``None`` where no size is
+    invocation got more than its share are left out. ``None`` if no size is
     left, or no CPU time was measured: nothing is known of the shapes then.
     """
     known = ~samples.cold & (samples.cpu_ratio >= 0)

@@ -26,7 +26,7 @@ class Space:
     candidates: tuple[Candidate, ...]
     log_memory: FloatArray
     other_architecture: FloatArray
-    """1.0 where the candidate's architecture is not the current one's, else 0.0."""
+    """1.0 if the candidate's architecture is not the current one's, else 0.0."""
     is_round: BoolArray
     """Sizes that people type, one vCPU among them; a pick may be rounded to one."""
     usd_per_ms: FloatArray
@@ -35,7 +35,7 @@ class Space:
     """What SnapStart's restores add to one request of production on average."""
 
     def index_of(self, candidate: Candidate) -> int:
-        """Position of *candidate*; KeyError where it is not in the space."""
+        """Position of *candidate*; KeyError if it is not in the space."""
         return self._positions[candidate]
 
     @cached_property

@@ -86,7 +86,7 @@ def _set_aside(storage_path: Path) -> Path:
 def earlier_runs(study: optuna.Study, run: StudyRun) -> tuple[EarlierRun, ...]:
     """What other runs observed before *run* began and a warm start may use, the latest first.
 
-    A run is left out where its machine was busy, or other work disturbed it.
+    A run is left out if its machine was busy, or other work disturbed it.
     So is a record that cannot be read, or holds a duration that no clock can
     have measured: it must not end a run that could do without it.
     """

@@ -61,7 +61,7 @@ def batch_of(trial: Trial | FrozenTrial) -> Batch:
 
 
 def observation_of(trial: FrozenTrial) -> Observation | None:
-    """The observation that a finished trial carries; None where it was never measured.
+    """The observation that a finished trial carries; None if it was never measured.
 
     Fields that this version does not know are left out; those that an older
     one did not have are absent.

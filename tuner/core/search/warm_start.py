@@ -42,7 +42,7 @@ UNNOTICED_PROBABILITY = 0.02
 SETTLED_PROBABILITY = 0.9
 KEPT_PROBABILITY = 0.5
 LEAST_CHECKS = 3
-"""Warm invocations, at two sizes where the space has two, before it can be settled."""
+"""Warm invocations, at two sizes if the space has two, before it can be settled."""
 CHECK_LIMIT = 16
 """Warm invocations after which the earlier runs are dropped if it is still undecided."""
 _SHIFT_DRAWS = 400
@@ -55,7 +55,7 @@ class Verified:
 
     warm_start: WarmStart
     context: RunContext
-    """As given, without the earlier runs where they are not used."""
+    """As given, without the earlier runs if they are not used."""
     settled: bool
     """Whether no further invocation is needed to tell."""
 

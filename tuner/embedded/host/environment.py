@@ -193,7 +193,7 @@ class ExecutionEnvironment:
 
         Returns:
             The failure of the second attempt, and how many seconds of the
-            invocation the second attempt took (0 where the first was good).
+            invocation the second attempt took (0 if the first was good).
         """
         spec = self.spec
         self._log.add(init_start_record(self._runtime_version, spec.name, spec.version, spec.log_format))

@@ -257,7 +257,7 @@ class ExecutionHost:
         raise ServiceError(f"The execution host is closed; {spec.name} was not invoked.")
 
     def _take_idle(self, spec: FunctionSpec) -> ExecutionEnvironment | None:
-        """The environment of *spec* that was used last, now busy; ``None`` where all are at work."""
+        """The environment of *spec* that was used last, now busy; ``None`` if all are at work."""
         with self._changed:
             for position in range(len(self._idle) - 1, -1, -1):
                 if self._idle[position].spec == spec:

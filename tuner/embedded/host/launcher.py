@@ -168,7 +168,7 @@ def enter_namespaces(plan: Mapping[str, Any]) -> None:
 
 
 def landlock_version() -> int:
-    """Which version of Landlock the kernel has; raises ``OSError`` where it has none, or may not be asked."""
+    """Which version of Landlock the kernel has; raises ``OSError`` if it has none, or may not be asked."""
     return _call("landlock", None, 0, 1, call_number=_LANDLOCK_CREATE_RULESET)
 
 

@@ -84,7 +84,7 @@ class Report:
     cpu_ms: float | None = None
     """CPU time of the worker and its children during the invocation."""
     thread_count: int | None = None
-    """The most threads that they had at once, as far as it was seen; ``None`` where there is no CPU time."""
+    """The most threads that they had at once, as far as it was seen; ``None`` if there is no CPU time."""
     core_wait_ms: float | None = None
     """How long it stood still because other work had the cores of this machine; not in ``duration_ms``.
 

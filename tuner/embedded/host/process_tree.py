@@ -246,7 +246,7 @@ class LinuxProcessTree(_SignalledTree):
         return self.peak_bytes
 
     def run_delay_s(self) -> float | None:
-        """Seconds that the threads, each for itself, had no core, as far as it was seen; ``None`` where unknown.
+        """Seconds that the threads, each for itself, had no core, as far as it was seen; ``None`` if unknown.
 
         It is the second field of ``schedstat``: nanoseconds on a run queue
         (Linux, Documentation/scheduler/sched-stats.rst). A wait is added when

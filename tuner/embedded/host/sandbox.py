@@ -51,7 +51,7 @@ class Sandbox:
 
     @property
     def warning(self) -> str:
-        """What is not isolated, and what changes that; empty where all is."""
+        """What is not isolated, and what changes that; empty if all is."""
         if self.means == "namespaces":
             return ""
         if self.means == "landlock":
@@ -116,7 +116,7 @@ class Place:
     code_dir: Path
     layers_dir: Path | None
     tmp_bytes: int | None
-    """The size of a ``/tmp`` in memory; ``None`` where ``/tmp`` is the folder on disk."""
+    """The size of a ``/tmp`` in memory; ``None`` if ``/tmp`` is the folder on disk."""
     visible: Sequence[str] = ()
     """Absolute paths that must be seen, wherever they are: the interpreter's."""
 

@@ -41,7 +41,7 @@ def worker_environment(
     """The variables of a worker: what Lambda sets, the function's own, and nothing of this machine's.
 
     On Lambda there is no ``HOME``, and the user's home folder does not exist.
-    Where that is not so here, ``HOME`` is the environment's own empty folder:
+    If that is not so here, ``HOME`` is the environment's own empty folder:
     no ``~/.aws`` is found, the credentials open nothing but the embedded
     account. With *real_aws*, the user's own environment, its ``AWS_*``
     variables and home are passed instead, and no endpoint.

@@ -19,7 +19,7 @@ import sys
 
 
 def open_mount_namespace(pid: int) -> int | None:
-    """A descriptor of the mount namespace that *pid* has for itself; ``None`` where it shares this process's own.
+    """A descriptor of the mount namespace that *pid* has for itself; ``None`` if it shares this process's own.
 
     While it is open the namespace keeps its number, which the next worker's would get otherwise.
     """

@@ -460,7 +460,7 @@ _COUNTING = threading.Lock()
 
 @contextlib.contextmanager
 def _one_of_reserved_concurrency(function: Any) -> Iterator[None]:
-    """Count an invocation in; throttle it where the function's reserved concurrency is used up."""
+    """Count an invocation in; throttle it if the function's reserved concurrency is used up."""
     name = function.function_name
     with _COUNTING:
         reserved = function.reserved_concurrency
@@ -493,7 +493,7 @@ def _check_readiness(function: Any) -> None:
 
 
 def _own_trace(function: Any) -> str | None:
-    """What Lambda decides without a header: it samples where tracing is active, and nothing where it passes through.
+    """What Lambda decides without a header: it samples if tracing is active, and nothing if it passes through.
 
     Active tracing samples "based on a fixed rate" (AWS CDK reference, "enum
     Tracing", seen 2026-11-28); here each one, so that nothing depends on chance.

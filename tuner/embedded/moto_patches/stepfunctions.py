@@ -186,7 +186,7 @@ def _interrupt(worker: Any, stop_date: datetime, error: str | None, cause: str |
 
 
 def _stopped_history(execution: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """End the history where the execution was stopped, whatever its interpreter wrote afterwards."""
+    """End the history if the execution was stopped, whatever its interpreter wrote afterwards."""
     kept = events[: max(execution.lambda_tuner_events_at_stop, 1)]  # ExecutionStarted at least
     details = {"error": execution.error, "cause": execution.cause}
     aborted = {
@@ -240,7 +240,7 @@ def _status_event(execution: Any) -> dict[str, Any]:
 def patch_execution_answers(hooks: Hooks) -> None:
     """Describe executions whose output holds a date, name every stop date, and page the history.
 
-    moto answers 500 where an output holds a date, gives no stop date to one
+    moto answers 500 if an output holds a date, gives no stop date to one
     that timed out, and ignores the order and size asked of the history.
     """
     from moto.stepfunctions import responses

@@ -96,7 +96,7 @@ class _Python:
         return [interpreter.path, "-c", _IMPORT, handler.rpartition(".")[0].replace("/", ".")]
 
     def variables(self, *, writes_caches: bool) -> Mapping[str, str]:
-        """Nothing of the user's own folders is imported, and byte code is written only where that was asked for."""
+        """Nothing of the user's own folders is imported, and byte code is written only if that was asked for."""
         variables = {"PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
         return variables if writes_caches else {**variables, "PYTHONDONTWRITEBYTECODE": "1"}
 

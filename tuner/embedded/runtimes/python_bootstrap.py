@@ -91,7 +91,7 @@ class RuntimeApi:
 
 
 class _Fields:
-    """An object with the given attributes, ``None`` where the dictionary lacks them."""
+    """An object with the given attributes, ``None`` if the dictionary lacks them."""
 
     names: tuple[str, ...] = ()
 

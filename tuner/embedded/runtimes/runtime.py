@@ -54,7 +54,7 @@ class Source:
     """What a handler's file says of itself, without running it."""
 
     problem: str = ""
-    """Why it is not valid for this interpreter; empty where it is."""
+    """Why it is not valid for this interpreter; empty if it is."""
     line: int | None = None
     names: frozenset[str] = frozenset()
     """Everything that it defines."""
