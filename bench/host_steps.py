@@ -3,10 +3,10 @@
 ``python -m bench host`` runs handlers that compute for some milliseconds of CPU
 time, which makes them the same on every machine, at 24 memory sizes. It
 compares their mean durations with the mechanism (``core/search/cpu_quota.py``)
-for a burst that is as long as the handler at full speed, the runtime's own part
-with it. How long after its period began an invocation starts is dealt out as
-often as on Lambda, so that luck does not decide beside a step. For 17.3 ms the
-means of the real function (``bench steps``) stand beside them.
+for the CPU time that each invocation used, the runtime's own part with it. How
+long after its period began an invocation starts is dealt out as often as on
+Lambda, so that luck does not decide beside a step. For 17.3 ms the means of the
+real function (``bench steps``) stand beside them.
 
 ``--kernel`` measures bursts under the kernel's own control group instead. It
 needs root and a writable cgroup v1; each burst starts with a period.
@@ -22,9 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.steps import measured
@@ -34,9 +32,9 @@ from tuner.embedded.host import ExecutionHost, FunctionSpec, InvocationResult
 
 REAL_CPU_MS = 17.3
 REAL_MEAN_MS = {int(row["memory_mb"]): row["mean_ms"] for row in measured()}
-FULL_SPEED_MB = 1856
-SIZES_MB = tuple(sorted({*REAL_MEAN_MS, 160, 240, 310, 912, 982, 1194, 1620, FULL_SPEED_MB}))
+SIZES_MB = tuple(sorted({*REAL_MEAN_MS, 160, 240, 310, 912, 982, 1194, 1620, 1856}))
 CLOSE_RATIO = 0.1
+DISTURBED_RATIO = 0.02
 
 CODE = """
 import time
@@ -61,17 +59,6 @@ for _ in range(int(sys.argv[3])):
 """
 
 
-@dataclass(frozen=True)
-class Mean:
-    """What one handler took at one memory size."""
-
-    cpu_ms: float
-    memory_mb: int
-    mean_ms: float
-    core_wait_ms: float = 0.0
-    """Of an invocation, on average; it is not in its duration."""
-
-
 Row = dict[str, float | None]
 
 
@@ -82,11 +69,6 @@ def dealt_starts_ms(count: int) -> list[float]:
     dealt = [starts[sum((deal + 0.5) / count > each for each in reached)] for deal in range(count)]
     random.shuffle(dealt)
     return dealt
-
-
-def mechanism_ms(memory_mb: int, cpu_ms: float, starts_ms: Sequence[float]) -> float:
-    """The mean duration of a burst over these starts."""
-    return statistics.mean(burst_ms(memory_mb, cpu_ms, start_ms) for start_ms in starts_ms)
 
 
 class Bench:
@@ -105,17 +87,18 @@ class Bench:
     def _next_start_ms(self) -> float:
         return self._starts_ms.pop() if self._starts_ms else 0.0
 
-    def mean(self, cpu_ms: float, memory_mb: int) -> Mean:
+    def row(self, cpu_ms: float, memory_mb: int) -> Row:
         """Invoke it as often as there are rounds, on a warm environment."""
         self._invoke(cpu_ms, memory_mb)
-        self._starts_ms = dealt_starts_ms(self._rounds)
+        starts_ms = dealt_starts_ms(self._rounds)
+        self._starts_ms = starts_ms[::-1]
         results = [self._invoke(cpu_ms, memory_mb) for _ in range(self._rounds)]
-        return Mean(
-            cpu_ms,
-            memory_mb,
-            statistics.mean(each.duration_ms for each in results),
-            statistics.mean(each.core_wait_ms for each in results),
-        )
+        used_ms = [each.cpu_ms or 0.0 for each in results]
+        return {
+            **_row(cpu_ms, memory_mb, [each.duration_ms for each in results], used_ms, starts_ms),
+            "core_wait_ms": statistics.mean(each.core_wait_ms for each in results),
+            "disturbed": sum(each.core_wait_error_ms > DISTURBED_RATIO * each.duration_ms for each in results),
+        }
 
     def _invoke(self, cpu_ms: float, memory_mb: int) -> InvocationResult:
         spec = FunctionSpec(
@@ -133,27 +116,12 @@ class Bench:
         return result
 
 
-@contextmanager
-def _bench(rounds: int) -> Iterator[Bench]:
+def on_host(cpu_ms: Sequence[float], sizes_mb: Sequence[int], rounds: int) -> list[Row]:
+    """A row for each handler and size: the host's mean, the mechanism's, and the real function's."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), rounds)
         with bench.host:
-            yield bench
-
-
-def on_host(cpu_ms: Sequence[float], sizes_mb: Sequence[int], rounds: int) -> list[Row]:
-    """A row for each handler and size: the host's mean, the mechanism's, and the real function's."""
-    rows = []
-    with _bench(rounds) as bench:
-        for each_ms in cpu_ms:
-            means = {size: bench.mean(each_ms, size) for size in sizes_mb}
-            full = means.get(FULL_SPEED_MB) or bench.mean(each_ms, FULL_SPEED_MB)
-            starts_ms = dealt_starts_ms(rounds)
-            rows += [
-                _row(mean, mechanism_ms(mean.memory_mb, full.mean_ms, starts_ms), full.mean_ms)
-                for mean in means.values()
-            ]
-    return rows
+            return [bench.row(each_ms, memory_mb) for each_ms in cpu_ms for memory_mb in sizes_mb]
 
 
 def on_kernel(cpu_ms: Sequence[float], sizes_mb: Sequence[int], rounds: int) -> list[Row]:
@@ -172,23 +140,33 @@ def on_kernel(cpu_ms: Sequence[float], sizes_mb: Sequence[int], rounds: int) -> 
                     capture_output=True,
                     text=True,
                 )
-                mean_ms = statistics.mean(map(float, bursts.stdout.split()))
-                expected_ms = mechanism_ms(memory_mb, each_ms, [0.0])
-                rows.append(_row(Mean(each_ms, memory_mb, mean_ms), expected_ms, each_ms))
+                durations_ms = [float(line) for line in bursts.stdout.split()]
+                rows.append(_row(each_ms, memory_mb, durations_ms, [each_ms] * rounds, [0.0] * rounds))
     finally:
         _GROUP.rmdir()
     return rows
 
 
-def _row(mean: Mean, mechanism: float, full_speed_ms: float) -> Row:
-    real_ms = REAL_MEAN_MS.get(mean.memory_mb) if mean.cpu_ms == REAL_CPU_MS else None
+def _row(
+    cpu_ms: float,
+    memory_mb: int,
+    durations_ms: Sequence[float],
+    used_ms: Sequence[float],
+    starts_ms: Sequence[float],
+) -> Row:
+    mean_ms = statistics.mean(durations_ms)
+    bursts_ms = [burst_ms(memory_mb, used, start) for used, start in zip(used_ms, starts_ms, strict=True)]
+    mechanism_ms = statistics.mean(bursts_ms)
+    real_ms = REAL_MEAN_MS.get(memory_mb) if cpu_ms == REAL_CPU_MS else None
     return {
-        **asdict(mean),
-        "full_speed_ms": full_speed_ms,
-        "mechanism_ms": mechanism,
-        "off_ratio": mean.mean_ms / mechanism - 1,
+        "cpu_ms": cpu_ms,
+        "memory_mb": memory_mb,
+        "used_ms": statistics.mean(used_ms),
+        "mean_ms": mean_ms,
+        "mechanism_ms": mechanism_ms,
+        "off_ratio": mean_ms / mechanism_ms - 1,
         "real_ms": real_ms,
-        "off_real_ratio": None if real_ms is None else mean.mean_ms / real_ms - 1,
+        "off_real_ratio": None if real_ms is None else mean_ms / real_ms - 1,
     }
 
 
@@ -223,9 +201,12 @@ def _print(rows: Sequence[Row]) -> None:
     print()
     for cpu_ms in dict.fromkeys(row["cpu_ms"] for row in rows):
         of_it = [row for row in rows if row["cpu_ms"] == cpu_ms]
-        print(f"{cpu_ms:g} ms ({of_it[0]['full_speed_ms']:.1f} at full speed): {_closeness(of_it, 'off_ratio')}")
+        used_ms = statistics.mean(row["used_ms"] or 0.0 for row in of_it)
+        print(f"{cpu_ms:g} ms ({used_ms:.1f} with the runtime): {_closeness(of_it, 'off_ratio')}")
         if real_ones := [row for row in of_it if row["off_real_ratio"] is not None]:
             print(f"{cpu_ms:g} ms, real function: {_closeness(real_ones, 'off_real_ratio')}")
+    if disturbed := sum(row.get("disturbed") or 0.0 for row in rows):
+        print(f"{disturbed:.0f} invocations may be off by more than {DISTURBED_RATIO:.0%}, as the host says.")
 
 
 def _closeness(rows: Sequence[Row], name: str) -> str:

@@ -99,6 +99,8 @@ class _Exact:
     was_running: bool
     turn_count: int | None = None
     """How often its threads had got a core; ``None`` where that is unknown, or one of them had one."""
+    sleep_count: int | None = None
+    """How often they had given one up; ``None`` where that is unknown, or it was asleep in the middle of its work."""
 
 
 class CpuShare:
@@ -176,7 +178,11 @@ class CpuShare:
         self._run_delay_s = self._tree.run_delay_s()
         now_s = self._looked_at_s = self._clock()
         self._exact = self._exact_before = replace(
-            self._exact, now_s=now_s, cpu_s=self._cpu_s, turn_count=self._tree.turn_count()
+            self._exact,
+            now_s=now_s,
+            cpu_s=self._cpu_s,
+            turn_count=self._tree.turn_count(),
+            sleep_count=self._tree.sleep_count(),
         )
         self._period_began_s = now_s - self._exact.budget.at_ms / 1e3
         return now_s
@@ -204,7 +210,9 @@ class CpuShare:
         if self._running_count:
             now_s = self._clock()
             self._read(now_s, is_exact=True)
+            self._leave_out_waking(now_s)
             self._account(now_s)
+            self._exact = replace(self._exact, sleep_count=self._tree.sleep_count())
         self._stopped = True
         return self.look()
 
@@ -226,6 +234,7 @@ class CpuShare:
             return 0.0
         if ended_at_s < self._exact.now_s:
             self._exact = self._exact_before  # it had ended when it was stopped
+        self._leave_out_waking(ended_at_s)
         self._account(ended_at_s)
         return max(0.0, self._exact.budget.at_ms - self._at_ms(ended_at_s)) / 1e3
 
@@ -255,6 +264,16 @@ class CpuShare:
             self._account_for(now_s, exact.budget.at_ms + seen_ms / running_count)
             self._exact = replace(self._exact, turn_count=None)
         return False
+
+    def _leave_out_waking(self, now_s: float) -> None:
+        """If it has not slept since it was told to go on, or got the event, it stood still while it used nothing."""
+        exact, sleep_count = self._exact, self._tree.sleep_count()
+        if sleep_count is None or exact.sleep_count is None or self._most_running > 1:
+            return
+        if sleep_count == exact.sleep_count + 1:  # the one that ends it
+            passed_s = (self._at_ms(now_s) - exact.budget.at_ms) / 1e3
+            still_s = max(0.0, passed_s - (self._cpu_s - exact.cpu_s))
+            self._exact = replace(exact, late_s=exact.late_s + still_s)
 
     def _account(self, now_s: float) -> None:
         """Bring the budget up to date: the worker's clock is exact."""

@@ -276,6 +276,22 @@ class LinuxProcessTree(_SignalledTree):
         """How often its threads had got a core when :meth:`run_delay_s` was last read: the third field there."""
         return sum(self._turns_of.values()) if self._turns_of else None
 
+    def sleep_count(self) -> int | None:
+        """How often its threads have given up a core of themselves, or were stopped; ``None`` if there are too many."""
+        if self.children():
+            return None
+        sleep_count = 0
+        try:
+            tasks = _names(f"/proc/{self.pid}/task")
+            if len(tasks) > _MOST_THREADS_LOOKED_AT:
+                return None
+            for task in tasks:
+                status = _read(f"/proc/{self.pid}/task/{task}/status")
+                sleep_count += int(status.partition(b"\nvoluntary_ctxt_switches:")[2].split(maxsplit=1)[0])
+        except (OSError, IndexError):
+            return None
+        return sleep_count
+
 
 class PortableProcessTree(_SignalledTree):
     """Asks psutil: for macOS, where CPU time of another process comes from ``proc_pidinfo``."""
@@ -352,6 +368,10 @@ class PortableProcessTree(_SignalledTree):
         return None
 
     def turn_count(self) -> int | None:
+        """Nor this."""
+        return None
+
+    def sleep_count(self) -> int | None:
         """Nor this."""
         return None
 

@@ -113,6 +113,10 @@ class SimulatedMachine:
         """Not simulated."""
         return None
 
+    def sleep_count(self) -> int | None:
+        """Not simulated."""
+        return None
+
     def kill(self) -> None:
         """End."""
         self.is_stopped = True
