@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuner.core.aws_limits import CPU_PERIOD_MS, ONE_VCPU_MB
+from tuner.core.aws_limits import CPU_PERIOD_MS, ONE_VCPU_MB, SEEN_STARTS_MS
 from tuner.core.search.cpu_quota import STARTS_MS, burst_ms
 from tuner.embedded.host.cpu_share import Budget, CpuShare
 
@@ -160,6 +160,55 @@ def test_other_work_is_not_in_the_duration(memory_mb: int, thread_count: int, ri
     assert bucket.core_wait_s > 0.03
     expected_error = bucket.core_wait_s * (0.1 if thread_count == 1 else 1.0)
     assert bucket.core_wait_error_s == pytest.approx(expected_error, rel=0.2)
+
+
+class SlowToWake(SimulatedMachine):
+    """A core that sleeps takes half a millisecond to run the worker again, and the kernel does not call it a wait."""
+
+    def __init__(self, *, work_s: float) -> None:
+        super().__init__(thread_count=1, work_s=work_s, starts_at_s=0.1)
+        self.wakes_in_s = 0.0005
+        self.stop_count = 0
+        self.run_count = 0
+
+    def advance(self, seconds: float) -> None:
+        """First it wakes up."""
+        waking_s = min(seconds, self.wakes_in_s)
+        self.now_s += waking_s
+        self.wakes_in_s -= waking_s
+        if seconds > waking_s:
+            self.run_count += waking_s > 0
+            super().advance(seconds - waking_s)
+
+    def stop(self) -> bool:
+        """Count them."""
+        self.stop_count += 1
+        return super().stop()
+
+    def resume(self) -> None:
+        """It has slept meanwhile."""
+        super().resume()
+        self.wakes_in_s = 0.0005
+
+    def turn_count(self) -> int:
+        """Each time that it was awake."""
+        return self.run_count
+
+    def sleep_count(self) -> int:
+        """At each stop, and when it has answered."""
+        return self.stop_count + (self.left_s == 0)
+
+
+@pytest.mark.parametrize("start_ms", SEEN_STARTS_MS)
+def test_waking_up_is_not_in_the_duration(start_ms: float) -> None:
+    """Nor does it move a step: half a millisecond less at a tick decides about a whole period at 128 MB."""
+    machine = SlowToWake(work_s=0.0173)
+    bucket = CpuShare(machine, 128 / ONE_VCPU_MB, machine.clock, start_ms=start_ms)
+
+    took_s = duration_of(machine, bucket) - bucket.stood_still_s
+
+    assert took_s == pytest.approx(burst_ms(128, 17.3, start_ms) / 1e3, abs=1e-4)
+    assert bucket.core_wait_s == 0
 
 
 class OwnCrowd(SimulatedMachine):
