@@ -198,6 +198,8 @@ class CpuShare:
         if not self._is_limited:
             return _LOOK_EVERY_S
         if self._running_count == 0:
+            if self._has_had_no_turn() and self._exact.sleep_count is not None:
+                return self._next_look_s(now_s)  # the event has not reached it
             self._account(now_s)
             if self._exact.budget.at_ms <= self._at_ms(now_s):
                 return self._next_look_s(now_s)
@@ -230,11 +232,11 @@ class CpuShare:
         if self._stopped:
             self._stopped = False
             self._tree.resume()
-        if not self._is_limited:
-            return 0.0
         if ended_at_s < self._exact.now_s:
             self._exact = self._exact_before  # it had ended when it was stopped
         self._leave_out_waking(ended_at_s)
+        if not self._is_limited:
+            return 0.0
         self._account(ended_at_s)
         return max(0.0, self._exact.budget.at_ms - self._at_ms(ended_at_s)) / 1e3
 
@@ -250,8 +252,7 @@ class CpuShare:
     def _may_be_through(self, now_s: float) -> bool:
         """Whether a tick has passed at which the quota may have been used up."""
         exact, until_ms = self._exact, self._at_ms(now_s)
-        turn_count = self._tree.turn_count()
-        if until_ms <= exact.budget.at_ms or (turn_count is not None and turn_count == exact.turn_count):
+        if until_ms <= exact.budget.at_ms or self._has_had_no_turn():
             return False  # it still waits for a core; to be stopped would cost it its turn
         seen_ms, running_count = (self._cpu_s - exact.cpu_s) * 1e3, self._most_running
         # The clock may lag by a tick a thread, but never by more than the time since it was exact.
@@ -262,18 +263,22 @@ class CpuShare:
         if passed_ms > CPU_PERIOD_MS and seen_ms:
             # So old that nobody will know when it was used. What is not seen yet, or a wait for a core, comes after it.
             self._account_for(now_s, exact.budget.at_ms + seen_ms / running_count)
-            self._exact = replace(self._exact, turn_count=None)
+            self._exact = replace(self._exact, turn_count=None, sleep_count=exact.sleep_count)
         return False
+
+    def _has_had_no_turn(self) -> bool:
+        """Whether it has certainly not had a core since its clock was exact."""
+        turn_count = self._tree.turn_count()
+        return turn_count is not None and turn_count == self._exact.turn_count
 
     def _leave_out_waking(self, now_s: float) -> None:
         """If it has not slept since it was told to go on, or got the event, it stood still while it used nothing."""
         exact, sleep_count = self._exact, self._tree.sleep_count()
-        if sleep_count is None or exact.sleep_count is None or self._most_running > 1:
+        if sleep_count is None or sleep_count - 1 != exact.sleep_count or self._most_running > 1:  # one ends it
             return
-        if sleep_count == exact.sleep_count + 1:  # the one that ends it
-            passed_s = (self._at_ms(now_s) - exact.budget.at_ms) / 1e3
-            still_s = max(0.0, passed_s - (self._cpu_s - exact.cpu_s))
-            self._exact = replace(exact, late_s=exact.late_s + still_s)
+        passed_s = (self._at_ms(now_s) - exact.budget.at_ms) / 1e3
+        still_s = max(0.0, passed_s - (self._cpu_s - exact.cpu_s))
+        self._exact = replace(exact, late_s=exact.late_s + still_s)
 
     def _account(self, now_s: float) -> None:
         """Bring the budget up to date: the worker's clock is exact."""
