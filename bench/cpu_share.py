@@ -6,8 +6,8 @@ machine's cores go, and prints measured over expected duration::
     expected = CPU seconds of that invocation / share + seconds of waiting
 
 where a share counts no higher than the handler's threads can use. A little
-below 1 is right: the quota of the first period is free, on Lambda too, which
-shortens every burst of work by up to one period (20 ms). Sizes are interleaved,
+below 1 is right: a worker is held back only from the next tick on, on Lambda
+too, and what a burst owes at its end is never paid. Sizes are interleaved,
 so that a slow minute of the machine meets all of them. What the worker waited
 for a core is not in the durations; invocations during which it waited for more
 than a tenth of them are counted as disturbed.
