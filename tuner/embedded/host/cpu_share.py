@@ -176,14 +176,9 @@ class CpuShare:
         self._count_threads()  # first, as it also reads what children that have ended used before
         self._cpu_s = self._first_cpu_s = self._tree.cpu_s()
         self._run_delay_s = self._tree.run_delay_s()
+        counts = self._tree.turn_count(), self._tree.sleep_count()
         now_s = self._looked_at_s = self._clock()
-        self._exact = self._exact_before = replace(
-            self._exact,
-            now_s=now_s,
-            cpu_s=self._cpu_s,
-            turn_count=self._tree.turn_count(),
-            sleep_count=self._tree.sleep_count(),
-        )
+        self._exact = self._exact_before = _Exact(now_s, self._exact.budget, self._cpu_s, 0.0, False, *counts)
         self._period_began_s = now_s - self._exact.budget.at_ms / 1e3
         return now_s
 
