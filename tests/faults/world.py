@@ -32,6 +32,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.faults.record import Deleted, Made, Marked, Ran, Record, Restoration
+from tests.rough_search import search_roughly
 
 ENDPOINT = "http://127.0.0.1:9"
 """Nobody listens there: what does not go through the seam fails."""
@@ -338,6 +339,7 @@ class World:
                     one.now = now
         steps = importlib.import_module("tuner.steps.measure")
         steps.ThreadPoolExecutor = _PoolOfCaller
+        search_roughly(_set)
         # A fifth of a second for each picture, and of no interest here.
         sys.modules["vl_convert"] = types.SimpleNamespace(vegalite_to_svg=lambda spec, **_: _PICTURE)  # type: ignore[assignment]
 
@@ -780,6 +782,13 @@ def _answer(request_id: str, payload: bytes, function_error: str | None, log_tai
         request_id, status, 0.0, 0, 0, 0,
         payload=payload, function_error=function_error, cold=False, environment_id="", log_stream="", log_tail=log_tail,
     )  # fmt: skip
+
+
+def _set(name: str, value: object) -> None:
+    module, _, attribute = name.rpartition(".")
+    loaded = importlib.import_module(module)
+    assert hasattr(loaded, attribute), name
+    setattr(loaded, attribute, value)
 
 
 def _one_try() -> Any:

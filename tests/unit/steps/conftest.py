@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.rough_search import search_roughly
 from tests.unit.steps.fakes import ACCOUNT, REGION, FakeCloudWatch, FakeIam, FakeLambda, FakeLogs, FakeS3
 from tuner.aws.artifacts import Artifacts, RunArtifacts
 from tuner.aws.clones import Clones
@@ -34,9 +35,9 @@ def _no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _few_other_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers for other limits take most of a run's time, and tests/unit/core/search/test_alternatives.py tries all."""
-    monkeypatch.setattr("tuner.core.search.alternatives.MOST_STEPS", 10)
+def _rough_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search takes most of a run's time, and tests/unit/core/search looks at it."""
+    search_roughly(monkeypatch.setattr)
 
 
 @dataclass
