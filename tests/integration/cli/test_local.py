@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 from pathlib import Path
@@ -139,18 +138,3 @@ def test_a_home_that_cannot_be_written_is_said(tmp_path: Path, words: tuple[str,
     assert "cannot be written to: Not a directory" in " ".join(result.stderr.split())
     assert "LAMBDA_TUNER_HOME" in result.stderr
     assert "Traceback" not in result.stderr
-
-
-def test_two_commands_for_one_function_follow_each_other(lonely_shell: Shell) -> None:
-    """The second says that it waits, and starts from what the first found out."""
-    words = ("tune", "example-io-wait", "--local", "--max-invocations", "4", "--json")
-    first = lonely_shell.begin(*words)
-    assert first.stderr is not None
-    assert "Starting the embedded AWS" in first.stderr.readline()
-    second = lonely_shell.run(*words)
-    first_out, _ = first.communicate(timeout=120)
-    assert "Another command on this machine is tuning example-io-wait; waiting until it ends." in second.stderr
-    assert json.loads(first_out)["runId"] != json_of(second)["runId"]
-    studies = list((lonely_shell.home / "bucket").rglob("study-*.log"))
-    assert [json.loads(first_out)["runId"] in study.read_text(encoding="utf-8") for study in studies] == [True]
-    assert json_of(second)["runId"] in studies[0].read_text(encoding="utf-8")

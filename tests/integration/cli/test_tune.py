@@ -144,6 +144,21 @@ def test_ctrl_c_leaves_nothing_behind(shell: Shell, running_aws: EmbeddedAws, pr
         assert any("Everything that the run made has been removed" in line for line in lines), "".join(lines)
 
 
+def test_two_commands_for_one_function_follow_each_other(shell: Shell) -> None:
+    """The second says that it waits, and starts from what the first found out."""
+    words = ("tune", "example-two-threads", "--local", "--sizes", "512,1024", "--max-invocations", "4", "--json")
+    first = shell.begin(*words)
+    assert first.stderr is not None
+    assert "Using the embedded AWS" in first.stderr.readline()
+    second = shell.run(*words)
+    first_out, _ = first.communicate(timeout=120)
+    assert "Another command on this machine is tuning example-two-threads; waiting until it ends." in second.stderr
+    assert json.loads(first_out)["runId"] != json_of(second)["runId"]
+    studies = list((shell.home / "bucket").rglob("functions/example-two-threads/study-*.log"))
+    assert [json.loads(first_out)["runId"] in study.read_text(encoding="utf-8") for study in studies] == [True]
+    assert json_of(second)["runId"] in studies[0].read_text(encoding="utf-8")
+
+
 def test_one_word_on_the_wrong_side_is_a_usage_error(shell: Shell) -> None:
     """An unknown flag is refused with exit code 2 by the command's own parser."""
     result: subprocess.CompletedProcess[str] = shell.run("tune", "f", "--nonsense")

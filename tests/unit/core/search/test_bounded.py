@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.rough_search import search_roughly
 from tests.unit.core.search.simulated import ALL_SIZES, SimulatedFunction, problem_of, search
 from tuner.core.model import (
     Candidate,
@@ -128,7 +129,7 @@ def test_a_design_of_more_sizes_than_are_looked_at_loses_no_invocation() -> None
         assert abs(math.log(after.candidate.memory_mb / before.candidate.memory_mb)) < 0.01
 
 
-def test_many_payloads_are_taken_together_by_how_long_they_take() -> None:
+def test_many_payloads_are_taken_together_by_how_long_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """The weights stay whole, slow events do not share a group with fast ones, and durations come out as measured."""
     count = 40
     problem = replace(problem_of(goal=GOAL), payload_weights=(1.0,) * count)
@@ -144,6 +145,7 @@ def test_many_payloads_are_taken_together_by_how_long_they_take() -> None:
     }
     order = [group_of[payload] for payload in sorted(group_of)]
     assert order == sorted(order)
+    search_roughly(monkeypatch.setattr)
     notes = recommend(fit_run(problem, seen, RunContext()), stop_reason="").notes
     assert "The 40 payloads were taken together in 8 groups, by how long they take." in notes
     assert any("of group 8 (measured" in note for note in notes)

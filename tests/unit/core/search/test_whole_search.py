@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Sequence
 from dataclasses import astuple, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,10 +22,20 @@ from tests.unit.core.search.simulated import (
     suggest,
 )
 from tuner.core.errors import NothingMeasured, RunInterrupted
-from tuner.core.model import Batch, Candidate, LatencyGoal, Observation, Outcome, RunContext, TuningBudget
+from tuner.core.model import (
+    Batch,
+    Candidate,
+    LatencyGoal,
+    Observation,
+    Outcome,
+    Recommendation,
+    RunContext,
+    SearchProblem,
+    TuningBudget,
+)
 from tuner.core.money.spending import spent_usd
 from tuner.core.search import fit_run, open_study, payload_failure, recommend
-from tuner.core.search.planning import plan_round
+from tuner.core.search.planning import RoundPlan, plan_round
 from tuner.core.search.space import space_of
 
 FEW_SIZES = (128, 256, 512, 1024, 1769, 2048, 3008)
@@ -309,24 +321,33 @@ def test_same_seed_same_study(seed: int, limit_ms: float) -> None:
     assert first.recommendation == second.recommendation
 
 
+def decided(problem: SearchProblem, observations: Sequence[Observation]) -> tuple[RoundPlan, Recommendation]:
+    """What follows from *observations*: what to do next, and the answer if that is nothing."""
+    plan = plan_round(problem, observations, elapsed_minutes=0, context=RunContext())
+    return plan, recommend(fit_run(problem, observations, RunContext()), stop_reason="")
+
+
+@cache
+def in_order() -> tuple[SearchProblem, list[Observation], tuple[RoundPlan, Recommendation]]:
+    """A search's first observations, and what follows from them as they came."""
+    problem = problem_of(FEW_SIZES, goal=LatencyGoal(95, 300.0))
+    with tempfile.TemporaryDirectory() as folder:
+        _, observations = measure_until_stop(problem, SimulatedFunction(), Path(folder))
+    return problem, observations[:7], decided(problem, observations[:7])
+
+
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=st.randoms(use_true_random=False))
 def test_order_of_equal_observations_does_not_matter(order: object) -> None:
     """Shuffled observations, and shuffled invocations inside them, lead to the same plan and answer."""
-    problem = problem_of(FEW_SIZES, goal=LatencyGoal(95, 300.0))
-    with tempfile.TemporaryDirectory() as folder:
-        _, observations = measure_until_stop(problem, SimulatedFunction(), Path(folder))
-    part = observations[:7]
+    problem, part, expected = in_order()
     shuffled = []
     for observation in part:
         invocations = list(observation.invocations)
         order.shuffle(invocations)  # type: ignore[attr-defined]
         shuffled.append(replace(observation, invocations=tuple(invocations)))
     order.shuffle(shuffled)  # type: ignore[attr-defined]
-    plan = plan_round(problem, part, elapsed_minutes=0, context=RunContext())
-    assert plan == plan_round(problem, shuffled, elapsed_minutes=0, context=RunContext())
-    answer = recommend(fit_run(problem, part, RunContext()), stop_reason="")
-    assert answer == recommend(fit_run(problem, shuffled, RunContext()), stop_reason="")
+    assert decided(problem, shuffled) == expected
 
 
 def test_minutes_are_part_of_the_budget(tmp_path: Path) -> None:
