@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,16 +18,20 @@ settings.register_profile("shared machine", deadline=None, derandomize=True)
 settings.load_profile("shared machine")
 
 STARTED_ONCE = (
-    "tests/browser/",
-    "tests/faults/test_matrix.py",
-    "tests/faults/test_privileges.py",
-    "tests/infrastructure/",
+    "tests/faults/test_matrix.py::test_a_twentieth",
     "tests/integration/application/",
     "tests/integration/cli/",
+    "tests/faults/test_matrix.py::test_the_matrix_sees",
+    "tests/browser/",
+    "tests/infrastructure/",
     "tests/integration/embedded/",
+    "tests/faults/test_privileges.py",
     "tests/unit/core/search/test_alternatives.py",
 )
-"""Tests below each of these share something that takes seconds to start: an account, a browser, a whole search."""
+"""Tests below each of these share something that takes seconds to start: an account, a browser, a whole search.
+
+What takes longest is first, and begins first.
+"""
 
 SLOW = (
     "tests/browser/",
@@ -53,20 +56,30 @@ SLOW = (
 """What ``-m "not slow"`` leaves out; ``make test`` runs everything."""
 
 
-class _WhatIsStartedOnceTogether(LoadScopeScheduling):
-    """Gives each test to whichever process is free, and those that share something dear to one process."""
+class _WhatIsSharedTogether(LoadScopeScheduling):
+    """Gives those tests to one process that share something dear, or else a file; the slow ones one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((place for place in STARTED_ONCE if nodeid.startswith(place)), nodeid)
+        shared = next((place for place in STARTED_ONCE if nodeid.startswith(place)), None)
+        return shared or (nodeid if nodeid.startswith(SLOW) else nodeid.partition("::")[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """Share out by what is started once, where ``--dist loadscope`` is asked for."""
-    return _WhatIsStartedOnceTogether(config, log) if config.getvalue("dist") == "loadscope" else None
+    """Share out by what is shared, and in the order that the tests stand in, where ``--dist loadscope`` is asked for."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    config.option.loadscopereorder = False
+    return _WhatIsSharedTogether(config, log)
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark what is slow."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, and begin with it: at the end no process waits for another's long test."""
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker("slow")
+    items.sort(key=_place_in_line)
+
+
+def _place_in_line(item: pytest.Item) -> int:
+    shared = (place for place, prefix in enumerate(STARTED_ONCE) if item.nodeid.startswith(prefix))
+    return next(shared, len(STARTED_ONCE) + (not item.nodeid.startswith(SLOW)))

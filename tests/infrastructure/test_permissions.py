@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.infrastructure.deployed import ACCOUNT, EVERYTHING_SET, REGION, ROOT, Deployed, definition, states
 from tuner.aws.snapshot import SnapshotReader, iam_action
@@ -302,6 +301,8 @@ def test_code_that_lambda_does_not_store_comes_from_listed_places() -> None:
 
 def test_creator_of_copies_may_what_aws_asks_of_it(by_default: Deployed) -> None:
     """CloudFormation's own list of what creating a function takes: a permission that AWS adds there fails here."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # takes a second, in each process that collects tests
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, "AWS::Lambda::Function").schema
     asked = set(schema["handlers"]["create"]["permissions"])
     held = {action for statement in by_default.statements("CreateClonesRole") for action in statement["Action"]}

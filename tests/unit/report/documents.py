@@ -264,23 +264,27 @@ def decided(report: Answer) -> Answer:
     return replace(report, decision=decision)
 
 
+@cache
 def goal_met() -> Answer:
     """The usual case: a smaller size is cheaper and meets the goal."""
     return finished_run(goal=(95, 225))
 
 
+@cache
 def goal_not_met() -> Answer:
     """A goal that lies under the floor of the function."""
     measured = ((3008, 4), (128, 2), (256, 2), (512, 3), (1024, 3), (1856, 9), (1792, 5))
     return finished_run(goal=(95, 100), verdict="GOAL_NOT_MET", recommended_mb=1856, measured=measured)
 
 
+@cache
 def uncertain() -> Answer:
     """The budget ended while the goal's probability was still below the asked confidence."""
     report = finished_run(goal=(95, 215), verdict="UNCERTAIN", safer_mb=1152)
     return replace(report, stopped_because="The budget of 40 invocations is used up.")
 
 
+@cache
 def no_goal() -> Answer:
     """The cheapest size, out of memory at the smallest."""
     return finished_run(
@@ -304,6 +308,7 @@ def with_strategy(strategy: Strategy) -> Answer:
     return replace(report, power_tuning=PowerTuningOutput(strategy, (), size, None, None, cost))
 
 
+@cache
 def local_run() -> Answer:
     """A run on the embedded AWS of a machine with two cores."""
     return finished_run(
@@ -320,6 +325,7 @@ def local_run() -> Answer:
     )
 
 
+@cache
 def two_architectures() -> Answer:
     """Both instruction sets in the space; the other one is recommended."""
     report = finished_run(goal=(99.9, 300))
@@ -342,12 +348,14 @@ def two_architectures() -> Answer:
     )
 
 
+@cache
 def one_size() -> Answer:
     """Only today's size in the space."""
     report = finished_run(space=[512], measured=((512, 6),), recommended_mb=512, current_mb=512, goal=(95, 500))
     return replace(report, request={**report.request, "memory": [512]})
 
 
+@cache
 def hundred_sizes(samples: int = 50) -> Answer:
     """As much as a run can be: 100 measured sizes and long names."""
     sizes = [128 + 100 * index for index in range(100)]
@@ -361,11 +369,13 @@ def hundred_sizes(samples: int = 50) -> Answer:
     )
 
 
+@cache
 def dry_run() -> RunReport:
     """Nothing measured, the most that it would take."""
     return example("dry-run")
 
 
+@cache
 def failed_run() -> RunReport:
     """The payload fails at the function's current size: one invocation, everything cleaned up."""
     return example("failed")

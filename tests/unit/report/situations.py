@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from tests.unit.report import documents
@@ -18,6 +19,7 @@ def made(report: Answer, changes: Mapping[str, Any]) -> Answer:
     return documents.decided(documents.changed(report, changes))
 
 
+@cache
 def small_step(goal: tuple[float, float] | None = (95, 300), verdict: Verdict = "GOAL_MET") -> Answer:
     """Today's 512 MB beside 640 MB, which is a little better."""
     return documents.finished_run(
