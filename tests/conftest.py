@@ -21,7 +21,7 @@ STARTED_ONCE = (
     "tests/faults/test_matrix.py::test_a_twentieth",
     "tests/integration/application/",
     "tests/integration/cli/",
-    "tests/faults/test_matrix.py::test_the_matrix_sees",
+    "tests/faults/test_matrix.py",
     "tests/browser/",
     "tests/infrastructure/",
     "tests/integration/embedded/",
@@ -65,7 +65,7 @@ class _WhatIsSharedTogether(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """Share out by what is shared, and in the order that the tests stand in, where ``--dist loadscope`` is asked for."""
+    """Share out by what is shared, and in the tests' own order, where ``--dist loadscope`` is asked for."""
     if config.getvalue("dist") != "loadscope":
         return None
     config.option.loadscopereorder = False

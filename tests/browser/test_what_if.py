@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
 
 import pytest
 from playwright.sync_api import Locator
 
 from tests.browser.conftest import OpenPage
+from tests.rough_search import search_roughly
 from tests.unit.core.search.simulated import remembering_draws
 from tests.unit.report import documents
 from tests.unit.report.test_real_documents import noisy_curve
@@ -21,8 +22,9 @@ from tuner.core.answer.report import Answer
 from tuner.core.model import LatencyGoal, Observation, RunContext, SearchProblem
 from tuner.core.run.record import observations_of
 from tuner.core.search import fit as believing
+from tuner.core.search.alternatives import MOST_STEPS
 from tuner.core.search.decision import decide
-from tuner.core.search.fit import FINAL_DRAW_COUNT, fit_posterior
+from tuner.core.search.fit import fit_posterior
 from tuner.report import formats
 from tuner.report.what_if import what_if
 from tuner.steps.recommend import recommend_for
@@ -41,8 +43,17 @@ MOVE = """place => {
 }"""
 
 
-def finished(**request: Any) -> tuple[Answer, FakeRun]:
-    """A run from plan to report on in-memory stand-ins, and its report.json."""
+@pytest.fixture(autouse=True)
+def _rough_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says what the search answers, however well it was found, and at no fewer limits."""
+    search_roughly(monkeypatch.setattr)
+    monkeypatch.setattr("tuner.core.search.alternatives.MOST_STEPS", MOST_STEPS)
+
+
+@cache
+def finished(limit_ms: float | None) -> tuple[Answer, FakeRun]:
+    """A run with that goal from plan to report on in-memory stand-ins, and its report.json."""
+    request = {"goal": {"percentile": 95, "limitMs": limit_ms}} if limit_ms else {}
     run = FakeRun(aws=FakeLambda(noisy_curve()))
     run.aws.add("theirs")
     run.plan(**request)
@@ -64,7 +75,7 @@ def expected_sentence(
 ) -> str:
     """What the search chooses where this limit is the goal, in the page's words."""
     asked = replace(problem, goal=LatencyGoal(percentile, limit_ms))
-    fit = fit_posterior(asked, observations, RunContext(), draw_count=FINAL_DRAW_COUNT)
+    fit = fit_posterior(asked, observations, RunContext(), draw_count=believing.FINAL_DRAW_COUNT)
     decision = decide(asked, fit)
     candidate = asked.candidates[decision.pick]
     row = next(row for row in answer.configurations if row.candidate == candidate)
@@ -99,12 +110,12 @@ def expected_sentence(
     }[decision.verdict]
 
 
-@pytest.mark.parametrize("goal", [{"percentile": 95, "limitMs": 400}, None])
+@pytest.mark.parametrize("limit_ms", [400, None])
 def test_the_sliders_sentence_is_the_choice_at_every_limit(
-    goal: Any, open_report: Open, monkeypatch: pytest.MonkeyPatch
+    limit_ms: float | None, open_report: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At every limit the page says, word for word, what the search answers where that limit is the goal."""
-    document, run = finished(**({"goal": goal} if goal else {}))
+    document, run = finished(limit_ms)
     problem, observations = load_record(run.artifacts).problem, observations_of(load_journals(run.artifacts))
     monkeypatch.setattr(believing, "draw_worlds", remembering_draws())
     assert document.goal_alternatives is not None
@@ -120,7 +131,7 @@ def test_the_sliders_sentence_is_the_choice_at_every_limit(
 
 def test_at_the_goal_the_slider_says_what_the_verdict_says(open_report: Open) -> None:
     """The page opens at the run's own limit, with the recommended size."""
-    document, _ = finished(goal={"percentile": 95, "limitMs": 400})
+    document, _ = finished(400)
     page = open_report(document).page
     assert page.locator("#limit-text").inner_text() == "400 ms"
     assert formats.megabytes(document.recommended.candidate.memory_mb) in page.locator("#what-if-answer").inner_text()

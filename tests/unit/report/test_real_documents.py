@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from tests.rough_search import search_roughly
 from tests.unit.report.test_schema import EVIDENCE, SCHEMA
 from tests.unit.steps.conftest import NOW, FakeRun
 from tests.unit.steps.fakes import FakeLambda
@@ -51,20 +52,25 @@ def whole_run(where: str = "aws", *, metrics: dict[str, list[float]] | None = No
 
 
 @pytest.mark.parametrize(
-    ("request_", "verdicts"),
+    ("request_", "verdicts", "roughly"),
     [
-        ({"goal": {"percentile": 95, "limitMs": 400}}, {"GOAL_MET"}),
-        ({"goal": {"percentile": 95, "limitMs": 60}}, {"GOAL_NOT_MET"}),
+        ({"goal": {"percentile": 95, "limitMs": 400}}, {"GOAL_MET"}, False),
+        ({"goal": {"percentile": 95, "limitMs": 60}}, {"GOAL_NOT_MET"}, True),
         (
             {"goal": {"percentile": 99.9, "limitMs": 165}, "budget": {"maxInvocations": 8}},
             {"UNCERTAIN", "GOAL_NOT_MET"},
+            True,
         ),
-        ({"monthlyInvocations": 3_000_000}, {"NO_GOAL", "UNCERTAIN"}),
-        ({"powerValues": [512], "goal": {"percentile": 95, "limitMs": 900}}, {"GOAL_MET"}),
+        ({"monthlyInvocations": 3_000_000}, {"NO_GOAL", "UNCERTAIN"}, False),
+        ({"powerValues": [512], "goal": {"percentile": 95, "limitMs": 900}}, {"GOAL_MET"}, True),
     ],
 )
-def test_a_whole_runs_document_is_valid_and_rendered(request_: dict[str, Any], verdicts: set[str]) -> None:
+def test_a_whole_runs_document_is_valid_and_rendered(
+    request_: dict[str, Any], verdicts: set[str], roughly: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Schema, page, comment and terminal agree with what the search and the steps write."""
+    if roughly:
+        search_roughly(monkeypatch.setattr)
     document = whole_run(**request_)
     VALIDATOR.validate(document)
     assert document["verdict"] in verdicts
@@ -77,8 +83,9 @@ def test_a_whole_runs_document_is_valid_and_rendered(request_: dict[str, Any], v
     render_terminal(report, console)
 
 
-def test_a_local_runs_document_says_where_it_was_measured() -> None:
+def test_a_local_runs_document_says_where_it_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same on the embedded AWS."""
+    search_roughly(monkeypatch.setattr)
     document = whole_run(where="local", goal={"percentile": 95, "limitMs": 400})
     assert "on this machine" in plain(verdict_message(decode(document)).headline)
 
