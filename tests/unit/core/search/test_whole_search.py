@@ -21,6 +21,7 @@ from tests.unit.core.search.simulated import (
     search,
     suggest,
 )
+from tuner.core.answer.recommendation import Recommendation
 from tuner.core.errors import NothingMeasured, RunInterrupted
 from tuner.core.model import (
     Batch,
@@ -28,7 +29,6 @@ from tuner.core.model import (
     LatencyGoal,
     Observation,
     Outcome,
-    Recommendation,
     RunContext,
     SearchProblem,
     TuningBudget,
