@@ -49,6 +49,7 @@ SLOW = (
     "tests/unit/core/search/test_alternatives.py",
     "tests/unit/core/search/test_bench.py",
     "tests/unit/core/search/test_bounded.py",
+    "tests/unit/core/search/test_odd_short_functions.py",
     "tests/unit/core/search/test_whole_search.py",
     "tests/unit/steps/test_closing.py",
     "tests/unit/steps/test_nights.py",
