@@ -44,7 +44,7 @@ CPU_TIME_ERROR = 0.02
 """Standard deviation of the CPU time that an invocation tells."""
 
 GRID_MB = tuple(sorted({*range(128, 3008 + 1, 64), FULL_SPEED_MB}))
-FREE_MB = tuple(sorted({*range(128, 1792, 16), *GRID_MB}))
+FREE_MB = tuple(sorted({*range(128, 3008 + 1, 16), *GRID_MB}))
 QUOTA_COUNT = 120
 """Members of the family."""
 _QUANTILE_COUNTS = (192, 32, 16, 16)
@@ -190,6 +190,11 @@ class QuotaTruth:
     """Whether an invocation tells its CPU time."""
     drift: float = 0.0
 
+    @property
+    def asked_mb(self) -> tuple[int, ...]:
+        """Those 64 MB apart."""
+        return tuple(memory_mb for memory_mb in self.memory_mb if memory_mb in GRID_MB)
+
     @cached_property
     def _enumerated(self) -> tuple[FloatArray, FloatArray]:
         """Durations (sizes × states), and each state's weight: all hosts × quantiles of the CPU factor × starts."""
@@ -287,4 +292,4 @@ QUOTA_KINDS: dict[str, Callable[[int], QuotaTruth]] = {
     "quota-free": partial(quota_truth, memory_mb=FREE_MB),
     "quota-cpu": partial(quota_truth, tells_cpu=True),
 }
-"""The same functions at sizes 64 MB apart, at 16 MB below 1,792, and with CPU times."""
+"""The same functions at sizes 64 MB apart, with sizes 16 MB apart allowed too, and with CPU times."""

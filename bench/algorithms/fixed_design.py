@@ -26,4 +26,4 @@ def _search_design(task: Task, replay: Replay, seed: int, count: int) -> Answer:
     design = FixedDesign(tuple(task.problem.candidates[index] for index in grid_of(task)), count)
     budget = replace(task.problem.budget, max_invocations=count * len(design.candidates))
     problem = replace(task.problem, seed=seed, design=design, budget=budget)
-    return answer_of(problem, search_replay(problem, RunContext(), task, replay))
+    return answer_of(task, problem, search_replay(problem, RunContext(), task, replay))

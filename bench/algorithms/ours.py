@@ -14,7 +14,7 @@ from bench.truth import Task
 from tuner.core.model import Batch, Invocation, Observation, RunContext, SearchProblem
 from tuner.core.search import LeastLossSampler, ask_round, tell
 from tuner.core.search.decision import decide
-from tuner.core.search.fit import FINAL_DRAW_COUNT, fit_posterior
+from tuner.core.search.run_fit import fit_run
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -22,9 +22,12 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
     """Rounds until the search stops by itself or the budget ends it."""
     problem = replace(task.problem, seed=seed)
+    if task.truth.asked_mb != task.truth.memory_mb:
+        candidates = tuple(each for each in problem.candidates if each.memory_mb in task.truth.asked_mb)
+        problem = replace(problem, candidates=candidates, any_size=True)
     suggest_ms: list[float] = []
     observations = search_replay(problem, RunContext(), task, replay, suggest_ms)
-    return answer_of(problem, observations, suggest_ms)
+    return answer_of(task, problem, observations, suggest_ms)
 
 
 def search_replay(
@@ -44,14 +47,16 @@ def search_replay(
             tell(study, measure_batch(task, replay, batch))
 
 
-def answer_of(problem: SearchProblem, observations: Sequence[Observation], suggest_ms: Sequence[float] = ()) -> Answer:
+def answer_of(
+    task: Task, problem: SearchProblem, observations: Sequence[Observation], suggest_ms: Sequence[float] = ()
+) -> Answer:
     """Fit and decide, as at the end of a run."""
     start = time.process_time()
-    fit = fit_posterior(problem, observations, RunContext(), draw_count=FINAL_DRAW_COUNT)
+    fit = fit_run(problem, observations).fit
     decision = decide(problem, fit)
     all_ms = (*suggest_ms, 1000 * (time.process_time() - start))
     return Answer(
-        pick=decision.pick,
+        pick=task.truth.memory_mb.index(fit.space.candidates[decision.pick].memory_mb),
         verdict=decision.verdict,
         confidence=decision.confidence,
         goal_probability=decision.probability.goal_met,
@@ -64,7 +69,7 @@ def answer_of(problem: SearchProblem, observations: Sequence[Observation], sugge
 
 def measure_batch(task: Task, replay: Replay, batch: Batch) -> Observation:
     """Let the replay answer a batch: one invocation after the other, in turn on its environments."""
-    index = task.problem.candidates.index(batch.candidate)
+    index = task.truth.memory_mb.index(batch.candidate.memory_mb)
     invocations = []
     for number in range(batch.invocation_count):
         slot = number % batch.environment_count

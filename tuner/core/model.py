@@ -241,6 +241,8 @@ class SearchProblem:
     snapshot_prices: SnapshotPrices | None = None
     """``None``: clones have no SnapStart."""
     seed: int = 0
+    any_size: bool = False
+    """Whether sizes between the candidates may be recommended too: the request names neither sizes nor a step."""
     first_invocation_cold: bool = True
     """Whether the first invocation in a new environment is a cold start, which is no warm sample.
 

@@ -611,9 +611,18 @@ def _steps(report: Answer) -> tuple[Sentence, ...]:
     of_cpu = Figure(formats.about_milliseconds(steps.cpu_ms), "cpuSteps.cpuMs", steps.cpu_ms)
     period = Figure(f"{steps.period_ms:g} ms", "cpuSteps.periodMs", steps.period_ms)
     known: Sentence = ("The function uses about ", of_cpu, " of CPU time. Lambda hands it out in periods of ", period)
-    step = steps.step
+    step, rounded = steps.step, steps.rounded_up
+    upward: Sentence = ()
+    if rounded is not None:
+        upward = (
+            " Rounded up to a multiple of 64 MB, ",
+            Figure(formats.megabytes(rounded.memory_mb), "cpuSteps.roundedUp.memoryMb", rounded.memory_mb),
+            " costs ",
+            Figure(f"{rounded.extra_cost_ratio:.1%}", "cpuSteps.roundedUp.extraCostRatio", rounded.extra_cost_ratio),
+            " more.",
+        )
     if step is None:
-        return ((*known, ", so the duration falls in steps."),)
+        return ((*known, ", so the duration falls in steps.", *upward),)
     fewer = round(step.longer_ms / steps.period_ms)
     need = ("it waits less often for the next one", "it needs one period less", f"it needs {fewer} fewer periods")
     cost: Sentence = ()
@@ -632,6 +641,7 @@ def _steps(report: Answer) -> tuple[Sentence, ...]:
             " longer",
             *cost,
             ".",
+            *upward,
         ),
     )
 

@@ -217,6 +217,15 @@ class CpuStep:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundedUp:
+    """The next multiple of 64 MB above the recommended size."""
+
+    memory_mb: int
+    extra_cost_ratio: float
+    """Its cost over the recommended size's, minus 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class CpuSteps:
     """That the function computes for so short a time that its duration falls in steps."""
 
@@ -225,6 +234,8 @@ class CpuSteps:
     period_ms: float
     """In which Lambda hands out CPU time."""
     step: CpuStep | None = field(default=None, metadata=LEFT_OUT)
+    rounded_up: RoundedUp | None = field(default=None, metadata=LEFT_OUT)
+    """``None`` if the recommended size is such a multiple."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from tuner.core.aws_limits import MAX_MEMORY_MB, ONE_VCPU_MB
 from tuner.core.errors import InvalidRequest
 from tuner.core.request.fields import fields_of
 from tuner.core.request.reading import Called, Problems, read_fields, read_value, shown_json
-from tuner.core.request.tuning_request import ROUND_SIZES_MB, MemoryRange, MemorySpec, TuningRequest
+from tuner.core.request.tuning_request import DEFAULT_STEP_MB, ROUND_SIZES_MB, MemoryRange, MemorySpec, TuningRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def memory_space(
         (128, 512, 1024)
     """
     if isinstance(spec, MemoryRange):
-        asked = set(range(spec.min_mb, spec.max_mb + 1, spec.step_mb))
+        asked = set(range(spec.min_mb, spec.max_mb + 1, spec.step_mb or DEFAULT_STEP_MB))
         asked.update(size for size in (*ROUND_SIZES_MB, ONE_VCPU_MB) if spec.min_mb <= size <= spec.max_mb)
     else:
         asked = set(spec)

@@ -15,6 +15,8 @@ from tuner.core.request.fields import EVERY_COMMAND, IN_AN_ACCOUNT, Asked, Flag,
 MOST_ENVIRONMENTS_AT_ONCE = 5
 """Of one clone, that are invoked at the same time."""
 
+DEFAULT_STEP_MB = 64
+
 ROUND_SIZES_MB = (
     *range(128, 1_024, 128),
     *range(1_024, 3_072, 256),
@@ -26,11 +28,15 @@ ROUND_SIZES_MB = (
 
 @dataclass(frozen=True, slots=True)
 class MemoryRange:
-    """Every *step_mb* from *min_mb* to *max_mb*, both included where the step meets them."""
+    """Every *step_mb* from *min_mb* to *max_mb*, both included if the step meets them."""
 
     min_mb: Annotated[int, Asked("The smallest.", name="min", at_least=128, at_most=10_240, unit="MB")] = 128
     max_mb: Annotated[int, Asked("The largest.", name="max", at_least=128, at_most=10_240, unit="MB")] = 10_240
-    step_mb: Annotated[int, Asked("The step between them.", name="step", at_least=1, at_most=10_240, unit="MB")] = 64
+    step_mb: Annotated[
+        int | None,
+        Asked("The step between them.", name="step", at_least=1, at_most=10_240, unit="MB"),
+    ] = None
+    """Without one, DEFAULT_STEP_MB, and sizes in between if the function runs in steps of the CPU's quota."""
 
 
 MemorySpec = MemoryRange | tuple[int, ...]

@@ -99,6 +99,7 @@ def plan_search(
         snapshot_prices=snapshot_prices(target, kept_minutes=request.budget.max_minutes)
         if request.snap_start
         else None,
+        any_size=isinstance(request.memory, MemoryRange) and request.memory.step_mb is None,
         seed=int.from_bytes(sha256(seed_text.encode()).digest()[:4], "big"),
     )
     _check_budget(problem)

@@ -36,8 +36,8 @@ from optuna import Study
 from tuner.core.model import Observation, SearchProblem
 from tuner.core.search.alternatives import goal_alternatives
 from tuner.core.search.explanation import explain
-from tuner.core.search.fit import RunFit, fit_run
 from tuner.core.search.recommendation import recommend
+from tuner.core.search.run_fit import RunFit, fit_run
 from tuner.core.search.sampler import LeastLossSampler
 from tuner.core.search.samples import payload_failure
 from tuner.core.search.study import StudySetAside, ask_round, earlier_runs, open_study, tell, tell_measured

@@ -18,8 +18,9 @@ from tuner.core.answer.verdicts import Verdict
 from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import LatencyGoal
 from tuner.core.search.decision import decide
-from tuner.core.search.fit import RunFit, chosen_under
+from tuner.core.search.fit import chosen_under
 from tuner.core.search.prediction import intervals_of, percentile_of
+from tuner.core.search.run_fit import RunFit
 from tuner.core.search.space import FloatArray
 
 DEFAULT_PERCENTILE = 95.0

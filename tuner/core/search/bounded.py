@@ -47,6 +47,9 @@ def bounded(problem: SearchProblem, observations: Sequence[Observation], context
     Measured sizes are kept. Of a design with more of them than that, those
     left out count for the closest that is kept.
     """
+    if problem.any_size:
+        # Sizes that joined late in the run.
+        problem = with_candidates(problem, [observation.candidate for observation in observations])
     if len(problem.payload_weights) > MOST_PAYLOADS:
         group_of, weights = _payload_groups(problem, [*observations, *_earlier(context)])
         problem = replace(problem, payload_weights=weights)
@@ -63,6 +66,12 @@ def bounded(problem: SearchProblem, observations: Sequence[Observation], context
     problem = replace(problem, candidates=candidates)
     observations, context = _changed(observations, context, lambda each: _at_kept(each, asked, kept))
     return Bounded(problem, observations, context)
+
+
+def with_candidates(problem: SearchProblem, joining: Sequence[Candidate]) -> SearchProblem:
+    """The problem with these candidates too; itself if it has them all."""
+    candidates = tuple(sorted({*problem.candidates, *joining}))
+    return problem if len(candidates) == len(problem.candidates) else replace(problem, candidates=candidates)
 
 
 def _earlier(context: RunContext) -> Iterator[Observation]:

@@ -16,13 +16,16 @@ from tuner.core.answer.recommendation import (
     Interval,
     MoreInvocations,
     Neighbour,
+    RoundedUp,
 )
 from tuner.core.aws_limits import CPU_PERIOD_MS
 from tuner.core.model import Candidate, Observation, RunContext, SearchProblem
 from tuner.core.search.acquisition import outcome_log_likelihoods, simulate_outcomes
+from tuner.core.search.between import SURELY_IN_STEPS
 from tuner.core.search.decision import Decision, decide
-from tuner.core.search.fit import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Fit, RunFit, fit_posterior, generator_of
+from tuner.core.search.fit import FINAL_DRAW_COUNT, UNDECIDED_LOSS, Fit, fit_posterior, generator_of
 from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
+from tuner.core.search.run_fit import RunFit
 from tuner.core.search.space import FloatArray
 
 CURVE_POINTS, STEPPED_CURVE_POINTS = 40, 120
@@ -31,8 +34,8 @@ NEIGHBOUR_RATIOS = (0.5, 0.67, 0.8, 1.25, 1.5, 2.0)
 """Sizes to hold against the recommended one, by their memory over its memory."""
 MORE_INVOCATIONS = (10, 20, 50)
 SAME_COST_RATIO = 0.005
-_SURELY_IN_STEPS = 0.9
-"""Share of the draws that the quota's hypotheses have, at least."""
+ROUND_MB = 64
+"""Those whose policy wants multiples of a size want them of this one."""
 _STEP_WIDTH = 0.1
 """In log memory, at most."""
 _ODD_SIZE = 0.1
@@ -59,7 +62,7 @@ def explain(run_fit: RunFit) -> Explanation | None:
 def _steps(fit: Fit, pick: int) -> CpuSteps | None:
     """Whether the function is so short that it surely runs in steps, and what the last one before the pick is worth."""
     quota = fit.prediction.draws.quota
-    if quota is None or len(quota.world) < _SURELY_IN_STEPS * len(fit.loss):
+    if quota is None or fit.in_steps < SURELY_IN_STEPS:
         return None
     space, mean_ms = fit.space, quota.mean_ms.mean(axis=0)
     longer_ms = mean_ms - mean_ms[pick]
@@ -81,7 +84,13 @@ def _steps(fit: Fit, pick: int) -> CpuSteps | None:
             float(longer_ms[below]),
             float(np.median(cost[:, below] / cost[:, pick]) - 1),
         )
-    return CpuSteps(float(np.median(quota.cpu_ms)), CPU_PERIOD_MS, step)
+    round_mb = -(-space.candidates[pick].memory_mb // ROUND_MB) * ROUND_MB
+    rounded = replace(space.candidates[pick], memory_mb=round_mb)
+    extra = None
+    if rounded in space.candidates and rounded != space.candidates[pick]:
+        cost = fit.prediction.cost_per_million_usd
+        extra = RoundedUp(round_mb, float(np.median(cost[:, space.index_of(rounded)] / cost[:, pick]) - 1))
+    return CpuSteps(float(np.median(quota.cpu_ms)), CPU_PERIOD_MS, step, extra)
 
 
 def _curve(

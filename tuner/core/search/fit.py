@@ -11,7 +11,6 @@ import numpy as np
 
 from tuner.core.model import Candidate, LatencyGoal, Observation, RunContext, SearchProblem
 from tuner.core.search import priors
-from tuner.core.search.bounded import bounded
 from tuner.core.search.feasibility import ruled_out
 from tuner.core.search.loss import choose_cheapest_meeting, losses, strategy_losses
 from tuner.core.search.posterior import Draws, Posterior
@@ -19,7 +18,6 @@ from tuner.core.search.prediction import Prediction, cold_starts_of, predict
 from tuner.core.search.quota_posterior import QuotaDraws, QuotaPosterior
 from tuner.core.search.samples import Samples, read_samples, run_covariance, with_earlier_outcomes
 from tuner.core.search.space import BoolArray, FloatArray, IntArray, Space, space_of
-from tuner.core.search.warm_start import Verified, verify
 
 DRAW_COUNT = 800
 FINAL_DRAW_COUNT = 1600
@@ -56,6 +54,12 @@ class Fit:
     """Candidates; infinite if not allowed. An undecided verdict is part of it."""
     pick: int
     known_environments: tuple[IntArray, ...]
+
+    @property
+    def in_steps(self) -> float:
+        """The probability that the function runs in steps of the CPU's quota."""
+        quota = self.prediction.draws.quota
+        return 0.0 if quota is None else len(quota.world) / len(self.loss)
 
 
 def generator_of(problem: SearchProblem, samples: Samples, purpose: str) -> np.random.Generator:
@@ -168,34 +172,3 @@ def _known_environments(samples: Samples, size: int) -> tuple[IntArray, ...]:
     """For each candidate the environments that it has in this run, on which its next invocations land."""
     own = samples.environment_run == 0
     return tuple(np.flatnonzero(own & (samples.environment_candidate == candidate)) for candidate in range(size))
-
-
-@dataclass(frozen=True)
-class RunFit:
-    """All that an answer is made from."""
-
-    asked: SearchProblem
-    """The request's own; what follows is what the search looks at of it."""
-    problem: SearchProblem
-    observations: Sequence[Observation]
-    context: RunContext
-    """As given, with earlier runs that may not have been used."""
-    verified: Verified
-    fit: Fit
-
-    @property
-    def has_answer(self) -> bool:
-        """Whether there is a warm sample of this run, and a candidate that could be recommended."""
-        return self.fit.samples.own_warm_counts.sum() > 0 and bool(self.fit.allowed.any())
-
-
-def fit_run(problem: SearchProblem, observations: Sequence[Observation], context: RunContext = RunContext()) -> RunFit:  # noqa: B008 - frozen
-    """Verify the earlier runs and fit the posterior, with as many draws as an answer takes.
-
-    Raises:
-        InvalidRequest: A duration that no clock can have measured.
-    """
-    seen = bounded(problem, observations, context)
-    verified = verify(*seen)
-    fit = fit_posterior(seen.problem, seen.observations, verified.context, draw_count=FINAL_DRAW_COUNT)
-    return RunFit(problem, *seen, verified, fit)

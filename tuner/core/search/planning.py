@@ -15,6 +15,7 @@ from tuner.core.money.pricing import clone_cost_usd, worst_usd
 from tuner.core.money.spending import spent_usd
 from tuner.core.request.payload_mix import next_payload
 from tuner.core.search.acquisition import REFERENCE_MONTHLY, Option, choose_batches
+from tuner.core.search.between import fit_answer
 from tuner.core.search.bounded import bounded
 from tuner.core.search.decision import unseen_fastest
 from tuner.core.search.feasibility import ruled_out
@@ -90,7 +91,7 @@ def plan_round(
             return plan
         stop_reason = "The best next batch would cost more than what it could still improve."
     # The answer is chosen from more draws than a batch is: what is confirmed must be what will be recommended.
-    final = fit_posterior(problem, observations, context, draw_count=FINAL_DRAW_COUNT)
+    final = fit_answer(problem, observations, context)
     confirming = _confirmation(problem, observations, remaining, final)
     confirming = confirming or _look_at_the_fastest(problem, observations, remaining, final)
     return RoundPlan((confirming,)) if confirming else RoundPlan(stop_reason=stop_reason)

@@ -108,16 +108,16 @@ QUOTA_NO_WAIT = 0.4
 """That a function only computes."""
 QUOTA_WAIT_MS = (0.5, 400.0)
 """Else its waiting, in all: log-uniform."""
-QUOTA_BURSTS, QUOTA_BURSTS_PRIOR = (1, 2, 4), (0.4, 0.3, 0.3)
-"""Bursts of CPU where it waits: the waits between them restart the budget."""
-QUOTA_MAIN_SHARE = (0.25, 0.98)
-"""Of the CPU time, in the longest of several bursts; uniform. The others are as long as each other."""
-QUOTA_THREADS, QUOTA_THREADS_PRIOR = (1.0, 1.25, 1.6, 2.0), (0.67, 0.11, 0.11, 0.11)
-"""How many threads run at once, on average over a burst."""
-QUOTA_LATER_STARTS = (0.6, 0.06, 0.06, 0.08, 0.1, 0.1)
-"""How often a burst after a wait starts at each of STARTS_MS: a long wait ends the period, a short one does not."""
-QUOTA_STARTS = ((6.0, 2.6, 2.6, 1.5, 0.15, 0.15), (0.6, 0.4, 0.4, 0.6, 0.5, 0.5))
-"""How often invocations start at each of STARTS_MS: Dirichlet priors, one near to what was seen of a function."""
+QUOTA_WAITS = (1, 2, 3, 4)
+"""In so many waits, equally likely, with bursts of CPU between them, before and after."""
+QUOTA_PIECES = 2.0
+"""Dirichlet prior of how CPU time and waiting are spread over the pieces."""
+QUOTA_THREADED, QUOTA_PARALLEL = 0.33, (0.3, 1.0)
+"""That a function computes on two threads, and then the share of its CPU time that they do side by side; uniform."""
+QUOTA_STARTS_MS = (0.0, 3.25, 7.0)
+"""After the period's begin: where handlers were seen to start (0, 3 to 3.5 and 7 ms)."""
+QUOTA_STARTS = ((6.0, 5.2, 1.5), (0.6, 0.8, 0.8))
+"""How often invocations start at each of them: Dirichlet priors, one near to what was seen of a function."""
 QUOTA_STARTS_PRIOR = (0.6, 0.4)
 QUOTA_JITTERS = (0.01, 0.03)
 """Spread of one invocation's CPU time. Seen: 1 to 2 %."""
@@ -128,13 +128,16 @@ QUOTA_EDGE_MISFIT = 0.25
 """And, of the spread of a size's invocations, so much: how often each of its modes is met is not known."""
 QUOTA_ENVIRONMENT = 0.015
 """Environments of equal hosts. Seen: 1 to 2 % away from edges."""
-QUOTA_HOSTS, QUOTA_HOST_SHARES = (0.0, -0.154, 0.095), (0.90, 0.08, 0.02)
-"""CPU time on other hosts, in log. Seen in one Region at full speed: 2.5 GHz 90 %, 2.9 and 3.0 GHz 8 %, AMD 2 %."""
+QUOTA_OTHER_HOSTS, QUOTA_OTHER_SHARES = (-0.154, 0.095), (0.08, 0.02)
+"""CPU time on other hosts, in log, and their share. Seen in one Region at full speed: 2.5 GHz 90 %, 2.9 and 3.0 GHz
+8 %, AMD 2 %."""
 QUOTA_CLOCK_MS = 0.15
 """Spread of what a duration has besides: waking up, the clock's resolution."""
 QUOTA_OWN_NOISE = 0.012
 """Spread of an invocation within a mode."""
-QUOTA_WAIT_NOISE = 0.03
-"""Spread of an invocation's waiting."""
+QUOTA_WAIT_JITTERS = (0.015, 0.04)
+"""Spread of one invocation's waits. Assumed."""
+QUOTA_CPU_ERRORS = (0.02, 0.08)
+"""Spread of what all CPU times are off by, if they are observed; equally likely. Assumed, as CPU_COMMON_ERROR."""
 QUOTA_TAIL = 0.01
 """Share of slow outliers that the likelihood allows for."""

@@ -1,6 +1,6 @@
 """The second family of hypotheses: functions whose bursts of CPU are so short that Lambda's quota shows.
 
-A hypothesis is in absolute milliseconds: CPU time, waiting, number of bursts,
+A hypothesis is in absolute milliseconds: CPU time and waiting in some pieces,
 threads, and how the handler's starts are spread over the quota's period
 (``cpu_quota.py``). It gives every size a distribution of its own: narrow on a
 step, two modes a period apart beside an edge. What the mechanism leaves open is
@@ -17,22 +17,58 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from tuner.core.search import priors
-from tuner.core.search.cpu_quota import LOG_CPU_MS, LOG_CPU_STEP, STARTS_MS, burst_table, vcpus
+from tuner.core.search.cpu_quota import Handlers, durations_ms
 from tuner.core.search.samples import Samples
 from tuner.core.search.sampling import log_sum, misfit_kernel, resample
-from tuner.core.search.space import FEW_MEGABYTES, FloatArray, IntArray, Space, slices
+from tuner.core.search.space import FEW_MEGABYTES, BoolArray, FloatArray, IntArray, Space, slices
 
-PARTICLES_KEPT = 320
+CPU_TIMES_PROPOSED = 140
+PROPOSED_PER_WAITS = 3
+"""Proposals for each CPU time and number of waits."""
+PARTICLES = 128
 DISTINCT_DRAWS = 128
 MOVES = 2
+LEAST_EFFECTIVE = 0.25
+"""Of the particles, how many count after each step of the likelihood's power, at least."""
 ROUGH_POWER = 0.7
 """The rough likelihood is flattened by this power before particles are dropped by it."""
-_JITTER_NODES = (-1.0, 1.0)
-"""CPU times of an invocation, in spreads; equally likely."""
+_PIECES = 1 + max(priors.QUOTA_WAITS)
+_STARTS_MS = np.array(priors.QUOTA_STARTS_MS)
+_ENVIRONMENT_LOG_CPU = np.array([-priors.QUOTA_ENVIRONMENT, priors.QUOTA_ENVIRONMENT, *priors.QUOTA_OTHER_HOSTS])
+"""Kinds of environments: two on the usual host, one on each of the others; their CPU time over the usual, in log …"""
+_USUAL = 2
+_ENVIRONMENT_SHARES = np.array([(1 - sum(priors.QUOTA_OTHER_SHARES)) / _USUAL] * _USUAL + [*priors.QUOTA_OTHER_SHARES])
+"""… and how many are of each."""
+_JITTER_NODE, _JITTER_REST = 0.8, 0.6
+"""An invocation has so much more or less CPU time and waiting, in spreads; the rest is the width of a normal."""
+_NODES = np.array(
+    [
+        (kind, node, 1.0 if kind % 2 else -1.0)
+        for kind in range(len(_ENVIRONMENT_SHARES))
+        for node in ((-_JITTER_NODE, _JITTER_NODE) if kind < _USUAL else (0.0,))
+    ]
+)
+"""Of each part: the kind of environment, the CPU time's jitter, and the sign of the waiting's against it.
+
+CPU time and waiting vary by themselves: together in one kind, against each other in the next. Few environments are on
+other hosts: one part a start is enough there.
+"""
+_NODE_OF_KIND = (
+    np.searchsorted(_NODES[:, 0], range(len(_ENVIRONMENT_SHARES))),
+    np.searchsorted(_NODES[:, 0], range(len(_ENVIRONMENT_SHARES)), side="right") - 1,
+)
+"""The first and the last part of each kind of environment."""
+_POWER_STEPS = (1.0, 0.8, 0.65, 0.5, 0.35, 0.25, 0.15, 0.08, 0.04, 0.02)
+_NOTHING = 1e-9
+_ENOUGH_CPU_TIMES = 3
+"""To tell how much they scatter."""
+_WAIT_SPREADS = (0.06, 0.25)
+"""Of the duration at full speed around its sample: how waits are proposed."""
 _MISFIT_NODES, _MISFIT_WEIGHTS = (-1.7320508, 0.0, 1.7320508), (1 / 6, 2 / 3, 1 / 6)
 
 
@@ -41,16 +77,19 @@ class _Particles:
     """Hypotheses as parallel arrays."""
 
     log_cpu_ms: FloatArray
+    cpu_share: FloatArray
+    """Particles × pieces: parts of the CPU time, up to a factor."""
     wait_ms: FloatArray
-    bursts: IntArray
-    main_share: FloatArray
-    """Of the CPU time, in the longest burst."""
-    threads: FloatArray
-    """How many run at once, on average over a burst."""
+    wait_share: FloatArray
+    """Particles × pieces: parts of the waiting, up to a factor; each wait comes before its piece's CPU time."""
+    parallel_share: FloatArray
+    """Of the CPU time, what two threads do side by side."""
     starts: FloatArray
-    """Particles × STARTS_MS: how often an invocation starts at each."""
+    """Particles × starts: how often an invocation starts at each."""
     jitter: FloatArray
     """Spread of one invocation's CPU time, in log."""
+    wait_jitter: FloatArray
+    """Spread of one invocation's waits, in log."""
     misfit: FloatArray
     other_speed: FloatArray
     """CPU time on the other architecture over that on the current one, in log."""
@@ -59,6 +98,38 @@ class _Particles:
 
     def __getitem__(self, rows: IntArray) -> _Particles:
         return _Particles(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+
+    def __len__(self) -> int:
+        return len(self.wait_ms)
+
+    def where(self, chosen: BoolArray, other: _Particles) -> _Particles:
+        """These where *chosen*, else the others."""
+
+        def pick(name: str) -> FloatArray:
+            own = getattr(self, name)
+            return np.asarray(np.where(chosen.reshape(-1, *(1,) * (own.ndim - 1)), own, getattr(other, name)))
+
+        return _Particles(**{name: pick(name) for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A warm invocation's distribution in each kind of environment, as parts: starts, with more and less CPU time."""
+
+    log_ms: FloatArray
+    """Particles × environments × sites × parts."""
+    weights: FloatArray
+    """Particles × parts."""
+    width: FloatArray
+    """Particles × environments × sites × parts: spread within a part."""
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of the logarithm on the usual host: particles × sites."""
+        share = self.weights[:, None, None, :] / _USUAL
+        usual = self.log_ms[:, :_USUAL]
+        mean = (share * usual).sum(axis=(1, 3))
+        apart = (usual - mean[:, None, :, None]) ** 2 + self.width[:, :_USUAL] ** 2
+        return mean, (share * apart).sum(axis=(1, 3))
 
 
 @dataclass(frozen=True)
@@ -77,21 +148,29 @@ class QuotaDraws:
     spread: FloatArray
     """Standard deviation of that logarithm."""
     mean_ms: FloatArray
-    ordered_log_ms: FloatArray
-    """Worlds × candidates × parts: the parts of a size's distribution, ascending …"""
-    below: FloatArray
-    """… and the share of the invocations up to the middle of each."""
+    atoms_log_ms: FloatArray
+    """Worlds × candidates × atoms of a size's distribution …"""
+    atom_share: FloatArray
+    """… and how many of the invocations each stands for: worlds × atoms."""
+
+    @cached_property
+    def _ordered(self) -> tuple[FloatArray, FloatArray]:
+        """The atoms, ascending, and the share of the invocations up to the middle of each."""
+        order = np.argsort(self.atoms_log_ms, axis=2)
+        share = np.take_along_axis(np.broadcast_to(self.atom_share[:, None], order.shape), order, 2)
+        return np.take_along_axis(self.atoms_log_ms, order, 2), np.cumsum(share, axis=2) - 0.5 * share
 
     def log_quantile(self, share: FloatArray) -> FloatArray:
         """Draws × candidates: the logarithm of a quantile, *share* one a draw; shares of a world must not be far apart.
 
         It is read at the middle of each world's shares.
         """
-        of_world = np.array([float(np.median(share[self.world == world])) for world in range(len(self.below))])
-        right = np.minimum((self.below < of_world[:, None, None]).sum(axis=2), self.below.shape[2] - 1)[..., None]
+        ordered_log_ms, below = self._ordered
+        of_world = np.array([float(np.median(share[self.world == world])) for world in range(len(below))])
+        right = np.minimum((below < of_world[:, None, None]).sum(axis=2), below.shape[2] - 1)[..., None]
         left = np.maximum(right - 1, 0)
-        low, high = (np.take_along_axis(self.below, at, 2)[..., 0] for at in (left, right))
-        low_ms, high_ms = (np.take_along_axis(self.ordered_log_ms, at, 2)[..., 0] for at in (left, right))
+        low, high = (np.take_along_axis(below, at, 2)[..., 0] for at in (left, right))
+        low_ms, high_ms = (np.take_along_axis(ordered_log_ms, at, 2)[..., 0] for at in (left, right))
         way = np.clip((of_world[:, None] - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
         return np.asarray((low_ms + way * (high_ms - low_ms))[self.world])
 
@@ -102,174 +181,135 @@ class QuotaPosterior:
     def __init__(self, space: Space, samples: Samples, generator: np.random.Generator) -> None:
         self._space = space
         self._samples = samples
-        self._memory_mb = tuple(np.exp(space.log_memory).round(6).tolist())
-        self._vcpus = vcpus(np.exp(space.log_memory))
+        self._memory_mb = np.exp(space.log_memory)
         self._warm = ~samples.cold
         self._sites = np.unique(samples.candidate)
-        self._cpu_ms, self._cpu_spread = _cpu_time_of(samples)
-        proposed = self._propose(generator)
-        rough = proposed.log_weight + self._rough_log_likelihood(proposed)
-        rows, copies = np.unique(resample(ROUGH_POWER * rough, PARTICLES_KEPT, generator), return_counts=True)
-        kept = proposed[rows]
-        likelihood = self._log_likelihood(kept)
-        # Each particle that was kept stands for all that its copies were drawn for.
-        flattened = log_sum(ROUGH_POWER * rough)
-        log_weights = np.log(copies / PARTICLES_KEPT) + flattened - ROUGH_POWER * rough[rows]
-        log_weights = log_weights + kept.log_weight + likelihood
-        self.log_evidence = log_sum(log_weights)
-        chosen = resample(log_weights, DISTINCT_DRAWS, generator)
-        self._particles = self._moved(kept[chosen], likelihood[chosen], generator)
+        self._cpu_time = _CpuTime.of(samples)
+        particles, log_weights, self.log_evidence = self._first(generator)
+        power, likelihood = 0.0, self._log_likelihood(particles)
+        # From the rough likelihood to the whole one, by powers of it that leave enough particles with a weight.
+        while power < 1:
+            step = _next_power(log_weights, likelihood, 1 - power)
+            log_weights = log_weights + step * likelihood
+            power += step
+            self.log_evidence += log_sum(log_weights) - math.log(PARTICLES)
+            chosen = resample(log_weights, PARTICLES, generator)
+            particles, likelihood, log_weights = particles[chosen], likelihood[chosen], np.zeros(PARTICLES)
+            particles, likelihood = self._moved(particles, likelihood, power, generator)
+        self._particles = particles
 
-    def _moved(self, particles: _Particles, likelihood: FloatArray, generator: np.random.Generator) -> _Particles:
-        """Some steps of Metropolis for each particle, so that copies of one become neighbours."""
-        count = len(likelihood)
-        for _ in range(MOVES):
-            redrawn = generator.random((3, count)) < 0.25
-            scale = np.where(generator.random(count) < 0.5, 0.008, 0.03)
-            cpu = scale * generator.standard_normal(count)
-            # Half of the steps keep CPU time and waiting together as long as they were.
-            wait_ms = particles.wait_ms * np.exp(0.05 * generator.standard_normal(count))
-            kept_sum = particles.wait_ms - np.exp(particles.log_cpu_ms) * np.expm1(cpu) / particles.threads
-            together = (generator.random(count) < 0.5) & (kept_sum > 0)
-            wait_ms = np.where(particles.wait_ms > 0, np.where(together, kept_sum, wait_ms), 0.0)
-            trial = replace(
-                particles,
-                log_cpu_ms=particles.log_cpu_ms + cpu,
-                wait_ms=wait_ms,
-                starts=np.where(redrawn[0][:, None], _draw_starts(count, generator), particles.starts),
-                jitter=np.where(redrawn[1], generator.choice(priors.QUOTA_JITTERS, count), particles.jitter),
-                main_share=np.where(
-                    particles.bursts > 1,
-                    np.clip(particles.main_share + 0.1 * generator.standard_normal(count), *priors.QUOTA_MAIN_SHARE),
-                    1.0,
-                ),
-                misfit=np.where(redrawn[2], generator.choice(priors.QUOTA_MISFITS, count), particles.misfit),
-            )
-            of_trial = self._log_likelihood(trial)
-            log_ratio = of_trial - likelihood
-            # The prior is even in the waiting's logarithm: a step that keeps the sum is even in milliseconds.
-            stretched = np.log(np.where(together & (wait_ms > 0), particles.wait_ms / np.maximum(wait_ms, 1e-9), 1.0))
-            low, high = priors.QUOTA_CPU_MS
-            log_ratio = np.where(
-                (trial.log_cpu_ms > math.log(low)) & (trial.log_cpu_ms < math.log(high)), log_ratio + stretched, -np.inf
-            )
-            accepted = np.log(generator.random(count)) < log_ratio
-            particles = _Particles(
-                **{
-                    name: np.where(
-                        accepted[:, None] if name == "starts" else accepted,
-                        getattr(trial, name),
-                        getattr(particles, name),
-                    )
-                    for name in particles.__dataclass_fields__
-                }
-            )
+    def _first(self, generator: np.random.Generator) -> tuple[_Particles, FloatArray, float]:
+        """Particles by the rough likelihood, their weights without any, and the logarithm of what both leave out."""
+        proposed = self._propose(generator)
+        rough = ROUGH_POWER * (proposed.log_weight + self._rough_log_likelihood(proposed))
+        rows = resample(rough, PARTICLES, generator)
+        return proposed[rows], proposed.log_weight[rows] - rough[rows], log_sum(rough)
+
+    def _moved(
+        self, particles: _Particles, likelihood: FloatArray, power: float, generator: np.random.Generator
+    ) -> tuple[_Particles, FloatArray]:
+        """Some steps of Metropolis for each particle, so that copies of one become neighbours; and their likelihood."""
+        for _ in range(MOVES if power == 1 else 1):
+            trial, log_ratio = _step(particles, generator)
+            of_trial = np.full(PARTICLES, -np.inf)
+            allowed = np.flatnonzero(np.isfinite(log_ratio))
+            of_trial[allowed] = self._log_likelihood(trial[allowed])
+            accepted = np.log(generator.random(PARTICLES)) < power * (of_trial - likelihood) + log_ratio
+            particles = trial.where(accepted, particles)
             likelihood = np.where(accepted, of_trial, likelihood)
-        return particles
+        return particles, likelihood
 
     def _propose(self, generator: np.random.Generator) -> _Particles:
-        """CPU times evenly in log; waits so that the size with the most warm samples takes what it took."""
-        grid = LOG_CPU_MS[math.log(priors.QUOTA_CPU_MS[0]) <= LOG_CPU_MS]
-        grid = grid[grid <= math.log(priors.QUOTA_CPU_MS[1])]
-        without = 8
-        with_wait = len(priors.QUOTA_BURSTS) * 6
-        each = without + with_wait
-        log_cpu = np.repeat(grid, each)
+        """CPU times evenly in log; waits so that the largest size that ran takes what it took."""
+        low, high = self._cpu_range()
+        kinds = np.array([0, *priors.QUOTA_WAITS])
+        log_cpu = np.repeat(np.linspace(low, high, CPU_TIMES_PROPOSED), PROPOSED_PER_WAITS * len(kinds))
         count = len(log_cpu)
-        number = np.tile(np.arange(each), len(grid))
-        waits = number >= without
-        bursts = np.where(waits, np.array(priors.QUOTA_BURSTS)[(number - without) % len(priors.QUOTA_BURSTS)], 1)
-        burst_prior = np.array(priors.QUOTA_BURSTS_PRIOR)
-        low, high = priors.QUOTA_MAIN_SHARE
+        waits = np.tile(np.repeat(kinds, PROPOSED_PER_WAITS), CPU_TIMES_PROPOSED)
+        cpu_share, wait_share = _draw_shares(waits, generator)
         particles = _Particles(
-            log_cpu_ms=log_cpu + LOG_CPU_STEP * (generator.random(count) - 0.5),
+            log_cpu_ms=log_cpu + (high - low) / CPU_TIMES_PROPOSED * (generator.random(count) - 0.5),
+            cpu_share=cpu_share,
             wait_ms=np.zeros(count),
-            bursts=bursts,
-            main_share=np.where(bursts > 1, generator.uniform(low, high, count), 1.0),
-            threads=generator.choice(priors.QUOTA_THREADS, count, p=priors.QUOTA_THREADS_PRIOR),
+            wait_share=wait_share,
+            parallel_share=_draw_parallel(count, generator),
             starts=_draw_starts(count, generator),
             jitter=generator.choice(priors.QUOTA_JITTERS, count),
+            wait_jitter=generator.choice(priors.QUOTA_WAIT_JITTERS, count),
             misfit=generator.choice(priors.QUOTA_MISFITS, count),
             other_speed=math.sqrt(priors.ARCHITECTURE_VARIANCE) * generator.standard_normal(count),
             log_weight=np.zeros(count),
         )
-        reference = self._reference()
-        own = np.flatnonzero(self._warm & (self._samples.candidate == reference))
-        duration = float(self._samples.log_ms[own].mean())
-        spread = 0.06 + 0.3 / math.sqrt(len(own)) * float(np.clip(self._samples.log_ms[own].std(), 0.05, 0.3))
-        wanted = duration + spread * generator.standard_normal(count)
-        without_wait, _ = self._log_moments(particles, np.array([reference]))
-        wait_ms = np.exp(wanted) - np.exp(without_wait[:, 0])
-        low, high = priors.QUOTA_WAIT_MS
-        possible = ~waits | ((wait_ms >= low) & (wait_ms <= high))
-        wait_ms = np.where(waits & possible, wait_ms, 0.0)
-        log_proposal = -0.5 * ((wanted - duration) / spread) ** 2 - math.log(spread * math.sqrt(2 * math.pi)) - wanted
-        log_prior = -np.log(np.maximum(wait_ms, low)) - math.log(math.log(high / low))
-        of_branch = np.where(waits, 1 - priors.QUOTA_NO_WAIT, priors.QUOTA_NO_WAIT)
-        # The proposal has as many of each number of bursts; the prior has not.
-        of_bursts = np.where(waits, burst_prior[(number - without) % len(burst_prior)] * len(burst_prior), 1.0)
-        share = np.where(waits, with_wait, without) * len(grid)
-        log_weight = np.log(of_branch * of_bursts / share) + np.where(waits, log_prior - log_proposal, 0.0)
-        rows = np.flatnonzero(possible)
-        return _Particles(
-            **{
-                **{name: getattr(particles, name)[rows] for name in particles.__dataclass_fields__},
-                "wait_ms": wait_ms[rows],
-                "log_weight": log_weight[rows],
-            }
-        )
+        wait_ms, log_density = self._propose_waits(particles, generator)
+        least, most = priors.QUOTA_WAIT_MS
+        possible = (waits == 0) | ((wait_ms > least) & (wait_ms < most))
+        wait_ms = np.where((waits > 0) & possible, wait_ms, 0.0)
+        log_prior = -np.log(np.maximum(wait_ms, least)) - math.log(math.log(most / least))
+        of_kind = np.where(waits > 0, (1 - priors.QUOTA_NO_WAIT) / len(priors.QUOTA_WAITS), priors.QUOTA_NO_WAIT)
+        log_weight = np.log(of_kind * len(kinds)) + np.where(waits > 0, log_prior - log_density, 0.0)
+        whole_low, whole_high = np.log(priors.QUOTA_CPU_MS)
+        log_weight = log_weight + math.log((high - low) / (whole_high - whole_low)) - math.log(count)
+        return replace(particles, wait_ms=wait_ms, log_weight=log_weight)[np.flatnonzero(possible)]
 
-    def _reference(self) -> int:
-        """The candidate that was measured most; the larger of two."""
-        counts = self._samples.warm_counts
-        best = np.flatnonzero(counts == counts.max())
-        return int(best[np.argmax(self._space.log_memory[best])])
+    def _cpu_range(self) -> tuple[float, float]:
+        """Of the CPU time's logarithm, where the data leave anything: two threads at most ran all of the time."""
+        low, high = np.log(priors.QUOTA_CPU_MS)
+        fastest = float(self._samples.log_ms[self._warm].min())
+        high = min(max(fastest + math.log(2.5), low + 0.5), high)
+        if self._cpu_time.spreads:
+            centre, reach = self._cpu_time.log_ms, 4 * max(self._cpu_time.spreads)
+            low, high = max(low, min(centre - reach, high - 0.1)), min(high, max(centre + reach, low + 0.1))
+        return low, high
 
-    def _bursts_ms(self, particles: _Particles, sites: IntArray, log_cpu_ms: FloatArray) -> FloatArray:
-        """Duration of one burst of this CPU time, one a particle: particles × sites × starts."""
-        other = self._space.other_architecture[sites]
-        result = np.empty((len(log_cpu_ms), len(sites), len(STARTS_MS)))
-        for threads in priors.QUOTA_THREADS:
-            rows = np.flatnonzero(particles.threads == threads)
-            if not len(rows):
+    def _propose_waits(self, particles: _Particles, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """What is left of the largest size's duration, or less than nothing, with the log density of the proposal."""
+        count = len(particles)
+        sites = self._samples.candidate[self._warm]
+        reference = int(sites[np.argmax(self._space.log_memory[sites])])
+        own = self._samples.log_ms[self._warm & (self._samples.candidate == reference)]
+        # The lower middle: a slow outlier is as likely as not the only other one.
+        centre = float(np.sort(own)[(len(own) - 1) // 2])
+        spreads = np.array(_WAIT_SPREADS)
+        wanted = centre + generator.choice(spreads, count) * generator.standard_normal(count)
+        each = -0.5 * ((wanted[:, None] - centre) / spreads) ** 2 - np.log(spreads * math.sqrt(2 * math.pi))
+        log_density = np.logaddexp.reduce(each, axis=1) - math.log(len(spreads)) - wanted
+        computing, _ = self._rough_moments(particles, np.array([reference]))
+        return np.exp(wanted) - np.exp(computing[:, 0]), log_density
+
+    def _durations_ms(
+        self,
+        particles: _Particles,
+        sites: IntArray,
+        log_speed: FloatArray | float = 0.0,
+        waits: FloatArray | float = 1.0,
+        starts_ms: FloatArray = _STARTS_MS,
+    ) -> FloatArray:
+        """Particles × sites × starts, with this much more CPU time, in log, and so many times the waiting."""
+        result = np.empty((len(particles), len(sites), len(starts_ms)))
+        for other in (0.0, 1.0):
+            of_it = np.flatnonzero(self._space.other_architecture[sites] == other)
+            if not len(of_it):
                 continue
-            table = burst_table(self._memory_mb, threads).duration_ms
-            log_cpu = log_cpu_ms[rows, None] + particles.other_speed[rows, None] * other[None, :]
-            index = np.clip(np.rint((log_cpu - LOG_CPU_MS[0]) / LOG_CPU_STEP).astype(np.int64), 0, len(LOG_CPU_MS) - 1)
-            # Between the table's CPU times durations follow the CPU time.
-            beyond = (np.exp(log_cpu) - np.exp(LOG_CPU_MS[index])) / np.minimum(threads, self._vcpus[sites])[None, :]
-            result[rows] = np.maximum(table[sites[None, :], :, index] + beyond[..., None], 0.01)
+            cpu_ms = np.exp(particles.log_cpu_ms + log_speed + other * particles.other_speed)
+            handlers = Handlers(
+                _shares(particles.wait_share) * (particles.wait_ms * waits)[:, None],
+                _shares(particles.cpu_share) * cpu_ms[:, None],
+                particles.parallel_share,
+            )
+            result[:, of_it] = durations_ms(handlers, self._memory_mb[sites[of_it]], starts_ms)
         return result
 
-    def _further(
-        self, particles: _Particles, sites: IntArray, log_speed: FloatArray | float = 0.0
-    ) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance, in milliseconds, of all that is not the longest burst: particles × sites."""
-        mean = np.repeat(particles.wait_ms[:, None], len(sites), axis=1)
-        variance = (priors.QUOTA_WAIT_NOISE * mean) ** 2 / 2
-        rows = np.flatnonzero(particles.bursts > 1)
-        if len(rows):
-            some = particles[rows]
-            count = some.bursts - 1
-            each = self._bursts_ms(some, sites, (some.log_cpu_ms + log_speed) + np.log((1 - some.main_share) / count))
-            weights = np.array(priors.QUOTA_LATER_STARTS)
-            each_mean = each @ weights
-            mean[rows] += count[:, None] * each_mean
-            variance[rows] += count[:, None] * ((each - each_mean[..., None]) ** 2 @ weights)
-        return mean, variance
-
-    def _log_moments(self, particles: _Particles, sites: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of a warm invocation's log duration: particles × sites."""
-        main = self._bursts_ms(particles, sites, particles.log_cpu_ms + np.log(particles.main_share))
-        weights = particles.starts[:, None, :]
-        main_mean = (weights * main).sum(axis=2)
-        variance = (weights * (main - main_mean[..., None]) ** 2).sum(axis=2)
-        further, further_variance = self._further(particles, sites)
-        mean_ms = main_mean + further
-        own = (particles.jitter[:, None] * main_mean) ** 2 + priors.QUOTA_CLOCK_MS**2
-        own = own + (priors.QUOTA_OWN_NOISE * mean_ms) ** 2
-        ratio = (variance + further_variance + own) / mean_ms**2
-        return np.log(mean_ms) - 0.5 * np.log1p(ratio), np.log1p(ratio)
+    def _rough_moments(self, particles: _Particles, sites: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of a warm invocation's log duration on the usual host: particles × sites."""
+        each_ms = self._durations_ms(particles, sites, starts_ms=_STARTS_MS[:2])
+        log_ms = np.log(each_ms)
+        first = particles.starts[:, :1]
+        weights = np.concatenate([first, 1 - first], axis=1)[:, None, :]
+        mean = (weights * log_ms).sum(axis=2)
+        variance = (weights * (log_ms - mean[..., None]) ** 2).sum(axis=2)
+        mean_ms = np.exp(mean)
+        own = _own_variance(particles, mean_ms) + priors.QUOTA_ENVIRONMENT**2
+        return mean, variance + own
 
     def _misfit_variance(self, particles: _Particles, variance: FloatArray) -> FloatArray:
         """Of a size's mean: more where its modes are apart, since how often each is met is not known."""
@@ -278,7 +318,7 @@ class QuotaPosterior:
     def _rough_log_likelihood(self, particles: _Particles) -> FloatArray:
         samples, warm = self._samples, self._warm
         sites = self._sites
-        mean, variance = self._log_moments(particles, sites)
+        mean, variance = self._rough_moments(particles, sites)
         wider = self._misfit_variance(particles, variance) + priors.QUOTA_ENVIRONMENT**2
         position = np.searchsorted(sites, samples.candidate[warm])
         counts = np.bincount(position, minlength=len(sites))
@@ -287,16 +327,9 @@ class QuotaPosterior:
         residual = samples.log_ms[warm][None, :] - mean[:, position]
         core = np.exp(-0.5 * residual**2 / total) / np.sqrt(2 * math.pi * total)
         result = np.log((1 - priors.QUOTA_TAIL) * core + _tail_density(residual)).sum(axis=1)
-        return np.asarray(result + self._cold_log_likelihood(mean) + self._cpu_log_likelihood(particles.log_cpu_ms))
-
-    def _cpu_log_likelihood(self, log_cpu_ms: FloatArray) -> FloatArray | float:
-        """Of the CPU times that were observed, over what they are likely anyway: the evidence is of durations alone."""
-        if self._cpu_ms is None:
-            return 0.0
-        low, high = np.log(priors.QUOTA_CPU_MS)
-        even = np.linspace(low, high, 1000)
-        each, all_ = (-0.5 * ((math.log(self._cpu_ms) - cpu) / self._cpu_spread) ** 2 for cpu in (log_cpu_ms, even))
-        return np.asarray(each - log_sum(all_) + math.log(len(even)))
+        return np.asarray(
+            result + self._cold_log_likelihood(mean) + self._cpu_time.log_likelihood(particles.log_cpu_ms)
+        )
 
     def _cold_log_likelihood(self, mean: FloatArray) -> FloatArray:
         """Of cold samples: one offset for all of them, and noise of their own."""
@@ -313,35 +346,29 @@ class QuotaPosterior:
             -0.5 * (square**2).sum(axis=0) - np.log(np.diag(factor)).sum() - 0.5 * size * math.log(2 * math.pi)
         )
 
-    def _parts(
-        self, particles: _Particles, sites: IntArray, hosts: tuple[float, ...]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """A warm invocation's distribution as parts: log duration and weight, and their own spread.
-
-        Particles × hosts × sites × parts, particles × parts, particles × hosts × sites. The parts are the starts of
-        the longest burst, each with less and with more CPU time and waiting than usual.
-        """
-        starts = len(STARTS_MS)
-        log_ms = np.empty((len(particles.wait_ms), len(hosts), len(sites), len(_JITTER_NODES) * starts))
-        log_main = particles.log_cpu_ms + np.log(particles.main_share)
-        for host, log_speed in enumerate(hosts):
-            further, variance = self._further(particles, sites, log_speed)
-            for number, node in enumerate(_JITTER_NODES):
-                main = self._bursts_ms(particles, sites, log_main + log_speed + node * particles.jitter)
-                rest = np.maximum(further + node * np.sqrt(variance), 0.0)
-                log_ms[:, host, :, number * starts : (number + 1) * starts] = np.log(main + rest[..., None])
-        weights = np.tile(particles.starts, (1, len(_JITTER_NODES))) / len(_JITTER_NODES)
-        own = np.sqrt(priors.QUOTA_OWN_NOISE**2 + (priors.QUOTA_CLOCK_MS / np.exp(log_ms.mean(axis=3))) ** 2)
-        return log_ms, weights, own
+    def _parts(self, particles: _Particles, sites: IntArray) -> _Parts:
+        count, starts = len(particles), len(_STARTS_MS)
+        rows = np.arange(count)
+        each = particles[np.tile(rows, len(_NODES))]
+        kind, node, side = (np.repeat(column, count) for column in _NODES.T)
+        log_speed = _ENVIRONMENT_LOG_CPU[kind.astype(np.int64)] + node * each.jitter
+        each_ms = self._durations_ms(each, sites, log_speed, np.exp(side * node * each.wait_jitter))
+        width = np.sqrt(_own_variance(each, each_ms, np.where(node == 0, 1.0, _JITTER_REST)))
+        # To particles × environments × sites × (nodes × starts); where there is one node, it stands for both.
+        first, second = _NODE_OF_KIND
+        log_ms, width = (
+            np.concatenate([table[first], table[second]], axis=3).transpose(1, 0, 2, 3)
+            for table in (of_all.reshape(len(_NODES), count, len(sites), starts) for of_all in (np.log(each_ms), width))
+        )
+        return _Parts(log_ms, np.tile(particles.starts, (1, 2)) / 2, width)
 
     def _log_likelihood(self, particles: _Particles) -> FloatArray:
-        """Of all samples, as mixtures over starts, hosts and the misfit of each size."""
+        """Of all samples, as mixtures over starts, environments and the misfit of each size."""
         samples = self._samples
-        hosts, host_shares = priors.QUOTA_HOSTS, np.log(priors.QUOTA_HOST_SHARES)
-        mean, variance = self._log_moments(particles, self._sites)
+        parts = self._parts(particles, self._sites)
+        mean, variance = parts.moments()
         spread = np.sqrt(self._misfit_variance(particles, variance))
-        log_ms, weights, own = self._parts(particles, self._sites, hosts)
-        result = self._cold_log_likelihood(mean) + self._cpu_log_likelihood(particles.log_cpu_ms)
+        result = self._cold_log_likelihood(mean) + self._cpu_time.log_likelihood(particles.log_cpu_ms)
         nodes = np.array(_MISFIT_NODES)
         for position, site in enumerate(self._sites):
             rows = np.flatnonzero(self._warm & (samples.candidate == site))
@@ -349,54 +376,42 @@ class QuotaPosterior:
                 continue
             off = spread[:, position, None] * nodes[None, :]
             of_site = np.zeros((len(spread), len(nodes)))
-            width = own[:, :, position]
+            log_ms, width = parts.log_ms[:, :, position], parts.width[:, :, position]
             for environment in np.unique(samples.environment[rows]):
                 each = samples.log_ms[rows[samples.environment[rows] == environment]]
-                of_host = np.repeat(host_shares[None, :, None], len(spread), axis=0)
-                for some in slices(len(each), log_ms[:, :, 0].size * len(nodes), FEW_MEGABYTES):
-                    of_host = of_host + self._of_samples(
-                        each[some], off, log_ms[:, :, position], weights, width, mean[:, position]
-                    )
-                of_site += np.logaddexp.reduce(of_host, axis=1)
+                of_kind = np.repeat(np.log(_ENVIRONMENT_SHARES[None, :, None]), len(spread), axis=0)
+                for some in slices(len(each), log_ms.size * len(nodes), FEW_MEGABYTES):
+                    of_kind = of_kind + _of_samples(each[some], off, log_ms, parts.weights, width, mean[:, position])
+                of_site += np.logaddexp.reduce(of_kind, axis=1)
             result = result + np.logaddexp.reduce(of_site + np.log(_MISFIT_WEIGHTS)[None, :], axis=1)
         return np.asarray(result)
 
-    @staticmethod
-    def _of_samples(
-        each: FloatArray, off: FloatArray, log_ms: FloatArray, weights: FloatArray, width: FloatArray, mean: FloatArray
-    ) -> FloatArray:
-        """Log likelihood of samples of one environment: particles × hosts × misfits."""
-        # particles × hosts × misfits × samples × parts
-        residual = each[None, None, None, :, None] - off[:, None, :, None, None] - log_ms[:, :, None, None, :]
-        residual /= width[:, :, None, None, None]
-        density = (np.exp(-0.5 * residual**2) * weights[:, None, None, None, :]).sum(axis=4)
-        density /= width[:, :, None, None] * math.sqrt(2 * math.pi)
-        tail = _tail_density(each[None, :] - mean[:, None])
-        density = (1 - priors.QUOTA_TAIL) * density + tail[:, None, None, :]
-        return np.asarray(np.log(density).sum(axis=3))
-
     def draw(self, count: int, generator: np.random.Generator) -> QuotaDraws:
         """*count* joint draws, of DISTINCT_DRAWS worlds, each with misfits of its own."""
-        particles = self._particles[_spread_over(min(count, DISTINCT_DRAWS), DISTINCT_DRAWS)]
-        everywhere = np.arange(len(self._memory_mb))
-        mean, variance = self._log_moments(particles, everywhere)
-        misfit = self._draw_misfit(particles, mean, variance, generator)
-        log_ms, weights, _ = self._parts(particles, everywhere, priors.QUOTA_HOSTS)
-        number, _, size, _ = log_ms.shape
-        flat = log_ms.transpose(0, 2, 1, 3).reshape(number, size, -1) + misfit[..., None]
-        share = (np.array(priors.QUOTA_HOST_SHARES)[:, None] * weights[:, None, :]).reshape(number, 1, -1)
-        order = np.argsort(flat, axis=2)
-        ordered_share = np.take_along_axis(np.broadcast_to(share, flat.shape), order, 2)
-        centre = np.einsum("wsp,wp->ws", flat, share[:, 0])
-        square = np.einsum("wsp,wp->ws", flat**2, share[:, 0])
+        particles = self._particles[_spread_over(min(count, DISTINCT_DRAWS), PARTICLES)]
+        number, size = len(particles), len(self._memory_mb)
+        moments = np.empty((2, number, size))
+        atoms = np.empty((number, size, len(_ENVIRONMENT_SHARES) * 4 * len(_STARTS_MS)))
+        for some in slices(size, number * atoms.shape[2], FEW_MEGABYTES):
+            parts = self._parts(particles, np.arange(size)[some])
+            moments[:, :, some] = parts.moments()
+            # The width of a part as two atoms.
+            both = np.concatenate([parts.log_ms - parts.width, parts.log_ms + parts.width], axis=3)
+            atoms[:, some] = both.transpose(0, 2, 1, 3).reshape(number, both.shape[2], -1)
+        mean, variance = moments
+        atoms += self._draw_misfit(particles, mean, variance, generator)[..., None]
+        weights = np.tile(parts.weights, (1, 2)) / 2
+        share = (_ENVIRONMENT_SHARES[:, None] * weights[:, None, :]).reshape(number, -1)
+        centre = np.einsum("wsp,wp->ws", atoms, share)
+        square = np.einsum("wsp,wp->ws", atoms**2, share)
         return QuotaDraws(
             world=_spread_over(count, number),
             cpu_ms=np.exp(particles.log_cpu_ms),
             log_centre=centre,
-            spread=np.sqrt(np.maximum(square - centre**2, 0.0) + priors.QUOTA_OWN_NOISE**2),
-            mean_ms=np.einsum("wsp,wp->ws", np.exp(flat), share[:, 0]),
-            ordered_log_ms=np.take_along_axis(flat, order, 2),
-            below=np.cumsum(ordered_share, axis=2) - 0.5 * ordered_share,
+            spread=np.sqrt(np.maximum(square - centre**2, priors.QUOTA_OWN_NOISE**2)),
+            mean_ms=np.einsum("wsp,wp->ws", np.exp(atoms), share),
+            atoms_log_ms=atoms,
+            atom_share=share,
         )
 
     def _draw_misfit(
@@ -423,13 +438,144 @@ class QuotaPosterior:
         return np.asarray(free + scale * (weight @ kernel[sites]))
 
 
-def _cpu_time_of(samples: Samples) -> tuple[float | None, float]:
-    """The CPU time of a warm invocation, where it was observed, and how far off it may be, in log."""
-    known = ~samples.cold & (samples.cpu_ratio > 0)
-    if not known.any():
-        return None, 0.0
-    cpu_ms = samples.cpu_ratio[known] * np.exp(samples.log_ms[known])
-    return float(np.median(cpu_ms)), math.hypot(priors.CPU_COMMON_ERROR, priors.CPU_SCATTER / math.sqrt(known.sum()))
+@dataclass(frozen=True)
+class _CpuTime:
+    """The CPU time of a warm invocation as it was observed, if it was."""
+
+    log_ms: float = 0.0
+    spreads: tuple[float, ...] = ()
+    """How far off it may be, in log: equally likely; none if there is no CPU time."""
+
+    @classmethod
+    def of(cls, samples: Samples) -> _CpuTime:
+        known = ~samples.cold & (samples.cpu_ratio > 0)
+        if not known.any():
+            return cls()
+        log_cpu_ms = np.log(samples.cpu_ratio[known]) + samples.log_ms[known]
+        few = len(log_cpu_ms) < _ENOUGH_CPU_TIMES
+        scatter = priors.CPU_SCATTER if few else max(float(log_cpu_ms.std()), priors.QUOTA_OWN_NOISE)
+        own = scatter / math.sqrt(len(log_cpu_ms))
+        return cls(float(np.median(log_cpu_ms)), tuple(math.hypot(error, own) for error in priors.QUOTA_CPU_ERRORS))
+
+    def log_likelihood(self, log_cpu_ms: FloatArray) -> FloatArray | float:
+        """Of the CPU times that were observed, over what they are likely anyway: the evidence is of durations alone."""
+        if not self.spreads:
+            return 0.0
+        spread = np.array(self.spreads)
+        each = -0.5 * ((log_cpu_ms[:, None] - self.log_ms) / spread) ** 2 - np.log(spread * math.sqrt(2 * math.pi))
+        low, high = np.log(priors.QUOTA_CPU_MS)
+        return np.asarray(np.logaddexp.reduce(each, axis=1) - math.log(len(spread)) + math.log(high - low))
+
+
+def _next_power(log_weights: FloatArray, likelihood: FloatArray, most: float) -> float:
+    """How far the likelihood's power can grow while LEAST_EFFECTIVE of the particles count, *most* at most."""
+    steps = most * np.array(_POWER_STEPS)
+    trials = log_weights + steps[:, None] * likelihood
+    weights = np.exp(trials - trials.max(axis=1, keepdims=True))
+    effective = weights.sum(axis=1) ** 2 / (weights**2).sum(axis=1)
+    enough = np.flatnonzero(effective >= LEAST_EFFECTIVE * len(likelihood))
+    return float(steps[enough[0] if len(enough) else np.argmax(effective)])
+
+
+def _step(particles: _Particles, generator: np.random.Generator) -> tuple[_Particles, FloatArray]:
+    """A neighbour of each particle, and the log ratio of prior and proposal; minus infinity where it has no prior."""
+    count = len(particles)
+    redrawn = generator.random((5, count)) < 0.2
+    waits = particles.wait_ms > 0
+    log_wait = np.log(np.where(waits, particles.wait_ms, 1.0))
+    # A third of the steps go along the line between two others, a third keep what the function takes at full speed.
+    kind = generator.integers(0, 3, count)
+    one, other = generator.integers(0, count, (2, count))
+    along = 0.6 * generator.standard_normal(count)
+    cpu = np.where(kind == 0, along * (particles.log_cpu_ms[one] - particles.log_cpu_ms[other]), 0.0)
+    cpu = cpu + np.where(kind == 0, 0.002, np.where(kind == 1, 0.02, 0.006)) * generator.standard_normal(count)
+    wait = np.where((kind == 0) & waits[one] & waits[other], along * (log_wait[one] - log_wait[other]), 0.0)
+    wait = wait + np.where(kind == 0, 0.004, 0.02) * generator.standard_normal(count)
+    # The prior is even in the waiting's logarithm: a step that keeps the sum is even in milliseconds.
+    kept_sum = particles.wait_ms - np.exp(particles.log_cpu_ms) * np.expm1(cpu) * (1 - particles.parallel_share / 2)
+    keeps = waits & (kind == 1)
+    wait_ms = np.where(waits, np.where(keeps, kept_sum, np.exp(log_wait + wait)), 0.0)
+    stretch = 0.2 * generator.standard_normal((2, *particles.cpu_share.shape))
+    fresh_cpu, fresh_wait = _draw_shares((particles.wait_share > 0).sum(axis=1), generator)
+    fresh = redrawn[0][:, None]
+    cpu_share = np.where(fresh, fresh_cpu, particles.cpu_share * np.exp(stretch[0]))
+    wait_share = np.where(fresh, fresh_wait, particles.wait_share * np.exp(stretch[1]))
+    trial = replace(
+        particles,
+        log_cpu_ms=particles.log_cpu_ms + cpu,
+        wait_ms=wait_ms,
+        cpu_share=cpu_share,
+        wait_share=wait_share,
+        parallel_share=np.where(redrawn[1], _draw_parallel(count, generator), particles.parallel_share),
+        starts=np.where(redrawn[2][:, None], _draw_starts(count, generator), particles.starts),
+        jitter=np.where(redrawn[3], generator.choice(priors.QUOTA_JITTERS, count), particles.jitter),
+        wait_jitter=np.where(redrawn[3], generator.choice(priors.QUOTA_WAIT_JITTERS, count), particles.wait_jitter),
+        misfit=np.where(redrawn[4], generator.choice(priors.QUOTA_MISFITS, count), particles.misfit),
+    )
+    (least_cpu, most_cpu), (least, most) = np.log(priors.QUOTA_CPU_MS), priors.QUOTA_WAIT_MS
+    possible = (trial.log_cpu_ms > least_cpu) & (trial.log_cpu_ms < most_cpu)
+    possible &= ~waits | ((wait_ms > least) & (wait_ms < most))
+    moved = keeps & possible
+    log_ratio = np.log(np.where(moved, particles.wait_ms, 1.0) / np.where(moved, wait_ms, 1.0))
+    for before, after in ((particles.cpu_share, cpu_share), (particles.wait_share, wait_share)):
+        of_one = priors.QUOTA_PIECES * np.log(np.maximum(after, _NOTHING) / np.maximum(before, _NOTHING))
+        gained = of_one - (after - before)
+        log_ratio = log_ratio + np.where(redrawn[0], 0.0, gained.sum(axis=1))
+    return trial, np.where(possible, log_ratio, -np.inf)
+
+
+def _of_samples(
+    each: FloatArray, off: FloatArray, log_ms: FloatArray, weights: FloatArray, width: FloatArray, mean: FloatArray
+) -> FloatArray:
+    """Log likelihood of samples of one environment: particles × kinds × misfits.
+
+    *off* is particles × misfits; *log_ms* and *width* are particles × kinds × parts, *weights* particles × parts.
+    """
+    # particles × kinds × misfits × samples × parts
+    residual = each[None, None, None, :, None] - off[:, None, :, None, None] - log_ms[:, :, None, None, :]
+    residual /= width[:, :, None, None, :]
+    scaled = weights[:, None, :] / (width * math.sqrt(2 * math.pi))
+    density = np.einsum("pkmnj,pkj->pkmn", np.exp(-0.5 * residual**2), scaled)
+    tail = _tail_density(each[None, :] - mean[:, None])
+    density = (1 - priors.QUOTA_TAIL) * density + tail[:, None, None, :]
+    return np.asarray(np.log(density).sum(axis=3))
+
+
+def _own_variance(particles: _Particles, duration_ms: FloatArray, jitter_share: FloatArray | float = 1.0) -> FloatArray:
+    """Variance of the logarithm of a duration, but for its start and environment; the first axis runs over particles.
+
+    Of the spread of CPU time and waiting, *jitter_share*.
+    """
+    expand = (slice(None), *(None,) * (duration_ms.ndim - 1))
+    cpu_ms = np.exp(particles.log_cpu_ms) * particles.jitter
+    wait_ms = particles.wait_ms * particles.wait_jitter
+    absolute = jitter_share**2 * (cpu_ms**2 + wait_ms**2) + priors.QUOTA_CLOCK_MS**2
+    return np.asarray(priors.QUOTA_OWN_NOISE**2 + absolute[expand] / duration_ms**2)
+
+
+def _draw_shares(waits: IntArray, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Parts of CPU time and waiting in the pieces of handlers with so many waits, up to a factor: handlers × pieces."""
+    piece = np.arange(_PIECES)
+    cpu = generator.standard_gamma(priors.QUOTA_PIECES, (len(waits), _PIECES)) + 1e-6
+    wait = generator.standard_gamma(priors.QUOTA_PIECES, (len(waits), _PIECES)) + 1e-6
+    # Every other handler that waits begins or ends with it.
+    at_end = generator.random(len(waits)) < 0.5
+    idle = (generator.random(len(waits)) < 0.5) & (waits > 0)
+    without = idle[:, None] & (piece == np.where(at_end, waits, 0)[:, None])
+    cpu = np.where((piece <= waits[:, None]) & ~without, cpu, 0.0)
+    wait = np.where((piece >= 1) & (piece <= waits[:, None]), wait, 0.0)
+    return cpu, wait
+
+
+def _shares(parts: FloatArray) -> FloatArray:
+    """Each row over its sum."""
+    return np.asarray(parts / np.maximum(parts.sum(axis=1, keepdims=True), _NOTHING))
+
+
+def _draw_parallel(count: int, generator: np.random.Generator) -> FloatArray:
+    """Shares of the CPU time on two threads from their prior."""
+    some = generator.random(count) < priors.QUOTA_THREADED
+    return np.where(some, generator.uniform(*priors.QUOTA_PARALLEL, count), 0.0)
 
 
 def _draw_starts(count: int, generator: np.random.Generator) -> FloatArray:

@@ -12,8 +12,9 @@ from tuner.core.errors import NothingMeasured, RunInterrupted
 from tuner.core.measurement.latency import samples_needed
 from tuner.core.model import Invocation, Observation, RunContext, SearchProblem, invocations_of
 from tuner.core.search.decision import Decision, decide, keep_or_change
-from tuner.core.search.fit import Fit, RunFit
+from tuner.core.search.fit import Fit
 from tuner.core.search.prediction import intervals_of, mean_of, percentile_of
+from tuner.core.search.run_fit import RunFit
 from tuner.core.search.samples import is_single_payload
 from tuner.core.search.warm_start import counted
 

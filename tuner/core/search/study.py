@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -180,9 +181,8 @@ def _finish(study: optuna.Study, trial: FrozenTrial, observation: Observation | 
         usable = [invocation for invocation in succeeded if not invocation.cold] or succeeded
         durations_ms = [checked_duration_ms(seen, each) for each in usable if each.duration_ms is not None]
         if durations_ms:
-            space = space_of(problem)
-            mean_ms = np.full(len(space.candidates), float(np.mean(durations_ms)))
-            cost = float(space.cost_per_million_usd(mean_ms)[space.index_of(seen.candidate)])
+            space = space_of(replace(problem, candidates=(seen.candidate,)))
+            cost = float(space.cost_per_million_usd(np.array([np.mean(durations_ms)]))[0])
             if problem.goal is not None:
                 observed_ms = float(np.percentile(durations_ms, problem.goal.percentile))
                 constraints = {"goal": observed_ms / problem.goal.limit_ms - 1}

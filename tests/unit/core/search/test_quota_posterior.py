@@ -102,10 +102,9 @@ def test_quantiles_are_those_of_the_parts() -> None:
     duration_ms = computing(17.3)
     samples = samples_of([(memory_mb, duration_ms(memory_mb)) for memory_mb in FIRST_LOOK_MB])
     drawn = quota_posterior(samples).draw(128, np.random.default_rng(2))
-    share = np.diff(drawn.below, prepend=0.0, axis=2)
     for wanted in (0.5, 0.95):
         at = drawn.log_quantile(np.full(128, wanted))
-        below = np.where(drawn.ordered_log_ms[drawn.world] < at[..., None] - 1e-9, share[drawn.world], 0.0).sum(axis=2)
+        below = np.where(drawn.atoms_log_ms < at[:, :, None] - 1e-9, drawn.atom_share[:, None], 0.0).sum(axis=2)
         assert np.all(below <= wanted + 0.05)
 
 
