@@ -33,10 +33,8 @@ PROPOSED_PER_WAITS = 3
 PARTICLES = 128
 DISTINCT_DRAWS = 128
 MOVES = 2
-LEAST_EFFECTIVE = 0.25
-"""Of the particles, how many count after each step of the likelihood's power, at least."""
-ROUGH_POWER = 0.7
-"""The rough likelihood is flattened by this power before particles are dropped by it."""
+LEAST_EFFECTIVE = 45
+"""How many particles count after each step of the likelihood's power, at least."""
 _PIECES = 1 + max(priors.QUOTA_WAITS)
 _STARTS_MS = np.array(priors.QUOTA_STARTS_MS)
 _ENVIRONMENT_LOG_CPU = np.array([-priors.QUOTA_ENVIRONMENT, priors.QUOTA_ENVIRONMENT, *priors.QUOTA_OTHER_HOSTS])
@@ -189,7 +187,7 @@ class QuotaPosterior:
         power, likelihood = 0.0, self._log_likelihood(particles)
         # From the rough likelihood to the whole one, by powers of it that leave enough particles with a weight.
         while power < 1:
-            step = _next_power(log_weights, likelihood, 1 - power)
+            step = _next_power(log_weights, likelihood, 1 - power, LEAST_EFFECTIVE)
             log_weights = log_weights + step * likelihood
             power += step
             self.log_evidence += log_sum(log_weights) - math.log(PARTICLES)
@@ -201,9 +199,11 @@ class QuotaPosterior:
     def _first(self, generator: np.random.Generator) -> tuple[_Particles, FloatArray, float]:
         """Particles by the rough likelihood, their weights without any, and the logarithm of what both leave out."""
         proposed = self._propose(generator)
-        rough = ROUGH_POWER * (proposed.log_weight + self._rough_log_likelihood(proposed))
-        rows = resample(rough, PARTICLES, generator)
-        return proposed[rows], proposed.log_weight[rows] - rough[rows], log_sum(rough)
+        rough = self._rough_log_likelihood(proposed)
+        power = _next_power(proposed.log_weight, rough, 1.0, PARTICLES)
+        weights = proposed.log_weight + power * rough
+        rows = resample(weights, PARTICLES, generator)
+        return proposed[rows], -power * rough[rows], log_sum(weights)
 
     def _moved(
         self, particles: _Particles, likelihood: FloatArray, power: float, generator: np.random.Generator
@@ -273,8 +273,8 @@ class QuotaPosterior:
         wanted = centre + generator.choice(spreads, count) * generator.standard_normal(count)
         each = -0.5 * ((wanted[:, None] - centre) / spreads) ** 2 - np.log(spreads * math.sqrt(2 * math.pi))
         log_density = np.logaddexp.reduce(each, axis=1) - math.log(len(spreads)) - wanted
-        computing, _ = self._rough_moments(particles, np.array([reference]))
-        return np.exp(wanted) - np.exp(computing[:, 0]), log_density
+        computing_ms = self._durations_ms(particles, np.array([reference]), starts_ms=_STARTS_MS[:1])
+        return np.exp(wanted) - computing_ms[:, 0, 0], log_density
 
     def _durations_ms(
         self,
@@ -299,34 +299,26 @@ class QuotaPosterior:
             result[:, of_it] = durations_ms(handlers, self._memory_mb[sites[of_it]], starts_ms)
         return result
 
-    def _rough_moments(self, particles: _Particles, sites: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of a warm invocation's log duration on the usual host: particles × sites."""
-        each_ms = self._durations_ms(particles, sites, starts_ms=_STARTS_MS[:2])
-        log_ms = np.log(each_ms)
-        first = particles.starts[:, :1]
-        weights = np.concatenate([first, 1 - first], axis=1)[:, None, :]
-        mean = (weights * log_ms).sum(axis=2)
-        variance = (weights * (log_ms - mean[..., None]) ** 2).sum(axis=2)
-        mean_ms = np.exp(mean)
-        own = _own_variance(particles, mean_ms) + priors.QUOTA_ENVIRONMENT**2
-        return mean, variance + own
-
     def _misfit_variance(self, particles: _Particles, variance: FloatArray) -> FloatArray:
         """Of a size's mean: more where its modes are apart, since how often each is met is not known."""
         return particles.misfit[:, None] ** 2 + (priors.QUOTA_EDGE_MISFIT**2) * variance
 
     def _rough_log_likelihood(self, particles: _Particles) -> FloatArray:
-        samples, warm = self._samples, self._warm
-        sites = self._sites
-        mean, variance = self._rough_moments(particles, sites)
-        wider = self._misfit_variance(particles, variance) + priors.QUOTA_ENVIRONMENT**2
+        """Of all samples, on the usual host alone, and as if each had a misfit of its own."""
+        samples, warm, sites = self._samples, self._warm, self._sites
+        each_ms = self._durations_ms(particles, sites)
+        log_ms = np.log(each_ms)
         position = np.searchsorted(sites, samples.candidate[warm])
         counts = np.bincount(position, minlength=len(sites))
         # So that the mean of a size's samples scatters as much as the misfit allows.
-        total = (variance + wider * counts)[:, position]
-        residual = samples.log_ms[warm][None, :] - mean[:, position]
-        core = np.exp(-0.5 * residual**2 / total) / np.sqrt(2 * math.pi * total)
-        result = np.log((1 - priors.QUOTA_TAIL) * core + _tail_density(residual)).sum(axis=1)
+        shared = particles.misfit[:, None] ** 2 + priors.QUOTA_ENVIRONMENT**2
+        width = np.sqrt(_own_variance(particles, each_ms) + (shared * counts)[..., None])
+        residual = samples.log_ms[warm][None, :, None] - log_ms[:, position]
+        density = np.exp(-0.5 * (residual / width[:, position]) ** 2) / (width[:, position] * math.sqrt(2 * math.pi))
+        core = np.einsum("psk,pk->ps", density, particles.starts)
+        mean = np.einsum("psk,pk->ps", log_ms, particles.starts)
+        tail = _tail_density(samples.log_ms[warm][None, :] - mean[:, position])
+        result = np.log((1 - priors.QUOTA_TAIL) * core + tail).sum(axis=1)
         return np.asarray(
             result + self._cold_log_likelihood(mean) + self._cpu_time.log_likelihood(particles.log_cpu_ms)
         )
@@ -467,13 +459,13 @@ class _CpuTime:
         return np.asarray(np.logaddexp.reduce(each, axis=1) - math.log(len(spread)) + math.log(high - low))
 
 
-def _next_power(log_weights: FloatArray, likelihood: FloatArray, most: float) -> float:
-    """How far the likelihood's power can grow while LEAST_EFFECTIVE of the particles count, *most* at most."""
+def _next_power(log_weights: FloatArray, likelihood: FloatArray, most: float, least_effective: float) -> float:
+    """How far the likelihood's power can grow, *most* at most, while so many particles count."""
     steps = most * np.array(_POWER_STEPS)
     trials = log_weights + steps[:, None] * likelihood
     weights = np.exp(trials - trials.max(axis=1, keepdims=True))
     effective = weights.sum(axis=1) ** 2 / (weights**2).sum(axis=1)
-    enough = np.flatnonzero(effective >= LEAST_EFFECTIVE * len(likelihood))
+    enough = np.flatnonzero(effective >= least_effective)
     return float(steps[enough[0] if len(enough) else np.argmax(effective)])
 
 
