@@ -27,13 +27,13 @@ from tuner.core.search.samples import Samples
 from tuner.core.search.sampling import log_sum, misfit_kernel, resample
 from tuner.core.search.space import FEW_MEGABYTES, BoolArray, FloatArray, IntArray, Space, slices
 
-CPU_TIMES_PROPOSED = 140
+CPU_TIMES_PROPOSED = 100
 PROPOSED_PER_WAITS = 3
 """Proposals for each CPU time and number of waits."""
-PARTICLES = 128
-DISTINCT_DRAWS = 128
+PARTICLES = 96
+DISTINCT_DRAWS = 96
 MOVES = 2
-LEAST_EFFECTIVE = 45
+LEAST_EFFECTIVE = 30
 """How many particles count after each step of the likelihood's power, at least."""
 _PIECES = 1 + max(priors.QUOTA_WAITS)
 _STARTS_MS = np.array(priors.QUOTA_STARTS_MS)
@@ -42,25 +42,8 @@ _ENVIRONMENT_LOG_CPU = np.array([-priors.QUOTA_ENVIRONMENT, priors.QUOTA_ENVIRON
 _USUAL = 2
 _ENVIRONMENT_SHARES = np.array([(1 - sum(priors.QUOTA_OTHER_SHARES)) / _USUAL] * _USUAL + [*priors.QUOTA_OTHER_SHARES])
 """… and how many are of each."""
-_JITTER_NODE, _JITTER_REST = 0.8, 0.6
-"""An invocation has so much more or less CPU time and waiting, in spreads; the rest is the width of a normal."""
-_NODES = np.array(
-    [
-        (kind, node, 1.0 if kind % 2 else -1.0)
-        for kind in range(len(_ENVIRONMENT_SHARES))
-        for node in ((-_JITTER_NODE, _JITTER_NODE) if kind < _USUAL else (0.0,))
-    ]
-)
-"""Of each part: the kind of environment, the CPU time's jitter, and the sign of the waiting's against it.
-
-CPU time and waiting vary by themselves: together in one kind, against each other in the next. Few environments are on
-other hosts: one part a start is enough there.
-"""
-_NODE_OF_KIND = (
-    np.searchsorted(_NODES[:, 0], range(len(_ENVIRONMENT_SHARES))),
-    np.searchsorted(_NODES[:, 0], range(len(_ENVIRONMENT_SHARES)), side="right") - 1,
-)
-"""The first and the last part of each kind of environment."""
+_JITTER_NODES = np.array([-0.6, 0.6, 0.0, 0.0])
+"""How much more CPU time and waiting an invocation has in each, in spreads; the rest is the width of a normal."""
 _POWER_STEPS = (1.0, 0.8, 0.65, 0.5, 0.35, 0.25, 0.15, 0.08, 0.04, 0.02)
 _NOTHING = 1e-9
 _ENOUGH_CPU_TIMES = 3
@@ -112,7 +95,7 @@ class _Particles:
 
 @dataclass(frozen=True)
 class _Parts:
-    """A warm invocation's distribution in each kind of environment, as parts: starts, with more and less CPU time."""
+    """A warm invocation's distribution in each kind of environment: a part for each start."""
 
     log_ms: FloatArray
     """Particles × environments × sites × parts."""
@@ -304,10 +287,11 @@ class QuotaPosterior:
         return particles.misfit[:, None] ** 2 + (priors.QUOTA_EDGE_MISFIT**2) * variance
 
     def _rough_log_likelihood(self, particles: _Particles) -> FloatArray:
-        """Of all samples, on the usual host alone, and as if each had a misfit of its own."""
+        """Of all samples, on the usual host, at the first two starts, and as if each had a misfit of its own."""
         samples, warm, sites = self._samples, self._warm, self._sites
-        each_ms = self._durations_ms(particles, sites)
+        each_ms = self._durations_ms(particles, sites, starts_ms=_STARTS_MS[:2])
         log_ms = np.log(each_ms)
+        starts = np.stack([particles.starts[:, 0], 1 - particles.starts[:, 0]], axis=1)
         position = np.searchsorted(sites, samples.candidate[warm])
         counts = np.bincount(position, minlength=len(sites))
         # So that the mean of a size's samples scatters as much as the misfit allows.
@@ -315,8 +299,8 @@ class QuotaPosterior:
         width = np.sqrt(_own_variance(particles, each_ms) + (shared * counts)[..., None])
         residual = samples.log_ms[warm][None, :, None] - log_ms[:, position]
         density = np.exp(-0.5 * (residual / width[:, position]) ** 2) / (width[:, position] * math.sqrt(2 * math.pi))
-        core = np.einsum("psk,pk->ps", density, particles.starts)
-        mean = np.einsum("psk,pk->ps", log_ms, particles.starts)
+        core = np.einsum("psk,pk->ps", density, starts)
+        mean = np.einsum("psk,pk->ps", log_ms, starts)
         tail = _tail_density(samples.log_ms[warm][None, :] - mean[:, position])
         result = np.log((1 - priors.QUOTA_TAIL) * core + tail).sum(axis=1)
         return np.asarray(
@@ -339,20 +323,16 @@ class QuotaPosterior:
         )
 
     def _parts(self, particles: _Particles, sites: IntArray) -> _Parts:
-        count, starts = len(particles), len(_STARTS_MS)
-        rows = np.arange(count)
-        each = particles[np.tile(rows, len(_NODES))]
-        kind, node, side = (np.repeat(column, count) for column in _NODES.T)
-        log_speed = _ENVIRONMENT_LOG_CPU[kind.astype(np.int64)] + node * each.jitter
-        each_ms = self._durations_ms(each, sites, log_speed, np.exp(side * node * each.wait_jitter))
-        width = np.sqrt(_own_variance(each, each_ms, np.where(node == 0, 1.0, _JITTER_REST)))
-        # To particles × environments × sites × (nodes × starts); where there is one node, it stands for both.
-        first, second = _NODE_OF_KIND
+        count, kinds = len(particles), len(_ENVIRONMENT_SHARES)
+        each = particles[np.tile(np.arange(count), kinds)]
+        node = np.repeat(_JITTER_NODES, count)
+        log_speed = np.repeat(_ENVIRONMENT_LOG_CPU, count) + node * each.jitter
+        each_ms = self._durations_ms(each, sites, log_speed, np.exp(node * each.wait_jitter))
+        width = np.sqrt(_own_variance(each, each_ms, np.sqrt(1 - node**2)))
         log_ms, width = (
-            np.concatenate([table[first], table[second]], axis=3).transpose(1, 0, 2, 3)
-            for table in (of_all.reshape(len(_NODES), count, len(sites), starts) for of_all in (np.log(each_ms), width))
+            table.reshape(kinds, count, len(sites), -1).transpose(1, 0, 2, 3) for table in (np.log(each_ms), width)
         )
-        return _Parts(log_ms, np.tile(particles.starts, (1, 2)) / 2, width)
+        return _Parts(log_ms, particles.starts, width)
 
     def _log_likelihood(self, particles: _Particles) -> FloatArray:
         """Of all samples, as mixtures over starts, environments and the misfit of each size."""
@@ -383,7 +363,7 @@ class QuotaPosterior:
         particles = self._particles[_spread_over(min(count, DISTINCT_DRAWS), PARTICLES)]
         number, size = len(particles), len(self._memory_mb)
         moments = np.empty((2, number, size))
-        atoms = np.empty((number, size, len(_ENVIRONMENT_SHARES) * 4 * len(_STARTS_MS)))
+        atoms = np.empty((number, size, len(_ENVIRONMENT_SHARES) * 2 * len(_STARTS_MS)))
         for some in slices(size, number * atoms.shape[2], FEW_MEGABYTES):
             parts = self._parts(particles, np.arange(size)[some])
             moments[:, :, some] = parts.moments()
