@@ -19,6 +19,8 @@ from tuner.core.search.space import FloatArray
 PROVABLE_EXCEEDANCES = 0.15
 """Expected samples beyond the percentile, over all sizes, under which only the assumed tail speaks of it."""
 
+FAR_ABOVE_RATIO = 1.5
+"""A size with so much more memory than any that ran may yet be faster."""
 _RATIOS = (0.03, 0.05, 0.10)
 
 
@@ -118,13 +120,21 @@ def verdict_of(
 
 
 def unseen_fastest(fit: Fit) -> int | None:
-    """The candidate that is fastest at the goal's percentile, unless one as fast ran warm in this run."""
+    """The candidate that is fastest at the goal's percentile, unless one as fast ran warm in this run.
+
+    A size far above all that ran counts as unseen: more threads may use what it has more of.
+    """
     if fit.prediction.percentile_ms is None:
         return None
     estimate_ms = np.where(fit.allowed, fit.prediction.estimate_ms, np.inf)
     as_fast = estimate_ms <= estimate_ms.min() * (1 + NEAR_FASTEST_RATIO)
     seen = fit.samples.own_warm_counts > 0
-    return None if (as_fast & seen).any() else int(np.argmin(estimate_ms))
+    if not (as_fast & seen).any():
+        return int(np.argmin(estimate_ms))
+    log_memory = np.where(fit.allowed, fit.space.log_memory, -np.inf)
+    largest = int(np.argmax(log_memory))
+    far = seen.any() and log_memory[largest] > fit.space.log_memory[seen].max() + math.log(FAR_ABOVE_RATIO)
+    return largest if far else None
 
 
 def _is_provable(problem: SearchProblem, fit: Fit) -> bool:

@@ -23,6 +23,8 @@ DRAW_COUNT = 800
 FINAL_DRAW_COUNT = 1600
 MOST_SAMPLES_IN_STEPS = 240
 """If there are more, only this many, evenly chosen, decide whether durations fall in steps."""
+_QUIET_SHARE = 0.5
+"""Of the warm samples, how many no other work disturbed, at least, where steps are looked for."""
 ROUNDING_SHARE = 0.05
 """Rounding the pick to a size that people type may lose this share of the tolerance."""
 SEEN_SHARE = 0.1
@@ -106,7 +108,7 @@ def draw_worlds(
     draws = posterior.draw(count, smooth)
     if len(payload_weights) > 1 or not may_run_in_steps(samples):
         return draws
-    few = samples.thinned(MOST_SAMPLES_IN_STEPS)
+    few = samples.undisturbed(priors.QUOTA_DISTURBED).thinned(MOST_SAMPLES_IN_STEPS)
     quota = QuotaPosterior(space, few, in_steps)
     rival = posterior if few is samples else Posterior(space, few, payload_weights)
     log_odds = math.log(priors.QUOTA_PRIOR / (1 - priors.QUOTA_PRIOR)) + quota.log_evidence - rival.log_evidence
@@ -116,11 +118,12 @@ def draw_worlds(
 
 
 def may_run_in_steps(samples: Samples) -> bool:
-    """Whether an invocation was so fast that steps of the CPU's quota may show, and no other work disturbed any."""
+    """Whether an invocation was so fast that steps of the CPU's quota may show, and few were disturbed by other work."""
     warm = ~samples.cold
-    if not warm.any() or float(samples.error.max()) > priors.QUOTA_DISTURBED:
+    quiet = warm & (samples.error <= priors.QUOTA_DISTURBED)
+    if not quiet.any() or quiet.sum() < _QUIET_SHARE * warm.sum():
         return False
-    return float(samples.log_ms[warm].min()) < math.log(priors.QUOTA_FASTEST_MS)
+    return float(samples.log_ms[quiet].min()) < math.log(priors.QUOTA_FASTEST_MS)
 
 
 def in_quota_steps(draws: Draws, quota: QuotaDraws) -> Draws:

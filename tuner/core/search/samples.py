@@ -82,7 +82,14 @@ class Samples:
         """At most so many of them, evenly over sizes, environments and, within these, durations."""
         if len(self.log_ms) <= most:
             return self
-        rows = np.linspace(0, len(self.log_ms) - 1, most).astype(np.int64)
+        return self._only(np.linspace(0, len(self.log_ms) - 1, most).astype(np.int64))
+
+    def undisturbed(self, most: float) -> Samples:
+        """Those that other work moved by no more than this, in log."""
+        quiet = self.error <= most
+        return self if quiet.all() else self._only(np.flatnonzero(quiet))
+
+    def _only(self, rows: IntArray) -> Samples:
         by_row = ("log_ms", "candidate", "environment", "cold", "payload", "cpu_ratio", "error")
         return replace(self, **{name: getattr(self, name)[rows] for name in by_row})
 
