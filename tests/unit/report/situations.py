@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.unit.report import documents
 from tests.unit.report.documents import changed
-from tuner.core.answer.recommendation import CpuStep, CpuSteps, Explanation
+from tuner.core.answer.recommendation import CpuStep, CpuSteps, Explanation, RoundedUp
 from tuner.core.answer.report import Answer, RunReport
 from tuner.core.answer.verdicts import Verdict
 
@@ -34,10 +34,12 @@ def small_step(goal: tuple[float, float] | None = (95, 300), verdict: Verdict = 
     )
 
 
-def in_steps(longer_ms: float = 14.2, extra_cost_ratio: float = 0.27) -> Answer:
+def in_steps(longer_ms: float = 14.2, extra_cost_ratio: float = 0.27, rounded_up: RoundedUp | None = None) -> Answer:
     """A short function, whose duration falls in steps."""
     step = CpuStep(from_memory_mb=256, below_memory_mb=192, longer_ms=longer_ms, extra_cost_ratio=extra_cost_ratio)
-    return replace(documents.no_goal(), explanation=Explanation((), (), cpu_steps=CpuSteps(17.26, 20.0, step)))
+    return replace(
+        documents.no_goal(), explanation=Explanation((), (), cpu_steps=CpuSteps(17.26, 20.0, step, rounded_up))
+    )
 
 
 SITUATIONS: dict[str, RunReport] = {
@@ -124,6 +126,7 @@ SITUATIONS: dict[str, RunReport] = {
     "no goal: in steps": in_steps(),
     "no goal: in steps, half a step": in_steps(6.2, 0.001),
     "no goal: in steps, sizes far apart": in_steps(38.8, 0.41),
+    "no goal: in steps, no multiple of 64 MB": in_steps(rounded_up=RoundedUp(memory_mb=320, extra_cost_ratio=0.006)),
     "no goal: in steps, none below": replace(
         documents.no_goal(), explanation=Explanation((), (), cpu_steps=CpuSteps(4.12, 20.0))
     ),

@@ -34,7 +34,7 @@ class MemoryRange:
     max_mb: Annotated[int, Asked("The largest.", name="max", at_least=128, at_most=10_240, unit="MB")] = 10_240
     step_mb: Annotated[
         int | None,
-        Asked("The step between them.", name="step", at_least=1, at_most=10_240, unit="MB"),
+        Asked("The step between them; 64 unless given.", name="step", at_least=1, at_most=10_240, unit="MB"),
     ] = None
     """Without one, DEFAULT_STEP_MB, and sizes in between if the function runs in steps of the CPU's quota."""
 

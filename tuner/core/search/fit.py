@@ -118,7 +118,7 @@ def draw_worlds(
 
 
 def may_run_in_steps(samples: Samples) -> bool:
-    """Whether an invocation was so fast that steps of the CPU's quota may show, and few were disturbed by other work."""
+    """Whether an invocation was so fast that steps of the quota may show, and other work disturbed few of them."""
     warm = ~samples.cold
     quiet = warm & (samples.error <= priors.QUOTA_DISTURBED)
     if not quiet.any() or quiet.sum() < _QUIET_SHARE * warm.sum():
