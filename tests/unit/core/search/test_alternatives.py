@@ -27,7 +27,8 @@ from tuner.core.search import fit as believing
 from tuner.core.search import fit_run, goal_alternatives, recommend
 from tuner.core.search.alternatives import MOST_STEPS, limits_to_try
 from tuner.core.search.decision import decide
-from tuner.core.search.fit import FINAL_DRAW_COUNT, SEEN_SHARE, RunFit, fit_posterior
+from tuner.core.search.fit import FINAL_DRAW_COUNT, SEEN_SHARE, fit_posterior
+from tuner.core.search.run_fit import RunFit
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024, 1536, 1769, 2048, 3008)
 

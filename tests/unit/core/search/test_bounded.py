@@ -92,12 +92,14 @@ def test_of_a_fine_range_the_search_looks_at_a_part() -> None:
 
 def test_the_answer_in_a_fine_range_is_that_in_the_default_one(tmp_path: Path) -> None:
     """A range in steps of 1 MB costs no more invocations, and the pick costs as much within the tolerance."""
+    # So slow that it does not run in steps.
+    slow = SimulatedFunction(lambda memory_mb: 200 + 8000 * 256 / min(memory_mb, 1769))
     (tmp_path / "fine").mkdir()
     (tmp_path / "default").mkdir()
-    fine = search(problem_of(EVERY_SIZE, goal=GOAL), SimulatedFunction(), tmp_path / "fine")
-    default = search(problem_of(goal=GOAL), SimulatedFunction(), tmp_path / "default")
+    fine = search(problem_of(EVERY_SIZE, goal=LatencyGoal(95, 3000)), slow, tmp_path / "fine")
+    default = search(problem_of(goal=LatencyGoal(95, 3000)), slow, tmp_path / "default")
     sizes_mb = [run.recommendation.recommended.candidate.memory_mb for run in (fine, default)]
-    costs = [size_mb * SimulatedFunction().duration_ms(size_mb) for size_mb in sizes_mb]
+    costs = [size_mb * slow.duration_ms(size_mb) for size_mb in sizes_mb]
     assert costs[0] < costs[1] * 1.05
     assert fine.invocation_count < default.invocation_count * 1.5
     assert fine.recommendation.verdict == default.recommendation.verdict

@@ -99,7 +99,9 @@ def test_the_pick_can_be_done_again_from_the_estimates(tmp_path: Path) -> None:
 
 def test_a_goal_goes_before_a_strategy(tmp_path: Path) -> None:
     """With a goal it is the cheapest that meets it, whatever the strategy."""
-    problem = replace(problem_of(SIZES_MB, goal=LatencyGoal(95, 500.0)), strategy="speed")
-    answer = search(problem, SimulatedFunction(), tmp_path).recommendation
+    problem = replace(problem_of(SIZES_MB, goal=LatencyGoal(95, 5000.0)), strategy="speed")
+    # So slow that it does not run in steps.
+    slow = SimulatedFunction(lambda memory_mb: 200 + 8000 * 256 / min(memory_mb, 1769))
+    answer = search(problem, slow, tmp_path).recommendation
     assert answer.verdict == "GOAL_MET"
     assert answer.recommended.candidate.memory_mb <= 1024

@@ -45,6 +45,11 @@ class Modes:
         return self.often.memory_mb
 
     @property
+    def asked_mb(self) -> tuple[int, ...]:
+        """All sizes."""
+        return self.memory_mb
+
+    @property
     def mean_ms(self) -> FloatArray:
         """Over both."""
         return (1 - self.share) * self.often.mean_ms + self.share * self.seldom.mean_ms
@@ -70,6 +75,16 @@ class Threads:
     threads: int
     drift: float = 0.0
 
+    @property
+    def asked_mb(self) -> tuple[int, ...]:
+        """All sizes."""
+        return self.memory_mb
+
+    @property
+    def _parallel(self) -> float:
+        """Up to 3,008 MB there are two vCPUs."""
+        return float(self.threads > 1)
+
     @cached_property
     def _states(self) -> tuple[FloatArray, FloatArray]:
         """Durations (sizes × states) and the states' weights."""
@@ -77,7 +92,7 @@ class Threads:
         spread = np.exp(-0.5 * np.linspace(-2, 2, 9) ** 2)
         weights = np.outer(spread / spread.sum(), START_SHARES).ravel()
         durations = [
-            [burst_ms(mb, self.cpu_ms * factor, start, self.threads) for factor in factors for start in STARTS_MS]
+            [burst_ms(mb, self.cpu_ms * factor, start, self._parallel) for factor in factors for start in STARTS_MS]
             for mb in self.memory_mb
         ]
         return np.array(durations), weights
@@ -102,7 +117,7 @@ class Threads:
         def invoke() -> Timing:
             cpu_ms = self.cpu_ms * own * math.exp(0.017 * generator.standard_normal())
             start_ms = generator.choice(STARTS_MS, p=START_SHARES)
-            return Timing(burst_ms(self.memory_mb[index], cpu_ms, start_ms, self.threads))
+            return Timing(burst_ms(self.memory_mb[index], cpu_ms, start_ms, self._parallel))
 
         return invoke
 

@@ -101,11 +101,14 @@ def test_quantiles_are_those_of_the_parts() -> None:
     """Half of the invocations lie below the median of each world and size, and 19 of 20 below the 95th percentile."""
     duration_ms = computing(17.3)
     samples = samples_of([(memory_mb, duration_ms(memory_mb)) for memory_mb in FIRST_LOOK_MB])
-    drawn = quota_posterior(samples).draw(128, np.random.default_rng(2))
+    drawn = quota_posterior(samples).draw(96, np.random.default_rng(2))
     for wanted in (0.5, 0.95):
-        at = drawn.log_quantile(np.full(128, wanted))
+        at = drawn.log_quantile(np.full(96, wanted))
         below = np.where(drawn.atoms_log_ms < at[:, :, None] - 1e-9, drawn.atom_share[:, None], 0.0).sum(axis=2)
-        assert np.all(below <= wanted + 0.05)
+        # A quantile lies between the middles of two atoms.
+        largest = drawn.atom_share.max(axis=1)[:, None]
+        assert np.all(below <= wanted + largest)
+        assert np.all(below >= wanted - largest)
 
 
 def test_draws_are_the_same_for_the_same_random_numbers() -> None:
