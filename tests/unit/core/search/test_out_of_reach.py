@@ -41,6 +41,16 @@ def test_a_goal_that_only_earlier_runs_call_out_of_reach_is_measured_at_the_fast
     assert unseen.verdict == "UNCERTAIN"
 
 
+def test_no_size_meets_a_goal_only_if_the_largest_was_looked_at() -> None:
+    """Flat up to two vCPUs, and faster with more: no verdict before one of those ran."""
+    problem = problem_of(goal=LatencyGoal(95, 700))
+    function = SimulatedFunction(lambda memory_mb: 1000.0 if memory_mb <= 3008 else 600.0)
+    observations = _measured(problem, function, RunContext())
+    answer = recommend(fit_run(problem, observations, RunContext()), stop_reason="")
+    assert answer.verdict != "GOAL_NOT_MET"
+    assert max(observation.candidate.memory_mb for observation in observations) > 3008
+
+
 def _measured(problem: SearchProblem, function: SimulatedFunction, context: RunContext) -> list[Observation]:
     """All that a run measures."""
     observations: list[Observation] = []
