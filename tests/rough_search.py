@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 ROUGH: Mapping[str, object] = {
     "tuner.core.search.fit.DRAW_COUNT": 200,
+    "tuner.core.search.between.FINAL_DRAW_COUNT": 200,
     "tuner.core.search.planning.FINAL_DRAW_COUNT": 200,
     "tuner.core.search.explanation.FINAL_DRAW_COUNT": 200,
     "tuner.core.search.fit.FINAL_DRAW_COUNT": 200,
