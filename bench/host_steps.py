@@ -182,8 +182,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print a table in Markdown."""
-    cpu_ms = [float(each) for each in arguments.cpu_ms.split(",")]
-    sizes_mb = [int(each) for each in arguments.sizes.split(",")]
+    try:
+        cpu_ms = [float(each) for each in arguments.cpu_ms.split(",")]
+        sizes_mb = [int(each) for each in arguments.sizes.split(",")]
+    except ValueError as error:
+        print(f"--cpu-ms and --sizes are numbers, separated by commas: {error}", file=sys.stderr)
+        return 2
+    if arguments.kernel and not os.access(_GROUP.parent, os.W_OK):
+        print(f"--kernel needs root and a cgroup v1 for CPU time at {_GROUP.parent}", file=sys.stderr)
+        return 2
     rows = (on_kernel if arguments.kernel else on_host)(cpu_ms, sizes_mb, arguments.rounds)
     _print(rows)
     if arguments.json:

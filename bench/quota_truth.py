@@ -190,11 +190,6 @@ class QuotaTruth:
     """Whether an invocation tells its CPU time."""
     drift: float = 0.0
 
-    @property
-    def asked_mb(self) -> tuple[int, ...]:
-        """Those 64 MB apart."""
-        return tuple(memory_mb for memory_mb in self.memory_mb if memory_mb in GRID_MB)
-
     @cached_property
     def _enumerated(self) -> tuple[FloatArray, FloatArray]:
         """Durations (sizes × states), and each state's weight: all hosts × quantiles of the CPU factor × starts."""

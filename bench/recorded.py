@@ -31,11 +31,6 @@ class RecordedTruth:
     """For each size the durations of each environment, in order."""
     drift: float = 0.0
 
-    @property
-    def asked_mb(self) -> tuple[int, ...]:
-        """All sizes."""
-        return self.memory_mb
-
     @cached_property
     def mean_ms(self) -> FloatArray:
         """Over all invocations of a size."""

@@ -52,10 +52,6 @@ class Truth(Protocol):
         """The sizes, ascending."""
 
     @property
-    def asked_mb(self) -> tuple[int, ...]:
-        """The sizes of the request, if the search may recommend others of ``memory_mb`` too; else all of them."""
-
-    @property
     def drift(self) -> float:
         """Standard deviation, in log, of the speed's slow wandering per invocation (a random walk)."""
 
@@ -92,11 +88,6 @@ class CurveTruth:
     core_ms: FloatArray
     """The core's median at each size."""
     noise: Noise
-
-    @property
-    def asked_mb(self) -> tuple[int, ...]:
-        """All sizes."""
-        return self.memory_mb
 
     @property
     def drift(self) -> float:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import optuna
 
 from bench.algorithms.answer import Answer
+from bench.quota_truth import FREE_MB, GRID_MB
 from bench.replay import Replay
 from bench.truth import Task
 from tuner.core.model import Batch, Invocation, Observation, RunContext, SearchProblem
@@ -22,8 +23,9 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 def search_ours(task: Task, replay: Replay, seed: int) -> Answer:
     """Rounds until the search stops by itself or the budget ends it."""
     problem = replace(task.problem, seed=seed)
-    if task.truth.asked_mb != task.truth.memory_mb:
-        candidates = tuple(each for each in problem.candidates if each.memory_mb in task.truth.asked_mb)
+    if task.truth.memory_mb == FREE_MB:
+        # As in a request that names neither sizes nor a step.
+        candidates = tuple(each for each in problem.candidates if each.memory_mb in GRID_MB)
         problem = replace(problem, candidates=candidates, any_size=True)
     suggest_ms: list[float] = []
     observations = search_replay(problem, RunContext(), task, replay, suggest_ms)

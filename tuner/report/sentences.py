@@ -603,6 +603,13 @@ def _more_invocations(report: Answer) -> tuple[Sentence, ...]:
     return ((f"The probability that further invocations decide it: {listed}.",),)
 
 
+def _extra(ratio: float) -> str:
+    """A difference in cost that may be below 1 %, in words."""
+    if abs(ratio) < 0.0005:
+        return "as much"
+    return f"{formats.percent(abs(ratio))} {'more' if ratio > 0 else 'less'}"
+
+
 def _steps(report: Answer) -> tuple[Sentence, ...]:
     """Why a little less memory would take longer, where the function is so short that its duration falls in steps."""
     steps = None if report.explanation is None else report.explanation.cpu_steps
@@ -618,8 +625,8 @@ def _steps(report: Answer) -> tuple[Sentence, ...]:
             " Rounded up to a multiple of 64 MB, ",
             Figure(formats.megabytes(rounded.memory_mb), "cpuSteps.roundedUp.memoryMb", rounded.memory_mb),
             " costs ",
-            Figure(f"{rounded.extra_cost_ratio:.1%}", "cpuSteps.roundedUp.extraCostRatio", rounded.extra_cost_ratio),
-            " more.",
+            Figure(_extra(rounded.extra_cost_ratio), "cpuSteps.roundedUp.extraCostRatio", rounded.extra_cost_ratio),
+            ".",
         )
     if step is None:
         return ((*known, ", so the duration falls in steps.", *upward),)

@@ -35,7 +35,7 @@ NEIGHBOUR_RATIOS = (0.5, 0.67, 0.8, 1.25, 1.5, 2.0)
 MORE_INVOCATIONS = (10, 20, 50)
 SAME_COST_RATIO = 0.005
 ROUND_MB = 64
-"""Those whose policy wants multiples of a size want them of this one."""
+"""Some policies ask for multiples of this."""
 _STEP_WIDTH = 0.1
 """In log memory, at most."""
 _ODD_SIZE = 0.1
@@ -65,6 +65,7 @@ def _steps(fit: Fit, pick: int) -> CpuSteps | None:
     if quota is None or fit.in_steps < SURELY_IN_STEPS:
         return None
     space, mean_ms = fit.space, quota.mean_ms.mean(axis=0)
+    cost = fit.prediction.cost_per_million_usd
     longer_ms = mean_ms - mean_ms[pick]
     same = np.flatnonzero(space.other_architecture == space.other_architecture[pick])
     ascending = same[np.argsort(space.log_memory[same], kind="stable")]
@@ -77,7 +78,6 @@ def _steps(fit: Fit, pick: int) -> CpuSteps | None:
         near = space.log_memory[smaller] > space.log_memory[below] - _STEP_WIDTH
         foot = np.flatnonzero(near & (longer_ms[smaller] > CPU_PERIOD_MS / 2))
         below = smaller[foot[-1]] if len(foot) else below
-        cost = fit.prediction.cost_per_million_usd
         step = CpuStep(
             space.candidates[above].memory_mb,
             space.candidates[below].memory_mb,
@@ -88,7 +88,6 @@ def _steps(fit: Fit, pick: int) -> CpuSteps | None:
     rounded = replace(space.candidates[pick], memory_mb=round_mb)
     extra = None
     if rounded in space.candidates and rounded != space.candidates[pick]:
-        cost = fit.prediction.cost_per_million_usd
         extra = RoundedUp(round_mb, float(np.median(cost[:, space.index_of(rounded)] / cost[:, pick]) - 1))
     return CpuSteps(float(np.median(quota.cpu_ms)), CPU_PERIOD_MS, step, extra)
 

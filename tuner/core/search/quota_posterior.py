@@ -192,7 +192,7 @@ class QuotaPosterior:
         self, particles: _Particles, likelihood: FloatArray, power: float, generator: np.random.Generator
     ) -> tuple[_Particles, FloatArray]:
         """Some steps of Metropolis for each particle, so that copies of one become neighbours; and their likelihood."""
-        for _ in range(MOVES if power == 1 else 1):
+        for _ in range(MOVES if power >= 1 else 1):
             trial, log_ratio = _step(particles, generator)
             of_trial = np.full(PARTICLES, -np.inf)
             allowed = np.flatnonzero(np.isfinite(log_ratio))

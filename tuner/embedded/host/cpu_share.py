@@ -23,7 +23,7 @@ does not happen on Lambda. The kernel tells how long each thread waited so; for
 as long, the clock of the periods stands still, and so does the duration. Taken
 off the measured duration alone the same wait would be counted twice below one
 vCPU, where the worker spends it in time in which its quota is filled. The same
-goes for the time by which a worker is told to go on too late.
+goes for the time by which a worker is resumed too late.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ class CpuShare:
         return turn_count is not None and turn_count == self._exact.turn_count
 
     def _leave_out_waking(self, now_s: float) -> None:
-        """If it has not slept since it was told to go on, or got the event, it stood still while it used nothing."""
+        """If it has not slept since it was resumed, or got the event, it stood still while it used nothing."""
         exact, sleep_count = self._exact, self._tree.sleep_count()
         if sleep_count is None or sleep_count - 1 != exact.sleep_count or self._most_running > 1:  # one ends it
             return

@@ -186,7 +186,7 @@ def _interrupt(worker: Any, stop_date: datetime, error: str | None, cause: str |
 
 
 def _stopped_history(execution: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """End the history if the execution was stopped, whatever its interpreter wrote afterwards."""
+    """End the history at the moment of the stop, whatever the interpreter wrote afterwards."""
     kept = events[: max(execution.lambda_tuner_events_at_stop, 1)]  # ExecutionStarted at least
     details = {"error": execution.error, "cause": execution.cause}
     aborted = {

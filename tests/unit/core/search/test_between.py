@@ -52,5 +52,6 @@ def test_a_long_function_keeps_to_the_grid(tmp_path: Path) -> None:
 def test_a_size_that_joined_is_confirmed_like_any_other(tmp_path: Path) -> None:
     """What is recommended has run warm."""
     answer = search(replace(problem_of(GRID_MB), any_size=True), computing(), tmp_path).recommendation
+    assert answer.recommended.candidate.memory_mb not in GRID_MB
     assert answer.recommended.samples > 0
     assert answer.recommended in answer.configurations

@@ -45,11 +45,6 @@ class Modes:
         return self.often.memory_mb
 
     @property
-    def asked_mb(self) -> tuple[int, ...]:
-        """All sizes."""
-        return self.memory_mb
-
-    @property
     def mean_ms(self) -> FloatArray:
         """Over both."""
         return (1 - self.share) * self.often.mean_ms + self.share * self.seldom.mean_ms
@@ -74,11 +69,6 @@ class Threads:
     cpu_ms: float
     threads: int
     drift: float = 0.0
-
-    @property
-    def asked_mb(self) -> tuple[int, ...]:
-        """All sizes."""
-        return self.memory_mb
 
     @property
     def _parallel(self) -> float:
